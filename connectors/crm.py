@@ -1,0 +1,220 @@
+"""The port every connector has: describe, changes, fetch, write (and add_fields for setup).
+
+Values travel in the CRM's own words: records are columns of text under the CRM's own field
+names. Nothing here knows what a lead is. Two CRMs implement ``Crm``: ``connectors.hubspot.crm``
+and ``connectors.salesforce.crm``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import polars as pl
+
+RECORD_ID = "_id"
+MODIFIED_AT = "_modified_at"
+CREATED_AT = "_created_at"
+ARCHIVED = "_archived"
+ABSENT = "_absent"
+
+#: Columns every slab has, before one text column for each field that the CRM let us read.
+#: ``_id``: the record id (Salesforce: always 18 characters). ``_modified_at``/``_created_at``: the CRM's
+#: clock. ``_archived``: deleted there. ``_absent``: the names of fields that this one record came without
+#: although they were asked for; null where nothing is missing.
+SLAB_SCHEMA: Mapping[str, pl.DataType] = {
+    RECORD_ID: pl.String(),
+    MODIFIED_AT: pl.Datetime("us", "UTC"),
+    CREATED_AT: pl.Datetime("us", "UTC"),
+    ARCHIVED: pl.Boolean(),
+    ABSENT: pl.List(pl.String()),
+}
+
+#: A place in a CRM's change log, as JSON values. Opaque outside the connector that made it.
+Cursor = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """Some records of one object, one row a record, never more than ``slab_rows`` of them.
+
+    ``frame`` has the columns of ``SLAB_SCHEMA`` and one ``String`` column per field returned: null is
+    a blank that was returned. A field that was asked for and has no column was not returned for any
+    record (unknown, or no right to read it): that is not a blank, and must never be read as one.
+    Booleans are ``"true"``/``"false"``, numbers plain decimals, dates and times ISO 8601 in UTC.
+    """
+
+    crm: str
+    object: str
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Slabs to come, and the cursor to keep once every one of them has been remembered.
+
+    The cursor is fixed before the first record is read, so what changes meanwhile is read next time.
+    """
+
+    slabs: Iterator[Slab]
+    cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One field as the CRM describes it now."""
+
+    name: str
+    label: str
+    type: str  #: text, number, boolean, date, datetime, choice, choices, reference, other
+    length: int | None = None  #: in characters, where the CRM has a limit
+    required: bool = False
+    readable: bool = True
+    creatable: bool = True
+    updatable: bool = True
+    calculated: bool = False
+    unique: bool = False  #: the CRM refuses a second record with the same value
+    options: tuple[tuple[str, str], ...] = ()  #: (value, label) in the CRM's order
+    restricted: bool = False  #: the CRM refuses values that are not among the options
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSchema:
+    """The fields of one object that this account lets us see, and the order of its lifecycle stages."""
+
+    crm: str
+    object: str
+    fields: Mapping[str, FieldInfo]
+    stages: tuple[str, ...] = ()  #: HubSpot: lifecycle stages in the pipeline's order; Salesforce: Status
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A field to create, in words both connectors translate."""
+
+    name: str
+    label: str
+    type: Literal["text", "long_text", "number", "boolean", "date", "datetime", "choice"]
+    description: str = ""
+    length: int = 255  #: characters, for text
+    decimals: int = 0  #: digits after the point, for number
+    unique: bool = False  #: an external id: the CRM refuses a second record with the same value
+    options: tuple[tuple[str, str], ...] = ()  #: (value, label), for choice
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One record to write.
+
+    ``record_id`` names the record to update. Without it the record is created, or updated where one
+    already has ``key`` = (unique field, value): an upsert, safe to repeat. ``values`` holds only what is
+    to change, as text under the CRM's field names; None clears. ``trace`` is unique within a call and
+    comes back in the result.
+    """
+
+    trace: str
+    record_id: str | None
+    values: Mapping[str, str | None]
+    key: tuple[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Write({self.trace!r}, record_id={self.record_id!r}, fields={sorted(self.values)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one write. Exactly one comes back for each, matched by ``trace``.
+
+    ``outcome``: "written" (``record_id`` is set; ``stored`` holds what the CRM says it holds now, where it
+    said so), "refused" (``code`` and ``message`` are the CRM's own; other records are unaffected) or
+    "unknown" (the connection broke after the request was sent; only an upsert or an update may be repeated).
+    ``created`` is True where the CRM said that the record is new.
+    """
+
+    trace: str
+    outcome: Literal["written", "refused", "unknown"]
+    record_id: str | None = None
+    created: bool = False
+    stored: Mapping[str, str | None] = field(default_factory=dict)
+    code: str = ""
+    message: str = ""
+    fields: tuple[str, ...] = ()  #: the fields the CRM complained about
+
+    def __repr__(self) -> str:
+        return f"Written({self.trace!r}, {self.outcome}, record_id={self.record_id!r}, code={self.code!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose CRM this is. ``account_id``: HubSpot portal id or 18-character Salesforce organisation id."""
+
+    crm: str
+    account_id: str
+    name: str = ""
+    currency: str = ""  #: ISO 4217, of amounts that carry no currency of their own
+    time_zone: str = ""
+
+
+#: Called with the name of a point just passed; tests stop a process there. Does nothing in production.
+AtPoint = Callable[[str], None]
+
+
+def no_stop(point: str) -> None:
+    """The ``AtPoint`` of production."""
+
+
+class Crm(Protocol):
+    """One CRM account. Every method raises only the four kinds of ``connectors.errors``.
+
+    ``calls`` counts the HTTP requests sent so far.
+    """
+
+    name: str
+
+    @property
+    def calls(self) -> int: ...
+
+    def account(self) -> Account:
+        """Which account the credentials open. One call; kept."""
+        ...
+
+    def now(self) -> datetime:
+        """The CRM's clock, from the Date header of its latest answer (a call is made if there is none)."""
+        ...
+
+    def describe(self, object_name: str) -> ObjectSchema:
+        """The live schema of an object. Kept for the connector's lifetime; ``add_fields`` renews it."""
+        ...
+
+    def changes(self, object_name: str, fields: Sequence[str], since: Cursor | None) -> Reading:
+        """Every record that may have changed since ``since``; every record at all when it is None.
+
+        Reads again what overlaps (equal timestamps, late commits, index lag): a record can come more than
+        once in a reading's lifetime of runs, and none is missed.
+        """
+        ...
+
+    def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
+        """The named records as they are now. Ids that lead nowhere are absent from the slabs."""
+        ...
+
+    def find(
+        self, object_name: str, fields: Sequence[str], where: str, values: Sequence[str]
+    ) -> Iterator[Slab]:
+        """The records whose field ``where`` equals one of ``values`` (text, compared as the CRM does)."""
+        ...
+
+    def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
+        """Write records in full batches; one result per write, in the order of ``writes``."""
+        ...
+
+    def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
+        """Create the fields that are missing, readable and writable for us; returns the names created.
+
+        Idempotent. Raises NeedsPerson where the account does not allow it.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""HubSpot, over hubspot-api-client."""

@@ -1,0 +1,1 @@
+"""What a lead means. Pure: no clock, files, sockets, environment or logging."""

@@ -1,0 +1,1 @@
+"""The shared qualification policy, and everything that can be asked of it."""

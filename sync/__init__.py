@@ -1,0 +1,1 @@
+"""Moves leads between the CRMs. The only room that knows both, and the only one that remembers."""

@@ -1,0 +1,1 @@
+"""What Leadpact remembers: PostgreSQL, its migrations and its named statements."""
