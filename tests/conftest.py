@@ -1,0 +1,32 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("LEADPACT_REQUIRE_ALL") == "1"
+
+
+def _beside_the_checkout(*parts: str) -> Path:
+    folder = Path(__file__).resolve().parents[1].parent.joinpath("shared", *parts)
+    if not folder.is_dir():
+        reason = f"the public rows ({'/'.join(parts)}) are not beside this checkout"
+        if REQUIRE_ALL:
+            pytest.fail(f"{reason}, and LEADPACT_REQUIRE_ALL=1 demands them")
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public rows and recorded payloads; the test is skipped where it is missing."""
+    return _beside_the_checkout("data")
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """The folder of the wire contracts; the test is skipped where it is missing."""
+    return _beside_the_checkout("reference")
