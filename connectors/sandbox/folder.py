@@ -1,0 +1,179 @@
+"""The folder of one pretend account: who serves it, where, and who may be told apart from the dead.
+
+A folder is served by one process at a time: the server holds ``serving.lock``, which the operating system
+gives back however the process ends, and writes its addresses to ``serving.json``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+_LOCK, _READY = "serving.lock", "serving.json"
+_PAUSE = 0.02
+
+
+class FolderInUse(Exception):
+    """Another process serves the folder; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a folder is served: the loopback ports of both sides."""
+
+    hubspot: int
+    salesforce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process, told apart from a later one with the same number by when it started."""
+
+    pid: int
+    started: str
+
+    @classmethod
+    def this(cls) -> Process:
+        """The process that asks."""
+        pid = os.getpid()
+        return cls(pid, started_at(pid) or "")
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return started_at(self.pid) == self.started
+
+
+def started_at(pid: int, proc: Path = Path("/proc")) -> str | None:
+    """When a process started, in words that only compare for equality; None where it does not run.
+
+    Linux tells through ``proc``; where there is none, ``ps`` does. A process that has ended and only waits
+    for its parent to notice does not run.
+    """
+    if not (proc / "self" / "stat").exists():
+        return _asked_of_ps(pid)
+    try:
+        # The second field is the command in brackets, and may hold blanks and brackets itself.
+        fields = (proc / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        boot = (proc / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # proc(5): state is field 3, the start in clock ticks since boot field 22.
+    return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
+
+
+def _asked_of_ps(pid: int) -> str | None:
+    told = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    state, _, start = told.stdout.strip().partition(" ")
+    return None if told.returncode or state.startswith("Z") else start.strip()
+
+
+def prepare(folder: Path) -> Path:
+    """The folder, absolute, made for its owner alone where it was not there."""
+    folder = folder.expanduser().resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(path: Path, wait_seconds: float | None = None) -> Iterator[None]:
+    """Hold a lock file, alone among all processes and threads.
+
+    Waits for ever where ``wait_seconds`` is None. Raises TimeoutError when it was not to be had.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = None if wait_seconds is None else time.monotonic() + wait_seconds
+        while not _taken(descriptor):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"{path.name} is held by another process")
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def serving_alone(folder: Path, wait_seconds: float = 1.0) -> Iterator[None]:
+    """Be the one process that serves a folder. Raises FolderInUse.
+
+    The wait covers the instant in which someone else looks whether the folder is served.
+    """
+    try:
+        with locked(folder / _LOCK, wait_seconds):
+            yield
+    except TimeoutError as error:
+        raise FolderInUse(f"another process serves the sandbox in {folder}") from error
+
+
+def say_ready(folder: Path, ports: Ports) -> None:
+    """Tell other processes where this folder is served."""
+    write_json(folder / _READY, {"hubspot": ports.hubspot, "salesforce": ports.salesforce})
+
+
+def say_gone(folder: Path) -> None:
+    """Take back what ``say_ready`` told."""
+    (folder / _READY).unlink(missing_ok=True)
+
+
+def served(folder: Path, wait_seconds: float = 15.0) -> Ports | None:
+    """Where the folder is served, or None. Waits for a server that is just coming or going.
+
+    Raises TimeoutError for one that does neither.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while _held(folder / _LOCK):
+        told = read_json(folder / _READY)
+        if told is not None:
+            return Ports(told["hubspot"], told["salesforce"])
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"the process that serves the sandbox in {folder} does not get ready")
+        time.sleep(_PAUSE)
+    return None
+
+
+def _held(path: Path) -> bool:
+    try:
+        with locked(path, 0):
+            return False
+    except TimeoutError:
+        return True
+
+
+def read_json(path: Path) -> Any:
+    """What a small state file holds, or None where there is no such file."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def write_json(path: Path, content: object) -> None:
+    """Replace a small state file in one step, readable by its owner alone."""
+    draft = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(orjson.dumps(content))
+    os.replace(draft, path)

@@ -1,0 +1,161 @@
+"""What was called on one port: enough to prove that a second sync wrote nothing.
+
+Kept in SQLite beside the records, so that the proof outlives the command that made the calls.
+Authorization headers are never looked at, and what else carries a credential (token calls, tokens in a
+path or a query) is kept without it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connectors.sandbox.side import Ask
+
+CAP = 200_000
+BODY_KEPT = 4_096
+# A body larger than this is not parsed only to count what is in it.
+COUNTED_UP_TO = 32 * 1024 * 1024
+_TRIM_EVERY = 1_000
+
+_TOKEN_IN_PATH = re.compile(r"(/(?:access|refresh)-tokens?/)[^/?]+", re.IGNORECASE)
+_TOKEN_IN_QUERY = re.compile(
+    r"([?&](?:access_token|refresh_token|client_secret|hapikey|assertion|code|token|sid)=)[^&]*",
+    re.IGNORECASE,
+)
+_CREDENTIAL_CALL = re.compile(r"/(?:oauth2?|token)(?:/|$)", re.IGNORECASE)
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS request (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER, fault TEXT, client TEXT,
+  bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, records INTEGER, writes INTEGER NOT NULL,
+  body TEXT
+)
+"""
+_ADD = """
+INSERT INTO request (at, method, path, status, fault, client, bytes_in, bytes_out, records, writes, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_READ = """
+SELECT number, at, method, path, status, fault, client, bytes_in, bytes_out, records, writes, body
+  FROM request
+ WHERE number > :after AND (:writes IS NULL OR writes = :writes)
+ ORDER BY number
+ LIMIT :limit
+"""
+_SHOWN = (
+    "number", "at", "method", "path", "status", "fault", "client", "bytes_in", "bytes_out", "records"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How one request ended. ``status`` is None where the connection was cut before any answer."""
+
+    at: datetime
+    status: int | None
+    fault: str | None
+    bytes_in: int
+    bytes_out: int
+    writes: bool
+
+
+class RequestLog:
+    """The newest requests on one port. ``path`` None keeps them in memory."""
+
+    def __init__(self, path: Path | None, cap: int = CAP) -> None:
+        self._cap = cap
+        self._file = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        self._file.execute("PRAGMA journal_mode = WAL")
+        self._file.execute("PRAGMA synchronous = NORMAL")
+        self._file.execute(_TABLE)
+
+    def add(self, ask: Ask, call: Call) -> int:
+        """Keep one request and return its number."""
+        kept = self._file.execute(
+            _ADD,
+            (
+                call.at.isoformat(),
+                ask.method,
+                without_credentials(ask.raw_path),
+                call.status,
+                call.fault,
+                ask.headers.get("sforce-call-options") or ask.headers.get("user-agent"),
+                call.bytes_in,
+                call.bytes_out,
+                records_in(ask.body),
+                int(call.writes),
+                _body_kept(ask),
+            ),
+        )
+        number = int(kept.lastrowid or 0)
+        if number % _TRIM_EVERY == 0:
+            self._file.execute("DELETE FROM request WHERE number <= ?", (number - self._cap,))
+        return number
+
+    def read(
+        self, after: int = 0, limit: int | None = None, writes: bool | None = None, bodies: bool = False
+    ) -> Mapping[str, Any]:
+        """The requests numbered above ``after``, oldest first.
+
+        ``next`` is the number to read on from, ``newest`` the number of the newest request of all.
+        """
+        asked = {"after": after, "limit": -1 if limit is None else limit, "writes": writes}
+        rows = self._file.execute(_READ, asked).fetchall()
+        shown = [
+            {
+                **dict(zip(_SHOWN, row, strict=False)),
+                "writes": bool(row[10]),
+                **({"body": row[11]} if bodies else {}),
+            }
+            for row in rows
+        ]
+        return {"requests": shown, "next": rows[-1][0] if rows else after, "newest": self.newest()}
+
+    def newest(self) -> int:
+        """The number of the newest request so far, also where it is no longer kept; 0 for none."""
+        row = self._file.execute("SELECT seq FROM sqlite_sequence WHERE name = 'request'").fetchone()
+        return int(row[0]) if row else 0
+
+    def clear(self) -> None:
+        """Forget every request. Numbers go on from where they were."""
+        self._file.execute("DELETE FROM request")
+
+    def close(self) -> None:
+        """Write everything out and close the file."""
+        self._file.close()
+
+
+def without_credentials(raw_path: str) -> str:
+    """A path and query with every token in it replaced by ``***``."""
+    return _TOKEN_IN_QUERY.sub(r"\1***", _TOKEN_IN_PATH.sub(r"\1***", raw_path))
+
+
+def records_in(body: bytes) -> int | None:
+    """How many records a JSON body carries in ``inputs`` or ``records``; None where it has neither."""
+    if len(body) > COUNTED_UP_TO or (b'"inputs"' not in body and b'"records"' not in body):
+        return None
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    lists = (parsed.get("inputs"), parsed.get("records"))
+    return next((len(found) for found in lists if isinstance(found, list)), None)
+
+
+def _body_kept(ask: Ask) -> str | None:
+    if not ask.body:
+        return None
+    if _CREDENTIAL_CALL.search(ask.path):
+        return "(not kept: it carries credentials)"
+    return ask.body[:BODY_KEPT].decode("utf-8", "replace")

@@ -1,0 +1,248 @@
+"""Both pretend CRMs at once: in a thread for tests and the demo, or as a process that waits for a signal.
+
+Everything a side does happens on the one thread that runs the event loop; sides are built, called and
+closed there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+
+from connectors.sandbox.clock import SandboxClock
+from connectors.sandbox.folder import Ports, prepare, say_gone, say_ready, serving_alone
+from connectors.sandbox.requestlog import RequestLog
+from connectors.sandbox.server import LOOPBACK, SideServer
+from connectors.sandbox.side import Side
+
+HUBSPOT_TOKEN = "pat-eu1-leadpact-sandbox"
+HUBSPOT_CLIENT_SECRET = "hubspot-sandbox-secret"
+SALESFORCE_CLIENT_ID = "leadpact-sandbox"
+SALESFORCE_CLIENT_SECRET = "salesforce-sandbox-secret"
+SALESFORCE_DOMAIN = "leadpact-sandbox.my"
+
+#: Builds the two sides of a folder; called on the thread that will call them.
+BuildSides = Callable[[Path, SandboxClock, int | None], Sequence[Side]]
+
+
+def build_sides(folder: Path, clock: SandboxClock, seed: int | None = None) -> list[Side]:
+    """The shipped HubSpot and Salesforce sides, with their state in a folder.
+
+    A seed is for a folder without state; what a folder already holds is never overwritten by one.
+    """
+    # Here and not above: whoever brings sides of their own needs neither.
+    from connectors.sandbox.hubspot.side import HubSpotSide
+    from connectors.sandbox.salesforce.side import SalesforceSide
+
+    new = not any((folder / f"{name}.sqlite").exists() for name in ("hubspot", "salesforce"))
+    sides: list[Side] = [HubSpotSide(folder, clock), SalesforceSide(folder, clock)]
+    if new and seed is not None:
+        for side in sides:
+            side.reset(seed)
+    return sides
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Both sides, being served."""
+
+    clock: SandboxClock
+    ports: Ports
+
+    @property
+    def hubspot_url(self) -> str:
+        """Where HubSpot's API is, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self.ports.hubspot}"
+
+    @property
+    def salesforce_url(self) -> str:
+        """Where Salesforce's API is, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self.ports.salesforce}"
+
+
+@asynccontextmanager
+async def served_sides(
+    folder: Path | None,
+    ports: Ports,
+    sides: BuildSides = build_sides,
+    seed: int | None = None,
+    wait_seconds: float = 1.0,
+) -> AsyncIterator[Running]:
+    """Serve both sides while the context lasts; ``folder`` None is a temporary one, removed at the end.
+
+    A port of 0 is any free one. ``wait_seconds`` is how long to wait for another server of the folder to
+    go. Raises PortInUse and FolderInUse.
+    """
+    async with AsyncExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadpact-sandbox-")))
+        folder = prepare(folder)
+        stack.enter_context(serving_alone(folder, wait_seconds))
+        clock = SandboxClock(folder / "clock.json")
+        bound: dict[str, int] = {}
+        for side in sides(folder, clock, seed):
+            stack.callback(side.close)
+            requests = RequestLog(folder / f"requests-{side.name}.sqlite")
+            stack.callback(requests.close)
+            server = SideServer(side, clock, requests)
+            bound[side.name] = await server.start(getattr(ports, side.name))
+            stack.push_async_callback(server.stop)
+        running = Running(clock, Ports(**bound))
+        say_ready(folder, running.ports)
+        stack.callback(say_gone, folder)
+        yield running
+
+
+def ready_line(running: Running) -> dict[str, Any]:
+    """What ``sandbox serve`` prints when it is ready. No Pub/Sub and no TLS yet: those are null."""
+    return {
+        "hubspot": running.hubspot_url,
+        "salesforce": running.salesforce_url,
+        "pubsub": None,
+        "hubspot_token": HUBSPOT_TOKEN,
+        "hubspot_client_secret": HUBSPOT_CLIENT_SECRET,
+        "salesforce_client_id": SALESFORCE_CLIENT_ID,
+        "salesforce_client_secret": SALESFORCE_CLIENT_SECRET,
+        "salesforce_domain": SALESFORCE_DOMAIN,
+        "ca_file": None,
+    }
+
+
+class Serving:
+    """Both sides served from a thread of this process. ``start`` and ``stop`` it, or use ``sandbox``."""
+
+    def __init__(
+        self, folder: Path | None, ports: Ports, sides: BuildSides = build_sides, seed: int | None = None
+    ) -> None:
+        self._wanted = (folder, ports, sides, seed)
+        self._thread = threading.Thread(target=self._run, name="leadpact-sandbox", daemon=True)
+        self._settled = threading.Event()
+        self._running: Running | None = None
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._done: asyncio.Event | None = None
+
+    def start(self) -> Running:
+        """Serve, and return once requests are answered. Raises PortInUse, FolderInUse or a side's error."""
+        self._thread.start()
+        self._settled.wait()
+        return self._up()
+
+    def stop(self) -> None:
+        """Stop serving and close the files. May be called twice. Raises what went wrong in closing."""
+        if self._thread.ident is None:
+            return
+        self._settled.wait()
+        if self._thread.is_alive() and self._loop is not None and self._done is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._done.set)
+            except RuntimeError:
+                # The loop closed by itself between the question and the call: nothing is left to stop.
+                self._done = None
+        self._thread.join()
+        if self._failure is not None and self._running is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    @property
+    def hubspot_url(self) -> str:
+        """Where HubSpot's API is, without a slash at the end."""
+        return self._up().hubspot_url
+
+    @property
+    def salesforce_url(self) -> str:
+        """Where Salesforce's API is, without a slash at the end."""
+        return self._up().salesforce_url
+
+    @property
+    def clock(self) -> SandboxClock:
+        """The clock of both sides; may be moved from any thread."""
+        return self._up().clock
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """Addresses and credentials, as ``sandbox serve`` prints them."""
+        return ready_line(self._up())
+
+    def _up(self) -> Running:
+        if self._running is None:
+            raise self._failure or RuntimeError("the sandbox has not been started")
+        return self._running
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - handed to the thread that waits in start or stop
+            self._failure = failure
+        finally:
+            self._settled.set()
+
+    async def _serve(self) -> None:
+        folder, ports, sides, seed = self._wanted
+        self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
+        async with served_sides(folder, ports, sides, seed) as self._running:
+            self._settled.set()
+            await self._done.wait()
+
+
+@contextmanager
+def sandbox(
+    folder: Path | None = None,
+    hubspot_port: int = 0,
+    salesforce_port: int = 0,
+    sides: BuildSides = build_sides,
+    seed: int | None = None,
+) -> Iterator[Serving]:
+    """Both pretend CRMs while the context lasts. Raises PortInUse and FolderInUse.
+
+    ``with sandbox() as serving: requests.get(serving.hubspot_url + "/…")``
+    """
+    serving = Serving(folder, Ports(hubspot_port, salesforce_port), sides, seed)
+    try:
+        serving.start()
+        yield serving
+    finally:
+        serving.stop()
+
+
+def serve(
+    folder: Path | None = None,
+    hubspot_port: int = 0,
+    salesforce_port: int = 0,
+    sides: BuildSides = build_sides,
+    seed: int | None = None,
+    out: TextIO | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; prints the ready line, one JSON object, on ``out`` (stdout).
+
+    To be called on the main thread. Raises PortInUse and FolderInUse.
+    """
+
+    async def run() -> None:
+        done = until_signalled()
+        async with served_sides(folder, Ports(hubspot_port, salesforce_port), sides, seed) as running:
+            stream = out or sys.stdout
+            stream.write(orjson.dumps(ready_line(running)).decode() + "\n")
+            stream.flush()
+            await done.wait()
+
+    asyncio.run(run())
+
+
+def until_signalled() -> asyncio.Event:
+    """An event that SIGINT or SIGTERM sets; to be called on the main thread's event loop."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(wanted, done.set)
+    return done
