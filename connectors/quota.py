@@ -1,0 +1,253 @@
+"""One call budget for each CRM, shared by all who call it.
+
+Two things limit calls: a window (so many in ten seconds, so many a second) and the day. The windows are
+waited for here, before a call; a day that is used up is not. Both are learned from the CRM's answers, so
+calls that other integrations make are seen too. Who has used what is kept in a ledger: one in memory, or
+one that several workers share.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from connectors.errors import ConnectorError, NeedsPerson, RetryLater
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``calls`` calls within any ``seconds`` seconds."""
+
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How much of a daily budget is used, as the CRM said at ``heard`` (aware). Counts are calls."""
+
+    used: int
+    limit: int
+    heard: datetime
+
+
+class Ledger(Protocol):
+    """Where the calls of everybody who shares a budget are counted. Safe under threads."""
+
+    def grant(self, window: str, rate: Rate) -> float:
+        """Count one call now and return 0.0, or count nothing and return the seconds to wait."""
+        ...
+
+    def used(self, window: str, rate: Rate, calls: int) -> None:
+        """The CRM counts ``calls`` calls in the window; count at least as many."""
+        ...
+
+    def hold(self, window: str, seconds: float) -> None:
+        """Grant nothing in this window for so many seconds."""
+        ...
+
+    def note_day(self, budget: str, day: Day) -> None:
+        """Keep what the CRM said of a daily budget."""
+        ...
+
+    def days(self) -> Mapping[str, Day]:
+        """The latest note of each daily budget."""
+        ...
+
+
+class MemoryLedger:
+    """A ledger for one process: the times of the calls in each window.
+
+    ``monotonic`` returns seconds that never go back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._calls: dict[str, deque[float]] = {}
+        self._held: dict[str, float] = {}
+        self._days: dict[str, Day] = {}
+
+    def grant(self, window: str, rate: Rate) -> float:
+        with self._lock:
+            now = self._monotonic()
+            held = self._held.get(window, now)
+            if held > now:
+                return held - now
+            calls = self._current(window, rate, now)
+            if len(calls) < rate.calls:
+                calls.append(now)
+                return 0.0
+            return max(calls[len(calls) - rate.calls] + rate.seconds - now, 0.001)
+
+    def used(self, window: str, rate: Rate, calls: int) -> None:
+        with self._lock:
+            now = self._monotonic()
+            current = self._current(window, rate, now)
+            # Calls of others, made at a time we do not know: counted as if made now.
+            current.extend([now] * (calls - len(current)))
+
+    def hold(self, window: str, seconds: float) -> None:
+        with self._lock:
+            until = self._monotonic() + seconds
+            self._held[window] = max(until, self._held.get(window, until))
+
+    def note_day(self, budget: str, day: Day) -> None:
+        with self._lock:
+            self._days[budget] = day
+
+    def days(self) -> Mapping[str, Day]:
+        with self._lock:
+            return dict(self._days)
+
+    def _current(self, window: str, rate: Rate, now: float) -> deque[float]:
+        calls = self._calls.setdefault(window, deque())
+        while calls and calls[0] <= now - rate.seconds:
+            calls.popleft()
+        return calls
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one answer's headers said. ``used``: calls in the current window; ``days``: (used, limit)."""
+
+    rate: Rate | None = None
+    used: int | None = None
+    days: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def read_limits(headers: Mapping[str, str]) -> Heard:
+    """The limits in the headers of one answer; empty where it carries none (searches carry none).
+
+    ``X-HubSpot-RateLimit-*`` (HubSpot reference, section 9.1) and ``Sforce-Limit-Info`` (Salesforce
+    reference, section 7). What cannot be read is left out: a changed header must not stop a sync.
+    """
+    prefix = "X-HubSpot-RateLimit-"
+    most, left = _number(headers.get(prefix + "Max")), _number(headers.get(prefix + "Remaining"))
+    interval = _number(headers.get(prefix + "Interval-Milliseconds"))
+    rate = Rate(most, interval / 1000) if most and interval else None
+    days: dict[str, tuple[int, int]] = {}
+    limit, remaining = (
+        _number(headers.get(prefix + "Daily")),
+        _number(headers.get(prefix + "Daily-Remaining")),
+    )
+    if limit and remaining is not None:
+        days["daily"] = (limit - remaining, limit)
+    for name, used, cap in re.findall(r"([\w-]+)=(\d+)/(\d+)", headers.get("Sforce-Limit-Info", "")):
+        days[name] = (int(used), int(cap))
+    return Heard(rate, most - left if rate and most and left is not None else None, days)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdigit() else None
+
+
+#: A daily budget whose reset is not known is asked about again after this long.
+DAY_NOTE_LASTS = timedelta(hours=1)
+
+#: Waiting longer for a place in a window means that something is wrong; the job comes back later.
+LONGEST_QUEUE = 60.0
+
+#: The part of a window that is used: calls under way are counted by the CRM a little later than by us.
+WINDOW_SHARE = 0.95
+
+
+class Quota:
+    """The budget of one CRM. Every request passes ``before``; every answer passes ``learn``.
+
+    ``rates`` names the windows ("calls", "search") with what holds until the CRM says otherwise.
+    ``share`` (0 to 1) is how much of the account's day, everybody's calls counted, may be used when we
+    call; the rest is left to people and other integrations. ``resets`` gives the next start of a day for
+    a moment (aware), None where it is not known. ``clock`` returns aware UTC, ``sleep`` takes seconds.
+    """
+
+    def __init__(
+        self,
+        crm: str,
+        rates: Mapping[str, Rate],
+        *,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        share: float = 1.0,
+        resets: Callable[[datetime], datetime] | None = None,
+    ) -> None:
+        self.crm = crm
+        self.resets = resets
+        self._rates = dict(rates)
+        self._ledger = ledger
+        self._clock = clock
+        self._sleep = sleep
+        self._share = share
+
+    def before(self, window: str = "calls") -> None:
+        """Wait for a place in the window. A window without a rate is not limited.
+
+        Raises RetryLater (with ``not_before``) or NeedsPerson (where nobody knows when the day ends) when
+        the day is used up or our share of it is reached; RetryLater when the queue is too long.
+        """
+        self._check_day()
+        rate = self._rates.get(window)
+        if rate is None:
+            return
+        ours = Rate(max(int(rate.calls * WINDOW_SHARE), 1), rate.seconds)
+        waited = 0.0
+        while (wait := self._ledger.grant(self._key(window), ours)) > 0:
+            if waited + wait > LONGEST_QUEUE:
+                raise RetryLater(f"Too many calls to {self.crm} are waiting", crm=self.crm, wait_seconds=wait)
+            self._sleep(wait)
+            waited += wait
+
+    def learn(self, headers: Mapping[str, str], window: str = "calls") -> None:
+        """Take over what an answer says about the limits; nothing where it says nothing."""
+        heard = read_limits(headers)
+        if heard.rate is not None:
+            self._rates[window] = heard.rate
+            if heard.used is not None:
+                self._ledger.used(self._key(window), heard.rate, heard.used)
+        for name, (used, limit) in heard.days.items():
+            self._ledger.note_day(self._key(name), Day(used, limit, self._clock()))
+
+    def hold(self, window: str, seconds: float) -> None:
+        """The CRM refused a call of this window: nobody calls for so many seconds."""
+        self._ledger.hold(self._key(window), seconds)
+
+    def day_is_over(self, budget: str = "daily") -> ConnectorError:
+        """The CRM refused a call because the day is used up: note it, and return the error to raise."""
+        now = self._clock()
+        day = self._ledger.days().get(self._key(budget))
+        limit = day.limit if day is not None else 1
+        self._ledger.note_day(self._key(budget), Day(limit, limit, now))
+        return self._over(f"The daily budget of calls to {self.crm} is used up", now)
+
+    def days(self) -> Mapping[str, Day]:
+        """The daily budgets of this CRM as last heard, by their name in its headers."""
+        prefix = self._key("")
+        return {k.removeprefix(prefix): d for k, d in self._ledger.days().items() if k.startswith(prefix)}
+
+    def _check_day(self) -> None:
+        now = self._clock()
+        for name, day in self.days().items():
+            ends = self.resets(day.heard) if self.resets is not None else day.heard + DAY_NOTE_LASTS
+            if now >= ends:
+                continue
+            if day.used >= day.limit:
+                raise self._over(f"The daily budget of calls to {self.crm} is used up", day.heard)
+            # A per-app budget is ours alone; only what is shared with others is left unused.
+            if not name.startswith("per-app") and day.used >= day.limit * self._share:
+                text = f"{self.crm} has used {day.used} of {day.limit} calls today, and our share is reached"
+                raise self._over(text, day.heard)
+
+    def _over(self, text: str, heard: datetime) -> ConnectorError:
+        if self.resets is not None:
+            return RetryLater(text, crm=self.crm, code="DAILY", not_before=self.resets(heard))
+        fix = "Wait for the CRM's next day, raise the share in the settings, or buy more calls."
+        return NeedsPerson(text, crm=self.crm, code="DAILY", fix=fix)
+
+    def _key(self, name: str) -> str:
+        return f"{self.crm}:{name}"
