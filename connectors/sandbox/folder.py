@@ -1,7 +1,7 @@
-"""The folder of one pretend account: who serves it, where, and who may be told apart from the dead.
+"""The folder of one pretend account: which process serves it, and where.
 
 A folder is served by one process at a time: the server holds ``serving.lock``, which the operating system
-gives back however the process ends, and writes its addresses to ``serving.json``.
+gives back however the process ends, and writes its ports to ``serving.json``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,8 @@ def serving_alone(folder: Path, wait_seconds: float = 1.0) -> Iterator[None]:
 
 
 def say_ready(folder: Path, ports: Ports) -> None:
-    """Tell other processes where this folder is served."""
-    write_json(folder / _READY, {"hubspot": ports.hubspot, "salesforce": ports.salesforce})
+    """Tell other processes where this one serves the folder."""
+    write_json(folder / _READY, {**asdict(ports), **asdict(Process.this())})
 
 
 def say_gone(folder: Path) -> None:
@@ -147,12 +147,22 @@ def served(folder: Path, wait_seconds: float = 15.0) -> Ports | None:
     deadline = time.monotonic() + wait_seconds
     while _held(folder / _LOCK):
         told = read_json(folder / _READY)
-        if told is not None:
+        # What a killed server told is still there while the next one starts.
+        if told is not None and Process(told["pid"], told["started"]).alive:
             return Ports(told["hubspot"], told["salesforce"])
         if time.monotonic() >= deadline:
             raise TimeoutError(f"the process that serves the sandbox in {folder} does not get ready")
         time.sleep(_PAUSE)
     return None
+
+
+def ports_before_a_kill(folder: Path) -> Ports:
+    """The ports of a server that could not say goodbye, to be used again so that old addresses stay good.
+
+    Zeros where the last server ended in order. For the process that holds ``serving_alone``.
+    """
+    told = read_json(folder / _READY)
+    return Ports(0, 0) if told is None else Ports(told["hubspot"], told["salesforce"])
 
 
 def _held(path: Path) -> bool:

@@ -20,9 +20,9 @@ from typing import Any, TextIO
 import orjson
 
 from connectors.sandbox.clock import SandboxClock
-from connectors.sandbox.folder import Ports, prepare, say_gone, say_ready, serving_alone
+from connectors.sandbox.folder import Ports, ports_before_a_kill, prepare, say_gone, say_ready, serving_alone
 from connectors.sandbox.requestlog import RequestLog
-from connectors.sandbox.server import LOOPBACK, SideServer
+from connectors.sandbox.server import LOOPBACK, PortInUse, SideServer
 from connectors.sandbox.side import Side
 
 HUBSPOT_TOKEN = "pat-eu1-leadpact-sandbox"
@@ -89,18 +89,28 @@ async def served_sides(
         folder = prepare(folder)
         stack.enter_context(serving_alone(folder, wait_seconds))
         clock = SandboxClock(folder / "clock.json")
-        bound: dict[str, int] = {}
+        before, bound = ports_before_a_kill(folder), dict[str, int]()
         for side in sides(folder, clock, seed):
             stack.callback(side.close)
             requests = RequestLog(folder / f"requests-{side.name}.sqlite")
             stack.callback(requests.close)
             server = SideServer(side, clock, requests)
-            bound[side.name] = await server.start(getattr(ports, side.name))
+            bound[side.name] = await _start(server, getattr(ports, side.name), getattr(before, side.name))
             stack.push_async_callback(server.stop)
         running = Running(clock, Ports(**bound))
         say_ready(folder, running.ports)
         stack.callback(say_gone, folder)
         yield running
+
+
+async def _start(server: SideServer, wanted: int, before: int) -> int:
+    """Open the port asked for, or where any will do the one used before, if it is still free."""
+    if wanted or not before:
+        return await server.start(wanted)
+    try:
+        return await server.start(before)
+    except PortInUse:
+        return await server.start(0)
 
 
 def ready_line(running: Running) -> dict[str, Any]:
