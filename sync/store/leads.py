@@ -1,0 +1,147 @@
+"""Leads, their records' links and bases, and every verdict: frames in, frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary, read_frame
+
+RECORDS: Mapping[str, pl.DataType] = {"crm": pl.String(), "object": pl.String(), "record_id": pl.String()}
+KEYS: Mapping[str, pl.DataType] = {
+    "email_key": pl.String(),
+    "name_key": pl.String(),
+    "company_key": pl.String(),
+}
+LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, **KEYS}
+BASES: Mapping[str, pl.DataType] = {**RECORDS, "record_values": pl.String()}
+OUTCOME: Mapping[str, pl.DataType] = {
+    "score": pl.Int64(),
+    "fit": pl.Int64(),
+    "engagement": pl.Int64(),
+    "coverage": pl.Int64(),
+    "temperature": pl.String(),
+    "stage": pl.String(),
+    "stage_why": pl.String(),
+    "highest_stage": pl.String(),
+    "cycle": pl.Int64(),
+    "nurture_track": pl.String(),
+}
+DECIDED: Mapping[str, pl.DataType] = {
+    **OUTCOME,
+    "policy_version": pl.String(),
+    "decided_at": pl.Datetime("us", "UTC"),
+}
+LEADS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "lead_values": pl.String(), **DECIDED}
+NEW_LEADS: Mapping[str, pl.DataType] = {**LEADS, "email_key": pl.String()}
+NEW_VERDICTS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "inputs": pl.String(), **DECIDED}
+NEW_LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, "how": pl.String(), **KEYS}
+
+
+class Leads:
+    """The lead, verdict, link and base tables of one connection.
+
+    The ``remember_…`` calls belong in one ``Store.transaction``.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
+    ) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._id = connection_id
+
+    def _ask(self, statement: str, asked: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        if asked.is_empty():
+            return pl.DataFrame(schema=dict(schema))
+        with self._connection.transaction():
+            as_temporary(self._connection, "asked", asked.unique())
+            return read_frame(self._connection, self._statements[statement], schema, {"connection": self._id})
+
+    def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
+        """``RECORDS`` in, the known ones out with their ``lead_id``."""
+        return self._ask("links_of_records", records.select(*RECORDS), {**RECORDS, "lead_id": pl.String()})
+
+    def links_of_leads(self, lead_ids: pl.Series) -> pl.DataFrame:
+        """Every linked record of these leads, as ``LINKS``."""
+        return self._ask("links_of_leads", lead_ids.alias("lead_id").to_frame(), LINKS)
+
+    def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
+        """Every linked record with one of these normalised addresses, as ``LINKS``."""
+        return self._ask("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)
+
+    def bases(self, records: pl.DataFrame) -> pl.DataFrame:
+        """``RECORDS`` in, ``BASES`` out; a record without a base is absent."""
+        return self._ask("bases_of_records", records.select(*RECORDS), BASES)
+
+    def of(self, lead_ids: pl.Series) -> pl.DataFrame:
+        """The stored leads with these ids, as ``LEADS``."""
+        return self._ask("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
+
+    def ids_after(self, after: str, limit: int) -> pl.Series:
+        """The next lead ids in order: a slice of all leads."""
+        return read_frame(
+            self._connection,
+            self._statements["lead_ids_after"],
+            {"lead_id": pl.String()},
+            {"connection": self._id, "after": after, "limit": limit},
+        )["lead_id"]
+
+    def count(self) -> int:
+        return int(self._one("count_leads")[0])
+
+    def _one(self, statement: str, **wanted: Any) -> tuple[Any, ...]:
+        row = self._connection.execute(
+            self._statements[statement].encode(), {"connection": self._id} | wanted
+        ).fetchone()
+        return row or (None,)
+
+    def named(self, key: str) -> list[str]:
+        """The lead ids a KEY stands for: a lead id, ``hubspot:ID``, ``salesforce:ID`` or an e-mail address."""
+        crm, colon, record = key.partition(":")
+        if colon and crm in ("hubspot", "salesforce"):
+            found = self._one("lead_of_record", crm=crm, record=record)[0]
+        else:
+            found = self._one("lead_exists", lead=key)[0]
+        if found:
+            return [found]
+        rows = self._connection.execute(
+            self._statements["leads_of_email"].encode(),
+            {"connection": self._id, "email": key.strip().lower()},
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def verdicts(self, lead_id: str, at: datetime | None, limit: int) -> list[dict[str, Any]]:
+        """The verdicts of a lead, newest first, none later than ``at``."""
+        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
+            cursor.execute(
+                self._statements["verdicts_of_lead"].encode(),
+                {"connection": self._id, "lead": lead_id, "at": at, "limit": limit},
+            )
+            return cursor.fetchall()
+
+    def _remember(self, statement: str, table: str, frame: pl.DataFrame, **wanted: Any) -> None:
+        if frame.is_empty():
+            return
+        as_temporary(self._connection, table, frame)
+        self._connection.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+
+    def remember_links(self, links: pl.DataFrame, run: int, now: datetime) -> None:
+        """``NEW_LINKS``: new links; a known record only has its keys renewed, its link stays."""
+        self._remember("remember_links", "new_links", links.select(*NEW_LINKS), run=run, now=now)
+
+    def remember_bases(self, bases: pl.DataFrame, run: int, now: datetime) -> None:
+        """``BASES``: what each record held when both sides agreed."""
+        self._remember("remember_bases", "new_bases", bases.select(*BASES), run=run, now=now)
+
+    def remember_leads(self, leads: pl.DataFrame) -> None:
+        """``NEW_LEADS``: merged values and the verdict in force."""
+        self._remember("remember_leads", "new_leads", leads.select(*NEW_LEADS))
+
+    def remember_verdicts(self, verdicts: pl.DataFrame, run: int) -> None:
+        """``NEW_VERDICTS``: verdicts with their inputs, for explaining the past."""
+        self._remember("remember_verdicts", "new_verdicts", verdicts.select(*NEW_VERDICTS), run=run)

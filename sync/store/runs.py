@@ -1,0 +1,168 @@
+"""Runs and their numbers, cursors, policy versions, and the claims that keep two runs off one lead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a run came to. A target is one lead in one CRM; the four outcomes add up to ``targets``."""
+
+    records_read: int = 0
+    targets: int = 0
+    written: int = 0
+    unchanged: int = 0
+    held: int = 0
+    refused: int = 0
+    calls_hubspot: int = 0
+    calls_salesforce: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One past run."""
+
+    run: int
+    command: str
+    started: datetime
+    ended: datetime | None
+    state: str
+    numbers: Numbers
+    note: str
+
+
+class Runs:
+    """The run, cursor, policy_version and claim tables of one connection."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        statements: Mapping[str, str],
+        connection_id: int,
+        *,
+        approved_at: datetime | None,
+    ) -> None:
+        self._connection = connection
+        self._sql = {name: text.encode() for name, text in statements.items()}
+        self.connection_id = connection_id
+        self.approved_at = approved_at
+
+    def start(self, command: str, now: datetime, policy_version: str | None) -> int:
+        """Open a run; returns its number."""
+        row = self._connection.execute(
+            self._sql["start_run"],
+            {"connection": self.connection_id, "command": command, "now": now, "policy": policy_version},
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def end(
+        self, run: int, state: str, numbers: Numbers, now: datetime, *, fingerprint: str = "", note: str = ""
+    ) -> None:
+        """Close a run with its numbers. ``state``: done, stopped (by a guard) or failed."""
+        self._connection.execute(
+            self._sql["end_run"],
+            {"run": run, "state": state, "now": now, "fingerprint": fingerprint, "note": note}
+            | asdict(numbers),
+        )
+
+    def newest(self, limit: int) -> list[RunRow]:
+        """The newest runs first."""
+        rows = self._connection.execute(
+            self._sql["newest_runs"], {"connection": self.connection_id, "limit": limit}
+        ).fetchall()
+        return [
+            RunRow(row[0], row[1], row[2], row[3], row[4], Numbers(*row[5:13]), row[13]) for row in rows
+        ]
+
+    def approve(self, run: int, now: datetime) -> None:
+        """Remember that a person let this connection write."""
+        self._connection.execute(
+            self._sql["approve_connection"], {"connection": self.connection_id, "run": run, "now": now}
+        )
+        self.approved_at = self.approved_at or now
+
+    def keep_policy(self, version: str, declared: Mapping[str, Any], now: datetime) -> None:
+        """Store a policy the first time it decides something."""
+        self._connection.execute(
+            self._sql["keep_policy"],
+            {
+                "connection": self.connection_id,
+                "version": version,
+                "declared": json.dumps(declared, sort_keys=True, default=str),
+                "now": now,
+            },
+        )
+
+    def policy(self, version: str) -> dict[str, Any] | None:
+        """The declared tables of a stored policy version."""
+        row = self._connection.execute(
+            self._sql["policy_of_version"], {"connection": self.connection_id, "version": version}
+        ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def cursors(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Where each change log has been read to, by (crm, object)."""
+        rows = self._connection.execute(self._sql["cursors"], {"connection": self.connection_id}).fetchall()
+        return {(crm, name): json.loads(place) for crm, name, place in rows}
+
+    def move_cursor(self, crm: str, name: str, place: Mapping[str, Any], run: int, now: datetime) -> None:
+        """Remember that everything before this place was read and remembered."""
+        self._connection.execute(
+            self._sql["move_cursor"],
+            {
+                "connection": self.connection_id,
+                "crm": crm,
+                "object": name,
+                "place": json.dumps(dict(place), sort_keys=True),
+                "run": run,
+                "now": now,
+            },
+        )
+
+    def claim(self, lead_ids: pl.Series, run: int, now: datetime, seconds: float) -> tuple[int, set[str]]:
+        """Claim leads for a run until it ends or ``seconds`` have passed; returns (fence, leads we got).
+
+        A lead that another living run has claimed is not among them.
+        """
+        with self._connection.transaction():
+            row = self._connection.execute(self._sql["next_fence"]).fetchone()
+            fence = int(row[0]) if row else 0
+            self._connection.execute(
+                self._sql["release_claims_of_ended_runs"], {"connection": self.connection_id}
+            )
+            as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
+            got = self._connection.execute(
+                self._sql["claim_leads"],
+                {
+                    "connection": self.connection_id,
+                    "run": run,
+                    "fence": fence,
+                    "now": now,
+                    "until": now + timedelta(seconds=seconds),
+                },
+            ).fetchall()
+        return fence, {row[0] for row in got}
+
+    def fenced_out(self, lead_ids: pl.Series, fence: int) -> set[str]:
+        """Leads among these whose claim we no longer hold. Call inside the remembering transaction."""
+        as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
+        rows = self._connection.execute(
+            self._sql["fenced_out"], {"connection": self.connection_id, "fence": fence}
+        ).fetchall()
+        return {row[0] for row in rows}
+
+    def release(self, run: int, fence: int) -> None:
+        """Let go of the claims made with this fence."""
+        self._connection.execute(
+            self._sql["release_claims"], {"connection": self.connection_id, "run": run, "fence": fence}
+        )

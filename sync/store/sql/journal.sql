@@ -1,0 +1,89 @@
+-- intend --
+INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, field, crm_field, before, after,
+                     why, lane, noted_at)
+SELECT %(connection)s, %(run)s, lead_id, crm, object, record_id, field, crm_field, before, after,
+       why, lane, %(now)s
+  FROM new_intents;
+
+-- settle_intents --
+UPDATE journal SET state = results.state, record_id = coalesce(results.record_id, journal.record_id),
+       done_at = %(now)s
+  FROM results
+ WHERE journal.connection_id = %(connection)s AND journal.run_id = %(run)s AND journal.state = 'intent'
+   AND journal.lead_id = results.lead_id AND journal.crm = results.crm AND journal.field = results.field;
+
+-- abandon_intents --
+-- Intents of a run that died: whether the CRM was reached is not known; what it holds has been read again.
+UPDATE journal SET state = 'unknown', done_at = %(now)s
+  FROM asked
+ WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND journal.run_id <> %(run)s
+   AND journal.lead_id = asked.lead_id;
+
+-- open_stage_intents --
+-- A stage move that a dead run had begun: the record may stand between its clearing and its setting.
+SELECT DISTINCT ON (journal.lead_id) journal.lead_id, journal.before
+  FROM journal JOIN asked USING (lead_id)
+ WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND journal.field = 'stage'
+   AND journal.crm = 'hubspot'
+ ORDER BY journal.lead_id, journal.journal_id DESC;
+
+-- changes_of_lead --
+SELECT run_id, crm, record_id, field, before, after, why, state, noted_at, done_at
+  FROM journal WHERE connection_id = %(connection)s AND lead_id = %(lead)s
+ ORDER BY journal_id DESC LIMIT %(limit)s;
+
+-- changes_of_run --
+SELECT lead_id, crm, object, record_id, field, before, after, why, lane, state
+  FROM journal WHERE connection_id = %(connection)s AND run_id = %(run)s
+ ORDER BY journal_id;
+
+-- remember_conflicts --
+INSERT INTO conflict (connection_id, run_id, lead_id, field, rule, winner, hubspot_value, salesforce_value,
+                      hubspot_at, salesforce_at, decided_at)
+SELECT %(connection)s, %(run)s, lead_id, field, rule, winner, hubspot_value, salesforce_value,
+       hubspot_at, salesforce_at, %(now)s
+  FROM new_conflicts;
+
+-- conflicts_of_lead --
+SELECT field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesforce_at, decided_at, run_id
+  FROM conflict WHERE connection_id = %(connection)s AND lead_id = %(lead)s
+ ORDER BY conflict_id DESC LIMIT %(limit)s;
+
+-- hold --
+INSERT INTO held (connection_id, held_key, kind, lead_id, crm, object, record_id, field, details, since, run_id)
+SELECT %(connection)s, held_key, kind, lead_id, crm, object, record_id, field, details, %(now)s, %(run)s
+  FROM new_held
+ON CONFLICT (connection_id, held_key) WHERE settled_at IS NULL DO UPDATE SET details = excluded.details;
+
+-- settle_held --
+-- What was held about these records and is not held any more.
+UPDATE held SET settled_at = %(now)s
+  FROM looked_at
+ WHERE held.connection_id = %(connection)s AND held.settled_at IS NULL
+   AND held.crm = looked_at.crm AND held.record_id = looked_at.record_id
+   AND NOT EXISTS (SELECT 1 FROM new_held WHERE new_held.held_key = held.held_key);
+
+-- open_held --
+SELECT held_id, kind, lead_id, crm, object, record_id, field, details, since, run_id
+  FROM held WHERE connection_id = %(connection)s AND settled_at IS NULL
+ ORDER BY held_id;
+
+-- refuse --
+INSERT INTO refused (connection_id, lead_id, crm, object, record_id, code, message, fields, first_at, last_at,
+                     run_id)
+SELECT %(connection)s, lead_id, crm, object, record_id, code, message,
+       coalesce(string_to_array(nullif(fields, ''), ','), '{}'), %(now)s, %(now)s, %(run)s
+  FROM new_refused
+ON CONFLICT (connection_id, lead_id, crm) DO UPDATE
+   SET record_id = excluded.record_id, code = excluded.code, message = excluded.message,
+       fields = excluded.fields, last_at = excluded.last_at, tries = refused.tries + 1,
+       run_id = excluded.run_id;
+
+-- strike_refused --
+DELETE FROM refused USING passed
+ WHERE refused.connection_id = %(connection)s AND refused.lead_id = passed.lead_id
+   AND refused.crm = passed.crm;
+
+-- refused_leads --
+SELECT lead_id, crm, object, record_id, code, message, array_to_string(fields, ','), first_at, last_at, tries
+  FROM refused WHERE connection_id = %(connection)s ORDER BY first_at, lead_id;

@@ -1,0 +1,91 @@
+-- links_of_records --
+-- The lead of each record we know; a record we do not know is simply absent.
+SELECT link.crm, link.object, link.record_id, link.lead_id
+  FROM link JOIN asked USING (crm, object, record_id)
+ WHERE link.connection_id = %(connection)s;
+
+-- links_of_leads --
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
+  FROM link JOIN asked USING (lead_id)
+ WHERE link.connection_id = %(connection)s;
+
+-- links_by_email --
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
+  FROM link JOIN asked USING (email_key)
+ WHERE link.connection_id = %(connection)s;
+
+-- bases_of_records --
+SELECT base.crm, base.object, base.record_id, base.record_values
+  FROM base JOIN asked USING (crm, object, record_id)
+ WHERE base.connection_id = %(connection)s;
+
+-- leads_by_id --
+SELECT lead.lead_id, lead.lead_values, lead.score, lead.fit, lead.engagement, lead.coverage, lead.temperature,
+       lead.stage, lead.stage_why, lead.highest_stage, lead.cycle, lead.nurture_track, lead.policy_version,
+       lead.decided_at
+  FROM lead JOIN asked USING (lead_id)
+ WHERE lead.connection_id = %(connection)s;
+
+-- lead_ids_after --
+SELECT lead_id FROM lead
+ WHERE connection_id = %(connection)s AND lead_id > %(after)s
+ ORDER BY lead_id LIMIT %(limit)s;
+
+-- count_leads --
+SELECT count(*) FROM lead WHERE connection_id = %(connection)s;
+
+-- leads_of_email --
+SELECT lead_id FROM lead WHERE connection_id = %(connection)s AND email_key = %(email)s ORDER BY lead_id;
+
+-- lead_of_record --
+SELECT lead_id FROM link
+ WHERE connection_id = %(connection)s AND crm = %(crm)s AND record_id = %(record)s;
+
+-- lead_exists --
+SELECT lead_id FROM lead WHERE connection_id = %(connection)s AND lead_id = %(lead)s;
+
+-- remember_links --
+INSERT INTO link (connection_id, crm, object, record_id, lead_id, how, linked_at, run_id,
+                  email_key, name_key, company_key)
+SELECT %(connection)s, crm, object, record_id, lead_id, how, %(now)s, %(run)s,
+       email_key, name_key, company_key
+  FROM new_links
+ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
+   SET email_key = excluded.email_key, name_key = excluded.name_key, company_key = excluded.company_key
+ WHERE (link.email_key, link.name_key, link.company_key)
+       IS DISTINCT FROM (excluded.email_key, excluded.name_key, excluded.company_key);
+
+-- remember_bases --
+INSERT INTO base (connection_id, crm, object, record_id, record_values, agreed_at, run_id)
+SELECT %(connection)s, crm, object, record_id, record_values, %(now)s, %(run)s
+  FROM new_bases
+ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
+   SET record_values = excluded.record_values, agreed_at = excluded.agreed_at, run_id = excluded.run_id
+ WHERE base.record_values <> excluded.record_values;
+
+-- remember_leads --
+INSERT INTO lead (connection_id, lead_id, email_key, lead_values, score, fit, engagement, coverage, temperature,
+                  stage, stage_why, highest_stage, cycle, nurture_track, policy_version, decided_at)
+SELECT %(connection)s, lead_id, email_key, lead_values, score, fit, engagement, coverage, temperature,
+       stage, stage_why, highest_stage, cycle, nurture_track, policy_version, decided_at
+  FROM new_leads
+ON CONFLICT (connection_id, lead_id) DO UPDATE
+   SET email_key = excluded.email_key, lead_values = excluded.lead_values, score = excluded.score,
+       fit = excluded.fit, engagement = excluded.engagement, coverage = excluded.coverage,
+       temperature = excluded.temperature, stage = excluded.stage, stage_why = excluded.stage_why,
+       highest_stage = excluded.highest_stage, cycle = excluded.cycle, nurture_track = excluded.nurture_track,
+       policy_version = excluded.policy_version, decided_at = excluded.decided_at;
+
+-- remember_verdicts --
+INSERT INTO verdict (connection_id, lead_id, run_id, decided_at, policy_version, inputs, score, fit, engagement,
+                     coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track)
+SELECT %(connection)s, lead_id, %(run)s, decided_at, policy_version, inputs, score, fit, engagement,
+       coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track
+  FROM new_verdicts;
+
+-- verdicts_of_lead --
+SELECT decided_at, policy_version, inputs, score, fit, engagement, coverage, temperature, stage, stage_why,
+       highest_stage, cycle, nurture_track, run_id
+  FROM verdict WHERE connection_id = %(connection)s AND lead_id = %(lead)s
+   AND decided_at <= coalesce(%(at)s, 'infinity'::timestamptz)
+ ORDER BY decided_at DESC, verdict_id DESC LIMIT %(limit)s;

@@ -1,0 +1,76 @@
+-- connection_of_accounts --
+INSERT INTO connection (hubspot_account, salesforce_account, first_seen)
+VALUES (%(hubspot)s, %(salesforce)s, %(now)s)
+ON CONFLICT (hubspot_account, salesforce_account) DO UPDATE SET hubspot_account = excluded.hubspot_account
+RETURNING connection_id, approved_at;
+
+-- connections --
+SELECT connection_id, hubspot_account, salesforce_account, first_seen, approved_at
+  FROM connection ORDER BY connection_id;
+
+-- approve_connection --
+UPDATE connection SET approved_at = %(now)s, approved_by_run = %(run)s
+ WHERE connection_id = %(connection)s AND approved_at IS NULL;
+
+-- start_run --
+INSERT INTO run (connection_id, command, started_at, policy_version)
+VALUES (%(connection)s, %(command)s, %(now)s, %(policy)s)
+RETURNING run_id;
+
+-- end_run --
+UPDATE run
+   SET ended_at = %(now)s, state = %(state)s, fingerprint = %(fingerprint)s,
+       records_read = %(records_read)s, targets = %(targets)s, written = %(written)s,
+       unchanged = %(unchanged)s, held = %(held)s, refused = %(refused)s,
+       calls_hubspot = %(calls_hubspot)s, calls_salesforce = %(calls_salesforce)s, note = %(note)s
+ WHERE run_id = %(run)s;
+
+-- newest_runs --
+SELECT run_id, command, started_at, ended_at, state, records_read, targets, written, unchanged, held,
+       refused, calls_hubspot, calls_salesforce, note
+  FROM run WHERE connection_id = %(connection)s
+ ORDER BY run_id DESC LIMIT %(limit)s;
+
+-- keep_policy --
+INSERT INTO policy_version (connection_id, version, declared, first_used_at)
+VALUES (%(connection)s, %(version)s, %(declared)s, %(now)s)
+ON CONFLICT DO NOTHING;
+
+-- policy_of_version --
+SELECT declared FROM policy_version WHERE connection_id = %(connection)s AND version = %(version)s;
+
+-- cursors --
+SELECT crm, object, place FROM cursor WHERE connection_id = %(connection)s;
+
+-- move_cursor --
+INSERT INTO cursor (connection_id, crm, object, place, moved_at, run_id)
+VALUES (%(connection)s, %(crm)s, %(object)s, %(place)s, %(now)s, %(run)s)
+ON CONFLICT (connection_id, crm, object)
+DO UPDATE SET place = excluded.place, moved_at = excluded.moved_at, run_id = excluded.run_id;
+
+-- claim_leads --
+-- In id order, so that two runs that want the same leads cannot wait for each other in a circle.
+INSERT INTO claim (connection_id, lead_id, run_id, fence, expires_at)
+SELECT %(connection)s, wanted.lead_id, %(run)s, %(fence)s, %(until)s
+  FROM claim_wanted AS wanted ORDER BY wanted.lead_id
+ON CONFLICT (connection_id, lead_id) DO UPDATE
+   SET run_id = excluded.run_id, fence = excluded.fence, expires_at = excluded.expires_at
+ WHERE claim.expires_at < %(now)s OR claim.run_id = excluded.run_id
+RETURNING lead_id;
+
+-- next_fence --
+SELECT nextval('fence');
+
+-- fenced_out --
+-- Leads of the slice whose claim somebody else has taken over since.
+SELECT wanted.lead_id FROM claim_wanted AS wanted
+  LEFT JOIN claim ON claim.connection_id = %(connection)s AND claim.lead_id = wanted.lead_id
+                 AND claim.fence = %(fence)s
+ WHERE claim.lead_id IS NULL;
+
+-- release_claims --
+DELETE FROM claim WHERE connection_id = %(connection)s AND run_id = %(run)s AND fence = %(fence)s;
+
+-- release_claims_of_ended_runs --
+DELETE FROM claim USING run
+ WHERE claim.run_id = run.run_id AND run.ended_at IS NOT NULL AND claim.connection_id = %(connection)s;

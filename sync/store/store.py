@@ -1,0 +1,75 @@
+"""The open database: its connection, its migrations and its three ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from sync.errors import DatabaseAway
+from sync.store.journal import Journal
+from sync.store.leads import Leads
+from sync.store.migrate import Migration, migrate
+from sync.store.runs import Runs
+from sync.store.statements import load_statements
+
+
+class Store:
+    """What Leadpact remembers. One object a process and thread; ``use`` says about which CRM accounts.
+
+    ``runs``, ``leads`` and ``journal`` are ready once ``use`` was called.
+    """
+
+    runs: Runs
+    leads: Leads
+    journal: Journal
+
+    def __init__(self, url: str) -> None:
+        """Connect and migrate. Raises DatabaseAway when the server cannot be reached or is newer than we."""
+        try:
+            # The session speaks UTC, so that copied times need no guess about their zone.
+            self._connection = psycopg.connect(
+                url, autocommit=True, options="-c timezone=UTC -c client_min_messages=warning"
+            )
+        except psycopg.OperationalError as problem:
+            raise DatabaseAway(
+                "the database cannot be reached: " + _first_line(problem),
+                fix="check database.url and that PostgreSQL runs; without database.url Leadpact brings its own",
+            ) from None
+        self._statements = load_statements()
+        self.migrated: list[Migration] = migrate(self._connection)
+
+    def accounts(self) -> list[tuple[int, str, str, datetime, datetime | None]]:
+        """Every pair of accounts ever synced: (connection, portal id, organisation id, first seen, approved)."""
+        return self._connection.execute(self._statements["connections"].encode()).fetchall()
+
+    def use(self, hubspot_account: str, salesforce_account: str, now: datetime) -> None:
+        """Work on the state of this pair of accounts; a pair never seen before starts empty."""
+        row = self._connection.execute(
+            self._statements["connection_of_accounts"].encode(),
+            {"hubspot": hubspot_account, "salesforce": salesforce_account, "now": now},
+        ).fetchone()
+        if row is None:
+            raise DatabaseAway("the database did not answer with a connection id")
+        connection_id, approved_at = row
+        parts: tuple[Any, ...] = (self._connection, self._statements, connection_id)
+        self.runs = Runs(*parts, approved_at=approved_at)
+        self.leads = Leads(*parts)
+        self.journal = Journal(*parts)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is remembered together or not at all."""
+        with self._connection.transaction():
+            yield
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _first_line(problem: BaseException) -> str:
+    text = str(problem).strip().splitlines()
+    return text[0] if text else type(problem).__name__
