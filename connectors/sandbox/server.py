@@ -245,6 +245,8 @@ async def _send_part(request: web.BaseRequest, wire: _Wire, headers: CIMultiDict
     response = web.StreamResponse(status=wire.answer.status, headers=headers)
     response.content_length = len(wire.body)
     await response.prepare(request)
+    # Headers wait for the first byte of a body, and a cut at 0 never writes one.
+    request.writer.send_headers()
     await response.write(wire.body[: wire.cut_at])
     if request.transport is not None:
         # Closed, not aborted: what was written before the cut is to arrive.
