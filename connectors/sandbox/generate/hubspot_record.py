@@ -1,0 +1,193 @@
+"""One person as HubSpot knows them: a contact's properties, and the history of some of them.
+
+Values are strings, as HubSpot returns them (HubSpot reference, section 4.2). What people did stands
+only in the properties of section 15. ``hs_notes_last_activity`` stays out: in recorded property
+definitions its type is a reference to an object, not a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from connectors.sandbox.generate.identity import Someone
+from connectors.sandbox.generate.moments import Calendar
+from connectors.sandbox.generate.spelling import mistyped
+from connectors.sandbox.generate.stages import Story
+from connectors.sandbox.generate.telephone import spoiled, written
+from connectors.sandbox.generate.traits import Draft
+
+History = dict[str, list[tuple[datetime, str]]]
+
+# How much people tell about themselves on the first contact, by channel; elsewhere nearly everything.
+_TELLS = {"newsletter": 0.35, "prize_draw": 0.55, "survey": 0.6, "white_paper": 0.9, "social": 0.8}
+_LATEST = ("DIRECT_TRAFFIC", "EMAIL_MARKETING", "ORGANIC_SEARCH")
+
+
+def hubspot_record(
+    who: Draft, person: Someone, way: Story, calendar: Calendar, random: Random
+) -> dict[str, Any]:
+    """The contact; loadable as it stands, with ``_created``, ``_modified`` and ``_history``."""
+    row: dict[str, Any] = {}
+    _who_they_are(row, who, person, random.random)
+    _their_company(row, who, person, random.random)
+    history: History = {}
+    _where_from(row, who, calendar, random.random)
+    _what_they_did(row, who, calendar, history)
+    _what_sales_did(row, who, way, calendar, history)
+    bounced = bool(person.email) and random.random() < 0.02
+    if bounced:
+        row["hs_email_bounce"] = "1"
+    if person.email and random.random() < (0.10 if who.seen.opens else 0.03):
+        row["hs_email_optout"] = "true"
+    row["_created"] = calendar.at(0.0)
+    row["_modified"] = calendar.at(_last_day(who, way, random.random()))
+    row["_history"] = history
+    return row
+
+
+def _last_day(who: Draft, way: Story, number: float) -> float:
+    seen = who.seen
+    days = [
+        seen.visits,
+        [day for day, _ in seen.forms],
+        seen.opens,
+        seen.talks,
+        [day for day, _ in way.lifecycle],
+    ]
+    last: float = max((group[-1] for group in days if group), default=0.0)
+    # A person edited the record now and then after that.
+    return last if number < 0.7 else last + (seen.age - last) * number
+
+
+def _who_they_are(row: dict[str, Any], who: Draft, person: Someone, rnd: Callable[[], float]) -> None:
+    tells = _TELLS.get(who.channel.name, 1.0)
+    if person.email:
+        row["email"] = person.email
+    if rnd() < tells or not person.email:
+        first, last = person.first.text, person.last.text
+        style = rnd()
+        if style < 0.03:
+            first, last = first.lower(), last.lower()
+        elif style < 0.045:
+            last = last.upper()
+        elif style < 0.065:
+            last = mistyped(last, rnd)
+        elif style < 0.075:
+            first, last = f" {first}", f"{last} "
+        row["firstname"], row["lastname"] = first, last
+    if rnd() < tells - 0.08:
+        row["jobtitle"] = person.title
+    if person.phone and rnd() < tells - 0.3:
+        row["phone"] = written(person.phone, rnd)
+    if person.mobile and rnd() < tells - 0.25:
+        row["mobilephone"] = written(person.mobile, rnd)
+        if "phone" not in row and rnd() < 0.3:
+            row["phone"] = row.pop("mobilephone")
+    if "phone" in row and rnd() < 0.03:
+        row["phone"] = spoiled(row["phone"], rnd)
+
+
+def _their_company(row: dict[str, Any], who: Draft, person: Someone, rnd: Callable[[], float]) -> None:
+    firm = person.company
+    tells = _TELLS.get(who.channel.name, 1.0)
+    if rnd() < tells - 0.1:
+        row["country"] = person.country.spellings[int(rnd() * len(person.country.spellings))]
+    if rnd() < tells - 0.35:
+        row["city"] = person.city.name
+        if person.post_code:
+            row["zip"] = person.post_code
+        if rnd() < 0.8:
+            row["address"] = person.street
+        if rnd() < 0.3:
+            row["state"] = person.city.state
+    if not firm or rnd() > tells - 0.04:
+        return
+    style = rnd()
+    row["company"] = firm.name if style < 0.6 else firm.short_name
+    if style > 0.97:
+        row["company"] = row["company"].lower()
+    if rnd() < 0.7:
+        row["website"] = (firm.domain, f"www.{firm.domain}", f"https://www.{firm.domain}/")[int(rnd() * 3)]
+    if rnd() < 0.72:
+        row["industry"] = firm.industry_hubspot
+    if rnd() < 0.7:
+        row["annualrevenue"] = _money(firm.turnover, rnd)
+    if rnd() < 0.6:
+        row["numberofemployees"] = str(firm.employees)
+
+
+def _money(euro: int, rnd: Callable[[], float]) -> str:
+    style = rnd()
+    if style < 0.72:
+        return str(euro)
+    return f"{euro:,}".replace(",", ".") if style < 0.95 else f"{euro}.00"
+
+
+def _where_from(row: dict[str, Any], who: Draft, calendar: Calendar, rnd: Callable[[], float]) -> None:
+    channel, seen = who.channel, who.seen
+    source = channel.hubspot.at(rnd())
+    if not seen.forms or (channel.name == "referral" and seen.forms[0][0] > 0.0):
+        source = "OFFLINE"
+    row["hs_analytics_source"] = source
+    detail = "IMPORT" if source == "OFFLINE" else channel.detail[int(rnd() * len(channel.detail))]
+    if channel.name == "social" and source != "OFFLINE":
+        detail = next(iter(seen.social), detail)
+    row["hs_analytics_source_data_1"] = detail
+    row["hs_latest_source"] = source
+    if len(seen.visits) > 1 and rnd() < 0.5:
+        row["hs_latest_source"] = _LATEST[int(rnd() * len(_LATEST))]
+    elif source != "OFFLINE":
+        row["hs_latest_source_data_1"] = detail
+    if seen.visits:
+        row["hs_analytics_first_timestamp"] = calendar.text(seen.visits[0])
+        row["hs_analytics_last_visit_timestamp"] = calendar.text(seen.visits[-1])
+
+
+def _what_they_did(row: dict[str, Any], who: Draft, calendar: Calendar, history: History) -> None:
+    seen = who.seen
+    if seen.visits:
+        row["hs_analytics_num_visits"] = str(len(seen.visits))
+        row["hs_analytics_num_page_views"] = str(seen.page_views)
+        row["hs_analytics_average_page_views"] = str(round(seen.page_views / len(seen.visits)))
+        history["hs_analytics_num_visits"] = _counts(seen.visits, calendar)
+    if seen.forms:
+        days = [day for day, _ in seen.forms]
+        row["num_conversion_events"] = str(len(days))
+        row["num_unique_conversion_events"] = str(len({name for _, name in seen.forms}))
+        row["first_conversion_date"] = calendar.text(days[0])
+        row["first_conversion_event_name"] = seen.forms[0][1]
+        row["recent_conversion_date"] = calendar.text(days[-1])
+        row["recent_conversion_event_name"] = seen.forms[-1][1]
+        history["num_conversion_events"] = _counts(days, calendar)
+    if "email" in row and seen.opens:
+        row["hs_email_open"] = str(len(seen.opens))
+        row["hs_email_last_open_date"] = calendar.text(seen.opens[-1])
+    if "email" in row and seen.clicks:
+        row["hs_email_click"] = str(len(seen.clicks))
+        row["hs_email_last_click_date"] = calendar.text(seen.clicks[-1])
+        history["hs_email_click"] = _counts(seen.clicks, calendar)
+    for network, clicks in seen.social.items():
+        row[f"hs_social_{network}_clicks"] = str(clicks)
+        row["hs_social_num_broadcast_clicks"] = str(clicks)
+
+
+def _what_sales_did(
+    row: dict[str, Any], who: Draft, way: Story, calendar: Calendar, history: History
+) -> None:
+    talks = who.seen.talks
+    if talks:
+        row["notes_last_contacted"] = calendar.text(talks[-1])
+        row["num_contacted_notes"] = str(len(talks))
+        row["num_notes"] = str(len(talks))
+    if way.lifecycle:
+        row["lifecyclestage"] = way.lifecycle[-1][1]
+        history["lifecyclestage"] = [(calendar.at(day), stage) for day, stage in way.lifecycle]
+    if way.lead_status:
+        row["hs_lead_status"] = way.lead_status
+
+
+def _counts(days: Sequence[float], calendar: Calendar) -> list[tuple[datetime, str]]:
+    return [(calendar.at(day), str(number)) for number, day in enumerate(days, 1)]
