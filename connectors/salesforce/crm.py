@@ -1,0 +1,126 @@
+"""Salesforce as a CRM: the port of ``connectors.crm`` over simple-salesforce."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import requests
+
+from connectors.crm import Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
+from connectors.errors import RetryLater
+from connectors.quota import Quota
+from connectors.retry import Retry
+from connectors.salesforce.account import read_account
+from connectors.salesforce.calls import Calls
+from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
+from connectors.salesforce.errors import CRM
+from connectors.salesforce.reading import Reading as Records
+from connectors.salesforce.schema import Schemas
+from connectors.salesforce.setup import Setup
+from connectors.salesforce.token import Tokens
+from connectors.salesforce.writing import Writing
+from connectors.session import CrmSession
+
+
+class SalesforceCrm:
+    """One Salesforce organisation, opened by an external client app's client credentials.
+
+    ``login_url`` is the My Domain address (https, or http on the loopback interface); ``session`` comes from
+    ``connectors.session.open_session`` and is closed with the connector. ``api_version`` such as "66.0".
+    ``read_back``: after a write, read what Salesforce stored, one call for 2,000 records. ``sleep`` takes
+    seconds. Nothing is sent before the first call. Threads may share it.
+    """
+
+    name = CRM
+
+    def __init__(
+        self,
+        *,
+        session: CrmSession,
+        login_url: str,
+        client_id: str,
+        client_secret: str,
+        api_version: str = "66.0",
+        quota: Quota | None = None,
+        read_back: bool = True,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = session
+        if quota is not None:
+            _listen(session, quota)
+        tokens = Tokens(session, login_url, client_id, client_secret)
+        self._calls = Calls(session, tokens, retry=Retry(sleep=sleep), version=api_version, quota=quota)
+        self._schemas = Schemas(self._calls)
+        self._records = Records(self._calls, self._schemas)
+        self._writing = Writing(self._calls, self._schemas, self._records, read_back=read_back)
+        self._setup = Setup(self._calls, self._schemas, version=api_version, sleep=sleep)
+        self._account: Account | None = None
+
+    @property
+    def calls(self) -> int:
+        """The HTTP requests sent so far, those for tokens included."""
+        return self._session.calls
+
+    def account(self) -> Account:
+        """The organisation: its id from the token, the rest from what we may see of its own record."""
+        if self._account is None:
+            self._account = read_account(self._calls, self._schemas)
+        return self._account
+
+    def now(self) -> datetime:
+        """Salesforce's clock as of its latest answer, in whole seconds; a token is fetched if there is none."""
+        if self._session.crm_time is None:
+            _ = self._calls.token
+        if self._session.crm_time is None:
+            raise RetryLater("salesforce: the answer had no date", crm=CRM)
+        return self._session.crm_time
+
+    def describe(self, object_name: str) -> ObjectSchema:
+        """The object's fields as this user sees them. Raises NeedsPerson where it sees no such object."""
+        return self._schemas.of(object_name).schema
+
+    def changes(self, object_name: str, fields: Sequence[str], since: Cursor | None) -> Reading:
+        """What changed at ``since`` or later, deleted records included; every record when None.
+
+        The cursor is a moment that no running transaction reaches behind (``connectors.salesforce.covered``).
+        """
+        lower = None if since is None else from_cursor(since)
+        wanted = self._records.wanted(object_name, fields)
+        cursor = next_cursor(self._calls, object_name, lower, self.now)
+        return Reading(self._records.changed(wanted, lower), to_cursor(cursor))
+
+    def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
+        """The named records, 2,000 a call; ids of 15 or 18 characters."""
+        return self._records.fetch(self._records.wanted(object_name, fields), ids)
+
+    def find(
+        self, object_name: str, fields: Sequence[str], where: str, values: Sequence[str]
+    ) -> Iterator[Slab]:
+        """The records that have one of the values; text is compared without case, as Salesforce does."""
+        return self._records.find(self._records.wanted(object_name, fields), where, values)
+
+    def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
+        """Write records, 200 a call; see ``connectors.salesforce.writing``."""
+        return self._writing.write(object_name, writes)
+
+    def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
+        """Create missing custom fields and give ourselves access; see ``connectors.salesforce.setup``."""
+        return self._setup.add_fields(object_name, specs)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+
+def _listen(session: CrmSession, quota: Quota) -> None:
+    """Let the budget hear every answer, errors included; simple-salesforce itself misses most of them."""
+    before = session.on_response
+
+    def hear(response: requests.Response) -> None:
+        quota.learn(response.headers)
+        if before is not None:
+            before(response)
+
+    session.on_response = hear

@@ -1,0 +1,143 @@
+"""One write on its way out: where it goes, with which JSON values, or why it cannot go.
+
+What would make Salesforce refuse the whole call (a text where a number belongs, a field it does not know)
+or what it would certainly refuse (a text too long) is refused here, with Salesforce's own code, so that one
+record never takes the others down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from connectors.crm import Write, Written
+from connectors.salesforce.errors import field_names
+from connectors.salesforce.ids import eighteen, looks_like_id
+from connectors.salesforce.schema import Described
+from connectors.salesforce.values import NotOfType, to_json
+
+#: Records of one collections call (Salesforce reference, section 4).
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A collections call. ``key`` names the external id of an upsert, "" otherwise."""
+
+    method: str
+    path: str
+    key: str = ""
+
+    @property
+    def repeatable(self) -> bool:
+        """Only a create without a key does something else the second time."""
+        return self.method == "PATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A write ready to be sent. ``body`` holds JSON values by field, and ``id`` for an update."""
+
+    write: Write
+    route: Route
+    body: Mapping[str, Any]
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """Equal for two writes that may hit one record."""
+        if self.write.record_id is not None:
+            return ("id", str(self.body["id"]))
+        if self.write.key is not None:
+            # Unique texts are compared without case unless the field says otherwise.
+            return ("key", self.write.key[0], self.write.key[1].casefold())
+        return ("new", self.write.trace)
+
+
+class Refusal(Exception):
+    """A write that is not sent. The text names fields and lengths, never a value."""
+
+    def __init__(self, code: str, message: str, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.fields = fields
+
+
+def prepare(described: Described, write: Write) -> Outgoing | Written:
+    """A write as it is to be sent, or refused with Salesforce's code for what is wrong with it."""
+    try:
+        body = {name: _json_value(described, name, value) for name, value in write.values.items()}
+        if write.record_id is not None:
+            if not looks_like_id(write.record_id):
+                raise Refusal("MALFORMED_ID", "the record id has not the form of an id", ("Id",))
+            return Outgoing(
+                write, Route("PATCH", "composite/sobjects"), {"id": eighteen(write.record_id), **body}
+            )
+        if write.key is None:
+            return Outgoing(write, Route("POST", "composite/sobjects"), body)
+        field, value = write.key
+        if not value:
+            raise Refusal("REQUIRED_FIELD_MISSING", "the key is empty", field_names((field,)))
+        path = f"composite/sobjects/{described.schema.object}/{field}"
+        body[field] = _json_value(described, field, value)
+        return Outgoing(write, Route("PATCH", path, field), body)
+    except Refusal as refusal:
+        return Written(
+            write.trace,
+            "refused",
+            write.record_id,
+            code=refusal.code,
+            message=str(refusal),
+            fields=refusal.fields,
+        )
+
+
+def _json_value(described: Described, name: str, text: str | None) -> Any:
+    info = described.schema.fields.get(name)
+    if info is None:
+        named = field_names((name,))
+        raise Refusal("INVALID_FIELD", f"no such field, or not visible: {', '.join(named)}", named)
+    if name == "Id":
+        raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", "a record's id cannot be written", (name,))
+    # Salesforce may count an emoji as two; what it finds too long beyond this, it refuses itself.
+    if text is not None and info.length is not None and len(text) > info.length:
+        message = f"{name}: {len(text)} characters, the field takes {info.length}"
+        raise Refusal("STRING_TOO_LONG", message, (name,))
+    try:
+        return to_json(described.types[name], text)
+    except NotOfType as wrong:
+        raise Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: not {wrong}", (name,)) from None
+
+
+def batches(outgoing: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+    """The calls to make, in order, each of one route and at most 200 records.
+
+    Two writes that may hit one record are in different calls, in their order.
+    """
+    for wave in _waves(outgoing):
+        routes: dict[Route, list[Outgoing]] = {}
+        for item in wave:
+            routes.setdefault(item.route, []).append(item)
+        for items in routes.values():
+            for start in range(0, len(items), AT_ONCE):
+                yield items[start : start + AT_ONCE]
+
+
+def _waves(outgoing: Iterable[Outgoing]) -> list[list[Outgoing]]:
+    waves: list[list[Outgoing]] = []
+    turns: dict[tuple[str, ...], int] = {}
+    for item in outgoing:
+        turn = turns.get(item.target, 0)
+        turns[item.target] = turn + 1
+        if turn == len(waves):
+            waves.append([])
+        waves[turn].append(item)
+    return waves
+
+
+def request_body(object_name: str, items: Sequence[Outgoing]) -> bytes:
+    """The body of a collections call; each record stands for itself (Salesforce reference, section 4)."""
+    records = [{"attributes": {"type": object_name}, **item.body} for item in items]
+    return orjson.dumps({"allOrNone": False, "records": records})

@@ -1,0 +1,226 @@
+"""Creating the custom fields that are missing, and the right to read and write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
+
+from connectors.crm import FieldInfo, FieldSpec
+from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
+from connectors.salesforce import soql
+from connectors.salesforce.calls import Calls
+from connectors.salesforce.errors import CRM
+from connectors.salesforce.package import PERMISSION_SET, package_zip
+from connectors.salesforce.schema import Described, Schemas
+
+#: Seconds a deployment of a few fields may take before we come back later, and the longest pause in it.
+DEPLOY_SECONDS = 300.0
+LONGEST_PAUSE = 10.0
+
+#: Describes after the deployment: a new permission is not always in force in the same second.
+LOOKS = 5
+
+_API_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
+_KINDS: Mapping[str, str] = {"long_text": "text"}
+_ADMIN = (
+    "let an administrator deploy Leadpact's package, or give the integration user the permissions "
+    "Modify Metadata Through Metadata API Functions, Customize Application and Manage Users"
+)
+
+
+class Setup:
+    """Creates fields in one organisation. ``sleep`` takes seconds."""
+
+    def __init__(
+        self, calls: Calls, schemas: Schemas, *, version: str, sleep: Callable[[float], None]
+    ) -> None:
+        self._calls = calls
+        self._schemas = schemas
+        self._version = version
+        self._sleep = sleep
+
+    def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
+        """Create what is missing of ``specs`` and give ourselves access; the names created, in order.
+
+        A field that we cannot see may be there without our right to see it: then it is deployed again as it
+        is wanted, which changes nothing, and made visible. Safe to repeat after any interruption.
+        Raises NeedsPerson where a field exists with another type, or the account does not allow it; OurBug
+        for a name that cannot be one of a custom field.
+        """
+        for spec in specs:
+            if not _API_NAME.fullmatch(spec.name) or len(spec.name) > 43:
+                raise OurBug(f"salesforce: {soql.shown(spec.name)} is no name for a custom field", crm=CRM)
+        self._schemas.forget(object_name)
+        described = self._schemas.of(object_name)
+        missing = [spec for spec in specs if not described.has(spec.name)]
+        for spec in specs:
+            if described.has(spec.name):
+                _check_same(object_name, spec, described.schema.fields[spec.name])
+        closed = [spec for spec in specs if not _writable(described, spec.name)]
+        if closed:
+            self._deploy(object_name, missing, [f"{object_name}.{spec.name}" for spec in closed])
+            self._assign()
+            self._wait_until_writable(object_name, [spec.name for spec in closed])
+        return [spec.name for spec in missing]
+
+    def _deploy(self, object_name: str, missing: Sequence[FieldSpec], fields: Sequence[str]) -> None:
+        # A deployed permission set replaces the one that is there: what it grants already stays in it.
+        granted = [*self._granted(), *fields]
+        body, content_type = _multipart(package_zip(object_name, missing, granted, self._version))
+        result = self._admin(
+            lambda: self._calls.send(
+                "POST",
+                "metadata/deployRequest",
+                body,
+                # The same deployment twice leaves what one leaves.
+                repeatable=True,
+                headers={"Content-Type": content_type},
+            )
+        )
+        self._follow(result["id"])
+
+    def _follow(self, deployment: str) -> None:
+        """Ask how the deployment goes until it is done, with growing pauses."""
+        waited, pause = 0.0, 0.5
+        while True:
+            path = f"metadata/deployRequest/{deployment}"
+            result = self._calls.get(path, {"includeDetails": "true"})["deployResult"]
+            if result.get("done"):
+                break
+            if waited >= DEPLOY_SECONDS:
+                raise RetryLater("salesforce: the deployment of the fields is not done yet", crm=CRM)
+            self._sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, LONGEST_PAUSE)
+        if not result.get("success"):
+            raise _failed(result)
+
+    def _assign(self) -> None:
+        """Give the permission set to the user we run as, unless that user has it."""
+        found = self._select("PermissionSet", "Name", PERMISSION_SET)
+        if not found:
+            raise RetryLater("salesforce: the permission set just deployed is not there yet", crm=CRM)
+        set_id, user_id = found[0]["Id"], self._calls.token.user_id
+        query = soql.select(
+            "PermissionSetAssignment",
+            ["Id"],
+            f"PermissionSetId = {soql.text(set_id)} AND AssigneeId = {soql.text(user_id)}",
+        )
+        if self._calls.query(query)["records"]:
+            return
+        body = orjson.dumps({"AssigneeId": user_id, "PermissionSetId": set_id})
+        try:
+            # Assigned twice, Salesforce refuses the second with DUPLICATE_VALUE: so it may be repeated.
+            self._admin(
+                lambda: self._calls.send("POST", "sobjects/PermissionSetAssignment", body, repeatable=True)
+            )
+        except RecordRefused as error:
+            if error.code != "DUPLICATE_VALUE":
+                raise
+
+    def _wait_until_writable(self, object_name: str, names: Sequence[str]) -> None:
+        for look in range(LOOKS):
+            if look:
+                self._sleep(2.0**look / 2)
+            self._schemas.forget(object_name)
+            described = self._schemas.of(object_name)
+            closed = [name for name in names if not _writable(described, name)]
+            if not closed:
+                return
+        raise NeedsPerson(
+            f"salesforce: {object_name}'s fields {', '.join(closed)} are there but not open to us",
+            crm=CRM,
+            fix=f"assign the permission set {PERMISSION_SET} to the integration user",
+        )
+
+    def _granted(self) -> list[str]:
+        """The fields that the permission set covers now, as ``Object.Field``."""
+        query = soql.select("FieldPermissions", ["Field"], f"Parent.Name = {soql.text(PERMISSION_SET)}")
+        try:
+            return [row["Field"] for row in self._calls.query(query)["records"]]
+        except ConnectorError as error:
+            if error.code not in ("INVALID_TYPE", "INVALID_FIELD"):
+                raise
+            return []
+
+    def _select(self, object_name: str, where: str, value: str) -> list[dict[str, Any]]:
+        page = self._calls.query(soql.select(object_name, ["Id"], f"{where} = {soql.text(value)}"))
+        records: list[dict[str, Any]] = page["records"]
+        return records
+
+    def _admin(self, call: Callable[[], Any]) -> Any:
+        """A call that needs an administrator's rights: without them, says whom to ask."""
+        refused: NeedsPerson
+        try:
+            return call()
+        except (NeedsPerson, RecordRefused) as error:
+            denied = error.code.startswith("INSUFFICIENT_ACCESS") or error.code in ("403", "API_ERROR")
+            if not denied:
+                raise
+            refused = NeedsPerson(
+                "salesforce: the integration user may not create fields", crm=CRM, code=error.code, fix=_ADMIN
+            )
+        raise refused
+
+
+def _writable(described: Described, name: str) -> bool:
+    info = described.schema.fields.get(name)
+    return info is not None and info.creatable and info.updatable
+
+
+def _check_same(object_name: str, spec: FieldSpec, info: FieldInfo) -> None:
+    """Raises NeedsPerson where the field that is there cannot hold what we would write."""
+    wanted = _KINDS.get(spec.type, spec.type)
+    problem = ""
+    if info.type != wanted:
+        problem = f"is a field of type {info.type}, and {wanted} is needed"
+    elif spec.unique and not info.unique:
+        problem = "is not unique, and has to be"
+    if problem:
+        raise NeedsPerson(
+            f"salesforce: {object_name}.{spec.name} {problem}",
+            crm=CRM,
+            fix="rename or delete that field in Salesforce, then run the setup again",
+        )
+
+
+def _failed(result: Mapping[str, Any]) -> NeedsPerson:
+    """A deployment that was rolled back: which component, and what Salesforce says about it."""
+    details = result.get("details") or {}
+    failures = details.get("componentFailures") or []
+    failures = [failures] if isinstance(failures, Mapping) else failures
+    problems = [f"{item.get('fullName')}: {item.get('problem')}" for item in failures]
+    text = "; ".join(problems) or str(result.get("errorMessage") or result.get("status") or "no reason given")
+    return NeedsPerson(
+        f"salesforce: the fields could not be created ({text})",
+        crm=CRM,
+        code=str(result.get("errorStatusCode") or "DEPLOY_FAILED"),
+        fix=_ADMIN,
+    )
+
+
+def _multipart(package: bytes) -> tuple[bytes, str]:
+    """The two parts of a deployment over REST. NoTestRun is allowed: the package holds no Apex."""
+    options = {
+        "deployOptions": {
+            "checkOnly": False,
+            "rollbackOnError": True,
+            "singlePackage": True,
+            "testLevel": "NoTestRun",
+        }
+    }
+    parts = [
+        _part("json", None, "application/json", orjson.dumps(options)),
+        _part("file", "package.zip", "application/zip", package),
+    ]
+    return encode_multipart_formdata(parts, boundary="----------leadpact-package")
+
+
+def _part(name: str, filename: str | None, content_type: str, data: bytes) -> RequestField:
+    part = RequestField(name, data, filename=filename)
+    part.make_multipart(content_type=content_type)
+    return part

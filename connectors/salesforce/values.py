@@ -1,0 +1,158 @@
+"""Values between Salesforce's JSON and the port's text, both ways, by the field's type.
+
+Text is what the port carries: booleans "true"/"false", numbers plain decimals, times ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from connectors.salesforce.schema import TYPES
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class NotOfType(ValueError):
+    """A text that cannot be a value of its field's type. Its text names the type, never the value."""
+
+
+def number_text(value: float) -> str:
+    """A JSON number as a plain decimal: no exponent, no ``.0`` behind a whole number."""
+    if isinstance(value, int):
+        return str(value)
+    text = repr(value)
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    if text.endswith(".0"):
+        text = text[:-2]
+    return "0" if text == "-0" else text
+
+
+def moment_text(value: str) -> str:
+    """``2013-05-07T22:07:19.000+0000`` as ISO 8601 with ``Z``.
+
+    Salesforce writes the offset without its colon (Salesforce reference, section 2), which ISO 8601's
+    readers refuse beside colons in the time.
+    """
+    return value[:-5] + "Z" if value.endswith("+0000") else value
+
+
+def _booleans(values: Sequence[Any]) -> list[str | None]:
+    return [None if value is None else "true" if value else "false" for value in values]
+
+
+def _numbers(values: Sequence[Any]) -> list[str | None]:
+    return [
+        None if value is None else number_text(value) if isinstance(value, int | float) else value
+        for value in values
+    ]
+
+
+def _moments(values: Sequence[Any]) -> list[str | None]:
+    return [None if value is None else moment_text(value) for value in values]
+
+
+def _others(values: Sequence[Any]) -> list[str | None]:
+    """Compound values (an address, a place) as their JSON text."""
+    return [
+        value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values
+    ]
+
+
+_TO_TEXT: Mapping[str, Callable[[Sequence[Any]], list[str | None]]] = {
+    "boolean": _booleans,
+    "number": _numbers,
+    "datetime": _moments,
+    "other": _others,
+}
+
+
+def texts(sf_type: str, values: Sequence[Any]) -> Sequence[str | None]:
+    """A column of JSON values of one field, of Salesforce's type ``sf_type``, as text; None stays None."""
+    convert = _TO_TEXT.get(TYPES.get(sf_type, "other"))
+    return values if convert is None else convert(values)
+
+
+def _digits(text: str) -> str:
+    plain = text.strip()
+    if not _NUMBER.fullmatch(plain):
+        raise NotOfType("a number")
+    value = Decimal(plain)
+    whole = value.to_integral_value()
+    # As it stands, digit for digit: through a float an amount of 18 digits would change.
+    return format(whole if value == whole else value, "f")
+
+
+def _whole_digits(text: str) -> str:
+    digits = _digits(text)
+    if "." in digits:
+        raise NotOfType("a whole number")
+    return digits
+
+
+def _boolean(text: str) -> str:
+    lowered = text.strip().lower()
+    if lowered not in ("true", "false"):
+        raise NotOfType("true or false")
+    return lowered
+
+
+def _date(text: str) -> str:
+    if not _DATE.fullmatch(text):
+        raise NotOfType("a date, YYYY-MM-DD")
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise NotOfType("a date, YYYY-MM-DD") from None
+
+
+def _moment(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotOfType("a time, ISO 8601 with its offset") from None
+    if moment.tzinfo is None:
+        raise NotOfType("a time, ISO 8601 with its offset")
+    # One-second precision; what is finer would come back as .000 anyway (section 2).
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+_PLAIN: Mapping[str, Callable[[str], str]] = {
+    "number": _digits,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _moment,
+}
+
+
+def plain(sf_type: str, text: str) -> str:
+    """A text in the form that JSON and SOQL share for a field of Salesforce's type ``sf_type``.
+
+    Raises NotOfType where it cannot be a value of that type.
+    """
+    if sf_type in ("int", "long"):
+        return _whole_digits(text)
+    convert = _PLAIN.get(TYPES.get(sf_type, "other"))
+    return text if convert is None else convert(text)
+
+
+def to_json(sf_type: str, text: str | None) -> Any:
+    """A text as the JSON value to send for a field of Salesforce's type ``sf_type``.
+
+    None and "" clear: Salesforce keeps no empty text. A checkbox has no blank; cleared, it is false.
+    A number comes as an ``orjson.Fragment`` of its digits. Raises NotOfType.
+    """
+    kind = TYPES.get(sf_type, "other")
+    if text is None or text == "":
+        return False if kind == "boolean" else None
+    value = plain(sf_type, text)
+    if kind == "number":
+        return orjson.Fragment(value)
+    return value == "true" if kind == "boolean" else value

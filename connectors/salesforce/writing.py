@@ -1,0 +1,224 @@
+"""Writing records: full collections calls, one result for each write, and no create done twice.
+
+Updates and keyed upserts may be repeated, so an unknown outcome is settled by asking again. A create
+without a key may not: it is reported as unknown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from connectors.crm import Write, Written
+from connectors.errors import ConnectorError, RecordRefused, RetryLater
+from connectors.salesforce import soql
+from connectors.salesforce.calls import Calls, listed
+from connectors.salesforce.codes import CODES, Kind
+from connectors.salesforce.errors import CRM, field_names, without_values
+from connectors.salesforce.ids import eighteen
+from connectors.salesforce.outgoing import Outgoing, Route, batches, prepare, request_body
+from connectors.salesforce.reading import READ_AT_ONCE, Reading
+from connectors.salesforce.reading import batches as in_batches
+from connectors.salesforce.schema import Described, Schemas
+from connectors.salesforce.values import texts
+
+_log = logging.getLogger(__name__)
+
+#: A record's own failures that pass in a moment: its row is sent again, the others are not.
+BUSY_ROWS = frozenset(
+    code for code, meaning in CODES.items() if meaning.kind is Kind.RETRY and not meaning.sent
+)
+
+Results = dict[str, Written]
+
+
+class _RowsBusy(RetryLater):
+    """Some rows of an answered call should be sent once more."""
+
+
+class Writing:
+    """Writes records of one organisation."""
+
+    def __init__(self, calls: Calls, schemas: Schemas, records: Reading, *, read_back: bool) -> None:
+        self._calls = calls
+        self._schemas = schemas
+        self._records = records
+        self._read_back = read_back
+
+    def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
+        """One result for each write, in order.
+
+        Raises one of the four kinds where a whole call failed and nothing had been written before it. After
+        a first success the rest comes back as refused with that error's code: nothing that was written is
+        ever lost with an exception. "unknown" is only what may have been carried out.
+        """
+        described = self._schemas.of(object_name)
+        results: Results = {}
+        ready: list[Outgoing] = []
+        for write in writes:
+            prepared = prepare(described, write)
+            if isinstance(prepared, Written):
+                results[write.trace] = prepared
+            else:
+                ready.append(prepared)
+        self._send_all(described, ready, results)
+        if self._read_back:
+            self._fill_stored(described, writes, results)
+        return [results[write.trace] for write in writes]
+
+    def _send_all(self, described: Described, ready: Sequence[Outgoing], results: Results) -> None:
+        stopped: ConnectorError | None = None
+        sent_any = False
+        for batch in batches(ready):
+            if stopped is None:
+                try:
+                    results.update(self._send(described, batch))
+                    sent_any = True
+                    continue
+                except ConnectorError as error:
+                    if not sent_any:
+                        raise
+                    stopped = error
+            results.update((item.write.trace, _not_sent(item, stopped)) for item in batch)
+
+    def _send(self, described: Described, batch: Sequence[Outgoing]) -> Results:
+        """One batch, until no row of it is worth another try."""
+        results: Results = {}
+        pending = list(batch)
+        route = batch[0].route
+
+        def attempt() -> None:
+            self._attempt(described, route, pending, results)
+
+        try:
+            self._calls.retried(attempt, repeatable=route.repeatable)
+        except _RowsBusy:
+            # Still busy after all tries: refused with that code, as the last answer said.
+            _log.info("%d records stayed locked", len(pending))
+        except RecordRefused as error:
+            return self._halves(described, batch, error)
+        except ConnectorError as error:
+            if isinstance(error, RetryLater) and error.sent:
+                results.update((item.write.trace, _unknown(item, error)) for item in pending)
+            elif not results:
+                raise
+            # Otherwise the rows in pending keep their last answer: locked.
+        if route.key:
+            results.update(self._after_lost_race(described, batch, results))
+        return results
+
+    def _attempt(self, described: Described, route: Route, pending: list[Outgoing], results: Results) -> None:
+        """One call for the rows in ``pending``; those that are settled leave it."""
+        body = request_body(described.schema.object, pending)
+        answer = listed(self._calls.send_once(route.method, route.path, body), route.path)
+        if len(answer) != len(pending):
+            raise RetryLater("salesforce: not one result for each record", crm=CRM, sent=True)
+        busy: list[Outgoing] = []
+        # Results stand in the order of the records (Salesforce reference, section 4).
+        for item, result in zip(pending, answer, strict=True):
+            written = saved(item, result)
+            results[item.write.trace] = written
+            if written.code in BUSY_ROWS:
+                busy.append(item)
+        pending[:] = busy
+        if busy:
+            raise _RowsBusy("salesforce: records are locked", crm=CRM, code=results[busy[0].write.trace].code)
+
+    def _halves(self, described: Described, batch: Sequence[Outgoing], error: RecordRefused) -> Results:
+        """A whole call refused because of a record in it: find that one, write the others."""
+        if len(batch) == 1:
+            return {batch[0].write.trace: _not_sent(batch[0], error)}
+        middle = len(batch) // 2
+        return {
+            **self._send(described, batch[:middle]),
+            **self._send(described, batch[middle:]),
+        }
+
+    def _after_lost_race(
+        self, described: Described, batch: Sequence[Outgoing], results: Mapping[str, Written]
+    ) -> Results:
+        """Somebody else created the record of a key while our upsert did: update theirs, once."""
+        lost = [item for item in batch if results[item.write.trace].code == "DUPLICATE_VALUE"]
+        if not lost:
+            return {}
+        ids = self._ids_by_key(described, batch[0].route.key, lost)
+        again = [
+            Outgoing(
+                replace(item.write, record_id=ids[item.target[2]]),
+                Route("PATCH", "composite/sobjects"),
+                {"id": ids[item.target[2]], **{k: v for k, v in item.body.items() if k != item.route.key}},
+            )
+            for item in lost
+            if item.target[2] in ids
+        ]
+        return self._send(described, again) if again else {}
+
+    def _ids_by_key(self, described: Described, field: str, items: Sequence[Outgoing]) -> dict[str, str]:
+        """The record that holds each key now, by the key without case."""
+        keys = [item.write.key[1] for item in items if item.write.key is not None]
+        literals = [soql.literal(described.types[field], key) for key in keys]
+        prefix = soql.select(described.schema.object, list(dict.fromkeys(("Id", field)))) + f" WHERE {field}"
+        found: dict[str, str] = {}
+        for query in soql.in_chunks(prefix, [item for item in literals if item is not None]):
+            for record in self._calls.query(query)["records"]:
+                key = texts(described.types[field], [record[field]])[0]
+                found[str(key).casefold()] = eighteen(record["Id"])
+        return found
+
+    def _fill_stored(self, described: Described, writes: Sequence[Write], results: Results) -> None:
+        """What was sent is not always what is stored: triggers, flows and rounding have their say."""
+        written = {write.trace: write for write in writes if results[write.trace].outcome == "written"}
+        ids = dict.fromkeys(str(results[trace].record_id) for trace in written)
+        names = sorted({name for write in written.values() for name in write.values})
+        stored: dict[str, Mapping[str, Any]] = {}
+        try:
+            for some in in_batches(list(ids) if names else [], READ_AT_ONCE):
+                records = self._records.records(described.schema.object, some, names)
+                stored.update((i, r) for i, r in zip(some, records, strict=True) if r is not None)
+        except (ConnectorError, ValueError) as error:
+            # The records are written; that they could not be read again changes nothing about it.
+            _log.warning("what was stored could not be read back: %s", getattr(error, "code", ""))
+        for trace, write in written.items():
+            record = stored.get(str(results[trace].record_id), {})
+            values = {
+                name: texts(described.types[name], [record[name]])[0]
+                for name in write.values
+                if name in record
+            }
+            results[trace] = replace(results[trace], stored=values)
+
+
+def saved(item: Outgoing, result: Any) -> Written:
+    """One result of a collections call: ``{id, success, errors, created?}``."""
+    trace, record_id = item.write.trace, item.write.record_id
+    if not isinstance(result, Mapping) or not isinstance(result.get("success"), bool):
+        return Written(trace, "unknown", record_id, message="the result could not be read")
+    if result["success"]:
+        created = bool(result.get("created", not item.route.repeatable))
+        return Written(trace, "written", eighteen(str(result.get("id") or record_id)), created)
+    errors = result.get("errors") or [{}]
+    return Written(
+        trace,
+        "refused",
+        record_id,
+        code=str(errors[0].get("statusCode", "")),
+        message=without_values(str(errors[0].get("message", "")), _sent_values(item.write)),
+        fields=field_names([name for error in errors for name in error.get("fields") or ()]),
+    )
+
+
+def _sent_values(write: Write) -> list[str | None]:
+    return [*write.values.values(), write.key[1] if write.key is not None else None]
+
+
+def _unknown(item: Outgoing, error: ConnectorError) -> Written:
+    return Written(item.write.trace, "unknown", item.write.record_id, code=error.code, message=str(error))
+
+
+def _not_sent(item: Outgoing, error: ConnectorError) -> Written:
+    fields = error.fields if isinstance(error, RecordRefused) else ()
+    return Written(
+        item.write.trace, "refused", item.write.record_id, code=error.code, message=str(error), fields=fields
+    )
