@@ -1,0 +1,87 @@
+"""Owners, pipelines and what the account says of itself (sections 6.3, 6.4 and 9.1)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connectors.sandbox.hubspot.account import APP_HOST, CURRENCY, OPENED, OWNERS, PORTAL_ID, TIME_ZONE
+from connectors.sandbox.hubspot.call import Call, answer
+from connectors.sandbox.hubspot.errors import bad_request, no_resource
+from connectors.sandbox.hubspot.lifecycle import STAGE, pipelines
+from connectors.sandbox.hubspot.moments import wire
+from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.side import Answer
+
+_MADE = wire(OPENED)
+
+
+def list_owners(_portal: Portal, call: Call) -> Answer:
+    """``GET /owners``: by id; ``after`` is a cursor, ``email`` picks one, ``archived`` the former ones."""
+    email, archived = call.ask.first("email"), call.flag("archived")
+    limit = call.number("limit", 100, 1, 500)
+    after = call.ask.first("after") or "0"
+    if not after.isdecimal():
+        raise bad_request(f"after must be a cursor of this list, got {after}")
+    found = [
+        owner
+        for owner in OWNERS
+        if owner.archived is archived
+        and owner.id >= int(after)
+        and (not email or owner.email == email.lower())
+    ]
+    body: dict[str, object] = {"results": [owner.wire(_MADE) for owner in found[:limit]]}
+    if len(found) > limit:
+        body["paging"] = {"next": {"after": str(found[limit].id)}}
+    return answer(200, body)
+
+
+def get_owner(_portal: Portal, call: Call) -> Answer:
+    """``GET /owners/{id}``; ``idProperty=userId`` takes the other number."""
+    given, archived = call.parts[0], call.flag("archived")
+    by_user = call.ask.first("idProperty") == "userId"
+    for owner in OWNERS:
+        if str(owner.user_id if by_user else owner.id) == given and owner.archived is archived:
+            return answer(200, owner.wire(_MADE))
+    raise no_resource()
+
+
+def list_pipelines(portal: Portal, call: Call) -> Answer:
+    """``GET /pipelines/{type}``: the lifecycle pipeline, which holds the authoritative order of stages."""
+    return answer(200, {"results": pipelines(call.kind, _stages(portal, call))})
+
+
+def get_pipeline(portal: Portal, call: Call) -> Answer:
+    """``GET /pipelines/{type}/{id}``."""
+    if call.parts[1] != call.kind.pipeline:
+        raise no_resource()
+    return answer(200, pipelines(call.kind, _stages(portal, call))[0])
+
+
+def list_stages(portal: Portal, call: Call) -> Answer:
+    """``GET /pipelines/{type}/{id}/stages``."""
+    if call.parts[1] != call.kind.pipeline:
+        raise no_resource()
+    return answer(200, {"results": pipelines(call.kind, _stages(portal, call))[0]["stages"]})
+
+
+def _stages(portal: Portal, call: Call) -> tuple[tuple[str, str], ...]:
+    body = portal.definitions.body(call.kind, STAGE)
+    return tuple((option["value"], option["label"]) for option in (body or {"options": []})["options"])
+
+
+def details(portal: Portal, _call: Call) -> Answer:
+    """``GET /account-info/v3/details``."""
+    offset = portal.moment().astimezone(TIME_ZONE).utcoffset() or timedelta(0)
+    minutes = int(offset.total_seconds()) // 60
+    body = {
+        "portalId": PORTAL_ID,
+        "accountType": "STANDARD",
+        "timeZone": TIME_ZONE.key,
+        "companyCurrency": CURRENCY,
+        "additionalCurrencies": ["CHF"],
+        "utcOffset": f"{'+' if minutes >= 0 else '-'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}",
+        "utcOffsetMilliseconds": minutes * 60_000,
+        "uiDomain": APP_HOST,
+        "dataHostingLocation": "eu1",
+    }
+    return answer(200, body)

@@ -1,0 +1,85 @@
+"""The SQLite file that holds the account: its tables, and how it is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from connectors.sandbox.hubspot.account import FIRST_RECORD_ID
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- One row a record. data: its property values as one JSON object of texts; what the columns say is not
+-- repeated there. Times are milliseconds since 1970, UTC.
+CREATE TABLE IF NOT EXISTS record (
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+  archived INTEGER, email TEXT, data TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS record_modified ON record (kind, modified);
+CREATE INDEX IF NOT EXISTS record_created ON record (kind, created);
+CREATE INDEX IF NOT EXISTS record_email ON record (kind, email) WHERE email IS NOT NULL;
+CREATE INDEX IF NOT EXISTS record_archived ON record (kind, archived) WHERE archived IS NOT NULL;
+
+-- Values that name one record: e-mail addresses (first and secondary) and hasUniqueValue properties.
+CREATE TABLE IF NOT EXISTS unique_value (
+  kind TEXT, name TEXT, value TEXT, record INTEGER NOT NULL, PRIMARY KEY (kind, name, value)) WITHOUT ROWID;
+
+-- Values since the record was made. A property without rows here has had one value, from the beginning.
+CREATE TABLE IF NOT EXISTS history (
+  seq INTEGER PRIMARY KEY, record INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
+  value TEXT NOT NULL, source TEXT NOT NULL, source_id TEXT, label TEXT, user INTEGER);
+CREATE INDEX IF NOT EXISTS history_record ON history (record, name);
+
+-- What list and search still show of a record that has changed; no data: it was not there yet.
+CREATE TABLE IF NOT EXISTS earlier (
+  seq INTEGER PRIMARY KEY, id INTEGER NOT NULL, list_until INTEGER NOT NULL, search_until INTEGER NOT NULL,
+  kind TEXT, created INTEGER, modified INTEGER, archived INTEGER, email TEXT, data TEXT);
+CREATE INDEX IF NOT EXISTS earlier_id ON earlier (id);
+
+CREATE TABLE IF NOT EXISTS merged (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS erased (email_digest TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS property (
+  kind TEXT, name TEXT, place INTEGER NOT NULL, definition TEXT NOT NULL, PRIMARY KEY (kind, name));
+CREATE TABLE IF NOT EXISTS property_group (
+  kind TEXT, name TEXT, place INTEGER NOT NULL, definition TEXT NOT NULL, PRIMARY KEY (kind, name));
+"""
+_NAMES = ("note", "record", "unique_value", "history", "earlier", "merged", "erased", "property")
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The file, its tables made if they are not there. Transactions are the caller's."""
+    # One thread at a time calls a side, but not always the thread that made it.
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    # A killed process loses nothing; only a power cut would, and these records are pretended.
+    for setting in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-65536", "temp_store=MEMORY"):
+        database.execute(f"PRAGMA {setting}").close()
+    database.executescript(TABLES)
+    return database
+
+
+def empty(database: sqlite3.Connection) -> None:
+    """Forget everything, inside the caller's transaction."""
+    for name in (*_NAMES, "property_group"):
+        database.execute(f"DELETE FROM {name}")
+
+
+def next_ids(database: sqlite3.Connection, count: int) -> int:
+    """Reserve ``count`` record ids and return the first."""
+    row = database.execute("SELECT value FROM note WHERE name = 'next_id'").fetchone()
+    first = int(row[0]) if row else FIRST_RECORD_ID
+    keep_note(database, "next_id", str(first + count))
+    return first
+
+
+def note(database: sqlite3.Connection, name: str) -> str | None:
+    """A remembered text."""
+    row = database.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else None
+
+
+def keep_note(database: sqlite3.Connection, name: str, value: str) -> None:
+    """Remember a text."""
+    database.execute(
+        "INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )

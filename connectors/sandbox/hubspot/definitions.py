@@ -1,0 +1,125 @@
+"""Property definitions and groups: kept as the JSON they are answered with."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from connectors.sandbox.hubspot import standard_companies, standard_contacts
+from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, KINDS, Kind
+from connectors.sandbox.hubspot.lifecycle import STAGE
+from connectors.sandbox.hubspot.standard_shape import definition
+
+_STANDARD = {
+    CONTACTS.key: (standard_contacts.GROUPS, standard_contacts.PROPERTIES),
+    COMPANIES.key: (standard_companies.GROUPS, standard_companies.PROPERTIES),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """What reading and writing a value need to know of its definition."""
+
+    name: str
+    type: str
+    field_type: str
+    read_only: bool
+    unique: bool
+    external: bool
+    options: tuple[str, ...]
+
+    @property
+    def many(self) -> bool:
+        """Whether the value is a set, written ``A;B``."""
+        return self.field_type == "checkbox"
+
+
+def property_of(body: dict[str, Any]) -> Property:
+    """The working view of a definition."""
+    read_only = bool(body["calculated"] or body["modificationMetadata"]["readOnlyValue"])
+    return Property(
+        name=body["name"],
+        type=body["type"],
+        field_type=body["fieldType"],
+        read_only=read_only,
+        unique=bool(body["hasUniqueValue"]) and body["name"] != "hs_object_id",
+        external=bool(body["externalOptions"]),
+        options=tuple(option["value"] for option in body["options"]),
+    )
+
+
+class Definitions:
+    """All definitions of the account, with the working views cached."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._views: dict[str, dict[str, Property]] = {}
+
+    def forget(self) -> None:
+        """Drop the cached views, after a change or a rollback."""
+        self._views.clear()
+
+    def of(self, kind: Kind) -> dict[str, Property]:
+        """The properties in use, by name."""
+        if kind.key not in self._views:
+            rows = (property_of(body) for body in self.bodies(kind))
+            self._views[kind.key] = {p.name: p for p in rows}
+        return self._views[kind.key]
+
+    def stages(self, kind: Kind) -> tuple[str, ...]:
+        """The lifecycle stages in their order (section 6.4)."""
+        return self.of(kind)[STAGE].options
+
+    def bodies(self, kind: Kind, archived: bool = False) -> list[dict[str, Any]]:
+        """Definitions as JSON objects, in the order they were made."""
+        rows = self._database.execute(
+            "SELECT definition FROM property WHERE kind = ? ORDER BY place", (kind.key,)
+        )
+        bodies = [orjson.loads(row[0]) for row in rows]
+        return [body for body in bodies if bool(body.get("archived", False)) is archived]
+
+    def body(self, kind: Kind, name: str) -> dict[str, Any] | None:
+        """One definition, archived or not."""
+        row = self._database.execute(
+            "SELECT definition FROM property WHERE kind = ? AND name = ?", (kind.key, name)
+        ).fetchone()
+        return dict(orjson.loads(row[0])) if row else None
+
+    def keep(self, kind: Kind, body: dict[str, Any]) -> None:
+        """Store a new or changed definition."""
+        self._keep("property", kind, body)
+        self.forget()
+
+    def groups(self, kind: Kind) -> list[dict[str, Any]]:
+        """Property groups as JSON objects."""
+        rows = self._database.execute(
+            "SELECT definition FROM property_group WHERE kind = ? ORDER BY place", (kind.key,)
+        )
+        return [orjson.loads(row[0]) for row in rows]
+
+    def keep_group(self, kind: Kind, body: dict[str, Any]) -> None:
+        """Store a property group."""
+        self._keep("property_group", kind, body)
+
+    def _keep(self, table: str, kind: Kind, body: dict[str, Any]) -> None:
+        self._database.execute(
+            f"INSERT INTO {table} SELECT ?1, ?2, (SELECT count(*) FROM {table} WHERE kind = ?1), ?3 WHERE true"
+            " ON CONFLICT (kind, name) DO UPDATE SET definition = excluded.definition",
+            (kind.key, body["name"], orjson.dumps(body).decode()),
+        )
+
+    def make_standard(self) -> None:
+        """Define what every account has; does nothing to a database that has it."""
+        if self._database.execute("SELECT 1 FROM property LIMIT 1").fetchone():
+            return
+        for kind in KINDS:
+            groups, rows = _STANDARD[kind.key]
+            for place, (name, label) in enumerate(groups):
+                group = {"name": name, "label": label, "displayOrder": place, "archived": False}
+                self.keep_group(kind, group)
+            for place, row in enumerate(rows):
+                self._keep("property", kind, definition(row, place))
+        self.forget()

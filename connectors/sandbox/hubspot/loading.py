@@ -1,0 +1,152 @@
+"""Rows stored as records without any call: an import behind the scenes, fast."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from connectors.sandbox.hubspot import records
+from connectors.sandbox.hubspot.account import IMPORT
+from connectors.sandbox.hubspot.database import next_ids
+from connectors.sandbox.hubspot.definitions import Property
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
+from connectors.sandbox.hubspot.lifecycle import STAGE, dates_of_move
+from connectors.sandbox.hubspot.moments import kept, to_ms
+from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.values import BadValue, normal, without_calling_code, written
+from connectors.sandbox.hubspot.writing import automatic
+from connectors.sandbox.side import ControlRefused
+
+SLAB = 10_000
+Row = Mapping[str, Any]
+_OWN = ("_created", "_modified", "_history")
+
+
+class Loader:
+    """Turns rows of one object type into what the tables hold."""
+
+    def __init__(self, portal: Portal, kind: Kind) -> None:
+        self._kind = kind
+        self._known = portal.definitions.of(kind)
+        self._now = portal.now()
+        self._first = automatic(kind, IMPORT)
+        self._unique = [name for name, p in self._known.items() if p.unique]
+        self._texts: dict[tuple[str, str], str] = {}
+        self.records: list[tuple[object, ...]] = []
+        self.claims: list[tuple[str, str, str, int]] = []
+        self.history: list[tuple[object, ...]] = []
+
+    def add(self, id_: int, row: Row) -> None:
+        """Take one row. Raises ControlRefused for an unknown property or a value that cannot be."""
+        values = dict(self._first)
+        for name, value in row.items():
+            if value is None or value == "" or name in _OWN:
+                continue
+            values[name] = self._value(name, value)
+        created = self._stamp(row, "_created", values.pop("createdate", None), self._now)
+        given = values.pop(self._kind.modified, None)
+        modified = self._stamp(row, "_modified", given, created)
+        values.pop("hs_object_id", None)
+        self._complete(values, created)
+        for name, rows in (row.get("_history") or {}).items():
+            self._past(id_, name, rows)
+        email = values.get("email")
+        data = orjson.dumps(values).decode()
+        self.records.append((id_, self._kind.key, created, modified, None, email, data))
+        if email or self._unique:
+            pairs = records.naming_values(self._known, values)
+            self.claims += [(self._kind.key, name, value, id_) for name, value in pairs]
+
+    def _complete(self, values: dict[str, str], created: int) -> None:
+        if self._kind is CONTACTS:
+            if "email" in values:
+                values.setdefault("hs_email_domain", values["email"].rpartition("@")[2])
+            for name, word in (("phone", "phone"), ("mobilephone", "mobile")):
+                if name in values:
+                    values[f"hs_calculated_{word}_number"] = values[name]
+                    values[f"hs_searchable_calculated_{word}_number"] = without_calling_code(values[name])
+        if STAGE in values:
+            for name, value in dates_of_move(None, values[STAGE], created).items():
+                if name in self._known:
+                    values.setdefault(name, value)
+
+    def _value(self, name: str, value: Any) -> str:
+        # The same few picklist words come a million times; checking each once is enough.
+        key = (name, value) if isinstance(value, str) and len(value) < 40 else None
+        if key is not None and key in self._texts:
+            return self._texts[key]
+        text = self._checked(name, value)
+        if key is not None and len(self._texts) < 50_000:
+            self._texts[key] = text
+        return text
+
+    def _checked(self, name: str, value: Any) -> str:
+        found = self._known.get(name)
+        if found is None:
+            raise ControlRefused(f'Property "{name}" does not exist on {self._kind.plural}')
+        try:
+            return normal(found, _as_text(found, value))
+        except BadValue as bad:
+            raise ControlRefused(f"{name}: {bad.message}") from bad
+
+    def _stamp(self, row: Row, key: str, text: str | None, default: int) -> int:
+        value = row.get(key)
+        if value is None:
+            return to_ms(datetime.fromisoformat(text)) if text else default
+        if not isinstance(value, datetime) or value.utcoffset() is None:
+            raise ControlRefused(f"{key} is an aware datetime")
+        return to_ms(value)
+
+    def _past(self, id_: int, name: str, rows: Iterable[tuple[datetime, Any]]) -> None:
+        found = self._known.get(name)
+        source = "CALCULATED" if found is not None and found.read_only else IMPORT.type
+        for at, value in rows:
+            text = "" if value is None else self._checked(name, value)
+            self.history.append((id_, name, to_ms(at), text, source))
+
+    def store(self, database: sqlite3.Connection) -> None:
+        """Write what was taken. Raises ControlRefused when a unique value is there already."""
+        database.executemany(
+            f"INSERT INTO record ({records.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", self.records
+        )
+        try:
+            database.executemany("INSERT INTO unique_value VALUES (?, ?, ?, ?)", self.claims)
+        except sqlite3.IntegrityError as clash:
+            raise ControlRefused("two records would have the same e-mail address or unique value") from clash
+        database.executemany(
+            "INSERT INTO history (record, name, at, value, source) VALUES (?, ?, ?, ?, ?)", self.history
+        )
+        self.records, self.claims, self.history = [], [], []
+
+
+def load(portal: Portal, kind: Kind, rows: Iterable[Row]) -> list[str]:
+    """Store rows inside the caller's transaction; returns their ids in order. Raises ControlRefused."""
+    loader, ids = Loader(portal, kind), list[str]()
+    for slab in _slabs(rows):
+        first = next_ids(portal.database, len(slab))
+        for id_, row in enumerate(slab, first):
+            loader.add(id_, row)
+        loader.store(portal.database)
+        ids += map(str, range(first, first + len(slab)))
+    return ids
+
+
+def _slabs(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    walk = iter(rows)
+    while slab := list(islice(walk, SLAB)):
+        yield slab
+
+
+def _as_text(found: Property, value: Any) -> str:
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ControlRefused(f"{found.name} needs a time with a zone")
+        return kept(to_ms(value))
+    if isinstance(value, date):
+        return value.isoformat()
+    return written(value)

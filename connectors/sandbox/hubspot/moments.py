@@ -1,0 +1,54 @@
+"""Instants as HubSpot keeps them (milliseconds since 1970, UTC) and as it writes them.
+
+Kept text has a fixed width (``2026-01-05T09:10:11.000Z``), so that it sorts as time does.
+The wire drops milliseconds that are zero, as the recorded pipelines do (``1970-01-01T00:00:00Z``).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+DAY_MS = 86_400_000
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999: later instants have no date
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware datetime."""
+    whole = moment.astimezone(UTC)
+    return int(whole.replace(microsecond=0).timestamp()) * 1000 + whole.microsecond // 1000
+
+
+def kept(ms: int) -> str:
+    """The fixed-width text of an instant, for storing and comparing."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def wire(ms: int) -> str:
+    """The text of an instant as answers carry it."""
+    return kept(ms).replace(".000Z", "Z")
+
+
+def read_moment(text: str) -> int | None:
+    """Milliseconds from an ISO instant or an epoch-millisecond number; None when it is neither.
+
+    A text without an offset is read as UTC.
+    """
+    text = text.strip()
+    if re.fullmatch(r"-?\d{1,15}", text):
+        ms = int(text)
+        return ms if 0 <= abs(ms) <= _LAST_MS else None
+    if not _ISO.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def read_kept(text: str) -> int:
+    """Milliseconds from a fixed-width text."""
+    return to_ms(datetime.fromisoformat(text))

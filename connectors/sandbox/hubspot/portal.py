@@ -1,0 +1,50 @@
+"""The account at work: what every call is handed."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import uuid
+from datetime import datetime
+from typing import Protocol
+
+from connectors.sandbox.hubspot.definitions import Definitions
+from connectors.sandbox.hubspot.moments import to_ms
+from connectors.sandbox.hubspot.switches import Switches
+
+
+class Clock(Protocol):
+    """The sandbox's time."""
+
+    def now(self) -> datetime:
+        """An aware datetime."""
+        ...
+
+
+class Portal:
+    """One account: its file, its definitions, its switches, its clock and its dice."""
+
+    def __init__(self, database: sqlite3.Connection, clock: Clock, seed: int) -> None:
+        self.database = database
+        self.definitions = Definitions(database)
+        self.switches = Switches()
+        self._clock = clock
+        self._names = random.Random(seed)
+        self.dice = random.Random(seed + 1)
+
+    def moment(self) -> datetime:
+        """Now, by the sandbox clock."""
+        return self._clock.now()
+
+    def now(self) -> int:
+        """Now in milliseconds since 1970."""
+        return to_ms(self._clock.now())
+
+    def fresh_id(self) -> str:
+        """A correlation or request id; the same sequence for the same seed."""
+        return str(uuid.UUID(int=self._names.getrandbits(128), version=4))
+
+    def reseed(self, seed: int) -> None:
+        """Start the sequences again."""
+        self._names.seed(seed)
+        self.dice.seed(seed + 1)

@@ -1,0 +1,144 @@
+"""Records in the file: found, kept, changed; with the values that name them and the values they had."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from connectors.sandbox.hubspot.account import Source
+from connectors.sandbox.hubspot.definitions import Property
+from connectors.sandbox.hubspot.kinds import Kind
+
+COLUMNS = "id, kind, created, modified, archived, email, data"
+RESTORABLE_DAYS = 90
+
+
+@dataclass(slots=True)
+class Record:
+    """One record. Times are milliseconds; ``values`` are the kept texts, without empty ones."""
+
+    id: int
+    kind: Kind
+    created: int
+    modified: int
+    archived: int | None
+    values: dict[str, str]
+
+
+def of_row(kind: Kind, row: Sequence[object]) -> Record:
+    """A record from a row of ``COLUMNS``."""
+    id_, _, created, modified, archived, _, data = row
+    return Record(id_, kind, created, modified, archived, orjson.loads(data))  # type: ignore[arg-type]
+
+
+def find(database: sqlite3.Connection, kind: Kind, id_: int) -> Record | None:
+    """The record of an id, archived or not."""
+    row = database.execute(
+        f"SELECT {COLUMNS} FROM record WHERE id = ? AND kind = ?", (id_, kind.key)
+    ).fetchone()
+    return of_row(kind, row) if row else None
+
+
+def follow(database: sqlite3.Connection, id_: int) -> int:
+    """The id a merged record lives on under; the id itself when it was never merged."""
+    row = database.execute("SELECT new FROM merged WHERE old = ?", (id_,)).fetchone()
+    return int(row[0]) if row else id_
+
+
+def holder(database: sqlite3.Connection, kind: Kind, name: str, value: str) -> int | None:
+    """The record a unique value names."""
+    row = database.execute(
+        "SELECT record FROM unique_value WHERE kind = ? AND name = ? AND value = ?", (kind.key, name, value)
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def naming_values(properties: Mapping[str, Property], values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The (property, value) pairs of a record that no other record may have.
+
+    Secondary addresses stand under ``email`` too: all addresses of a type are one space (section 4.6).
+    """
+    if "email" in properties:
+        addresses = (values.get("email", ""), *values.get("hs_additional_emails", "").split(";"))
+        yield from (("email", address) for address in dict.fromkeys(addresses) if address)
+    for name, value in values.items():
+        found = properties.get(name)
+        if found is not None and found.unique and value:
+            yield name, value
+
+
+def insert(database: sqlite3.Connection, record: Record) -> None:
+    """Store a new record; its naming values are claimed by ``claim``."""
+    database.execute(f"INSERT INTO record ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", as_row(record))
+
+
+def as_row(record: Record) -> tuple[object, ...]:
+    """The columns of a record."""
+    email = record.values.get("email")
+    data = orjson.dumps(record.values).decode()
+    return (
+        record.id, record.kind.key, record.created, record.modified, record.archived, email, data,
+    )  # fmt: skip
+
+
+def save(database: sqlite3.Connection, record: Record) -> None:
+    """Store a changed record."""
+    _, _, created, modified, archived, email, data = as_row(record)
+    database.execute(
+        "UPDATE record SET created = ?, modified = ?, archived = ?, email = ?, data = ? WHERE id = ?",
+        (created, modified, archived, email, data, record.id),
+    )
+
+
+def remove(database: sqlite3.Connection, id_: int) -> None:
+    """Take a record out for good. Its history stays for the caller to move or drop."""
+    database.execute("DELETE FROM record WHERE id = ?", (id_,))
+
+
+def claim(database: sqlite3.Connection, kind: Kind, id_: int, pairs: Iterable[tuple[str, str]]) -> None:
+    """Reserve naming values. The caller has checked that they are free."""
+    database.executemany(
+        "INSERT INTO unique_value VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(kind.key, name, value, id_) for name, value in pairs],
+    )
+
+
+def release(database: sqlite3.Connection, kind: Kind, id_: int, pairs: Iterable[tuple[str, str]]) -> None:
+    """Free naming values of a record."""
+    database.executemany(
+        "DELETE FROM unique_value WHERE kind = ? AND name = ? AND value = ? AND record = ?",
+        [(kind.key, name, value, id_) for name, value in pairs],
+    )
+
+
+def keep_history(
+    database: sqlite3.Connection, id_: int, rows: Iterable[tuple[str, int, str, Source]]
+) -> None:
+    """Add ``(property, at, value, source)`` rows."""
+    database.executemany(
+        "INSERT INTO history (record, name, at, value, source, source_id, label, user)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(id_, name, at, value, s.type, s.id, s.label, s.user) for name, at, value, s in rows],
+    )
+
+
+def has_history(database: sqlite3.Connection, id_: int, name: str) -> bool:
+    """Whether a property has rows of its own."""
+    row = database.execute("SELECT 1 FROM history WHERE record = ? AND name = ? LIMIT 1", (id_, name))
+    return row.fetchone() is not None
+
+
+def history(database: sqlite3.Connection, id_: int, name: str) -> list[tuple[int, str, Source]]:
+    """``(at, value, source)`` of a property, newest first."""
+    rows = database.execute(
+        "SELECT at, value, source, source_id, label, user FROM history WHERE record = ? AND name = ?"
+        " ORDER BY at DESC, seq DESC",
+        (id_, name),
+    )
+    return [
+        (at, value, Source(type_, source_id, label, user))
+        for at, value, type_, source_id, label, user in rows
+    ]

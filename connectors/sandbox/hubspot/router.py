@@ -1,0 +1,127 @@
+"""Which handler answers a path: the undated family and the dated ones are one table (section 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connectors.sandbox.hubspot import (
+    account_calls,
+    batch,
+    property_calls,
+    removal_calls,
+    search,
+    single,
+)
+from connectors.sandbox.hubspot.call import Call, Version
+from connectors.sandbox.hubspot.errors import Refused, no_resource
+from connectors.sandbox.hubspot.kinds import find_kind
+from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.side import Answer, Ask
+
+Handler = Callable[[Portal, Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the table. ``scope`` is ``family.access``; the object type is put between them."""
+
+    method: str
+    family: str
+    pattern: str  #: pieces of the path; ``{}`` is variable
+    handler: Handler
+    scope: str = ""
+    writes: bool = False
+
+
+ROUTES = (
+    Route("GET", "objects", "{}", single.list_all, "objects.read"),
+    Route("POST", "objects", "{}", single.create_one, "objects.write", True),
+    Route("POST", "objects", "{}/search", search.search, "objects.read"),
+    Route("POST", "objects", "{}/merge", removal_calls.merge_two, "objects.write", True),
+    Route("POST", "objects", "{}/gdpr-delete", removal_calls.erase_one, "objects.write", True),
+    Route("POST", "objects", "{}/batch/read", batch.read, "objects.read"),
+    Route("POST", "objects", "{}/batch/create", batch.create_many, "objects.write", True),
+    Route("POST", "objects", "{}/batch/update", batch.update_many, "objects.write", True),
+    Route("POST", "objects", "{}/batch/upsert", batch.upsert_many, "objects.write", True),
+    Route("POST", "objects", "{}/batch/archive", batch.archive_many, "objects.write", True),
+    Route("GET", "objects", "{}/{}", single.get_one, "objects.read"),
+    Route("PATCH", "objects", "{}/{}", single.update_one, "objects.write", True),
+    Route("DELETE", "objects", "{}/{}", single.archive_one, "objects.write", True),
+    Route("GET", "properties", "{}", property_calls.list_all, "schemas.read"),
+    Route("POST", "properties", "{}", property_calls.create_one, "schemas.write", True),
+    Route("GET", "properties", "{}/groups", property_calls.list_groups, "schemas.read"),
+    Route("POST", "properties", "{}/groups", property_calls.create_group, "schemas.write", True),
+    Route("GET", "properties", "{}/groups/{}", property_calls.get_group, "schemas.read"),
+    Route("POST", "properties", "{}/batch/read", property_calls.read_many, "schemas.read"),
+    Route("POST", "properties", "{}/batch/create", property_calls.create_many, "schemas.write", True),
+    Route("GET", "properties", "{}/{}", property_calls.get_one, "schemas.read"),
+    Route("PATCH", "properties", "{}/{}", property_calls.update_one, "schemas.write", True),
+    Route("DELETE", "properties", "{}/{}", property_calls.archive_one, "schemas.write", True),
+    Route("GET", "owners", "", account_calls.list_owners, "owners"),
+    Route("GET", "owners", "{}", account_calls.get_owner, "owners"),
+    Route("GET", "pipelines", "{}", account_calls.list_pipelines, "objects.read"),
+    Route("GET", "pipelines", "{}/{}", account_calls.get_pipeline, "objects.read"),
+    Route("GET", "pipelines", "{}/{}/stages", account_calls.list_stages, "objects.read"),
+    Route("GET", "account-info", "details", account_calls.details),
+)
+_UNDATED = re.compile(r"/crm/v3/(objects|properties|owners|pipelines)(?:/(.*))?")
+_DATED = re.compile(r"/crm/(objects|properties|owners|pipelines)/(2026-0[39])(?:/(.*))?")
+_ACCOUNT = re.compile(r"/account-info/(v3|2026-0[39])/(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A route and the call it is to answer."""
+
+    route: Route
+    call: Call
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes the call needs (section 11); unknown object types are refused later, by name."""
+        family, _, access = self.route.scope.partition(".")
+        if family == "owners":
+            return ("crm.objects.owners.read",)
+        kind = find_kind(self.call.parts[0]) if self.call.parts else None
+        return (f"crm.{family}.{kind.plural}.{access}",) if family and kind else ()
+
+
+def family_of(path: str) -> tuple[str, Version, str]:
+    """The family, version and rest of a path. Raises Refused (404)."""
+    path = path.rstrip("/")
+    if found := _UNDATED.fullmatch(path):
+        return found[1], "undated", found[2] or ""
+    if found := _DATED.fullmatch(path):
+        return found[1], "2026-09" if found[2] == "2026-09" else "2026-03", found[3] or ""
+    if found := _ACCOUNT.fullmatch(path):
+        version: Version = (
+            "undated" if found[1] == "v3" else "2026-09" if found[1] == "2026-09" else "2026-03"
+        )
+        return "account-info", version, found[2]
+    raise no_resource()
+
+
+def route(ask: Ask) -> Found:
+    """The route of a request. Raises Refused: 404 for no such path, 405 for no such method there."""
+    family, version, rest = family_of(ask.path)
+    pieces = rest.split("/") if rest else []
+    elsewhere = False
+    for candidate in ROUTES:
+        if candidate.family != family:
+            continue
+        parts = _matched(candidate.pattern, pieces)
+        if parts is None:
+            continue
+        if candidate.method == ask.method:
+            return Found(candidate, Call(ask, version, parts))
+        elsewhere = True
+    raise Refused(405, "Method Not Allowed") if elsewhere else no_resource()
+
+
+def _matched(pattern: str, pieces: list[str]) -> tuple[str, ...] | None:
+    wanted = pattern.split("/") if pattern else []
+    if len(wanted) != len(pieces) or any(w not in ("{}", p) for w, p in zip(wanted, pieces, strict=True)):
+        return None
+    return tuple(p for w, p in zip(wanted, pieces, strict=True) if w == "{}")

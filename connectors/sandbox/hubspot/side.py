@@ -1,0 +1,178 @@
+"""HubSpot as the sandbox's server sees it: one account in one SQLite file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connectors.sandbox.hubspot import rendering
+from connectors.sandbox.hubspot.account import CURRENCY, PORTAL_ID, TIME_ZONE, TOKEN
+from connectors.sandbox.hubspot.database import empty, keep_note, note, open_database
+from connectors.sandbox.hubspot.errors import (
+    Refused,
+    expired_token,
+    missing_scopes,
+    no_credentials,
+    over_limit,
+)
+from connectors.sandbox.hubspot.filters import register
+from connectors.sandbox.hubspot.kinds import Kind, find_kind
+from connectors.sandbox.hubspot.loading import load
+from connectors.sandbox.hubspot.moments import wire
+from connectors.sandbox.hubspot.persons import act
+from connectors.sandbox.hubspot.portal import Clock, Portal
+from connectors.sandbox.hubspot.quota import Quota
+from connectors.sandbox.hubspot.records import COLUMNS, Record, find, of_row
+from connectors.sandbox.hubspot.router import Found, route
+from connectors.sandbox.hubspot.switches import Switches, changed
+from connectors.sandbox.side import Answer, Ask, ControlRefused
+
+FILE = "hubspot.sqlite"
+
+
+class HubSpotSide:
+    """The HubSpot side. ``folder`` holds its file; ``elapsed`` is a monotonic clock in seconds."""
+
+    name = "hubspot"
+
+    def __init__(self, folder: Path, clock: Clock, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._database = open_database(folder / FILE)
+        register(self._database)
+        self._portal = Portal(self._database, clock, int(note(self._database, "seed") or 0))
+        self._quota = Quota(elapsed)
+        with self._transaction():
+            self._portal.definitions.make_standard()
+        kept = note(self._database, "switches")
+        if kept:
+            self._portal.switches = changed(Switches(), orjson.loads(kept))
+
+    def answer(self, ask: Ask) -> Answer:
+        """Answer one request of HubSpot's API."""
+        correlation = self._portal.fresh_id()
+        headers = {"x-hubspot-correlation-id": correlation}
+        try:
+            found = self._admitted(ask, headers)
+            with self._transaction():
+                answered = found.route.handler(self._portal, found.call)
+        except Refused as refused:
+            body = orjson.dumps(refused.body(correlation))
+            return Answer(refused.status, body, headers)
+        return Answer(answered.status, answered.body, {**answered.headers, **headers}, answered.content_type)
+
+    def _admitted(self, ask: Ask, headers: dict[str, str]) -> Found:
+        """The route of a call that may be made; fills in the limit headers. Raises Refused."""
+        switches = self._portal.switches
+        if switches.token == "expired":
+            raise expired_token()
+        if ask.headers.get("authorization") != f"Bearer {TOKEN}" or switches.token == "revoked":
+            raise no_credentials()
+        is_search = ask.method == "POST" and ask.path.rstrip("/").endswith("/search")
+        over = self._quota.take(switches, self._portal.moment(), is_search=is_search)
+        headers |= self._quota.headers(switches, is_search=is_search)
+        if over is not None:
+            policy, seconds = over
+            if switches.retry_after:
+                headers["Retry-After"] = str(seconds)
+            raise over_limit(policy, self._portal.fresh_id())
+        found = route(ask)
+        missing = [s for s in found.scopes if switches.scopes is not None and s not in switches.scopes]
+        if missing:
+            raise missing_scopes(missing)
+        return found
+
+    def is_write(self, ask: Ask) -> bool:
+        """Whether a call changes records or properties; batch/read and search do not."""
+        try:
+            return route(ask).route.writes
+        except Refused:
+            return False
+
+    def reset(self, seed: int | None = None) -> None:
+        """Forget everything and start as a new account; the same seed gives the same ids and orders."""
+        with self._transaction():
+            empty(self._database)
+            keep_note(self._database, "seed", str(seed or 0))
+            self._portal.definitions.forget()
+            self._portal.definitions.make_standard()
+        self._portal.switches = Switches()
+        self._portal.reseed(seed or 0)
+        self._quota.clear()
+
+    def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Set limits and switches (see ``Switches``); returns all in force. Raises ControlRefused."""
+        switches = changed(self._portal.switches, wanted)
+        if wanted:
+            self._portal.switches = switches
+            keep_note(self._database, "switches", orjson.dumps(switches.wire()).decode())
+        return switches.wire()
+
+    def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Act as a person in HubSpot (see ``persons``). Raises ControlRefused."""
+        with self._transaction():
+            return act(self._portal, wanted)
+
+    def load(self, object_name: str, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Store rows in bulk, in one transaction; returns their ids. Raises ControlRefused."""
+        with self._transaction():
+            return load(self._portal, self._kind(object_name), rows)
+
+    def state(self, wanted: Mapping[str, str]) -> Mapping[str, Any]:
+        """Records as they are now, archived ones included; ``after`` is the last id seen."""
+        account = {"portalId": PORTAL_ID, "timeZone": TIME_ZONE.key, "companyCurrency": CURRENCY}
+        kind = self._kind(wanted.get("object", "contacts"))
+        limit, after, id_ = (wanted.get(key, default) for key, default in _STATE)
+        if not all(text.isdecimal() for text in (limit, after, id_)):
+            raise ControlRefused("id, limit and after are whole numbers")
+        count = "SELECT count(*) FROM record WHERE kind = ?"
+        total = self._database.execute(count, (kind.key,)).fetchone()[0]
+        if int(id_):
+            record = find(self._database, kind, int(id_))
+            found = [record] if record else []
+        else:
+            rows = self._database.execute(
+                f"SELECT {COLUMNS} FROM record WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
+                (kind.key, int(after), int(limit)),
+            )
+            found = [of_row(kind, row) for row in rows]
+        return {"account": account, "total": total, "records": [self._seen(r) for r in found]}
+
+    def close(self) -> None:
+        """Write everything out and close the file."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        self._database.close()
+
+    def _seen(self, record: Record) -> dict[str, Any]:
+        names = sorted({*record.values, *record.kind.stamps})
+        return {
+            "id": str(record.id),
+            "archived": record.archived is not None,
+            "createdAt": wire(record.created),
+            "updatedAt": wire(record.modified),
+            "properties": {name: rendering.shown(self._portal, record, name) for name in names},
+        }
+
+    def _kind(self, name: str) -> Kind:
+        found = find_kind(name)
+        if found is None:
+            raise ControlRefused(f"there is no object {name}")
+        return found
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            # A property that was made and taken back must not live on in the cache.
+            self._portal.definitions.forget()
+            raise
+        self._database.execute("COMMIT")
+
+
+_STATE = (("limit", "100"), ("after", "0"), ("id", "0"))

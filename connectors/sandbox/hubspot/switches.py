@@ -1,0 +1,84 @@
+"""Call limits and the behaviours that the reference leaves open (HubSpot reference, section 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from connectors.sandbox.side import ControlRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Everything ``limits`` can set. None switches a limit off."""
+
+    ten_secondly: int | None = 190
+    """Calls in any ten seconds; 190 is Professional, 100 is Free and Starter (section 9.1)."""
+    secondly_search: int | None = 5
+    """Searches in any second, per account (section 4.4)."""
+    daily: int | None = 625_000
+    """Calls until midnight in the account's time zone (section 9.1)."""
+    search_lag_ms: int = 0
+    """How long after a change search still shows the record as it was, by the sandbox clock."""
+    late_commit_ms: int = 0
+    """How long after a write list and search still show the record as it was, though its stamp is set."""
+    empty: Literal["null", "absent"] = "null"
+    """How a requested property without a value is answered (section 4.2 tells both)."""
+    trace_id_update: bool = True
+    """Whether trace ids make batch/update tolerant of bad rows (unverified, section 13)."""
+    retry_after: bool = False
+    """Whether a 429 carries Retry-After in seconds (not documented, section 9.1)."""
+    default_lifecycle: str | None = "lead"
+    """The stage a contact created through the API gets; an account setting (section 7)."""
+    scopes: tuple[str, ...] | None = None
+    """The scopes the token has; None: all."""
+    token: Literal["valid", "expired", "revoked"] = "valid"
+    """What the fixed token is worth (section 5.3, 401)."""
+    unique_contacts: bool = True
+    """Whether contacts may have ``hasUniqueValue`` properties (disputed, section 6.1)."""
+    batch_order: Literal["shuffled", "input"] = "shuffled"
+    """The order of batch results; never to be relied on (section 5.2)."""
+    merge_keeps_primary_id: bool = False
+    """Whether a merge keeps the winner's id (the beta) or makes a new one (section 4.6)."""
+    merged_in_batch_read: bool = True
+    """Whether batch/read follows the id of a merged record, as a single GET does (undocumented)."""
+
+    def wire(self) -> dict[str, Any]:
+        """All switches as JSON values."""
+        return asdict(self)
+
+
+def changed(now: Switches, wanted: Mapping[str, Any]) -> Switches:
+    """``now`` with ``wanted`` applied.
+
+    Raises ControlRefused for an unknown name or a value of the wrong kind.
+    """
+    kinds = get_type_hints(Switches)
+    unknown = sorted(set(wanted) - set(kinds))
+    if unknown:
+        names = ", ".join(f.name for f in fields(Switches))
+        raise ControlRefused(f"no limit or switch is called {', '.join(unknown)}; there are: {names}")
+    checked = {name: _fitting(name, kinds[name], value) for name, value in wanted.items()}
+    return replace(now, **checked)
+
+
+def _fitting(name: str, kind: Any, value: Any) -> Any:
+    if get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+        raise ControlRefused(f"{name} is one of {', '.join(get_args(kind))}")
+    if kind == (tuple[str, ...] | None):
+        if value is None or (isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)):
+            return None if value is None else tuple(value)
+        raise ControlRefused(f"{name} is a list of texts or null")
+    allowed = get_args(kind) or (kind,)
+    # True is an int to Python, never to a person who sets a limit.
+    if type(value) not in allowed or (type(value) is int and value < 0):
+        raise ControlRefused(f"{name} is {' or '.join(_word(a) for a in allowed)}")
+    return value
+
+
+def _word(kind: Any) -> str:
+    words = {int: "a whole number from 0", bool: "true or false", str: "a text", type(None): "null"}
+    return words[kind]
