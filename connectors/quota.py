@@ -13,8 +13,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
 
@@ -213,6 +214,18 @@ class Quota:
         for name, (used, limit) in heard.days.items():
             self._ledger.note_day(self._key(name), Day(used, limit, self._clock()))
 
+    def now(self) -> datetime:
+        """Our clock, aware UTC."""
+        return self._clock()
+
+    def day_ends_in(self, zone: str) -> None:
+        """The CRM's day ends at midnight in this IANA time zone; nothing changes where it is not known."""
+        try:
+            place = ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return
+        self.resets = lambda moment: _next_midnight(moment, place)
+
     def hold(self, window: str, seconds: float) -> None:
         """The CRM refused a call of this window: nobody calls for so many seconds."""
         self._ledger.hold(self._key(window), seconds)
@@ -251,3 +264,8 @@ class Quota:
 
     def _key(self, name: str) -> str:
         return f"{self.crm}:{name}"
+
+
+def _next_midnight(moment: datetime, place: ZoneInfo) -> datetime:
+    tomorrow = moment.astimezone(place).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), place).astimezone(UTC)

@@ -1,0 +1,225 @@
+"""The vendor's client on our own requests session.
+
+``hubspot-api-client`` keeps its paths, parameters and generated methods; below them, in place of its pool,
+our session sends. So no hidden retries, a timeout on every call, raw bytes as answers, one pool for every
+api object (HubSpot reference, section 2.1), and a budget and a retry policy around each call.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+import requests
+from hubspot import HubSpot
+
+from connectors.errors import ConnectorError, RetryLater
+from connectors.hubspot.errors import Refusal, translate, translate_exception
+from connectors.quota import Quota, Rate
+from connectors.retry import Retry
+from connectors.session import CrmSession, check_address
+
+T = TypeVar("T")
+
+#: The versions whose paths are known (HubSpot reference, section 3).
+Version = Literal["v3", "2026-03", "2026-09"]
+
+#: What holds until HubSpot's headers say otherwise: the smallest plan, and the search limit that no header
+#: ever tells (HubSpot reference, section 9.1).
+RATES: Mapping[str, Rate] = {"calls": Rate(100, 10.0), "search": Rate(5, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer with a 2xx status. ``data`` is the body as it came, unzipped."""
+
+    status: int
+    data: bytes
+    headers: Mapping[str, str]
+
+
+class Rest:
+    """Stands in for the ``RESTClientObject`` of a generated package; the methods are those it calls.
+
+    Raises the four kinds of ``connectors.errors`` instead of the package's exceptions.
+    """
+
+    def __init__(
+        self,
+        session: CrmSession,
+        version: Version,
+        headers: Mapping[str, str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._session = session
+        self._version = version
+        self._headers = dict(headers)
+        self._now = now
+
+    def GET(self, url: str, **kwargs: Any) -> Reply:
+        return self.request("GET", url, **kwargs)
+
+    def POST(self, url: str, **kwargs: Any) -> Reply:
+        return self.request("POST", url, **kwargs)
+
+    def PATCH(self, url: str, **kwargs: Any) -> Reply:
+        return self.request("PATCH", url, **kwargs)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        query_params: Sequence[tuple[str, Any]] | None = None,
+        body: Any = None,
+        **_: Any,
+    ) -> Reply:
+        """Send one request. ``body`` is JSON as bytes, or a value to be made JSON."""
+        if query_params:
+            url += "?" + urlencode(query_params)
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        sent = {**(headers or {}), **self._headers}
+        try:
+            response = self._session.request(
+                method, dated(url, self._version), headers=sent, data=data, allow_redirects=False
+            )
+            content = response.content
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise translate_exception(error, self._now()) from None
+        if not 200 <= response.status_code < 300:
+            raise translate(response.status_code, response.headers, content, self._now())
+        return Reply(response.status_code, content, response.headers)
+
+
+def dated(url: str, version: Version) -> str:
+    """A url of the client's undated family in another one: ``/crm/v3/objects/…`` → ``/crm/objects/DATE/…``.
+
+    HubSpot reference, section 3. Other paths stay as they are.
+    """
+    if version == "v3":
+        return url
+    return re.sub(r"/crm/v3/(objects|properties|pipelines)(?=[/?]|$)", rf"/crm/\1/{version}", url, count=1)
+
+
+class Api:
+    """The calls of one HubSpot account, each within the budget and repeated where that is safe.
+
+    ``base_url``: https, or http on the loopback interface. Raises ``session.PlainAddress`` otherwise.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        session: CrmSession,
+        quota: Quota,
+        retry: Retry,
+        version: Version = "v3",
+    ) -> None:
+        self.base_url = check_address(base_url)
+        self.session = session
+        self.quota = quota
+        self._retry = retry
+        session.on_response = self._learn
+        headers = {"Accept-Encoding": "gzip", "User-Agent": "leadpact"}
+        self._rest = Rest(session, version, headers, quota.now)
+        self._authorization = {"Authorization": f"Bearer {token}"}
+        self._client = HubSpot(access_token=token, host=self.base_url, api_factory=self._build)
+
+    def __repr__(self) -> str:
+        return f"Api({self.base_url!r})"
+
+    def _build(self, package: Any, name: str, config: Mapping[str, Any]) -> Any:
+        """The ``api_factory`` hook: a generated api object whose requests go over our session."""
+        urllib3_level = logging.getLogger("urllib3").level
+        configuration = package.Configuration(host=config["host"])
+        configuration.access_token = config["access_token"]
+        # A new Configuration sets the level of this logger, which is not its own (section 2.1).
+        logging.getLogger("urllib3").setLevel(urllib3_level)
+        client = package.ApiClient(configuration=configuration)
+        client.rest_client = self._rest
+        return getattr(package, name)(api_client=client)
+
+    @cached_property
+    def records(self) -> Any:
+        return self._client.crm.objects.basic_api
+
+    @cached_property
+    def batches(self) -> Any:
+        return self._client.crm.objects.batch_api
+
+    @cached_property
+    def searches(self) -> Any:
+        return self._client.crm.objects.search_api
+
+    @cached_property
+    def properties(self) -> Any:
+        return self._client.crm.properties.core_api
+
+    @cached_property
+    def groups(self) -> Any:
+        return self._client.crm.properties.groups_api
+
+    @cached_property
+    def pipelines(self) -> Any:
+        return self._client.crm.pipelines.pipelines_api
+
+    def call(
+        self,
+        decode: Callable[[Reply], T],
+        send: Callable[..., Reply],
+        *args: Any,
+        window: str = "calls",
+        repeatable: bool = True,
+        **kwargs: Any,
+    ) -> T:
+        """What ``decode`` makes of the answer to ``send``: a generated method, or ``get``.
+
+        An answer that cannot be decoded counts as a broken connection, and is asked for again where that
+        is safe (``repeatable``). Raises the four kinds only; ``Refusal`` (a RecordRefused) where HubSpot
+        refused the request for good.
+        """
+
+        def once() -> T:
+            self.quota.before(window)
+            try:
+                return decode(send(*args, _preload_content=False, **kwargs))
+            except RetryLater as error:
+                raise self._budgeted(error) from None
+            except ConnectorError:
+                raise
+            except Exception as error:  # noqa: BLE001 - each generated package raises classes of its own
+                raise translate_exception(error, self.quota.now()) from None
+
+        return self._retry(once, repeatable=repeatable)
+
+    def read(self, decode: Callable[[Reply], T], send: Callable[..., Reply], *args: Any, **kwargs: Any) -> T:
+        """``call`` for a request that writes nothing: a refusal is a mistake of ours (OurBug)."""
+        try:
+            return self.call(decode, send, *args, **kwargs)
+        except Refusal as refusal:
+            raise refusal.as_bug() from None
+
+    def get(self, path: str, **_: Any) -> Reply:
+        """A path that the vendor's client does not know. Use it through ``call`` or ``read``."""
+        return self._rest.request("GET", self.base_url + path, headers=self._authorization)
+
+    def _learn(self, response: requests.Response) -> None:
+        self.quota.learn(response.headers)
+
+    def _budgeted(self, error: RetryLater) -> ConnectorError:
+        """A refusal for too many calls concerns everybody who shares the budget."""
+        if error.code == "DAILY":
+            return self.quota.day_is_over()
+        if error.code == "SECONDLY":
+            self.quota.hold("search", error.wait_seconds or 0.0)
+        elif error.code in {"TEN_SECONDLY_ROLLING", "429"}:
+            self.quota.hold("calls", error.wait_seconds or 0.0)
+        return error

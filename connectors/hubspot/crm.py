@@ -1,0 +1,193 @@
+"""One HubSpot account behind the port ``connectors.crm.Crm``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from connectors.crm import Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
+from connectors.errors import NeedsPerson, OurBug
+from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.errors import CRM, NotAllowed, Refusal
+from connectors.hubspot.fields import add_fields
+from connectors.hubspot.reading import RecordReader, since_of
+from connectors.hubspot.schema import CONTACTS, describe
+from connectors.hubspot.writing import Writer
+from connectors.quota import Quota
+from connectors.retry import Retry
+from connectors.session import CrmSession
+from connectors.slabs import SLAB_ROWS
+
+#: Seconds that a reading goes back behind its cursor: the search index lags (HubSpot reference, section 4.4).
+OVERLAP_SECONDS = 300.0
+
+
+class HubSpotCrm:
+    """HubSpot, spoken to with one token. Objects are named as in its paths: "contacts", "companies".
+
+    ``base_url`` is https, or http on the loopback interface (``session.PlainAddress`` otherwise). ``version``
+    chooses the family of paths (HubSpot reference, section 3). ``overlap_seconds`` is how far an incremental
+    reading looks back behind its cursor. Nothing is sent before the first method is called.
+    """
+
+    name = CRM
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        session: CrmSession,
+        quota: Quota,
+        *,
+        retry: Retry,
+        version: Version = "v3",
+        overlap_seconds: float = OVERLAP_SECONDS,
+        slab_rows: int = SLAB_ROWS,
+    ) -> None:
+        self._api = Api(token, base_url, session, quota, retry, version)
+        self._overlap = timedelta(seconds=overlap_seconds)
+        self._schemas: dict[str, ObjectSchema] = {}
+        self._account: Account | None = None
+        self._reader = RecordReader(self._api, self.describe, slab_rows)
+        self._writer = Writer(self._api, self.describe)
+
+    def __repr__(self) -> str:
+        return f"HubSpotCrm({self._api.base_url!r})"
+
+    @property
+    def calls(self) -> int:
+        """HTTP requests sent so far over this connector's session."""
+        return self._api.session.calls
+
+    def account(self) -> Account:
+        """The account behind the token; its time zone tells the quota when a day ends.
+
+        Where the token may not read the account's details, the portal id is taken from the address that
+        HubSpot gives for any contact, and currency and time zone stay empty.
+        """
+        if self._account is None:
+            self._account = self._details() or self._account_of_a_record()
+            self._api.quota.day_ends_in(self._account.time_zone)
+        return self._account
+
+    def _details(self) -> Account | None:
+        try:
+            found = self._api.call(_decode_details, self._api.get, "/account-info/v3/details")
+        except Refusal:
+            return None
+        except NotAllowed as error:
+            if error.status == 401:
+                raise
+            return None
+        currency, zone = found.companyCurrency or "", found.timeZone or ""
+        return Account(CRM, str(found.portalId), currency=currency, time_zone=zone)
+
+    def _account_of_a_record(self) -> Account:
+        api = self._api
+        address = api.read(_decode_address, api.records.get_page, CONTACTS, limit=1)
+        portal = re.search(r"/contacts/(\d+)/", address)
+        if portal is None:
+            raise NeedsPerson(
+                "HubSpot does not say which account this is",
+                crm=CRM,
+                code="NO_ACCOUNT",
+                fix="Allow the token to read the account's details, or create a first contact.",
+            )
+        return Account(CRM, portal[1])
+
+    def now(self) -> datetime:
+        """HubSpot's clock (whole seconds, UTC) from the Date header of its latest answer."""
+        return self._api.session.crm_time or self._clock(CONTACTS)
+
+    def _clock(self, object_name: str) -> datetime:
+        """HubSpot's clock, asked for now: the cheapest call that every token may make."""
+        self._api.read(_nothing, self._api.records.get_page, object_name, limit=1)
+        time = self._api.session.crm_time
+        if time is None:
+            raise OurBug("HubSpot's answers carry no Date header", crm=CRM, code="NO_DATE")
+        return time
+
+    def describe(self, object_name: str) -> ObjectSchema:
+        """The live schema; for contacts with the lifecycle stages in their order. Two calls, then kept."""
+        schema = self._schemas.get(object_name)
+        if schema is None:
+            schema = self._schemas[object_name] = describe(self._api, object_name)
+        return schema
+
+    def changes(self, object_name: str, fields: Sequence[str], since: Cursor | None) -> Reading:
+        """Everything by list (``since`` None), or what a search finds modified since the cursor.
+
+        The cursor is ``{"since": ISO 8601}``, HubSpot's clock before the first call. Archived records are in
+        neither: HubSpot's search does not show them, and archiving does not move the time stamp (HubSpot
+        reference, section 4.4).
+        """
+        start = since_of(since) if since is not None else None
+        self.describe(object_name)
+        now = self._clock(object_name)
+        if start is None:
+            slabs = self._reader.everything(object_name, fields)
+        else:
+            slabs = self._reader.changed(object_name, fields, start - self._overlap, now)
+        return Reading(slabs, {"since": now.isoformat()})
+
+    def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
+        """The named records by batch read. An id that lead to another record (a merge) is absent."""
+        return self._reader.named(object_name, fields, ids)
+
+    def find(
+        self, object_name: str, fields: Sequence[str], where: str, values: Sequence[str]
+    ) -> Iterator[Slab]:
+        """By batch read for a contact's e-mail and unique properties, by search for all others.
+
+        Raises OurBug for a property that the schema does not know.
+        """
+        return self._reader.holding(object_name, fields, where, values)
+
+    def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
+        """Updates, upserts and creates in batches of 100; see ``connectors.hubspot.writing``."""
+        return self._writer.write(object_name, writes)
+
+    def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
+        """Create the properties that are missing, in the group "Leadpact"; returns their names.
+
+        Raises NeedsPerson for a property that exists with another type or without the uniqueness asked for
+        (both are fixed at creation: HubSpot reference, section 6.1), and where HubSpot refuses one.
+        """
+        try:
+            return add_fields(self._api, object_name, specs)
+        finally:
+            self._schemas.pop(object_name, None)
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        self._api.session.close()
+
+
+class _Details(msgspec.Struct):
+    portalId: int
+    companyCurrency: str | None = None
+    timeZone: str | None = None
+
+
+class _Linked(msgspec.Struct):
+    url: str | None = None
+
+
+class _LinkedPage(msgspec.Struct):
+    results: list[_Linked]
+
+
+def _decode_details(reply: Reply) -> _Details:
+    return msgspec.json.decode(reply.data, type=_Details)
+
+
+def _decode_address(reply: Reply) -> str:
+    results = msgspec.json.decode(reply.data, type=_LinkedPage).results
+    return (results[0].url or "") if results else ""
+
+
+def _nothing(reply: Reply) -> None:
+    msgspec.json.decode(reply.data)

@@ -1,0 +1,67 @@
+"""HubSpot's spelling of values, as the port's: ISO 8601 in UTC, plain decimals, null for a blank.
+
+Most values arrive that way. The exceptions: times can be epoch milliseconds in text (HubSpot reference,
+sections 5.2 and 7), a cleared text can be the empty string, and a large number can carry an exponent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+import polars as pl
+
+from connectors.crm import FieldInfo
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS = r"^-?\d{5,15}$"
+
+
+def plain(frame: pl.DataFrame, fields: Mapping[str, FieldInfo]) -> pl.DataFrame:
+    """The frame of a slab with every column of ``fields`` in the port's spelling; one pass over columns."""
+    changed = [_column(name, info.type) for name, info in fields.items() if name in frame.columns]
+    return frame.with_columns(changed) if changed else frame
+
+
+def _column(name: str, kind: str) -> pl.Expr:
+    filled = pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
+    if kind in {"date", "datetime"}:
+        time = pl.from_epoch(pl.col(name).str.to_integer(strict=False), time_unit="ms")
+        spelling = "%Y-%m-%d" if kind == "date" else "%Y-%m-%dT%H:%M:%S%.3fZ"
+        is_epoch = pl.col(name).str.contains(_MILLISECONDS)
+        return pl.when(is_epoch).then(time.dt.strftime(spelling)).otherwise(filled).alias(name)
+    if kind == "number":
+        has_exponent = pl.col(name).str.contains("[eE]")
+        decimal = pl.col(name).map_elements(_without_exponent, return_dtype=pl.String)
+        return pl.when(has_exponent.any()).then(decimal).otherwise(filled).alias(name)
+    return filled
+
+
+def plain_text(kind: str, text: str | None) -> str | None:
+    """One value in the port's spelling; ``kind`` is a ``FieldInfo.type``."""
+    if text is None or text == "":
+        return None
+    if kind in {"date", "datetime"} and text.lstrip("-").isdigit() and 5 <= len(text.lstrip("-")) <= 15:
+        time = EPOCH + timedelta(milliseconds=int(text))
+        return time.date().isoformat() if kind == "date" else iso(time)
+    return _without_exponent(text) if kind == "number" else text
+
+
+def iso(time: datetime) -> str:
+    """An aware time as HubSpot spells it: UTC, milliseconds, Z."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(time: datetime) -> str:
+    """An aware time as epoch milliseconds in text, for filters (HubSpot reference, section 4.4)."""
+    return str((time - EPOCH) // timedelta(milliseconds=1))
+
+
+def _without_exponent(text: str) -> str | None:
+    if "e" not in text.lower():
+        return text or None
+    try:
+        return format(Decimal(text), "f")
+    except InvalidOperation:
+        return text

@@ -1,0 +1,197 @@
+"""Writing records: every write ends as written, refused or unknown, and none is lost.
+
+Updates and upserts may be repeated, so a lost answer is simply asked for again. A create without a key may
+not: where its answer is lost, it is reported as unknown. A batch that HubSpot refuses as a whole has
+written nothing (HubSpot reference, section 5.2): the rows that its answer blames are taken out, or it is
+halved until the bad row stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import orjson
+
+from connectors.crm import ObjectSchema, Write, Written
+from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
+from connectors.hubspot import matching
+from connectors.hubspot.api import Api, Reply
+from connectors.hubspot.batches import Batch, batches, kind_of, twice
+from connectors.hubspot.errors import CRM, Problem, Refusal
+from connectors.hubspot.matching import Answer, Result, Settled, refused, unknown
+from connectors.hubspot.values import plain_text
+
+#: A property that no write may carry: who carries it is to blame, whatever the value.
+ALWAYS_WRONG = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
+
+#: Refusals of the request and not of a row: halving it would only multiply them.
+NOT_ABOUT_ROWS = "Unable to infer object type"
+
+#: An earlier batch of the same call was carried out, and this one was not even sent.
+NOT_SENT = "NOT_SENT"
+
+
+class Writer:
+    """Writes the records of one account. ``describe`` gives the schema of an object, kept by the caller."""
+
+    def __init__(self, api: Api, describe: Callable[[str], ObjectSchema]) -> None:
+        self._api = api
+        self._describe = describe
+
+    def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
+        """One Written for each write, in their order.
+
+        Raises the four kinds only while nothing has been written: later, what was not sent comes back as
+        unknown with the code ``NOT_SENT``, so that what was written is not forgotten. Raises OurBug for a
+        trace that comes twice, NeedsPerson for a key that is no unique property.
+        """
+        if len({w.trace for w in writes}) != len(writes):
+            raise OurBug("Two writes of one call have the same trace", crm=CRM, code="DUPLICATE_TRACE")
+        if not writes:
+            return []
+        schema = self._describe(object_name)
+        _check_keys(schema, writes)
+        done = twice(writes)
+        call = _Call(self._api, object_name, schema)
+        try:
+            for batch in batches([w for w in writes if w.trace not in done]):
+                call.send(batch)
+        except ConnectorError as error:
+            if not call.done:
+                raise
+            text = f"Not sent: {error}"
+            call.done.update(
+                {w.trace: unknown(w, NOT_SENT, text) for w in writes if w.trace not in call.done}
+            )
+        done = {**call.done, **done}
+        return [done[w.trace] for w in writes]
+
+
+def _check_keys(schema: ObjectSchema, writes: Sequence[Write]) -> None:
+    """An upsert by a property that is not unique is refused as a whole (HubSpot reference, section 5.2)."""
+    names = {w.key[0] for w in writes if kind_of(w) == "upsert" and w.key is not None}
+    for name in sorted(names):
+        info = schema.fields.get(name)
+        if info is None or not info.unique:
+            raise NeedsPerson(
+                f"HubSpot has no property {name} of {schema.object} with unique values",
+                crm=CRM,
+                code="KEY_NOT_UNIQUE",
+                fix="Run the setup, which creates the properties that Leadpact needs.",
+            )
+
+
+class _Call:
+    """The batches of one ``write``, and what has become of its writes so far."""
+
+    def __init__(self, api: Api, object_name: str, schema: ObjectSchema) -> None:
+        self._api = api
+        self._object = object_name
+        self._schema = schema
+        self.done: dict[str, Written] = {}
+
+    def send(self, batch: Batch) -> None:
+        """Send one batch and settle every write in it."""
+        try:
+            answer = self._post(batch)
+        except Refusal as refusal:
+            self._isolate(batch, refusal)
+        except RetryLater as error:
+            if not error.sent:
+                raise
+            text = f"{error}; it may have been carried out"
+            self._add({w.trace: unknown(w, error.code, text) for w in batch.writes})
+        else:
+            settled = matching.settle(batch, answer, self._spell)
+            self._add(settled.done)
+            self._settle_open(batch, settled)
+
+    def _post(self, batch: Batch) -> Answer:
+        endpoints: Mapping[str, Callable[..., Reply]] = {
+            "update": self._api.batches.update,
+            "upsert": self._api.batches.upsert,
+            "create": self._api.batches.create,
+        }
+        return self._api.call(
+            matching.decode_answer,
+            endpoints[batch.kind],
+            self._object,
+            batch.body(),
+            repeatable=batch.kind != "create",
+        )
+
+    def _isolate(self, batch: Batch, refusal: Refusal) -> None:
+        problem = refusal.problem
+        if NOT_ABOUT_ROWS in problem.message:
+            raise refusal.as_bug() from None
+        if len(batch.writes) == 1:
+            self._add({w.trace: refused(w, problem, refusal.status) for w in batch.writes})
+            return
+        blamed = [w for w in batch.writes if _blames(problem, w)]
+        rest = batch.only(w for w in batch.writes if w not in blamed)
+        if blamed and problem.codes and ALWAYS_WRONG.issuperset(problem.codes):
+            self._add({w.trace: refused(w, problem, refusal.status) for w in blamed})
+            parts = [rest]
+        elif blamed and rest.writes:
+            parts = [rest, batch.only(blamed)]
+        else:
+            parts = batch.halves()
+        for part in parts:
+            if part.writes:
+                self.send(part)
+
+    def _settle_open(self, batch: Batch, settled: Settled) -> None:
+        """Writes that the answer neither confirmed nor refused by name."""
+        if not settled.open:
+            return
+        if settled.problems and not settled.results:
+            self._settle_blameless(batch, settled)
+        elif batch.kind == "upsert" and not settled.problems:
+            self._look_up(settled.open)
+        else:
+            text = "HubSpot's answer does not mention this write"
+            self._add({w.trace: unknown(w, matching.NOT_IN_ANSWER, text) for w in settled.open})
+
+    def _settle_blameless(self, batch: Batch, settled: Settled) -> None:
+        """Errors that name nobody. Every result has its write, so the open ones were not carried out."""
+        if batch.kind == "create" or len(settled.open) == 1:
+            self._add({w.trace: refused(w, settled.problems[0]) for w in settled.open})
+            return
+        for part in batch.only(settled.open).halves():
+            self.send(part)
+
+    def _look_up(self, writes: Sequence[Write]) -> None:
+        """Upserts whose records the answer shows without their keys: read them by their keys."""
+        for name in dict.fromkeys(w.key[0] for w in writes if w.key is not None):
+            some = [w for w in writes if w.key is not None and w.key[0] == name]
+            asked = sorted({name, *(field for w in some for field in w.values)})
+            inputs = [{"id": w.key[1]} for w in some if w.key is not None]
+            body = orjson.dumps({"idProperty": name, "properties": asked, "inputs": inputs})
+            found = self._api.read(matching.decode_answer, self._api.batches.read, self._object, body)
+            answer = Answer(results=[_without_trace(r) for r in found.results])
+            settled = matching.settle(Batch("upsert", tuple(some)), answer, self._spell)
+            self._add(settled.done)
+            text = "HubSpot's answer does not mention this write"
+            self._add({w.trace: unknown(w, matching.NOT_IN_ANSWER, text) for w in settled.open})
+
+    def _spell(self, name: str, text: str | None) -> str | None:
+        info = self._schema.fields.get(name)
+        return plain_text(info.type if info is not None else "text", text)
+
+    def _add(self, done: Mapping[str, Written]) -> None:
+        self.done.update(done)
+
+
+def _without_trace(result: Result) -> Result:
+    return Result(result.id, result.properties)
+
+
+def _blames(problem: Problem, write: Write) -> bool:
+    """Whether the refusal of a batch points at this write: by record, trace, key or property."""
+    if problem.traces:
+        return write.trace in problem.traces
+    if problem.ids and (
+        write.record_id in problem.ids or (write.key is not None and write.key[1] in problem.ids)
+    ):
+        return True
+    return any(name in write.values for name in problem.fields)
