@@ -18,7 +18,7 @@ from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.lifecycle import STAGE, dates_of_move
 from connectors.sandbox.hubspot.moments import kept, to_ms
 from connectors.sandbox.hubspot.portal import Portal
-from connectors.sandbox.hubspot.values import BadValue, normal, without_calling_code, written
+from connectors.sandbox.hubspot.values import LONGEST, BadValue, normal, without_calling_code, written
 from connectors.sandbox.hubspot.writing import automatic
 from connectors.sandbox.side import ControlRefused
 
@@ -36,7 +36,10 @@ class Loader:
         self._now = portal.now()
         self._first = automatic(kind, IMPORT)
         self._unique = [name for name, p in self._known.items() if p.unique]
+        # The kept text of these is the text itself, so that most values of a row need no look.
+        self._plain = {n for n, p in self._known.items() if p.type == "string" and n != "email"}
         self._texts: dict[tuple[str, str], str] = {}
+        self._dates: dict[tuple[str, int], dict[str, str]] = {}
         self.records: list[tuple[object, ...]] = []
         self.claims: list[tuple[str, str, str, int]] = []
         self.history: list[tuple[object, ...]] = []
@@ -47,7 +50,10 @@ class Loader:
         for name, value in row.items():
             if value is None or value == "" or name in _OWN:
                 continue
-            values[name] = self._value(name, value)
+            if name in self._plain and type(value) is str and len(value) <= LONGEST and not value.isspace():
+                values[name] = value
+            elif text := self._value(name, value):
+                values[name] = text
         created = self._stamp(row, "_created", values.pop("createdate", None), self._now)
         given = values.pop(self._kind.modified, None)
         modified = self._stamp(row, "_modified", given, created)
@@ -58,9 +64,11 @@ class Loader:
         email = values.get("email")
         data = orjson.dumps(values).decode()
         self.records.append((id_, self._kind.key, created, modified, None, email, data))
-        if email or self._unique:
+        if self._unique or "hs_additional_emails" in values:
             pairs = records.naming_values(self._known, values)
             self.claims += [(self._kind.key, name, value, id_) for name, value in pairs]
+        elif email and self._kind is CONTACTS:
+            self.claims.append((self._kind.key, "email", email, id_))
 
     def _complete(self, values: dict[str, str], created: int) -> None:
         if self._kind is CONTACTS:
@@ -71,19 +79,28 @@ class Loader:
                     values[f"hs_calculated_{word}_number"] = values[name]
                     values[f"hs_searchable_calculated_{word}_number"] = without_calling_code(values[name])
         if STAGE in values:
-            for name, value in dates_of_move(None, values[STAGE], created).items():
-                if name in self._known:
-                    values.setdefault(name, value)
+            for name, value in self._stage_dates(values[STAGE], created).items():
+                values.setdefault(name, value)
+
+    def _stage_dates(self, stage: str, at: int) -> dict[str, str]:
+        key = (stage, at)
+        if key not in self._dates:
+            if len(self._dates) > 10_000:
+                self._dates.clear()
+            moved = dates_of_move(None, stage, at)
+            self._dates[key] = {name: text for name, text in moved.items() if name in self._known}
+        return self._dates[key]
 
     def _value(self, name: str, value: Any) -> str:
         # The same few picklist words come a million times; checking each once is enough.
-        key = (name, value) if isinstance(value, str) and len(value) < 40 else None
-        if key is not None and key in self._texts:
-            return self._texts[key]
-        text = self._checked(name, value)
-        if key is not None and len(self._texts) < 50_000:
-            self._texts[key] = text
-        return text
+        if type(value) is not str or name == "email":
+            return self._checked(name, value)
+        kept_text = self._texts.get((name, value))
+        if kept_text is None:
+            kept_text = self._checked(name, value)
+            if len(self._texts) < 50_000:
+                self._texts[name, value] = kept_text
+        return kept_text
 
     def _checked(self, name: str, value: Any) -> str:
         found = self._known.get(name)

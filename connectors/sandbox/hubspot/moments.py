@@ -22,8 +22,7 @@ def to_ms(moment: datetime) -> int:
 
 def kept(ms: int) -> str:
     """The fixed-width text of an instant, for storing and comparing."""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]}.{ms % 1000:03d}Z"
 
 
 def wire(ms: int) -> str:

@@ -14,7 +14,7 @@ from connectors.sandbox.hubspot.moments import DAY_MS, kept, read_moment
 
 LONGEST = 65_536
 _EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s,;<>().]{2,}")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_NOT_DIGITS = re.compile(r"\D")
 
 
 class BadValue(Exception):
@@ -58,7 +58,7 @@ def check(
 
 def normal(found: Property, text: str) -> str:
     """The text that is kept for ``text``; an empty one stays empty. Raises BadValue."""
-    if not text.strip():
+    if not text or text.isspace():
         return ""
     if found.name == "email":
         return email(text)
@@ -92,6 +92,8 @@ def _text(_: Property, text: str) -> str:
 
 
 def _number(_: Property, text: str) -> str:
+    if text.isdecimal() and text.isascii():
+        return text
     try:
         finite = Decimal(text.strip()).is_finite() and "_" not in text
     except InvalidOperation:
@@ -152,7 +154,7 @@ def appended(before: str | None, text: str) -> str:
 
 def without_calling_code(phone: str) -> str:
     """The digits a phone search looks at: no country code when the number starts with ``+`` (section 4.4)."""
-    digits = re.sub(r"\D", "", phone)
+    digits = _NOT_DIGITS.sub("", phone)
     if not phone.strip().startswith("+") or not digits:
         return digits
     if digits[0] in "17":
