@@ -1,0 +1,80 @@
+"""Leadpact's own fields in both CRMs: what the verdict is shown in, and the id of the counterpart.
+
+``setup`` creates them; ``own_fields`` mode writes nothing else. They are read like mapped fields, so that
+what a CRM shows can be compared with the verdict in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mapping.lead import FieldType, LeadField
+
+CROSS_ID = "cross_id"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnField:
+    """One field of ours: its lead field, its name in each CRM, and the verdict column it shows."""
+
+    lead: LeadField
+    hubspot: str
+    salesforce: str
+    kind: Literal["text", "long_text", "number", "choice"]
+    label: Mapping[str, str]  #: by language
+    verdict: str | None  #: column of the verdict frame; None: not a verdict
+    unique: bool = False
+    length: int = 255
+
+    def name_in(self, crm: str) -> str:
+        return self.hubspot if crm == "hubspot" else self.salesforce
+
+
+def _own(
+    name: str,
+    crm_name: str,
+    kind: Literal["text", "long_text", "number", "choice"],
+    english: str,
+    german: str,
+    verdict: str,
+) -> OwnField:
+    lead_type = FieldType.INTEGER if kind == "number" else FieldType.TEXT
+    return OwnField(
+        lead=LeadField(name, lead_type, english),
+        hubspot=f"leadpact_{crm_name.lower()}",
+        salesforce=f"Leadpact_{crm_name}__c",
+        kind=kind,
+        label={"en": english, "de": german},
+        verdict=verdict,
+    )
+
+
+#: In the order in which people read them.
+OWN_FIELDS: tuple[OwnField, ...] = (
+    _own("shown_stage", "Stage", "choice", "Leadpact stage", "Leadpact-Stufe", "stage"),
+    _own("shown_temperature", "Temperature", "choice", "Leadpact temperature", "Leadpact-Temperatur", "temperature"),
+    _own("shown_score", "Score", "number", "Leadpact score", "Leadpact-Punkte", "score"),
+    _own("shown_fit", "Fit", "number", "Leadpact fit points", "Leadpact-Punkte Passung", "fit"),
+    _own("shown_engagement", "Engagement", "number", "Leadpact engagement points", "Leadpact-Punkte Interesse", "engagement"),
+    _own("shown_coverage", "Coverage", "number", "Leadpact coverage in percent", "Leadpact-Abdeckung in Prozent", "coverage"),
+    _own("shown_reasons", "Reasons", "long_text", "Leadpact reasons", "Leadpact-Gründe", "reasons"),
+    _own("shown_track", "Nurture_Track", "text", "Leadpact nurture track", "Leadpact-Pflegestrecke", "nurture_track"),
+    OwnField(
+        lead=LeadField(CROSS_ID, FieldType.TEXT, "Record id of the counterpart in the other CRM"),
+        hubspot="leadpact_salesforce_id",
+        salesforce="Leadpact_HubSpot_Id__c",
+        kind="text",
+        label={"en": "Leadpact: id in the other CRM", "de": "Leadpact: Kennung im anderen CRM"},
+        verdict=None,
+        unique=True,
+        length=32,
+    ),
+)  # fmt: skip
+
+OWN_LEAD_FIELDS: Mapping[str, LeadField] = {own.lead.name: own.lead for own in OWN_FIELDS}
+SHOWN: Mapping[str, str] = {own.lead.name: own.verdict for own in OWN_FIELDS if own.verdict}
+
+#: A verdict is written when one of these differs from what a CRM shows (or the score moved far enough).
+DECISIVE = ("shown_stage", "shown_temperature", "shown_track")

@@ -1,0 +1,268 @@
+"""Which records are one lead. Pure.
+
+A link is by record id and never moves by itself. A record without a link is matched once: by the id of its
+counterpart that one CRM stores for the other, then by e-mail address where name or company agree. More
+than one plausible counterpart is held for a person, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from mapping.identity import same_company, same_name
+
+#: What is known of each record when pairs are made, one row a record.
+#: ``lead_id`` null: not linked yet. ``cross_id``: the other CRM's record id as this record carries it.
+#: ``is_role``: the address is nobody's own (info@ …). The keys are those of ``mapping.identity``.
+RECORD_KEYS: Mapping[str, pl.DataType] = {
+    "crm": pl.String(),
+    "object": pl.String(),
+    "record_id": pl.String(),
+    "created_at": pl.Datetime("us", "UTC"),
+    "lead_id": pl.String(),
+    "cross_id": pl.String(),
+    "email_key": pl.String(),
+    "is_role": pl.Boolean(),
+    "name_key": pl.String(),
+    "company_key": pl.String(),
+}
+ASSIGNED: Mapping[str, pl.DataType] = {
+    "crm": pl.String(),
+    "object": pl.String(),
+    "record_id": pl.String(),
+    "lead_id": pl.String(),
+    "how": pl.String(),  # known, cross_id, email, alone
+    "address_taken": pl.Boolean(),  # another lead's HubSpot contact has this address already
+}
+AMBIGUOUS: Mapping[str, pl.DataType] = {
+    "crm": pl.String(),
+    "object": pl.String(),
+    "record_id": pl.String(),
+    "others": pl.List(pl.String()),  # "crm:record_id" of the plausible counterparts
+    "why": pl.String(),
+}
+
+_EDGE = {"h_id": pl.String(), "s_id": pl.String()}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """``assigned`` (``ASSIGNED``): every record that is a lead's; ``ambiguous`` (``AMBIGUOUS``): the rest."""
+
+    assigned: pl.DataFrame
+    ambiguous: pl.DataFrame
+
+
+def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str, str], str]) -> Pairing:
+    """Give every record a lead, or hold it.
+
+    ``records`` (``RECORD_KEYS``): what was read. ``known`` (the same columns, all linked): records from
+    memory that share an address or a cross-id with them. ``new_lead_id(crm, record_id)`` names a new lead
+    after its oldest record.
+    """
+    everyone = pl.concat([records, known], how="diagonal_relaxed").unique(
+        ["crm", "record_id"], keep="first", maintain_order=True
+    )
+    open_ones = _without_counterpart(everyone)
+    hubspot, salesforce = (open_ones.filter(pl.col("crm") == crm) for crm in ("hubspot", "salesforce"))
+    cross = _cross_edges(hubspot, salesforce)
+    crossed, crossed_badly = _one_to_one(cross)
+    rest_h = hubspot.join(cross, left_on="record_id", right_on="h_id", how="anti")
+    rest_s = salesforce.join(cross, left_on="record_id", right_on="s_id", how="anti")
+    mailed, mailed_badly = _one_to_one(_email_edges(rest_h, rest_s))
+    ambiguous = pl.concat(
+        [
+            _held(crossed_badly, everyone, "their cross-ids do not agree"),
+            _held(
+                mailed_badly, everyone, "more than one record has this address and a matching name or company"
+            ),
+            _second_records(everyone, records),
+        ]
+    ).unique(["crm", "record_id"], keep="first", maintain_order=True)
+    pairs = pl.concat(
+        [crossed.with_columns(how=pl.lit("cross_id")), mailed.with_columns(how=pl.lit("email"))]
+    )
+    assigned = _assign(everyone, pairs, ambiguous, new_lead_id)
+    return Pairing(_flag_taken_addresses(assigned, everyone), ambiguous)
+
+
+def _without_counterpart(everyone: pl.DataFrame) -> pl.DataFrame:
+    """Records that may still find a counterpart: unlinked ones, and those whose lead has one record only."""
+    complete = (
+        everyone.filter(pl.col("lead_id").is_not_null())
+        .group_by("lead_id")
+        .agg(pl.col("crm").n_unique().alias("crms"))
+        .filter(pl.col("crms") > 1)
+    )
+    return everyone.join(complete, on="lead_id", how="anti")
+
+
+def _cross_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFrame:
+    by_hubspot = hubspot.filter(pl.col("cross_id").is_not_null()).join(
+        salesforce, left_on="cross_id", right_on="record_id", how="inner", suffix="_s"
+    )
+    by_salesforce = salesforce.filter(pl.col("cross_id").is_not_null()).join(
+        hubspot, left_on="cross_id", right_on="record_id", how="inner", suffix="_h"
+    )
+    edges = pl.concat(
+        [
+            by_hubspot.select(
+                h_id="record_id",
+                s_id="cross_id",
+                both=pl.col("lead_id").is_not_null() & pl.col("lead_id_s").is_not_null(),
+            ),
+            by_salesforce.select(
+                h_id="cross_id",
+                s_id="record_id",
+                both=pl.col("lead_id").is_not_null() & pl.col("lead_id_h").is_not_null(),
+            ),
+        ]
+    )
+    # Two leads that are both linked already stay two: a link never moves by itself.
+    return edges.filter(~pl.col("both")).select("h_id", "s_id").unique(maintain_order=True)
+
+
+def _email_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFrame:
+    joined = hubspot.filter(pl.col("email_key").is_not_null()).join(
+        salesforce.filter(pl.col("email_key").is_not_null()), on="email_key", how="inner", suffix="_s"
+    )
+    joined = joined.filter(pl.col("lead_id").is_null() | pl.col("lead_id_s").is_null())
+    if joined.is_empty():
+        return pl.DataFrame(schema=_EDGE)
+    return joined.filter(_agree()).select(h_id="record_id", s_id="record_id_s").unique(maintain_order=True)
+
+
+def _agree() -> pl.Expr:
+    """Name agrees, or company agrees and no name contradicts, or there is nothing to contradict.
+
+    A contact that left only its address has neither name nor company: its own address is then enough, a
+    role address (info@) is not.
+    """
+    no_name = pl.col("name_key").is_null() | pl.col("name_key_s").is_null()
+    named_alike = same_name("name_key", "name_key_s").fill_null(value=False)
+    company_alike = same_company("company_key", "company_key_s").fill_null(value=False)
+    return named_alike | (no_name & (company_alike | ~pl.col("is_role").fill_null(value=False)))
+
+
+def _one_to_one(edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    counted = edges.with_columns(pl.len().over("h_id").alias("of_h"), pl.len().over("s_id").alias("of_s"))
+    alone = (pl.col("of_h") == 1) & (pl.col("of_s") == 1)
+    return counted.filter(alone).select("h_id", "s_id"), counted.filter(~alone).select("h_id", "s_id")
+
+
+def _held(edges: pl.DataFrame, everyone: pl.DataFrame, why: str) -> pl.DataFrame:
+    """The unlinked records of edges that do not say one thing."""
+    sides = [
+        edges.select(crm=pl.lit("hubspot"), record_id="h_id", other=pl.lit("salesforce:") + pl.col("s_id")),
+        edges.select(crm=pl.lit("salesforce"), record_id="s_id", other=pl.lit("hubspot:") + pl.col("h_id")),
+    ]
+    unlinked = everyone.filter(pl.col("lead_id").is_null()).select("crm", "object", "record_id")
+    return (
+        pl.concat(sides)
+        .join(unlinked, on=["crm", "record_id"], how="inner")
+        .group_by("crm", "object", "record_id", maintain_order=True)
+        .agg(pl.col("other").unique().sort().alias("others"))
+        .with_columns(why=pl.lit(why))
+        .select(*AMBIGUOUS)
+    )
+
+
+def _second_records(everyone: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """New records that look like a lead which has its record in that CRM already."""
+    new = records.filter(pl.col("lead_id").is_null() & pl.col("email_key").is_not_null())
+    complete = everyone.join(_without_counterpart(everyone), on=["crm", "record_id"], how="anti")
+    joined = new.join(complete, on="email_key", how="inner", suffix="_s").filter(
+        pl.col("crm") != pl.col("crm_s")
+    )
+    if joined.is_empty():
+        return pl.DataFrame(schema=dict(AMBIGUOUS))
+    return (
+        joined.filter(_agree())
+        .group_by("crm", "object", "record_id", maintain_order=True)
+        .agg(pl.format("{}:{}", "crm_s", "record_id_s").unique().sort().alias("others"))
+        .with_columns(why=pl.lit("it looks like a lead that has a record in this CRM already"))
+        .select(*AMBIGUOUS)
+    )
+
+
+def _assign(
+    everyone: pl.DataFrame,
+    pairs: pl.DataFrame,
+    ambiguous: pl.DataFrame,
+    new_lead_id: Callable[[str, str], str],
+) -> pl.DataFrame:
+    """Lead ids: the link's own, the counterpart's, or a new one named after the older record."""
+    # A label both records of a pair share; the pair's Salesforce id for both, the own id for who is alone.
+    labelled = (
+        everyone.join(ambiguous.select("crm", "record_id"), on=["crm", "record_id"], how="anti")
+        .join(
+            pairs.select(crm=pl.lit("hubspot"), record_id="h_id", mate="s_id", how_h="how"),
+            on=["crm", "record_id"],
+            how="left",
+        )
+        .join(
+            pairs.select(crm=pl.lit("salesforce"), record_id="s_id", how_s="how"),
+            on=["crm", "record_id"],
+            how="left",
+        )
+    )
+    labelled = labelled.with_columns(
+        group=pl.when(pl.col("mate").is_not_null())
+        .then(pl.lit("salesforce:") + pl.col("mate"))
+        .otherwise(pl.format("{}:{}", "crm", "record_id")),
+        how=pl.when(pl.col("lead_id").is_not_null())
+        .then(pl.lit("known"))
+        .otherwise(pl.coalesce("how_h", "how_s", pl.lit("alone"))),
+    )
+    groups = (
+        labelled.sort("created_at", "crm", "record_id", nulls_last=True)
+        .group_by("group", maintain_order=True)
+        .agg(
+            pl.col("lead_id").drop_nulls().first().alias("have"),
+            pl.col("crm").first().alias("first_crm"),
+            pl.col("record_id").first().alias("first_id"),
+        )
+    )
+    named = groups.with_columns(
+        pl.Series(
+            "lead_of_group",
+            [
+                have or new_lead_id(crm, record)
+                for have, crm, record in groups.select("have", "first_crm", "first_id").iter_rows()
+            ],
+            dtype=pl.String,
+        )
+    )
+    return labelled.join(named.select("group", "lead_of_group"), on="group", how="left").select(
+        "crm", "object", "record_id", lead_id="lead_of_group", how="how"
+    )
+
+
+def _flag_taken_addresses(assigned: pl.DataFrame, everyone: pl.DataFrame) -> pl.DataFrame:
+    """HubSpot keeps one contact an address: mark Salesforce records whose address another lead has there."""
+    keyed = assigned.join(
+        everyone.select("crm", "record_id", "email_key", "created_at"), on=["crm", "record_id"]
+    )
+    in_hubspot = (
+        keyed.filter((pl.col("crm") == "hubspot") & pl.col("email_key").is_not_null())
+        .select("email_key", hubspot_lead="lead_id")
+        .unique("email_key", keep="first", maintain_order=True)
+    )
+    has_hubspot = keyed.filter(pl.col("crm") == "hubspot")["lead_id"].implode()
+    without = (
+        (pl.col("crm") == "salesforce")
+        & ~pl.col("lead_id").is_in(has_hubspot)
+        & pl.col("email_key").is_not_null()
+    )
+    marked = keyed.join(in_hubspot, on="email_key", how="left").with_columns(
+        place=pl.when(without)
+        .then(pl.col("created_at").rank("ordinal").over(["email_key", without]))
+        .otherwise(None)
+    )
+    return marked.with_columns(
+        address_taken=without
+        & (pl.col("hubspot_lead").is_not_null() | (pl.col("place") > 1).fill_null(value=False))
+    ).select(*ASSIGNED)

@@ -1,0 +1,307 @@
+"""What a run would change, as data: one row a record and field, with before, after and why. Pure.
+
+``leadpact plan`` prints it, ``leadpact apply`` carries it out, tests compare it. ``why`` is for people;
+nothing branches on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from mapping.fieldmap import FieldMap
+from mapping.own import CROSS_ID, DECISIVE, OWN_FIELDS, SHOWN
+from sync.merge import HUBSPOT, MERGED, SALESFORCE, TO_HUBSPOT, TO_SALESFORCE, WINNER, MergeRule, Winner
+
+CHANGES: Mapping[str, pl.DataType] = {
+    name: pl.String()
+    for name in "lead_id crm object record_id field crm_field before after why lane kind".split()
+}
+SIDES: Mapping[str, str] = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
+NAMES: Mapping[str, str] = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
+STAGE = "stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Writable:
+    """What may be written where.
+
+    ``objects``: CRM to object. ``updatable``/``creatable``: CRM to the names of fields its live schema lets
+    us write. ``stage_field``: HubSpot's lifecycle stage, ``stage_words``: our stages in its words,
+    ``stage_order``: its stages in forward order. ``required``: CRM field to the text that a new record gets
+    where the CRM demands a value and nothing is known.
+    """
+
+    objects: Mapping[str, str]
+    updatable: Mapping[str, frozenset[str]]
+    creatable: Mapping[str, frozenset[str]]
+    stage_field: str = "lifecyclestage"
+    stage_words: Mapping[str, str] | None = None
+    stage_order: Sequence[str] = ()
+    required: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How far a plan goes: ``mode`` own_fields or full; lanes and the score step come from the config."""
+
+    mode: str
+    score_step: int
+    lane: str = "live"
+
+
+def plan(
+    leads: pl.DataFrame,
+    raw: Mapping[str, pl.DataFrame],
+    field_map: FieldMap,
+    rules: Sequence[MergeRule],
+    writable: Writable,
+    wanted: Wanted,
+) -> pl.DataFrame:
+    """The changes (``CHANGES``) that make both CRMs show the merged values and the verdict.
+
+    ``leads``: merged and judged, one row a lead, with the verdict's columns, ``reasons``, and the Booleans
+    ``in_scope``, ``create_hubspot``, ``create_salesforce``. ``raw``: CRM to the records in its own words
+    (``_id`` and text columns), for what stood before.
+    ``kind``: set, create, stage_back (HubSpot ignores a backward move unless the field is cleared first)
+    or cross_id (its value is the id of a record that this very plan creates).
+    """
+    leads = leads.filter(pl.col("in_scope"))
+    parts: list[pl.DataFrame] = []
+    for crm in SIDES:
+        existing = leads.filter(pl.col(SIDES[crm] + "_id").is_not_null())
+        if wanted.mode == "full":
+            parts += _merged_changes(existing, crm, field_map, rules, writable, wanted)
+            parts += _stage_changes(existing, crm, writable)
+        parts += _own_changes(existing, crm, field_map, writable, wanted)
+        parts += _cross_id_changes(existing, crm, writable, wanted)
+    if wanted.mode == "full":
+        for crm in SIDES:
+            parts += _creates(leads.filter(pl.col(f"create_{crm}")), crm, field_map, rules, writable)
+    changes = pl.concat(
+        [part for part in parts if not part.is_empty()] or [pl.DataFrame(schema=dict(CHANGES))]
+    )
+    return _with_before(_by_lane(changes, rules), raw).sort("lead_id", "crm", "field")
+
+
+def fingerprint(changes: pl.DataFrame) -> str:
+    """A short text that is the same exactly when the changes are."""
+    ordered = changes.select("crm", "record_id", "lead_id", "field", "before", "after").sort(
+        "crm", "lead_id", "record_id", "field"
+    )
+    return hashlib.sha256(ordered.write_csv(null_value="\\N").encode()).hexdigest()[:16]
+
+
+def _rows(
+    leads: pl.DataFrame,
+    crm: str,
+    field: str,
+    crm_field: str,
+    after: pl.Expr,
+    why: pl.Expr,
+    writable: Writable,
+    kind: str | pl.Expr = "set",
+) -> pl.DataFrame:
+    return leads.select(
+        lead_id="lead_id",
+        crm=pl.lit(crm),
+        object=pl.lit(writable.objects[crm]),
+        record_id=pl.col(SIDES[crm] + "_id"),
+        field=pl.lit(field),
+        crm_field=pl.lit(crm_field),
+        before=pl.lit(None, dtype=pl.String),
+        after=after,
+        why=why,
+        lane=pl.lit("live"),
+        kind=pl.lit(kind) if isinstance(kind, str) else kind,
+    )  # fmt: skip
+
+
+def _merged_changes(
+    leads: pl.DataFrame,
+    crm: str,
+    field_map: FieldMap,
+    rules: Sequence[MergeRule],
+    writable: Writable,
+    wanted: Wanted,
+) -> list[pl.DataFrame]:
+    """Fields that the other side changed, or that are empty here."""
+    del wanted
+    here = SIDES[crm]
+    theirs = [int(code) for code in (TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE)]
+    targets = dict(field_map.writable(crm, writable.objects[crm]))
+    parts = []
+    for rule in rules:
+        crm_field = targets.get(rule.field)
+        if crm_field is None or crm_field not in writable.updatable[crm]:
+            continue
+        moved = leads.filter(pl.col(WINNER + rule.field).is_in(theirs))
+        if moved.is_empty():
+            continue
+        after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
+        why = _why_merged(rule, crm, here)
+        parts.append(_rows(moved, crm, rule.field, crm_field, after, why, writable))
+    return parts
+
+
+def _why_merged(rule: MergeRule, crm: str, here: str) -> pl.Expr:
+    other = "salesforce" if crm == "hubspot" else "hubspot"
+    if rule.opt_out:
+        return pl.lit(f"a withdrawal in {NAMES[other]} holds in both CRMs")
+    by_rule = [int(Winner.HUBSPOT_BY_RULE), int(Winner.SALESFORCE_BY_RULE)]
+    return (
+        pl.when(pl.col(WINNER + rule.field).is_in(by_rule))
+        .then(pl.lit(f"both changed it; the map says {rule.if_both_changed} keeps it"))
+        .when(pl.col(here + rule.field).is_null())
+        .then(pl.lit(f"empty in {NAMES[crm]}, known in {NAMES[other]}"))
+        .otherwise(pl.lit(f"{NAMES[other]} changed it"))
+    )
+
+
+def _stage_changes(leads: pl.DataFrame, crm: str, writable: Writable) -> list[pl.DataFrame]:
+    """HubSpot's lifecycle stage follows the verdict; backwards it has to be cleared first."""
+    if crm != "hubspot" or not writable.stage_words or writable.stage_field not in writable.updatable[crm]:
+        return []
+    words = pl.col("stage").replace_strict(dict(writable.stage_words), default=None, return_dtype=pl.String)
+    unread = pl.col(HUBSPOT + "_unread").list.contains("hubspot_stage").fill_null(value=False)
+    moved = leads.with_columns(_word=words).filter(
+        pl.col("_word").is_not_null() & ~unread & pl.col("hubspot_stage_word").ne_missing(pl.col("_word"))
+    )
+    if moved.is_empty():
+        return []
+    place = {word: index for index, word in enumerate(writable.stage_order)}
+    now = pl.col("hubspot_stage_word").replace_strict(place, default=-1, return_dtype=pl.Int64)
+    then = pl.col("_word").replace_strict(place, default=len(place), return_dtype=pl.Int64)
+    kind = pl.when(now > then).then(pl.lit("stage_back")).otherwise(pl.lit("set"))
+    return [
+        _rows(moved, crm, STAGE, writable.stage_field, pl.col("_word"), pl.col("stage_why"), writable, kind)
+    ]
+
+
+def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
+    """Whether some CRM shows another verdict than the one in force, so that it has to be written.
+
+    A changed score counts once it moved by ``score_step``, so that decay does not rewrite every lead every
+    day; a difference between the two CRMs always counts.
+    """
+    tests = [pl.lit(value=False)]
+    for side in SIDES.values():
+        here = pl.col(side + "_id").is_not_null()
+        differs = [pl.col(side + name).ne_missing(pl.col(SHOWN[name]).cast(pl.String)) for name in DECISIVE]
+        moved = (pl.col(side + "shown_score") - pl.col("score")).abs() >= score_step
+        missing = pl.col(side + "shown_score").is_null()
+        tests.append(here & pl.any_horizontal(*differs, moved.fill_null(value=True), missing))
+    both = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
+    for name in ("shown_score", "shown_fit", "shown_engagement", "shown_coverage"):
+        tests.append(both & pl.col(HUBSPOT + name).ne_missing(pl.col(SALESFORCE + name)))
+    return leads.select(pl.any_horizontal(tests).alias("differs"))["differs"]
+
+
+def _own_changes(
+    leads: pl.DataFrame, crm: str, field_map: FieldMap, writable: Writable, wanted: Wanted
+) -> list[pl.DataFrame]:
+    due = leads.filter(verdict_differs(leads, wanted.score_step))
+    side = SIDES[crm]
+    parts = []
+    for own in OWN_FIELDS:
+        crm_field = own.name_in(crm)
+        if own.verdict is None or crm_field not in writable.updatable[crm] or due.is_empty():
+            continue
+        name = own.lead.name
+        value = pl.col(own.verdict)
+        known = ~pl.col(side + "_unread").list.contains(name).fill_null(value=False)
+        moved = due.filter(known & pl.col(side + name).cast(pl.String).ne_missing(value.cast(pl.String)))
+        if not moved.is_empty():
+            why = pl.col("stage_why") if own.verdict == "stage" else pl.lit("the policy's verdict")
+            parts.append(_rows(moved, crm, name, crm_field, value.cast(pl.String), why, writable))
+    del field_map
+    return parts
+
+
+def _cross_id_changes(
+    leads: pl.DataFrame, crm: str, writable: Writable, wanted: Wanted
+) -> list[pl.DataFrame]:
+    """Each record carries the id of its counterpart; one that is about to be created has none yet."""
+    own = next(field for field in OWN_FIELDS if field.lead.name == CROSS_ID)
+    other = "salesforce" if crm == "hubspot" else "hubspot"
+    if own.name_in(crm) not in writable.updatable[crm]:
+        return []
+    counterpart = pl.col(SIDES[other] + "_id")
+    why = pl.lit(f"the id of its record in {NAMES[other]}")
+    known = ~pl.col(SIDES[crm] + "_unread").list.contains(CROSS_ID).fill_null(value=False)
+    differs = leads.filter(
+        known & counterpart.is_not_null() & pl.col(SIDES[crm] + CROSS_ID).ne_missing(counterpart)
+    )
+    parts = [_rows(differs, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
+    if wanted.mode == "full":
+        to_come = leads.filter(pl.col(f"create_{other}"))
+        nothing_yet = pl.lit(None, dtype=pl.String)
+        parts.append(_rows(to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id"))
+    return parts
+
+
+def _creates(
+    leads: pl.DataFrame, crm: str, field_map: FieldMap, rules: Sequence[MergeRule], writable: Writable
+) -> list[pl.DataFrame]:
+    """Every value a new record starts with."""
+    if leads.is_empty():
+        return []
+    object_name, other = writable.objects[crm], "salesforce" if crm == "hubspot" else "hubspot"
+    why = pl.lit(f"known in {NAMES[other]} only")
+    values: dict[str, tuple[str, pl.Expr]] = {}
+    targets = dict(field_map.writable(crm, object_name))
+    for rule in rules:
+        if rule.field in targets and rule.direction != "read_only":
+            values[rule.field] = (
+                targets[rule.field],
+                field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field),
+            )
+    for own in OWN_FIELDS:
+        source = pl.col(own.verdict).cast(pl.String) if own.verdict else pl.col(SIDES[other] + "_id")
+        values[own.lead.name] = (own.name_in(crm), source)
+    if crm == "hubspot" and writable.stage_words:
+        words = pl.col("stage").replace_strict(
+            dict(writable.stage_words), default=None, return_dtype=pl.String
+        )
+        values[STAGE] = (writable.stage_field, words)
+    required = (writable.required or {}) if crm == "salesforce" else {}
+    parts = []
+    for field, (crm_field, after) in values.items():
+        if crm_field in writable.creatable[crm]:
+            filled = pl.coalesce(after, pl.lit(required[crm_field])) if crm_field in required else after
+            rows = _rows(leads, crm, field, crm_field, filled, why, writable, "create")
+            parts.append(rows.filter(pl.col("after").is_not_null()))
+    return parts
+
+
+def _by_lane(changes: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
+    """Withdrawals travel first, handovers next."""
+    consent = [rule.field for rule in rules if rule.opt_out]
+    handed_over = changes.filter(
+        pl.col("field").is_in(["shown_stage", STAGE])
+        & pl.col("after").is_in(["mql", "marketingqualifiedlead", "sql"])
+    )["lead_id"]
+    return changes.with_columns(
+        lane=pl.when(pl.col("field").is_in(consent))
+        .then(pl.lit("consent"))
+        .when(pl.col("lead_id").is_in(handed_over.unique().implode()))
+        .then(pl.lit("handover"))
+        .otherwise("lane")
+    )
+
+
+def _with_before(changes: pl.DataFrame, raw: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """What the record held, in the CRM's own words, for undo and for refusing what has moved since."""
+    parts = []
+    for (crm, crm_field), rows in changes.group_by("crm", "crm_field", maintain_order=True):
+        held = raw.get(str(crm))
+        if held is None or crm_field not in held.columns:
+            parts.append(rows)
+            continue
+        looked_up = held.select(record_id="_id", _before=pl.col(str(crm_field))).unique("record_id")
+        joined = rows.join(looked_up, on="record_id", how="left")
+        parts.append(joined.with_columns(before="_before").select(*CHANGES))
+    return pl.concat(parts).select(*CHANGES) if parts else changes
