@@ -46,7 +46,9 @@ class Controls:
         }
 
     def answer(self, ask: Ask) -> Answer:
-        """Answer one control: 200 with JSON, 400 for a wrong body, 404 or 405 for a wrong address."""
+        """Answer one control: 200 with JSON, 400 for a wrong body, 403 to a web page, 404 or 405 otherwise."""
+        if not _from_this_machine(ask):
+            return _json(403, {"error": "the controls are for programs on this machine, not for web pages"})
         name = ask.path.removeprefix(PREFIX).strip("/")
         methods = self._routes.get(name)
         if methods is None:
@@ -193,6 +195,16 @@ def _history(wanted: object) -> dict[str, list[tuple[datetime, Any]]]:
             raise ControlRefused(expected)
         turned[name] = [(moment(at, f"_history.{name}"), value) for at, value in steps]
     return turned
+
+
+def _from_this_machine(ask: Ask) -> bool:
+    """Whether a program asks, and not a web page that someone on this machine happens to look at.
+
+    A page of another site names itself in Origin; one whose name was pointed at 127.0.0.1 gives itself
+    away by Host.
+    """
+    host = ask.headers.get("host", "").lower().rpartition(":")[0] or ask.headers.get("host", "").lower()
+    return "origin" not in ask.headers and host in ("127.0.0.1", "localhost")
 
 
 def _json(status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:

@@ -23,7 +23,11 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which requests a fault is for; what is None does not matter."""
+    """Which requests a fault is for; what is None does not matter.
+
+    ``path`` is searched in the path and query as they were sent (``%20``, not a blank), ``body`` in the
+    unzipped body as text.
+    """
 
     method: str | None = None
     path: re.Pattern[str] | None = None

@@ -20,6 +20,8 @@ import orjson
 from connectors.sandbox.side import Ask
 
 CAP = 200_000
+# Bodies are for looking at what just happened; kept for all, they would fill the disk of a long backfill.
+BODIES_KEPT = 20_000
 BODY_KEPT = 4_096
 # A body larger than this is not parsed only to count what is in it.
 COUNTED_UP_TO = 32 * 1024 * 1024
@@ -69,10 +71,13 @@ class Call:
 
 
 class RequestLog:
-    """The newest requests on one port. ``path`` None keeps them in memory."""
+    """The newest ``cap`` requests on one port, the newest ``bodies`` of them with the body's beginning.
 
-    def __init__(self, path: Path | None, cap: int = CAP) -> None:
-        self._cap = cap
+    ``path`` None keeps them in memory.
+    """
+
+    def __init__(self, path: Path | None, cap: int = CAP, bodies: int = BODIES_KEPT) -> None:
+        self._cap, self._bodies = cap, bodies
         self._file = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute("PRAGMA synchronous = NORMAL")
@@ -98,8 +103,15 @@ class RequestLog:
         )
         number = int(kept.lastrowid or 0)
         if number % _TRIM_EVERY == 0:
-            self._file.execute("DELETE FROM request WHERE number <= ?", (number - self._cap,))
+            self._trim(number)
         return number
+
+    def _trim(self, newest: int) -> None:
+        self._file.execute("DELETE FROM request WHERE number <= ?", (newest - self._cap,))
+        old = newest - self._bodies
+        self._file.execute(
+            "UPDATE request SET body = NULL WHERE number BETWEEN ? AND ?", (old - _TRIM_EVERY + 1, old)
+        )
 
     def read(
         self, after: int = 0, limit: int | None = None, writes: bool | None = None, bodies: bool = False

@@ -12,7 +12,7 @@ import logging
 import traceback
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -98,35 +98,40 @@ class SideServer:
             self._runner = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        ask = _head(request)
+        sent = bytearray()
         try:
-            ask, bytes_in = await _read(request)
+            await _receive(request, sent)
+            ask = replace(ask, body=_unzipped(bytes(sent), ask.headers.get("content-encoding", "identity")))
         except _Unreadable as unreadable:
             body = orjson.dumps({"error": str(unreadable)})
-            return await self._send(request, _Wire(Answer(unreadable.status, body), body))
-        if ask.path.startswith(PREFIX):
-            return await self._send(request, _wire(ask, self._guarded(ask, self._controls.answer)[0], None))
-        fault = self._conditions.fault_for(ask)
-        answer, mark = await self._outcome(ask, fault)
-        wire = None if answer is None else _wire(ask, answer, fault)
+            wire: _Wire | None = _Wire(Answer(unreadable.status, body), body)
+            mark: str | None = "unreadable"
+        else:
+            if ask.path.startswith(PREFIX):
+                answer, _ = self._guarded(ask, self._controls.answer)
+                return await self._send(request, _wire(ask, answer, None))
+            wire, mark = await self._outcome(ask, self._conditions.fault_for(ask))
         # Logged before it is sent: whoever has the answer finds the request in the log.
-        self._requests.add(ask, self._call(ask, wire, mark, bytes_in))
+        self._requests.add(ask, self._call(ask, wire, mark, len(sent)))
         return await self._send(request, wire)
 
-    async def _outcome(self, ask: Ask, fault: Fault | None) -> tuple[Answer | None, str | None]:
-        """The answer (None: the connection is cut instead) and what the log says about a fault."""
+    async def _outcome(self, ask: Ask, fault: Fault | None) -> tuple[_Wire | None, str | None]:
+        """What goes out (None: the connection is cut instead) and what the log says about a fault."""
         if self._conditions.latency_ms:
             await asyncio.sleep(self._conditions.latency_ms / 1000)
         if fault is None:
-            return self._guarded(ask, self._side.answer)
+            answer, bug = self._guarded(ask, self._side.answer)
+            return _wire(ask, answer, None), bug
         if fault.kind in ("status", "html"):
-            return fault.answer(), fault.name
+            return _wire(ask, fault.answer(), None), fault.name
         if fault.kind == "drop" and fault.value == "before":
             return None, fault.name
         answer, bug = self._guarded(ask, self._side.answer)
         if fault.kind == "delay":
             # After the side was called: the records are changed although the caller may have given up.
             await asyncio.sleep(int(fault.value) / 1000)
-        return (None if fault.kind == "drop" else answer), bug or fault.name
+        return (None if fault.kind == "drop" else _wire(ask, answer, fault)), bug or fault.name
 
     def _guarded(self, ask: Ask, answer: Callable[[Ask], Answer]) -> tuple[Answer, str | None]:
         try:
@@ -165,21 +170,12 @@ class SideServer:
         return await _send_part(request, wire, headers)
 
 
-async def _read(request: web.BaseRequest) -> tuple[Ask, int]:
-    """The request, whole, and the bytes of its body as sent."""
+def _head(request: web.BaseRequest) -> Ask:
+    """The request without its body."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         low = name.lower()
         headers[low] = f"{headers[low]}, {value}" if low in headers else value
-    if headers.get("expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
-    sent = bytearray()
-    async for part in request.content.iter_any():
-        sent += part
-        if len(sent) > BODY_UP_TO:
-            raise _Unreadable(413, f"a body of at most {BODY_UP_TO} bytes was expected")
-    body = _unzipped(bytes(sent), headers.get("content-encoding", "identity").strip().lower())
     raw_path = request.raw_path
     if not raw_path.startswith("/"):
         # A client that takes us for a proxy sends the whole address.
@@ -187,10 +183,22 @@ async def _read(request: web.BaseRequest) -> tuple[Ask, int]:
         raw_path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     path, _, query = raw_path.partition("?")
     pairs = tuple(parse_qsl(query, keep_blank_values=True, errors="replace"))
-    return Ask(request.method, unquote(path), pairs, headers, body, raw_path), len(sent)
+    return Ask(request.method, unquote(path), pairs, headers, b"", raw_path)
+
+
+async def _receive(request: web.BaseRequest, sent: bytearray) -> None:
+    """Read the body as it was sent. Raises _Unreadable."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    async for part in request.content.iter_any():
+        sent += part
+        if len(sent) > BODY_UP_TO:
+            raise _Unreadable(413, f"a body of at most {BODY_UP_TO} bytes was expected")
 
 
 def _unzipped(sent: bytes, encoding: str) -> bytes:
+    encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return sent
     if encoding in ("gzip", "x-gzip"):

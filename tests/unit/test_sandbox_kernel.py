@@ -185,6 +185,7 @@ def test_a_body_that_cannot_be_unzipped_never_reaches_the_side(
 ) -> None:
     answer = requests.post(f"{url}/notes", data=body, headers={"Content-Encoding": encoding})
     assert (answer.status_code, sides[0].notes) == (status, [])
+    assert [(call["status"], call["fault"]) for call in logged(url)] == [(status, "unreadable")]
 
 
 def test_a_small_body_that_unzips_beyond_the_limit_is_refused(url: str) -> None:
@@ -193,6 +194,16 @@ def test_a_small_body_that_unzips_beyond_the_limit_is_refused(url: str) -> None:
     bomb = b"".join(squeezer.compress(part) for _ in range(BODY_UP_TO // len(part) + 1)) + squeezer.flush()
     answer = requests.post(f"{url}/notes", data=bomb, headers={"Content-Encoding": "deflate"})
     assert answer.status_code == 413
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_body_changes_nothing(
+    serving: Serving, sides: list[Notes], caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(serving.hubspot_url.rpartition(":")[2])
+    with caplog.at_level(logging.WARNING), socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+    assert requests.get(f"{serving.hubspot_url}/notes").json() == sides[0].notes == []
+    assert caplog.text == ""
 
 
 def test_a_client_that_waits_for_100_continue_gets_it(serving: Serving) -> None:

@@ -66,6 +66,16 @@ def test_only_the_newest_are_kept(log: RequestLog) -> None:
     assert 1_500 <= len(kept) < 2_500
 
 
+def test_bodies_are_kept_for_the_newest_only() -> None:
+    log = RequestLog(None, bodies=500)
+    for _ in range(3_000):
+        add(log, body=b"x")
+    with_body = [call["number"] for call in log.read(bodies=True)["requests"] if call["body"]]
+    assert (with_body[0], with_body[-1], len(with_body)) == (2_501, 3_000, 500)
+    assert len(numbers(log)) == 3_000
+    log.close()
+
+
 @pytest.mark.parametrize(
     ("body", "records"),
     [
