@@ -1,0 +1,161 @@
+"""The shared policy as values: rules, bands, gates, tracks, and who is believed about which stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import polars as pl
+
+from mapping.lead import FieldType, LeadField, Stage, currency_column
+from mapping.qualification.columns import Column, columns_for, derived_columns
+from mapping.qualification.conditions import Condition
+
+Group = Literal["fit", "engagement"]
+
+#: Raised when the same policy and the same lead would get another verdict from a newer Leadpact.
+MEANING = 1
+
+#: What the stages look at whatever the policy says.
+EVIDENCE = (
+    "has_contact_data",
+    "sales_accepted",
+    "rejection_reason",
+    "hubspot_stage",
+    "salesforce_stage",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Points for a lead that meets a condition.
+
+    ``points`` are whole and may be negative. With ``half_life_days`` they halve every so many days since the
+    date in ``since``, towards zero; a date still to come counts as today.
+    """
+
+    name: str
+    group: Group
+    when: Condition
+    points: int
+    half_life_days: Decimal | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A temperature: reached at ``total`` points, of which at least ``fit_at_least`` for fit.
+
+    The lowest band has neither: a lead that reaches no other stands in it.
+    """
+
+    name: str
+    total: int | None = None
+    fit_at_least: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Something that must be true before a lead may enter ``stage``, and which team finds it out."""
+
+    stage: Stage
+    name: str
+    when: Condition
+    decided_by: Literal["marketing", "sales"]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Content for leads that are not to be called now: the first track whose condition is true is theirs."""
+
+    name: str
+    when: Condition
+    track: str
+    format: str | None
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy for marketing and sales, checked and ready to be asked. Made by ``load_policy``.
+
+    ``rules`` are in the file's order, fit before engagement; ``bands`` from the coldest to the hottest.
+    ``believed`` names, per stage, the CRMs whose word moves a lead there, the first believed first.
+    ``version`` is 12 hexadecimal digits over everything that can change a verdict or how it is explained;
+    two policies of one version judge alike.
+    """
+
+    currency: str
+    score_step: int
+    interest: Condition
+    never: Condition
+    rules: tuple[Rule, ...]
+    bands: tuple[Band, ...]
+    drop_tolerance: int
+    labels: Mapping[str, str]
+    gates: tuple[Gate, ...]
+    tracks: tuple[Track, ...]
+    believed: Mapping[Stage, tuple[str, ...]]
+    rates: Mapping[str, tuple[tuple[date, Decimal], ...]]
+    fields: Mapping[str, LeadField] = field(repr=False)
+    table: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def version(self) -> str:
+        judged = {**self.table, "policy": {k: v for k, v in self.table["policy"].items() if k != "labels"}}
+        text = json.dumps([MEANING, judged], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def as_table(self) -> dict[str, Any]:
+        """The tables this policy was loaded from, as JSON values; ``load_policy`` takes them back."""
+        copied: dict[str, Any] = json.loads(json.dumps(self.table))
+        return copied
+
+    def rates_at(self, now: datetime) -> dict[str, Decimal]:
+        """The rate of each currency that holds on the day of ``now`` (UTC): the latest not in the future."""
+        today = now.astimezone(UTC).date()
+        valid = {
+            code: [rate for since, rate in dated if since <= today] for code, dated in self.rates.items()
+        }
+        return {code: rates[-1] for code, rates in valid.items() if rates}
+
+    def label(self, temperature: str) -> str:
+        """What people call a band."""
+        return self.labels.get(temperature, temperature)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every condition of the policy."""
+        ruled = [rule.when for rule in self.rules]
+        gated = [gate.when for gate in self.gates]
+        tracked = [track.when for track in self.tracks]
+        return (self.interest, self.never, *ruled, *gated, *tracked)
+
+    def lead_columns(self) -> dict[str, Column]:
+        """The columns over lead fields that this policy looks at, by name."""
+        used = {column.name: column for c in self.conditions() for column in c.columns}
+        dates = columns_for({name: self.fields[name] for name in self._dates()}, {})
+        return {name: column for name, column in {**used, **dates}.items() if column.field in self.fields}
+
+    def _dates(self) -> list[str]:
+        return [rule.since for rule in self.rules if rule.since is not None]
+
+    def derived(self, now: datetime) -> list[pl.Expr]:
+        """The expressions of the derived columns (ages in days, money in the policy's currency)."""
+        return derived_columns(self.lead_columns().values(), now, self.currency, self.rates_at(now))
+
+    def needed(self) -> set[str]:
+        """The columns that a frame of leads must have before ``derived`` is added."""
+        needed = set(EVIDENCE)
+        for column in self.lead_columns().values():
+            if column.type is FieldType.MONEY:
+                needed |= {column.field, currency_column(column.field)}
+            elif column.type in (FieldType.DATE, FieldType.DATETIME):
+                needed.add(column.field)
+            else:
+                needed.add(column.source)
+        return needed

@@ -1,0 +1,81 @@
+"""The verdict on many leads at once, or on one: the same columns, by the same path.
+
+verdicts = judge(leads, policy, now)
+changed = verdicts.filter(what_changed(previous, verdicts, policy))
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+
+from mapping.qualification.declared import Policy
+from mapping.qualification.score import prepare, score
+from mapping.qualification.stages import stages
+
+#: What every verdict has. ``fit``, ``engagement``, ``score``: whole points; ``coverage``: per cent of the rules
+#: that could be judged; ``temperature``: a band's name; ``stage``, ``highest_stage``: values of ``Stage``;
+#: ``stage_why``: a code that ``wording.why`` says in words; ``cycle``: from 1; ``nurture_track``: null for none.
+VERDICT_SCHEMA: dict[str, pl.DataType] = {
+    "lead_id": pl.String(),
+    "fit": pl.Int32(),
+    "engagement": pl.Int32(),
+    "score": pl.Int32(),
+    "coverage": pl.Int32(),
+    "temperature": pl.String(),
+    "stage": pl.String(),
+    "stage_why": pl.String(),
+    "highest_stage": pl.String(),
+    "cycle": pl.Int32(),
+    "nurture_track": pl.String(),
+}
+
+
+def verdict_schema(policy: Policy) -> dict[str, pl.DataType]:
+    """``VERDICT_SCHEMA`` and this policy's own columns, as ``judge`` returns them.
+
+    ``_p0 …`` points per rule (0: not met, or not known), ``_u0 …`` true where a rule could not be judged,
+    ``_a0 …`` the age in days of a rule that fades (null: no date), ``_g0 …`` per gate true (passed), false
+    (missed) or null (not known yet). The numbers are places in ``policy.rules`` and ``policy.gates``.
+    """
+    schema = dict(VERDICT_SCHEMA)
+    for place, rule in enumerate(policy.rules):
+        schema[f"_p{place}"] = pl.Int16()
+        schema[f"_u{place}"] = pl.Boolean()
+        if rule.since is not None:
+            schema[f"_a{place}"] = pl.Int32()
+    schema.update({f"_g{place}": pl.Boolean() for place in range(len(policy.gates))})
+    return schema
+
+
+def judge(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
+    """The verdict on each lead, in the order of ``leads``, with the columns of ``verdict_schema(policy)``.
+
+    ``leads`` and ``now`` are as ``score.prepare`` describes them, which also says what is raised. A lead's
+    verdict depends on nothing but the lead, its last verdict, the policy and the day of ``now``.
+    """
+    schema = verdict_schema(policy)
+    judged = stages(score(prepare(leads, policy, now), policy), policy)
+    return judged.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).collect()
+
+
+def what_changed(previous: pl.DataFrame, verdicts: pl.DataFrame, policy: Policy) -> pl.Series:
+    """Which verdicts have to be written, as a Boolean column in the order of ``verdicts``.
+
+    ``previous`` holds, by ``lead_id``, what was last written: ``score temperature stage highest_stage cycle
+    nurture_track``. A lead that is not in it is new. A score alone counts from ``policy.score_step`` points
+    on, so that fading points do not rewrite every lead every day.
+    """
+    compared = ("temperature", "stage", "highest_stage", "cycle", "nurture_track")
+    before = previous.select(
+        "lead_id", *(pl.col(name).alias(f"_was_{name}") for name in ("score", *compared))
+    )
+    both = verdicts.lazy().join(
+        before.lazy().with_columns(_seen=pl.lit(True)), on="lead_id", how="left", maintain_order="left"
+    )
+    moved = (pl.col("score") - pl.col("_was_score")).abs() >= policy.score_step
+    changed: pl.Expr = pl.col("_seen").is_null() | moved.fill_null(True)
+    for name in compared:
+        changed = changed | pl.col(name).ne_missing(pl.col(f"_was_{name}"))
+    return both.select(changed.alias("changed")).collect()["changed"]
