@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from connectors.sandbox.generate.lexicon import City, CompanyKind, Country, Lexicon
 from connectors.sandbox.generate.spelling import filled
@@ -15,8 +15,7 @@ _ENDINGS = ("", "24", "-online", "-gruppe", "-shop", "-direkt", "-service", "-pa
 _STEP = 7919
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(NamedTuple):
     """One company. ``turnover`` is in euro a year; ``name`` ends with its company form."""
 
     number: int

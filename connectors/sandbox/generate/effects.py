@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.sandbox.generate.behaviour import Behaviour, counted
 from connectors.sandbox.generate.company import Company
@@ -37,8 +37,7 @@ class Weights:
     spread: float
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(NamedTuple):
     """What decides about one person."""
 
     kind: str

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from connectors.sandbox.generate.identity import Someone
-from connectors.sandbox.generate.moments import Calendar
+from connectors.sandbox.generate.moments import Calendar, text
 from connectors.sandbox.generate.spelling import mistyped
 from connectors.sandbox.generate.stages import Story
 from connectors.sandbox.generate.telephone import spoiled, written
@@ -34,7 +34,7 @@ def hubspot_record(
     _who_they_are(row, who, person, random.random)
     _their_company(row, who, person, random.random)
     history: History = {}
-    _where_from(row, who, calendar, random.random)
+    _where_from(row, who, random.random)
     _what_they_did(row, who, calendar, history)
     _what_sales_did(row, who, way, calendar, history)
     bounced = bool(person.email) and random.random() < 0.02
@@ -126,7 +126,7 @@ def _money(euro: int, rnd: Callable[[], float]) -> str:
     return f"{euro:,}".replace(",", ".") if style < 0.95 else f"{euro}.00"
 
 
-def _where_from(row: dict[str, Any], who: Draft, calendar: Calendar, rnd: Callable[[], float]) -> None:
+def _where_from(row: dict[str, Any], who: Draft, rnd: Callable[[], float]) -> None:
     channel, seen = who.channel, who.seen
     source = channel.hubspot.at(rnd())
     if not seen.forms or (channel.name == "referral" and seen.forms[0][0] > 0.0):
@@ -141,37 +141,39 @@ def _where_from(row: dict[str, Any], who: Draft, calendar: Calendar, rnd: Callab
         row["hs_latest_source"] = _LATEST[int(rnd() * len(_LATEST))]
     elif source != "OFFLINE":
         row["hs_latest_source_data_1"] = detail
-    if seen.visits:
-        row["hs_analytics_first_timestamp"] = calendar.text(seen.visits[0])
-        row["hs_analytics_last_visit_timestamp"] = calendar.text(seen.visits[-1])
 
 
 def _what_they_did(row: dict[str, Any], who: Draft, calendar: Calendar, history: History) -> None:
     seen = who.seen
     if seen.visits:
-        row["hs_analytics_num_visits"] = str(len(seen.visits))
+        visits = _counts(seen.visits, calendar)
+        history["hs_analytics_num_visits"] = visits
+        row["hs_analytics_num_visits"] = str(len(visits))
         row["hs_analytics_num_page_views"] = str(seen.page_views)
-        row["hs_analytics_average_page_views"] = str(round(seen.page_views / len(seen.visits)))
-        history["hs_analytics_num_visits"] = _counts(seen.visits, calendar)
+        row["hs_analytics_average_page_views"] = str(round(seen.page_views / len(visits)))
+        row["hs_analytics_first_timestamp"] = text(visits[0][0])
+        row["hs_analytics_last_visit_timestamp"] = text(visits[-1][0])
     if seen.forms:
-        days = [day for day, _ in seen.forms]
-        row["num_conversion_events"] = str(len(days))
-        row["num_unique_conversion_events"] = str(len({name for _, name in seen.forms}))
-        row["first_conversion_date"] = calendar.text(days[0])
-        row["first_conversion_event_name"] = seen.forms[0][1]
-        row["recent_conversion_date"] = calendar.text(days[-1])
-        row["recent_conversion_event_name"] = seen.forms[-1][1]
-        history["num_conversion_events"] = _counts(days, calendar)
+        forms = [(calendar.at(day), name) for day, name in seen.forms]
+        history["recent_conversion_event_name"] = forms
+        history["num_conversion_events"] = [(at, str(number)) for number, (at, _) in enumerate(forms, 1)]
+        row["num_conversion_events"] = str(len(forms))
+        row["num_unique_conversion_events"] = str(len({name for _, name in forms}))
+        row["first_conversion_date"] = text(forms[0][0])
+        row["first_conversion_event_name"] = forms[0][1]
+        row["recent_conversion_date"] = text(forms[-1][0])
+        row["recent_conversion_event_name"] = forms[-1][1]
     if "email" in row and seen.opens:
         row["hs_email_open"] = str(len(seen.opens))
         row["hs_email_last_open_date"] = calendar.text(seen.opens[-1])
     if "email" in row and seen.clicks:
-        row["hs_email_click"] = str(len(seen.clicks))
-        row["hs_email_last_click_date"] = calendar.text(seen.clicks[-1])
-        history["hs_email_click"] = _counts(seen.clicks, calendar)
-    for network, clicks in seen.social.items():
-        row[f"hs_social_{network}_clicks"] = str(clicks)
-        row["hs_social_num_broadcast_clicks"] = str(clicks)
+        clicks = _counts(seen.clicks, calendar)
+        history["hs_email_click"] = clicks
+        row["hs_email_click"] = str(len(clicks))
+        row["hs_email_last_click_date"] = text(clicks[-1][0])
+    for network, number in seen.social.items():
+        row[f"hs_social_{network}_clicks"] = str(number)
+        row["hs_social_num_broadcast_clicks"] = str(number)
 
 
 def _what_sales_did(

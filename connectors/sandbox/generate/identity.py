@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from random import Random
+from typing import NamedTuple
 
 from connectors.sandbox.generate.company import Company, street
 from connectors.sandbox.generate.lexicon import City, Country, Lexicon, Name
@@ -15,8 +15,7 @@ from connectors.sandbox.generate.traits import Draft
 _LATIN = ("de", "en", "fr", "pl", "it", "tr", "nl")
 
 
-@dataclass(frozen=True, slots=True)
-class Someone:
+class Someone(NamedTuple):
     """One person as they would write themselves down; ``email`` is lower-case, or None."""
 
     first: Name
@@ -96,7 +95,7 @@ def someone(words: Lexicon, who: Draft, addresses: Addresses, random: Random) ->
     city = firm.city if firm else country.cities[int(rnd() * len(country.cities))]
     phone = None
     if firm:
-        phone = replace(firm.phone, extension=str(10 + int(rnd() * 90))) if rnd() < 0.6 else firm.phone
+        phone = firm.phone._replace(extension=str(10 + int(rnd() * 90))) if rnd() < 0.6 else firm.phone
     return Someone(
         first=first,
         last=last,

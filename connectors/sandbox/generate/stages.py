@@ -6,8 +6,8 @@ are those an organisation has out of the box (Salesforce reference, section 6).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from connectors.sandbox.generate.person import Outcome
 from connectors.sandbox.generate.traits import Draft
@@ -21,8 +21,7 @@ _LOST = Wheel([(0, 48.0), (1, 30.0), (2, 15.0), (3, 7.0)])
 _FIRST_IS_SUBSCRIBER = ("newsletter", "prize_draw", "survey")
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(NamedTuple):
     """One person's way. ``lifecycle`` is (day since first meeting, HubSpot's stage), oldest first."""
 
     outcome: Outcome

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from random import Random
+from typing import NamedTuple
 from zlib import crc32
 
 from connectors.sandbox.generate.behaviour import behaviour, engagement
@@ -79,8 +80,7 @@ class _World:
     addresses: Addresses
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     """Somebody of this block whom later people of it may repeat or be related to."""
 
     draft: Draft
@@ -129,9 +129,8 @@ def _sharing(who: Draft, person: Someone, other: _Known) -> tuple[Draft, Someone
         and theirs.email is not None
         and theirs.email.endswith(theirs.company.domain)
     ):
-        who = replace(who, company=theirs.company, kind=other.draft.kind)
-        colleague = replace(
-            theirs,
+        who = who._replace(company=theirs.company, kind=other.draft.kind)
+        colleague = theirs._replace(
             first=person.first,
             last=person.last,
             woman=person.woman,
@@ -142,7 +141,7 @@ def _sharing(who: Draft, person: Someone, other: _Known) -> tuple[Draft, Someone
             mobile=person.mobile,
         )
         return who, colleague
-    return who, replace(person, email=theirs.email, last=theirs.last)
+    return who, person._replace(email=theirs.email, last=theirs.last)
 
 
 def _truth(world: _World, index: int, who: Draft, way: Story, quality: float, chance: float) -> Truth:
@@ -183,14 +182,14 @@ def _again(world: _World, known: _Known, index: int, random: Random) -> Person:
     before = known.draft
     in_hubspot = before.where == "hubspot" or (before.where == "both" and rnd() < 0.5)
     seen = behaviour(before.channel, before.kind, False, random, before.seen.age)
-    who = replace(before, where="hubspot" if in_hubspot else "salesforce", worked=False, seen=seen)
+    who = before._replace(where="hubspot" if in_hubspot else "salesforce", worked=False, seen=seen)
     person = known.someone
     if in_hubspot:
         # HubSpot refuses a second contact with the same address, so this one came with another, or none.
         email = (
             world.addresses.private(person.first, person.last, person.country, rnd) if rnd() < 0.8 else None
         )
-        person = replace(person, email=email)
+        person = person._replace(email=email)
     else:
         seen.visits, seen.forms, seen.opens, seen.clicks, seen.social = [], [], [], [], {}
     way = story(who, False, random)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from connectors.sandbox.generate.lexicon import City, Country
 from connectors.sandbox.generate.spelling import filled
@@ -11,8 +11,7 @@ from connectors.sandbox.generate.spelling import filled
 _NOT_A_NUMBER = ("n/a", "k.A.", "-", "keine", "auf Anfrage", "0", "unbekannt", "siehe E-Mail")
 
 
-@dataclass(frozen=True, slots=True)
-class Telephone:
+class Telephone(NamedTuple):
     """One number: ``area`` and ``line`` in digits, ``extension`` may be empty."""
 
     calling: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from connectors.sandbox.generate.behaviour import Behaviour, behaviour
 from connectors.sandbox.generate.company import Company, company
@@ -35,8 +35,7 @@ class Firms:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """One person without a name. ``where`` is "both", "hubspot" or "salesforce"."""
 
     where: str
