@@ -1,0 +1,90 @@
+"""What cleaning a column gives back, and the one way every cleaner works.
+
+Most cells of a CRM column already have the form we keep. A regular expression finds those in one pass and
+they are converted as a column. Only the distinct texts among the others are read in Python, one by one, so
+the cost of a careful reader is paid once per distinct text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import polars as pl
+
+
+class Problem(Enum):
+    """Why a text could not be read. The value is what people see: a short code, then words.
+
+    The words never contain the text itself: it may be personal data.
+    """
+
+    NOT_AN_EMAIL = "not_an_email: not an e-mail address"
+    SEVERAL_EMAILS = "several_emails: more than one e-mail address in one field"
+    NOT_A_PHONE = "not_a_phone: not a telephone number"
+    SEVERAL_PHONES = "several_phones: more than one telephone number in one field"
+    UNKNOWN_COUNTRY = "unknown_country: no country of this name or code"
+    UNKNOWN_WORD = "unknown_word: not among the words of the value map"
+    SEVERAL_WORDS = "several_words: several choices that mean different things"
+    NOT_A_URL = "not_a_url: not a web address"
+    NOT_A_NUMBER = "not_a_number: not a number"
+    NOT_AN_AMOUNT = "not_an_amount: not an amount of money"
+    AMBIGUOUS_NUMBER = "ambiguous_number: could be a decimal or thousands; set decimal_comma"
+    NOT_WHOLE = "not_whole: not a whole number"
+    TOO_LARGE = "too_large: more digits than we keep"
+    UNKNOWN_CURRENCY = "unknown_currency: the currency of this amount is not known"
+    NOT_A_BOOLEAN = "not_a_boolean: neither yes nor no"
+    NOT_A_DATE = "not_a_date: not a date"
+    AMBIGUOUS_DATE = "ambiguous_date: day and month could be swapped; set day_first"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A cleaned column: typed values, and beside them the problem of each text that could not be read.
+
+    Both have the length of the input. ``values`` is null for a blank and for an unreadable text;
+    ``problems`` is a String column (a ``Problem`` value) that is null except for the latter, or None
+    where every cell could be read.
+    """
+
+    values: pl.Series
+    problems: pl.Series | None = None
+
+    @property
+    def unreadable(self) -> pl.Series:
+        """Boolean: True where there was a text and it could not be read."""
+        if self.problems is None:
+            return pl.repeat(False, len(self.values), dtype=pl.Boolean(), eager=True)
+        return self.problems.is_not_null()
+
+
+#: Reads one text. None: the text is a blank (only white space).
+Read = Callable[[str], Any]
+
+
+def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read) -> Cleaned:
+    """Complete ``done`` with the cells marked ``unsure``, reading each distinct text once.
+
+    ``texts`` are the CRM's words, ``done`` the typed values of the sure cells, ``unsure`` a Boolean column
+    (null counts as False: a null text is a blank). ``read`` gives a value, a ``Problem`` or None.
+    """
+    distinct = texts.filter(unsure).unique().drop_nulls()
+    if distinct.is_empty():
+        return Cleaned(done)
+    answers = [read(text) for text in distinct.to_list()]
+    values = [None if isinstance(answer, Problem) else answer for answer in answers]
+    found = pl.Series(values, dtype=done.dtype)
+    slow = texts.replace_strict(distinct, found, default=None, return_dtype=done.dtype)
+    merged = done.zip_with(~unsure.fill_null(False), slow)
+    bad = {text: answer.value for text, answer in zip(distinct, answers, strict=True) if _is_bad(answer)}
+    if not bad:
+        return Cleaned(merged)
+    words = pl.Series(list(bad.values()), dtype=pl.String())
+    named = texts.replace_strict(pl.Series(list(bad)), words, default=None, return_dtype=pl.String())
+    return Cleaned(merged, named.zip_with(unsure.fill_null(False), pl.Series([None], dtype=pl.String())))
+
+
+def _is_bad(answer: object) -> bool:
+    return isinstance(answer, Problem)

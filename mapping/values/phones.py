@@ -1,0 +1,90 @@
+"""Cleaning telephone numbers to E.164, with the record's country where the number does not say one."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+import polars as pl
+from phonenumbers import NumberParseException, ValidationResult
+
+from mapping.values.cells import Cleaned, Problem, read_unsure
+from mapping.values.text import fold_text
+
+# An extension is not part of E.164. The number in front of it is kept, the extension is not.
+_EXTENSION = re.compile(
+    r"[\s,;/(-]*(?:\b(?:ext|extn|extension|durchwahl|dw|nst|app|poste|interno|int)\b\.?|(?<=\d)\s*x|#)[\s.:]*\d{1,7}\)?$",
+    re.IGNORECASE,
+)
+# Words that people put in front of a number; anything else with letters is not a number.
+_LABEL = re.compile(
+    r"^(?:tel|tel\.|telefon|phone|mobil|mobile|handy|cell|fon|fax|t|m|p|office|work|home|büro)\.?\s*:?\s*(?=[+(\d])",
+    re.IGNORECASE,
+)
+_TWO_NUMBERS = re.compile(
+    r"\d[\d\s()./-]{5,}(?:[;,|]|\b(?:oder|or|und|and|/)\b|\s/|/\s)\s*[+(0]?[\d\s()./-]{6,}", re.I
+)
+_SLASHED = re.compile(r"(?:\d\D?){7,}\s*/\s*[+0](?:\D?\d){7,}")
+_TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
+_BETWEEN = "\x1f"
+
+
+@lru_cache(maxsize=65_536)
+def read_phone(text: str, region: str | None) -> str | Problem | None:
+    """One number in E.164.
+
+    ``region`` (alpha-2) says the country of a number without one. A valid number is kept; one that is only
+    possible is kept when it names its country, because numbering plans grow before their tables do.
+    """
+    bare = fold_text(text)
+    if bare is None:
+        return None
+    bare = _LABEL.sub("", bare.lower().removeprefix("tel:"))
+    bare = _EXTENSION.sub("", bare)
+    if any(letter.isalpha() for letter in bare) or not any(sign.isdigit() for sign in bare):
+        return Problem.SEVERAL_PHONES if _TWO_NUMBERS.search(bare) else Problem.NOT_A_PHONE
+    if _TWO_NUMBERS.search(bare) or _SLASHED.search(bare):
+        return Problem.SEVERAL_PHONES
+    return _parse(bare, region)
+
+
+def _parse(bare: str, region: str | None) -> str | Problem:
+    if bare.startswith("00"):
+        bare = f"+{bare[2:]}"
+    if bare.startswith("+"):
+        # "+49 (0)221": the trunk zero is dialled only inside the country; Italy keeps its zero abroad too.
+        bare = _TRUNK_ZERO.sub("0" if bare.startswith("+39") else " ", bare)
+    try:
+        number = phonenumbers.parse(bare, region)
+    except NumberParseException:
+        return Problem.NOT_A_PHONE
+    if not phonenumbers.is_valid_number(number):
+        possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+        if not (possible and bare.startswith("+")):
+            return Problem.NOT_A_PHONE
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def clean_phone(
+    column: pl.Series, *, regions: pl.Series | None = None, default_region: str | None = None
+) -> Cleaned:
+    """Numbers in E.164.
+
+    ``regions`` (alpha-2, null where unknown) stand beside the numbers; ``default_region`` is used where they
+    say nothing. Costs about 24 µs for each distinct pair of text and region.
+    """
+    empty = pl.repeat(None, len(column), dtype=pl.String(), eager=True)
+    if column.null_count() == len(column):
+        return Cleaned(empty)
+    region = pl.lit(default_region or "", dtype=pl.String())
+    frame = pl.DataFrame({"text": column, "region": empty if regions is None else regions})
+    pairs = frame.select(
+        pl.concat_str(pl.col("region").fill_null(region), pl.lit(_BETWEEN), pl.col("text"))
+    ).to_series()
+    return read_unsure(pairs, empty, pairs.is_not_null(), _read_pair)
+
+
+def _read_pair(pair: str) -> str | Problem | None:
+    region, _, text = pair.partition(_BETWEEN)
+    return read_phone(text, region or None)

@@ -1,0 +1,91 @@
+"""Cleaning e-mail addresses and web addresses. Syntax only: nothing is looked up."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+import polars as pl
+from email_validator import EmailNotValidError, validate_email
+
+from mapping.values.cells import Cleaned, Problem, Read, read_unsure
+from mapping.values.text import fold_text
+
+# Addresses that need no second opinion: ASCII, no quoting, no doubled hyphen (IDN), short enough that no part
+# can break a limit of RFC 5321.
+_SURE_EMAIL = r"^[a-z0-9_%+-]+(?:\.[a-z0-9_%+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}$"
+_SURE_URL = r"^https?://(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}(?:/[!#-;=?-\[\]_a-z~]+)?$"
+_SHORT = 64
+_IN_ANGLES = re.compile(r"^[^<>@]*<([^<>]+)>$")
+_TWO_ADDRESSES = re.compile(r"@.*[;,\s].*@")
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):(?=//|[^0-9])")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def read_email(text: str) -> str | Problem | None:
+    """An address in lower case with its domain in ASCII (IDNA), from ``a@b.de`` or ``Name <a@b.de>``."""
+    bare = fold_text(text)
+    if bare is None:
+        return None
+    if _TWO_ADDRESSES.search(bare):
+        return Problem.SEVERAL_EMAILS
+    angled = _IN_ANGLES.match(bare)
+    bare = (angled[1] if angled else bare).strip().removeprefix("mailto:").lower()
+    try:
+        # test_environment: names under .test are what sandboxes and demos use, and are syntactically fine.
+        valid = validate_email(bare, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return Problem.NOT_AN_EMAIL
+    return f"{valid.local_part}@{valid.ascii_domain}".lower()
+
+
+def clean_email(column: pl.Series) -> Cleaned:
+    """Lower-case addresses with valid syntax. Cells that hold two addresses or none are problems."""
+    lower = column
+    if column.str.contains(r"[A-Z]").any():
+        lower = column.str.to_lowercase()
+    sure = lower.str.contains(_SURE_EMAIL) & (lower.str.len_bytes() <= _SHORT)
+    return _finish(column, lower, sure, read_email)
+
+
+def read_url(text: str) -> str | Problem | None:
+    """A web address with a scheme (https where none is given) and its host in lower-case ASCII.
+
+    A lone slash after the host and a default port are dropped, so that ``http://x.de`` and ``http://x.de/``
+    agree. Addresses with a user name or a password in them are refused: they are secrets, not web sites.
+    """
+    bare = fold_text(text)
+    if bare is None:
+        return None
+    if " " in bare:
+        return Problem.NOT_A_URL
+    scheme = _SCHEME.match(bare)
+    if scheme is not None and scheme[1].lower() not in _DEFAULT_PORTS:
+        return Problem.NOT_A_URL
+    try:
+        parts = urlsplit(bare if scheme else f"https://{bare.lstrip('/')}")
+        return _join_url(parts)
+    except (ValueError, EmailNotValidError):
+        return Problem.NOT_A_URL
+
+
+def _join_url(parts: SplitResult) -> str | Problem:
+    scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+    if "@" in parts.netloc or "." not in host.strip("."):
+        return Problem.NOT_A_URL
+    # email-validator brings the IDNA 2008 rules for host names; a mailbox in front makes it check one.
+    ascii_host = validate_email(
+        f"x@{host.rstrip('.')}", check_deliverability=False, test_environment=True
+    ).ascii_domain.lower()
+    netloc = ascii_host if port in (None, _DEFAULT_PORTS[scheme]) else f"{ascii_host}:{port}"
+    bare_host = parts.path == "/" and not parts.query and not parts.fragment
+    return urlunsplit((scheme, netloc, "" if bare_host else parts.path, parts.query, parts.fragment))
+
+
+def clean_url(column: pl.Series) -> Cleaned:
+    """Web addresses with a scheme and a lower-case host; anything but http and https is a problem."""
+    return _finish(column, column, column.str.contains(_SURE_URL), read_url)
+
+
+def _finish(column: pl.Series, ready: pl.Series, sure: pl.Series, read: Read) -> Cleaned:
+    return read_unsure(column, ready, ~sure, read)
