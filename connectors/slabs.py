@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from connectors.crm import ABSENT, ARCHIVED, CREATED_AT, MODIFIED_AT, RECORD_ID, SLAB_SCHEMA, Slab
+from connectors.errors import OurBug
 
 #: Stands in a column where the record came without the field. No CRM stores a NUL in a text.
 NOT_THERE = "\x00not there"
@@ -22,32 +24,55 @@ NOT_THERE = "\x00not there"
 SLAB_ROWS = 10_000
 
 
+#: Times of records: all ISO 8601 texts with a zone, or all aware datetimes; None where there is none.
+Moments = Sequence[str | None] | Sequence[datetime | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Some records in columns, all of the same length.
 
-    ``modified`` and ``created`` are aware datetimes or None; ``columns`` has one list of text per field,
+    ``modified`` and ``created`` are ISO 8601 texts with a zone (fast) or aware datetimes; ``columns`` has one list of text per field,
     with None for a blank and ``NOT_THERE`` for a field that did not come.
     """
 
     ids: Sequence[str]
-    modified: Sequence[datetime | None]
-    created: Sequence[datetime | None]
+    modified: Moments
+    created: Moments
     archived: Sequence[bool]
     columns: Mapping[str, Sequence[str | None]]
 
 
 def slab_frame(rows: Rows) -> pl.DataFrame:
     """The frame of a slab from columns; ``_absent`` is null everywhere and ``NOT_THERE`` is still in it."""
-    times = pl.Datetime("us", "UTC")
     fixed = [
         pl.Series(RECORD_ID, rows.ids, dtype=pl.String),
-        pl.Series(MODIFIED_AT, rows.modified, dtype=times),
-        pl.Series(CREATED_AT, rows.created, dtype=times),
+        times(MODIFIED_AT, rows.modified),
+        times(CREATED_AT, rows.created),
         pl.Series(ARCHIVED, rows.archived, dtype=pl.Boolean),
         pl.Series(ABSENT, [None], dtype=pl.List(pl.String)).new_from_index(0, len(rows.ids)),
     ]
     return pl.DataFrame(fixed + [pl.Series(n, v, dtype=pl.String) for n, v in rows.columns.items()])
+
+
+def times(name: str, moments: Moments) -> pl.Series:
+    """A column of UTC times. Raises OurBug for a text in another spelling than ISO 8601 with a zone.
+
+    Texts are parsed by the column, thirty times as fast as Polars takes in datetime objects.
+    """
+    utc = pl.Datetime("us", "UTC")
+    if isinstance(next((m for m in moments if m is not None), None), datetime):
+        return pl.Series(name, moments, dtype=utc)
+    texts = pl.Series(name, moments, dtype=pl.String)
+    usual = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_zone="UTC", time_unit="us", strict=False)
+    if usual.null_count() == texts.null_count():
+        return usual
+    zoned = texts.str.replace("Z$", "+00:00").str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", strict=False
+    )
+    if zoned.null_count() != texts.null_count():
+        raise OurBug("A CRM's time stamps are not ISO 8601 with a zone", code="TIME_STAMP")
+    return zoned.dt.convert_time_zone("UTC").cast(utc)
 
 
 def field_names(frame: pl.DataFrame) -> list[str]:
@@ -118,8 +143,13 @@ def _joined(pages: Sequence[Rows]) -> Rows:
         return pages[0]
     return Rows(
         [v for p in pages for v in p.ids],
-        [v for p in pages for v in p.modified],
-        [v for p in pages for v in p.created],
+        _one(p.modified for p in pages),
+        _one(p.created for p in pages),
         [v for p in pages for v in p.archived],
         {name: [v for p in pages for v in p.columns[name]] for name in pages[0].columns},
     )
+
+
+def _one(parts: Iterable[Moments]) -> Moments:
+    joined: list[Any] = [moment for part in parts for moment in part]
+    return joined

@@ -7,7 +7,6 @@ changed, batch reads for named records. Each is a generator of ``Rows``; what th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import Any, cast
 
@@ -78,8 +77,8 @@ class Reader:
             [
                 ("id", str),
                 ("properties", values),
-                ("createdAt", datetime | None, None),
-                ("updatedAt", datetime | None, None),
+                ("createdAt", str | None, None),
+                ("updatedAt", str | None, None),
                 ("archived", bool, False),
             ],
         )

@@ -20,22 +20,26 @@ _MILLISECONDS = r"^-?\d{5,15}$"
 
 def plain(frame: pl.DataFrame, fields: Mapping[str, FieldInfo]) -> pl.DataFrame:
     """The frame of a slab with every column of ``fields`` in the port's spelling; one pass over columns."""
-    changed = [_column(name, info.type) for name, info in fields.items() if name in frame.columns]
-    return frame.with_columns(changed) if changed else frame
+    kinds = {name: info.type for name, info in fields.items() if name in frame.columns}
+    if not kinds:
+        return frame
+    odd = {"number": "[eE]", "date": _MILLISECONDS, "datetime": _MILLISECONDS}
+    looks = [pl.col(n).str.contains(odd[k]).any().alias(n) for n, k in kinds.items() if k in odd]
+    found = frame.select(looks).row(0, named=True) if looks else {}
+    return frame.with_columns(_column(name, kind, bool(found.get(name))) for name, kind in kinds.items())
 
 
-def _column(name: str, kind: str) -> pl.Expr:
-    filled = pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
-    if kind in {"date", "datetime"}:
-        time = pl.from_epoch(pl.col(name).str.to_integer(strict=False), time_unit="ms")
-        spelling = "%Y-%m-%d" if kind == "date" else "%Y-%m-%dT%H:%M:%S%.3fZ"
-        is_epoch = pl.col(name).str.contains(_MILLISECONDS)
-        return pl.when(is_epoch).then(time.dt.strftime(spelling)).otherwise(filled).alias(name)
-    if kind == "number":
-        has_exponent = pl.col(name).str.contains("[eE]")
-        decimal = pl.col(name).map_elements(_without_exponent, return_dtype=pl.String)
-        return pl.when(has_exponent.any()).then(decimal).otherwise(filled).alias(name)
-    return filled
+def _column(name: str, kind: str, is_odd: bool) -> pl.Expr:
+    column = pl.col(name)
+    if is_odd and kind == "number":
+        return column.map_elements(_without_exponent, return_dtype=pl.String)
+    filled = pl.when(column != "").then(column)
+    if not is_odd:
+        return filled.alias(name)
+    time = pl.from_epoch(column.str.to_integer(strict=False), time_unit="ms")
+    spelling = "%Y-%m-%d" if kind == "date" else "%Y-%m-%dT%H:%M:%S%.3fZ"
+    is_epoch = column.str.contains(_MILLISECONDS)
+    return pl.when(is_epoch).then(time.dt.strftime(spelling)).otherwise(filled).alias(name)
 
 
 def plain_text(kind: str, text: str | None) -> str | None:
