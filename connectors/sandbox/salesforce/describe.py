@@ -1,0 +1,213 @@
+"""What describe says of objects and fields, as the integration user may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sandbox.salesforce import moments, seed
+from connectors.sandbox.salesforce.call import Call, answer_json
+from connectors.sandbox.salesforce.refusals import BareStatus
+from connectors.sandbox.salesforce.schema import NUMBERS, Field, SObject
+from connectors.sandbox.side import Answer
+
+SOAP_TYPES = {
+    "id": "tns:ID",
+    "reference": "tns:ID",
+    "boolean": "xsd:boolean",
+    "int": "xsd:int",
+    "double": "xsd:double",
+    "currency": "xsd:double",
+    "percent": "xsd:double",
+    "date": "xsd:date",
+    "datetime": "xsd:dateTime",
+    "address": "urn:address",
+}
+NOT_AGGREGATED = frozenset({"boolean", "address", "multipicklist"})
+
+
+def describe_object(call: Call, name: str) -> Answer:
+    """Answer ``/sobjects/X/describe``; 304 when nothing changed since If-Modified-Since."""
+    sobject = call.sobject(name)
+    changed = moments.moment_of(call.org.store.setting("schema_changed", call.org.store.setting("made_at")))
+    since = moments.parse_http_date(call.header("if-modified-since") or "")
+    if since is not None and changed <= since:
+        raise BareStatus(304)
+    body = {
+        **_head(call, sobject),
+        "actionOverrides": [],
+        "childRelationships": _children(call, sobject),
+        "compactLayoutable": True,
+        "extendedBy": None,
+        "extendsInterfaces": None,
+        "defaultImplementation": None,
+        "implementedBy": None,
+        "implementsInterfaces": None,
+        "listviewable": None,
+        "lookupLayoutable": None,
+        "namedLayoutInfos": [],
+        "networkScopeFieldName": None,
+        "recordTypeInfos": _record_types(call, sobject),
+        "searchLayoutable": True,
+        "sobjectDescribeOption": "FULL",
+        "supportedScopes": [{"label": f"All {sobject.plural}", "name": "everything"}],
+        "fields": [_field(each) for each in sobject.readable()],
+    }
+    return answer_json(body, headers={"Last-Modified": moments.http_date(changed)})
+
+
+def describe_global(call: Call) -> Answer:
+    """Answer ``/sobjects``: every object in short."""
+    heads = [_head(call, each) for each in call.org.seen.objects.values()]
+    return answer_json({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": heads})
+
+
+def about_object(call: Call, name: str) -> Answer:
+    """Answer ``GET /sobjects/X``: the object in short and its newest records."""
+    sobject = call.sobject(name)
+    return answer_json({"objectDescribe": _head(call, sobject), "recentItems": []})
+
+
+def _head(call: Call, sobject: SObject) -> dict[str, Any]:
+    base = call.url(f"sobjects/{sobject.name}")
+    urls = {"rowTemplate": base + "/{ID}", "describe": base + "/describe", "sobject": base}
+    if call.method == "GET" and sobject.name in ("Lead", "Contact", "Account", "Opportunity", "Campaign"):
+        urls["uiDetailTemplate"] = seed.INSTANCE_URL + "/{ID}"
+        urls["uiEditTemplate"] = seed.INSTANCE_URL + "/{ID}/e"
+        urls["uiNewRecord"] = f"{seed.INSTANCE_URL}/{sobject.prefix}/e"
+    mergeable = sobject.name in ("Lead", "Contact", "Account")
+    return {
+        "activateable": False,
+        "associateEntityType": None,
+        "associateParentEntity": None,
+        "createable": sobject.writable,
+        "custom": False,
+        "customSetting": False,
+        "deepCloneable": False,
+        "deletable": sobject.deletable,
+        "deprecatedAndHidden": False,
+        "feedEnabled": sobject.bin,
+        "hasSubtypes": False,
+        "isInterface": False,
+        "isSubtype": False,
+        "keyPrefix": sobject.prefix,
+        "label": sobject.label,
+        "labelPlural": sobject.plural,
+        "layoutable": sobject.bin,
+        "mergeable": mergeable,
+        "mruEnabled": sobject.bin,
+        "name": sobject.name,
+        "queryable": True,
+        "replicateable": sobject.bin or sobject.name in ("User", "Group"),
+        "retrieveable": True,
+        "searchable": sobject.bin,
+        "triggerable": sobject.bin,
+        "undeletable": sobject.bin,
+        "updateable": sobject.writable and sobject.updatable,
+        "urls": urls,
+    }
+
+
+def _children(call: Call, sobject: SObject) -> list[dict[str, Any]]:
+    return [
+        {
+            "cascadeDelete": other.name == "CampaignMember",
+            "childSObject": other.name,
+            "deprecatedAndHidden": False,
+            "field": each.name,
+            "junctionIdListNames": [],
+            "junctionReferenceTo": [],
+            "relationshipName": None,
+            "restrictedDelete": False,
+        }
+        for other in call.org.seen.objects.values()
+        for each in other.readable()
+        if sobject.name in each.refers_to
+    ]
+
+
+def _record_types(call: Call, sobject: SObject) -> list[dict[str, Any]]:
+    master = "012000000000000AAA"  # every org has the master record type under this id
+    return [
+        {
+            "active": True,
+            "available": True,
+            "defaultRecordTypeMapping": True,
+            "developerName": "Master",
+            "master": True,
+            "name": "Master",
+            "recordTypeId": master,
+            "urls": {"layout": call.url(f"sobjects/{sobject.name}/describe/layouts/{master}")},
+        }
+    ]
+
+
+def _field(field: Field) -> dict[str, Any]:
+    text = field.type not in NUMBERS and field.type not in ("boolean", "date", "datetime", "address")
+    named = field.type in ("id", "reference")
+    return {
+        "aggregatable": field.filter and field.type not in NOT_AGGREGATED,
+        "aiPredictionField": False,
+        "autoNumber": False,
+        "byteLength": (field.length if named else field.length * 3) if text else 0,
+        "calculated": False,
+        "calculatedFormula": None,
+        "cascadeDelete": False,
+        "caseSensitive": field.case_sensitive,
+        "compoundFieldName": field.part_of,
+        "controllerName": None,
+        "createable": field.create,
+        "custom": field.custom,
+        "defaultValue": bool(field.default) if field.type == "boolean" else _default_value(field),
+        "defaultValueFormula": None,
+        "defaultedOnCreate": field.defaulted,
+        "dependentPicklist": False,
+        "deprecatedAndHidden": False,
+        "digits": field.digits,
+        "displayLocationInDecimal": False,
+        "encrypted": False,
+        "externalId": field.external_id,
+        "extraTypeInfo": field.extra,
+        "filterable": field.filter,
+        "filteredLookupInfo": None,
+        "formulaTreatNullNumberAsZero": False,
+        "groupable": field.group,
+        "highScaleNumber": False,
+        "htmlFormatted": False,
+        "idLookup": field.lookup or field.external_id,
+        "inlineHelpText": None,
+        "label": field.label,
+        "length": field.length if text else 0,
+        "mask": None,
+        "maskType": None,
+        "name": field.name,
+        "nameField": field.name_field,
+        "namePointing": len(field.refers_to) > 1,
+        "nillable": field.nillable,
+        "permissionable": field.custom or (field.nillable and field.create),
+        "picklistValues": [_choice(each, each == _default_value(field)) for each in field.values],
+        "polymorphicForeignKey": len(field.refers_to) > 1,
+        "precision": field.precision,
+        "queryByDistance": False,
+        "referenceTargetField": None,
+        "referenceTo": list(field.refers_to),
+        "relationshipName": field.relationship,
+        "relationshipOrder": None,
+        "restrictedDelete": False,
+        "restrictedPicklist": field.restricted,
+        "scale": field.scale,
+        "searchPrefilterable": False,
+        "soapType": SOAP_TYPES.get(field.type, "xsd:string"),
+        "sortable": field.sort,
+        "type": field.type,
+        "unique": field.unique,
+        "updateable": field.update,
+        "writeRequiresMasterRead": False,
+    }
+
+
+def _default_value(field: Field) -> str | None:
+    return None if field.default in (None, "") else str(field.default)
+
+
+def _choice(value: str, default: bool) -> dict[str, Any]:
+    return {"active": True, "defaultValue": default, "label": value, "validFor": None, "value": value}

@@ -1,0 +1,177 @@
+"""The org: its records, its switches, its clock, and the schema as the integration user sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.sandbox.salesforce import moments, seed, switches
+from connectors.sandbox.salesforce.schema import Field, Schema, SObject, make_field, standard_schema
+from connectors.sandbox.salesforce.store import Store
+from connectors.sandbox.side import ControlRefused
+
+
+class Clock(Protocol):
+    """The time of the sandbox."""
+
+    def now(self) -> datetime:
+        """The present moment, aware."""
+        ...
+
+
+class Org:
+    """One pretend org. ``full`` is its whole schema, ``seen`` what the integration user may read."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.store = Store(folder / "salesforce.sqlite")
+        self.clock = clock
+        self.full: Schema = standard_schema()
+        self.seen: Schema = self.full
+        self.switches: dict[str, Any] = dict(switches.START)
+        self.refreshed = False  #: whether the schema was built from rows that may yet be rolled back
+        self.start()
+
+    def start(self) -> None:
+        """Open what the file holds, or make a new org in an empty file."""
+        store = self.store
+        store.db.execute("BEGIN IMMEDIATE")
+        store.make_tables(standard_schema())
+        if store.setting("made_at") is None:
+            seed.make_org(store, self.stamp())
+            store.keep_setting("made_at", self.stamp())
+        store.db.execute("COMMIT")
+        self.switches = {**switches.START, **store.setting("switches", {})}
+        self.refresh()
+
+    def reset(self) -> None:
+        """Forget everything; the org is as new."""
+        self.store.clear()
+        self.start()
+
+    def undone(self) -> None:
+        """Bring what is kept in memory back in line after a rollback."""
+        if self.refreshed:
+            self.refresh()
+        self.refreshed = False
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.clock.now()
+
+    def stamp(self) -> str:
+        """The present moment as records keep it, in whole seconds."""
+        return moments.kept(self.clock.now())
+
+    def change_switches(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Change switches and return all. Raises ControlRefused for an unknown one, object, field or status."""
+        checked = switches.checked(wanted)
+        for name in ("hidden_fields", "restricted_picklists"):
+            self._check_fields(checked.get(name, {}))
+        if "default_status" in checked:
+            self._set_default_status(checked["default_status"])
+        self.switches.update(checked)
+        self.store.keep_setting("switches", self.switches)
+        if set(checked) - {"row_locks"}:
+            self.schema_moved()
+        return dict(self.switches)
+
+    def _check_fields(self, names: Mapping[str, list[str]]) -> None:
+        for object_name, wanted in names.items():
+            sobject = self.full.objects.get(object_name)
+            for name in wanted if sobject is not None else [""]:
+                if sobject is None or name not in sobject.fields:
+                    raise ControlRefused(f"no such object or field: {object_name}.{name}")
+
+    def _set_default_status(self, status: str) -> None:
+        known = [row["ApiName"] for row in self.store.rows("SELECT ApiName FROM LeadStatus")]
+        if status not in known:
+            raise ControlRefused(f"default_status: expected one of {', '.join(known)}")
+        self.store.db.execute("UPDATE LeadStatus SET IsDefault = (ApiName = ?)", (status,))
+
+    def schema_moved(self) -> None:
+        """Note that describe answers differently from now on, and build the schema again."""
+        self.store.keep_setting("schema_changed", self.stamp())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Build the schema again after fields, permissions or switches changed."""
+        self.refreshed = True
+        custom = self.custom_fields()
+        rows = self.store.rows("SELECT ApiName, IsDefault FROM LeadStatus ORDER BY SortOrder")
+        default = next((row["ApiName"] for row in rows if row["IsDefault"]), None)
+        restricted = self.switches["restricted_picklists"]
+        self.full = (
+            standard_schema()
+            .with_statuses([row["ApiName"] for row in rows], default)
+            .refined(custom, {}, restricted)
+        )
+        granted = self._grants()
+        hidden: dict[str, list[str]] = {
+            key: list(names) for key, names in self.switches["hidden_fields"].items()
+        }
+        read_only: dict[str, list[str]] = {}
+        for name, fields in custom.items():
+            for field in fields:
+                read, edit = granted.get(f"{name}.{field.name}".lower(), (field.required, field.required))
+                if not read:
+                    hidden.setdefault(name, []).append(field.name)
+                elif not edit:
+                    read_only.setdefault(name, []).append(field.name)
+        self.seen = self.full.refined({}, hidden, {}).locked(read_only)
+
+    def custom_fields(self) -> dict[str, list[Field]]:
+        """The custom fields of each object."""
+        found: dict[str, list[Field]] = {}
+        for row in self.store.rows("SELECT object, name, facts FROM _custom_field ORDER BY rowid"):
+            field = make_field(row["name"], json.loads(row["facts"]), custom=True)
+            found.setdefault(row["object"], []).append(field)
+        return found
+
+    def _grants(self) -> dict[str, tuple[bool, bool]]:
+        """What assigned permission sets let the integration user do: field name to (read, edit)."""
+        rows = self.store.rows(
+            "SELECT f.Field, max(f.PermissionsRead) AS may_read, max(f.PermissionsEdit) AS may_edit "
+            "FROM FieldPermissions f JOIN PermissionSetAssignment a ON a.PermissionSetId = f.ParentId "
+            "WHERE a.AssigneeId = ? GROUP BY f.Field",
+            (seed.INTEGRATION_USER,),
+        )
+        return {row["Field"].lower(): (bool(row["may_read"]), bool(row["may_edit"])) for row in rows}
+
+    def write(self, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool) -> None:
+        """Store columns of a record now, or as late as the switch says, under the stamp that they carry."""
+        late = self.switches["late_commit_ms"]
+        if not late:
+            self._apply(sobject.name, record_id, columns, is_new)
+            return
+        due = self.now() + timedelta(milliseconds=late)
+        self.store.db.execute(
+            "INSERT INTO _late (object, id, is_new, columns, stamp, due) VALUES (?, ?, ?, ?, ?, ?)",
+            (sobject.name, record_id, is_new, json.dumps(dict(columns)), self.stamp(), due.timestamp()),
+        )
+
+    def _apply(self, table: str, record_id: str, columns: Mapping[str, Any], is_new: bool) -> None:
+        if is_new:
+            self.store.insert(table, {"Id": record_id, **columns})
+        else:
+            self.store.update(table, record_id, columns)
+
+    def settle(self, record_id: str | None = None) -> None:
+        """Make late writes visible: those that are due, and those of one record that somebody writes again.
+
+        A writer waits for the transaction before it, so a second write never overtakes the first.
+        """
+        rows = self.store.rows(
+            "SELECT * FROM _late WHERE due <= ? OR id = ? ORDER BY number",
+            (self.now().timestamp(), record_id),
+        )
+        for row in rows:
+            self._apply(row["object"], row["id"], json.loads(row["columns"]), bool(row["is_new"]))
+            self.store.db.execute("DELETE FROM _late WHERE number = ?", (row["number"],))
+
+    def covered(self) -> datetime:
+        """Up to when every change can be seen: now, or the start of the oldest write that is still open."""
+        row = self.store.db.execute("SELECT min(stamp) FROM _late").fetchone()
+        return self.now() if row[0] is None else moments.moment_of(row[0])

@@ -1,0 +1,125 @@
+"""Which path of the REST API is answered by what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from connectors.sandbox.salesforce import changes, composite, describe, many, metadata, queries, rows, usage
+from connectors.sandbox.salesforce.call import Call, answer_json
+from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.refusals import Refusal, not_found
+from connectors.sandbox.salesforce.store import quoted
+from connectors.sandbox.side import Answer, Ask
+
+OLDEST, NEWEST = 31, 67
+RETIRED = range(21, 31)
+VERSION = re.compile(r"/services/data/(v(\d\d)\.0)(?:/(.*))?", re.DOTALL)
+SEASONS = ("Winter", "Spring", "Summer")
+RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "metadata")
+Work = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A path below the version, and the work for each method."""
+
+    pattern: re.Pattern[str]
+    works: dict[str, Work]
+
+
+def _resource(pattern: str, **works: Work) -> Resource:
+    return Resource(re.compile(pattern, re.DOTALL), works)
+
+
+NAME = r"([A-Za-z]\w*)"
+TABLE = (
+    _resource("", GET=lambda call: answer_json({each: call.url(each) for each in RESOURCES})),
+    _resource("query", GET=partial(queries.query, all_rows=False)),
+    _resource("queryAll", GET=partial(queries.query, all_rows=True)),
+    _resource(r"query(?:All)?/([^/]+)", GET=queries.query_more),
+    _resource("limits", GET=lambda call: answer_json(usage.limits(call.org))),
+    _resource("limits/recordCount", GET=lambda call: record_count(call)),
+    _resource("sobjects", GET=describe.describe_global),
+    _resource(f"sobjects/{NAME}", GET=describe.about_object, POST=rows.create),
+    _resource(f"sobjects/{NAME}/describe", GET=describe.describe_object),
+    _resource(f"sobjects/{NAME}/updated", GET=changes.updated),
+    _resource(f"sobjects/{NAME}/deleted", GET=changes.deleted),
+    _resource(f"sobjects/{NAME}/([^/]+)", GET=rows.get, PATCH=rows.update, DELETE=rows.delete),
+    _resource(f"sobjects/{NAME}/{NAME}/(.+)", GET=rows.by_key, PATCH=rows.by_key, DELETE=rows.by_key),
+    _resource("composite", POST=lambda call: composite.composite(call, route_below)),
+    _resource("composite/sobjects", POST=many.write, PATCH=many.write, DELETE=many.delete),
+    _resource(f"composite/sobjects/{NAME}", GET=many.read, POST=many.read),
+    _resource(f"composite/sobjects/{NAME}/{NAME}", PATCH=many.upsert),
+    _resource("metadata/deployRequest", POST=metadata.deploy),
+    _resource("metadata/deployRequest/([^/]+)", GET=metadata.status),
+)
+
+
+def versions() -> list[dict[str, str]]:
+    """The body of ``/services/data/``."""
+    return [
+        {"label": _label(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+        for number in range(OLDEST, NEWEST + 1)
+    ]
+
+
+def _label(number: int) -> str:
+    year = 14 + (number - 28) // 3  # v31.0 was Summer '14; a season later each time
+    return f"{SEASONS[(number - 29) % 3 if number >= 29 else 0]} '{year if (number - 29) % 3 else year + 1}"
+
+
+def route(org: Org, ask: Ask) -> Answer:
+    """Answer a call of the API. Raises Refusal, or BareStatus for an answer without a body."""
+    match = VERSION.fullmatch(ask.path.rstrip("/"))
+    if match is None:
+        raise not_found()
+    if int(match[2]) in RETIRED:
+        raise Refusal(410, "UNSUPPORTED_API_VERSION", f"The requested API version {match[1]} was retired")
+    if not OLDEST <= int(match[2]) <= NEWEST:
+        raise not_found()
+    method = ask.method
+    if method == "POST" and ask.first("_HttpMethod"):
+        method = str(ask.first("_HttpMethod")).upper()
+    return route_below(Call(ask, org, match[1], method), match[3] or "")
+
+
+def route_below(call: Call, path: str) -> Answer:
+    """Answer a call by its path below the version. Raises Refusal (404, 405)."""
+    for resource in TABLE:
+        match = resource.pattern.fullmatch(path)
+        if match is None:
+            continue
+        work = resource.works.get("GET" if call.method == "HEAD" else call.method)
+        if work is None:
+            allowed = ",".join(["HEAD"] * ("GET" in resource.works) + sorted(resource.works))
+            text = f"HTTP Method '{call.method}' not allowed. Allowed are {allowed}"
+            raise Refusal(405, "METHOD_NOT_ALLOWED", text, headers={"Allow": allowed})
+        return work(call, *match.groups())
+    raise not_found()
+
+
+def record_count(call: Call) -> Answer:
+    """Answer ``/limits/recordCount``: how many live records each named object has, unknown names left out."""
+    names = call.ask.first("sObjects")
+    wanted = names.split(",") if names else list(call.org.seen.objects)
+    counts: list[dict[str, Any]] = []
+    for name in wanted:
+        sobject = call.org.seen.find(name.strip())
+        if sobject is not None:
+            live = " WHERE IsDeleted = 0" if sobject.bin else ""
+            row = call.org.store.db.execute(f"SELECT count(*) FROM {quoted(sobject.name)}{live}").fetchone()
+            counts.append({"count": row[0], "name": sobject.name})
+    return answer_json({"sObjects": counts})
+
+
+def is_write(ask: Ask) -> bool:
+    """Whether a request is one that changes records or metadata, by its method and path alone."""
+    match = VERSION.fullmatch(ask.path.rstrip("/"))
+    if match is None or ask.method in ("GET", "HEAD"):
+        return False
+    read = re.fullmatch(rf"composite/sobjects/{NAME}", match[3] or "")
+    return read is None or ask.method != "POST"

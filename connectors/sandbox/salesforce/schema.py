@@ -1,0 +1,208 @@
+"""Which objects and fields the pretend org has, and which of them the integration user may see.
+
+The standard ones are declared in ``objects/*.toml``, one file an object, one line a field; what a line leaves
+out follows from the type. Custom fields come from deployments and are added to them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).with_name("objects")
+NUMBERS = frozenset({"int", "double", "currency", "percent"})
+UNGROUPABLE = frozenset({"double", "currency", "percent", "datetime", "address", "multipicklist"})
+SYSTEM: dict[str, dict[str, Any]] = {
+    "Id": {"type": "id", "lookup": True},
+    "IsDeleted": {"type": "boolean", "label": "Deleted"},
+    "CreatedDate": {"type": "datetime", "label": "Created Date"},
+    "CreatedById": {
+        "type": "reference",
+        "label": "Created By ID",
+        "refers_to": ["User"],
+        "relationship": "CreatedBy",
+    },
+    "LastModifiedDate": {"type": "datetime", "label": "Last Modified Date"},
+    "LastModifiedById": {
+        "type": "reference",
+        "label": "Last Modified By ID",
+        "refers_to": ["User"],
+        "relationship": "LastModifiedBy",
+    },
+    "SystemModstamp": {"type": "datetime", "label": "System Modstamp"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field as describe shows it; ``create`` and ``update`` say who may write it through the API."""
+
+    name: str
+    type: str
+    label: str
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    digits: int = 0
+    create: bool = True
+    update: bool = True
+    nillable: bool = True
+    filter: bool = True
+    sort: bool = True
+    group: bool = True
+    defaulted: bool = False
+    default: Any = None
+    values: tuple[str, ...] = ()
+    restricted: bool = False
+    unique: bool = False
+    external_id: bool = False
+    case_sensitive: bool = False
+    lookup: bool = False
+    refers_to: tuple[str, ...] = ()
+    relationship: str | None = None
+    part_of: str | None = None
+    name_field: bool = False
+    extra: str | None = None
+    custom: bool = False
+    read: bool = True
+
+    @property
+    def required(self) -> bool:
+        """Whether a create without it is refused."""
+        return self.create and not self.nillable and not self.defaulted
+
+    @property
+    def stored(self) -> bool:
+        """Whether it has a column of its own; an address is put together from its parts."""
+        return self.type != "address"
+
+
+@dataclass(frozen=True, slots=True)
+class SObject:
+    """One object with its fields in describe order."""
+
+    name: str
+    prefix: str
+    label: str
+    plural: str
+    fields: Mapping[str, Field]
+    deletable: bool = True
+    writable: bool = True
+    updatable: bool = True
+    bin: bool = True
+    by_lower: Mapping[str, Field] = field(default_factory=dict)
+
+    def find(self, name: str) -> Field | None:
+        """A field by its name in any letter case; None when there is none or it may not be read."""
+        found = self.by_lower.get(name.lower())
+        return found if found is not None and found.read else None
+
+    def readable(self) -> list[Field]:
+        """The fields that the integration user may see, in order."""
+        return [each for each in self.fields.values() if each.read]
+
+    def with_fields(self, wanted: Mapping[str, Field]) -> SObject:
+        """The same object with other fields."""
+        return replace(self, fields=wanted, by_lower={name.lower(): each for name, each in wanted.items()})
+
+
+class Schema:
+    """Every object of the org, found by name in any letter case or by id prefix."""
+
+    def __init__(self, objects: Iterable[SObject]) -> None:
+        self.objects = {each.name: each for each in objects}
+        self._by_lower = {name.lower(): each for name, each in self.objects.items()}
+        self._by_prefix = {each.prefix: each for each in self.objects.values()}
+
+    def find(self, name: str) -> SObject | None:
+        """The object of this name."""
+        return self._by_lower.get(name.lower())
+
+    def of_id(self, record_id: str) -> SObject | None:
+        """The object that an id belongs to."""
+        return self._by_prefix.get(record_id[:3])
+
+    def refined(
+        self,
+        custom: Mapping[str, Iterable[Field]],
+        hidden: Mapping[str, Iterable[str]],
+        restricted: Mapping[str, Iterable[str]],
+    ) -> Schema:
+        """The schema with custom fields added, hidden fields unreadable and named picklists restricted."""
+        refined = []
+        for each in self.objects.values():
+            wanted = {**each.fields, **{one.name: one for one in custom.get(each.name, ())}}
+            for name in hidden.get(each.name, ()):
+                wanted[name] = replace(wanted[name], read=False, create=False, update=False)
+            for name in restricted.get(each.name, ()):
+                wanted[name] = replace(wanted[name], restricted=True)
+            refined.append(each.with_fields(wanted))
+        return Schema(refined)
+
+    def with_statuses(self, statuses: Iterable[str], default: str | None) -> Schema:
+        """The schema with the values of ``Lead.Status``, which are rows of the org."""
+        lead = self.objects["Lead"]
+        status = replace(lead.fields["Status"], values=tuple(statuses), default=default)
+        return self._with(lead.with_fields({**lead.fields, "Status": status}))
+
+    def locked(self, names: Mapping[str, Iterable[str]]) -> Schema:
+        """The schema with some fields readable but not writable."""
+        schema = self
+        for object_name, wanted in names.items():
+            sobject = schema.objects[object_name]
+            fixed = {name: replace(sobject.fields[name], create=False, update=False) for name in wanted}
+            schema = schema._with(sobject.with_fields({**sobject.fields, **fixed}))
+        return schema
+
+    def _with(self, sobject: SObject) -> Schema:
+        return Schema({**self.objects, sobject.name: sobject}.values())
+
+
+def make_field(name: str, facts: Mapping[str, Any], **more: Any) -> Field:
+    """A field from its line, with what follows from its type filled in."""
+    known = {each.name for each in fields(Field)}
+    wanted = {"label": name, **facts, **more}
+    if "name" in facts:
+        wanted["name_field"] = facts["name"]
+    for key in ("values", "refers_to"):
+        wanted[key] = tuple(wanted.get(key, ()))
+    if wanted["type"] == "boolean":
+        wanted.update(nillable=False, defaulted=True, default=wanted.get("default") or False)
+    wanted.setdefault("group", wanted["type"] not in UNGROUPABLE)
+    wanted.setdefault("length", 18 if wanted["type"] in ("id", "reference") else 0)
+    return Field(**{key: value for key, value in wanted.items() if key in known and key != "name"}, name=name)
+
+
+def _system_fields(label: str, has_bin: bool) -> dict[str, Field]:
+    made = {}
+    for name, facts in SYSTEM.items():
+        if name != "IsDeleted" or has_bin:
+            more: dict[str, Any] = {"create": False, "update": False, "nillable": False, "defaulted": True}
+            if name == "Id":
+                more["label"] = f"{label} ID"
+            made[name] = make_field(name, facts, **more)
+    return made
+
+
+def _read(path: Path) -> SObject:
+    facts = tomllib.loads(path.read_text("utf-8"))
+    own = {name: make_field(name, line) for name, line in facts.pop("fields").items()}
+    system = _system_fields(facts["label"], facts.get("bin", True))
+    first: dict[str, Field] = {}
+    for name in ("Id", "IsDeleted"):
+        if name in system:
+            first[name] = system.pop(name)
+    blank = SObject(name=path.stem, fields={}, **facts)
+    if not blank.writable:
+        own = {name: replace(each, create=False, update=False) for name, each in own.items()}
+    return blank.with_fields({**first, **own, **system})
+
+
+@cache
+def standard_schema() -> Schema:
+    """The org before anybody deployed anything."""
+    return Schema(_read(path) for path in sorted(FOLDER.glob("*.toml")))

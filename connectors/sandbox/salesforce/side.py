@@ -1,0 +1,153 @@
+"""The pretend Salesforce as the sandbox's server sees it: requests in, answers out, state in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from connectors.sandbox.salesforce import control, oauth, usage
+from connectors.sandbox.salesforce.call import answer_json
+from connectors.sandbox.salesforce.loading import Loader
+from connectors.sandbox.salesforce.moments import http_date
+from connectors.sandbox.salesforce.org import Clock, Org
+from connectors.sandbox.salesforce.refusals import BareStatus, Refusal
+from connectors.sandbox.salesforce.resources import is_write, route, versions
+from connectors.sandbox.side import Answer, Ask
+
+LONGEST_URI = 16_384
+
+
+class SalesforceSide:
+    """One pretend org, kept in ``salesforce.sqlite`` in ``folder``."""
+
+    name = "salesforce"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.org = Org(folder, clock)
+
+    def answer(self, ask: Ask) -> Answer:
+        """Answer one request. What it writes is kept whole, or not at all when it is refused."""
+        answer = self._outside(ask)
+        if answer is None:
+            answer = self._counted(ask)
+        headers = {"Date": http_date(self.org.now()), **answer.headers}
+        return Answer(answer.status, answer.body, headers, answer.content_type)
+
+    def _outside(self, ask: Ask) -> Answer | None:
+        """What needs no session and counts as no call: too long a request, the versions, the token endpoint."""
+        path = ask.path.rstrip("/")
+        size = len(ask.raw_path or ask.path) if ask.query and "?" in ask.raw_path else _uri_size(ask)
+        if size > LONGEST_URI:
+            return _error(Refusal(414, "URI_TOO_LONG", f"The URI is longer than {LONGEST_URI} bytes"))
+        if size + sum(len(name) + len(value) + 4 for name, value in ask.headers.items()) > LONGEST_URI:
+            text = f"The URI and the request headers are longer than {LONGEST_URI} bytes"
+            return _error(Refusal(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", text))
+        if path == "/services/data" and ask.method in ("GET", "HEAD"):
+            return answer_json(versions())
+        if path in ("/services/oauth2/token", "/services/oauth2/revoke"):
+            work = oauth.token if path.endswith("token") else oauth.revoke
+            self.org.store.db.execute("BEGIN IMMEDIATE")
+            answer = work(self.org, ask)
+            self.org.store.db.execute("COMMIT")
+            return answer
+        return None
+
+    def _counted(self, ask: Ask) -> Answer:
+        """A call of the REST API: a live session, one call of the budget, then the work."""
+        db = self.org.store.db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            oauth.check_session(self.org, ask)
+            self.org.settle()
+            usage.spend(self.org)
+            db.execute("COMMIT")
+        except Refusal as refused:
+            db.execute("ROLLBACK")
+            return _error(refused, usage.header(self.org))
+        answer = self._worked(ask)
+        return Answer(
+            answer.status, answer.body, {**answer.headers, **usage.header(self.org)}, answer.content_type
+        )
+
+    def _worked(self, ask: Ask) -> Answer:
+        db = self.org.store.db
+        db.execute("BEGIN IMMEDIATE")
+        self.org.refreshed = False
+        try:
+            answer = route(self.org, ask)
+            db.execute("COMMIT")
+            return answer
+        except Refusal as refused:
+            self._roll_back()
+            return _error(refused)
+        except BareStatus as bare:
+            self._roll_back()
+            return Answer(bare.status, content_type=None)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        locks = self.org.switches["row_locks"]
+        self.org.store.db.execute("ROLLBACK")
+        self.org.undone()
+        self.org.change_switches(
+            {"row_locks": locks}
+        )  # a lock that was met is spent, whatever became of the call
+
+    def reset(self, seed: int | None = None) -> None:
+        """Forget everything; the org is as new. Its ids do not depend on the seed."""
+        del seed  # ids count up from one, so they are the same under every seed
+        self.org.reset()
+
+    def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Change limits and switches (see ``switches.py``); returns all, with the calls used."""
+        return {**self.org.change_switches(wanted), "used": usage.used(self.org)}
+
+    def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Act as a person: create, edit, delete, undelete, merge, convert, unsubscribe, revoke_tokens."""
+        db = self.org.store.db
+        db.execute("BEGIN IMMEDIATE")
+        self.org.refreshed = False
+        try:
+            self.org.settle()
+            done = control.people(self.org, wanted)
+            db.execute("COMMIT")
+            return done
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def state(self, wanted: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the org holds now (see ``control.state``)."""
+        self.org.settle()
+        return control.state(self.org, wanted)
+
+    def load(self, object_name: str, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Store rows in bulk, all or none, and return their ids in order."""
+        db = self.org.store.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            made = Loader(self.org, control.object_named(self.org, object_name)).load(rows)
+            db.execute("COMMIT")
+            return made
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def is_write(self, ask: Ask) -> bool:
+        """Whether a request is one that changes records or metadata."""
+        return is_write(ask)
+
+    def close(self) -> None:
+        """Write everything out and close the file."""
+        self.org.store.close()
+
+
+def _uri_size(ask: Ask) -> int:
+    return len(ask.raw_path or ask.path) + sum(len(name) + len(value) + 2 for name, value in ask.query)
+
+
+def _error(refused: Refusal, headers: Mapping[str, str] | None = None) -> Answer:
+    return answer_json(refused.body(), refused.status, {**refused.headers, **(headers or {})})

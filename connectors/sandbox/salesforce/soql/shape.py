@@ -1,0 +1,92 @@
+"""From the rows of a statement to the records of an answer, parents nested as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from connectors.sandbox.salesforce.schema import Field, Schema
+from connectors.sandbox.salesforce.soql.compile import Output, Statement
+from connectors.sandbox.salesforce.values import address_parts, writer
+
+Row = Sequence[Any]
+Setter = Callable[[dict[str, Any], Row], None]
+
+
+def attributes(version: str, entity: str, record_id: str, object_name: str | None = None) -> dict[str, str]:
+    """The ``attributes`` of a record; a polymorphic parent has type ``Name`` and the address of its object."""
+    return {"type": entity, "url": f"/services/data/{version}/sobjects/{object_name or entity}/{record_id}"}
+
+
+def address(field: Field, values: Sequence[Any]) -> dict[str, Any] | None:
+    """An address put together from its parts; None when every part is empty."""
+    parts = dict(zip(address_parts(field), values, strict=True))
+    return None if all(each is None for each in values) else parts
+
+
+def shaper(statement: Statement, schema: Schema, version: str) -> Callable[[Row], dict[str, Any]]:
+    """A function from one row of the statement to one record of the answer."""
+    if statement.kind == "aggregate":
+        setters = [_leaf(each.path[0], each) for each in statement.outputs]
+
+        def grouped(row: Row) -> dict[str, Any]:
+            return _filled({"attributes": {"type": "AggregateResult"}}, setters, row)
+
+        return grouped
+    setters = _level(statement, schema, version, ())
+    entity = statement.entity
+
+    def plain(row: Row) -> dict[str, Any]:
+        return _filled({"attributes": attributes(version, entity, row[0])}, setters, row)
+
+    return plain
+
+
+def _filled(record: dict[str, Any], setters: Iterable[Setter], row: Row) -> dict[str, Any]:
+    for each in setters:
+        each(record, row)
+    return record
+
+
+def _level(statement: Statement, schema: Schema, version: str, above: tuple[str, ...]) -> list[Setter]:
+    setters: list[Setter] = []
+    done: set[str] = set()
+    depth = len(above)
+    for output in statement.outputs:
+        if output.path[:depth] != above:
+            continue
+        name = output.path[depth]
+        if len(output.path) == depth + 1:
+            setters.append(_leaf(name, output))
+        elif name not in done:
+            done.add(name)
+            setters.append(_nested(statement, schema, version, (*above, name)))
+    return setters
+
+
+def _leaf(name: str, output: Output) -> Setter:
+    at, field = output.at, output.field
+    if not field.stored:
+        width = len(address_parts(field))
+        return lambda record, row: record.__setitem__(name, address(field, row[at : at + width]))
+    write = writer(field)
+    if write is None:
+        return lambda record, row: record.__setitem__(name, row[at])
+    return lambda record, row: record.__setitem__(name, write(row[at]))
+
+
+def _nested(statement: Statement, schema: Schema, version: str, path: tuple[str, ...]) -> Setter:
+    at, entity = statement.parent_ids[path]
+    setters = _level(statement, schema, version, path)
+
+    def put(record: dict[str, Any], row: Row) -> None:
+        parent_id = row[at]
+        if parent_id is None:
+            record[path[-1]] = None
+            return
+        sobject = schema.of_id(parent_id)
+        own = sobject.name if sobject else "Name"
+        start = {"attributes": attributes(version, entity or own, parent_id, own)}
+        record[path[-1]] = _filled(start, setters, row)
+
+    return put

@@ -1,0 +1,159 @@
+"""The records of the pretend org in one SQLite file: a table an object, a column a field.
+
+Text compares without regard to case, as SOQL does, and ids with regard to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.schema import NUMBERS, Field, Schema, SObject
+
+FIXED_TABLES = """
+CREATE TABLE IF NOT EXISTS _counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS _setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _custom_field (object TEXT, name TEXT, facts TEXT NOT NULL, PRIMARY KEY (object, name));
+CREATE TABLE IF NOT EXISTS _token (token TEXT PRIMARY KEY, used TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _cursor (locator TEXT PRIMARY KEY, soql TEXT NOT NULL, all_rows INTEGER NOT NULL,
+  size INTEGER NOT NULL, total INTEGER NOT NULL, opened TEXT NOT NULL, rows BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS _deploy (id TEXT PRIMARY KEY, result TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _late (number INTEGER PRIMARY KEY, object TEXT NOT NULL, id TEXT NOT NULL,
+  is_new INTEGER NOT NULL, columns TEXT NOT NULL, stamp TEXT NOT NULL, due REAL NOT NULL);
+"""
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier; names come from the schema, never from a request."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def fold(text: str | int | float | None) -> str | int | float | None:
+    """Text without regard to case in any script; what is not text stays as it is."""
+    return text.casefold() if isinstance(text, str) else text
+
+
+def column_type(field: Field) -> str:
+    """The column of a field: its affinity and how it compares."""
+    if field.type in ("boolean", "int"):
+        return "INTEGER"
+    if field.type in NUMBERS:
+        return "REAL"
+    if field.type in ("id", "reference", "date", "datetime") or field.case_sensitive:
+        return "TEXT"
+    return "TEXT COLLATE NOCASE"
+
+
+class Store:
+    """The file and everything that is kept in it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=512)
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = NORMAL")
+        self.db.execute("PRAGMA case_sensitive_like = OFF")
+        self.db.create_function("fold", 1, fold, deterministic=True)
+        self.db.executescript(FIXED_TABLES)
+
+    def close(self) -> None:
+        """Write everything out and close the file."""
+        self.db.close()
+
+    def clear(self) -> None:
+        """Drop every table and start with empty ones."""
+        names = [name for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for name in names:
+            if not name.startswith("sqlite_"):
+                self.db.execute(f"DROP TABLE {quoted(name)}")
+        self.db.executescript(FIXED_TABLES)
+
+    def make_tables(self, schema: Schema) -> None:
+        """A table with its indexes for each object that has none."""
+        for sobject in schema.objects.values():
+            columns = [
+                f"{quoted(each.name)} {column_type(each)}"
+                for each in sobject.fields.values()
+                if each.stored and each.name != "Id"
+            ]
+            self.db.execute(
+                f"CREATE TABLE IF NOT EXISTS {quoted(sobject.name)} "
+                f"(row INTEGER PRIMARY KEY, Id TEXT NOT NULL UNIQUE, {', '.join(columns)})"
+            )
+            self._index(sobject.name, "SystemModstamp", "SystemModstamp, Id")
+            for each in sobject.fields.values():
+                if each.type == "email" or each.unique or each.external_id:
+                    self._index(sobject.name, each.name, quoted(each.name))
+
+    def _index(self, table: str, name: str, columns: str) -> None:
+        self.db.execute(
+            f"CREATE INDEX IF NOT EXISTS {quoted(f'{table}_{name}')} ON {quoted(table)} ({columns})"
+        )
+
+    def add_column(self, table: str, field: Field) -> None:
+        """A column for a custom field, with an index when it identifies records."""
+        known = {row[1].lower() for row in self.db.execute(f"PRAGMA table_info({quoted(table)})")}
+        if field.name.lower() not in known:
+            start = " DEFAULT 0" if field.type == "boolean" else ""
+            self.db.execute(
+                f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(field.name)} {column_type(field)}{start}"
+            )
+        if field.unique or field.external_id:
+            self._index(table, field.name, quoted(field.name))
+
+    def next_number(self, name: str, count: int = 1) -> int:
+        """The first of ``count`` numbers that nobody else will get."""
+        row = self.db.execute(
+            "INSERT INTO _counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value "
+            "RETURNING value",
+            (name, count),
+        ).fetchone()
+        return int(row[0]) - count + 1
+
+    def mint(self, prefix: str) -> str:
+        """A new record id."""
+        return ids.mint(prefix, self.next_number(prefix))
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """A value kept under a name, as JSON."""
+        row = self.db.execute("SELECT value FROM _setting WHERE name = ?", (name,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def keep_setting(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name."""
+        self.db.execute("INSERT OR REPLACE INTO _setting VALUES (?, ?)", (name, json.dumps(value)))
+
+    def row(self, sobject: SObject, record_id: str) -> dict[str, Any] | None:
+        """One record with all its columns, deleted ones included."""
+        cursor = self.db.execute(f"SELECT * FROM {quoted(sobject.name)} WHERE Id = ?", (record_id,))
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        return dict(zip((each[0] for each in cursor.description), found, strict=True))
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The rows of a statement as dictionaries."""
+        cursor = self.db.execute(sql, values)
+        names = [each[0] for each in cursor.description]
+        return [dict(zip(names, found, strict=True)) for found in cursor]
+
+    def insert(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Add one record."""
+        names = ", ".join(quoted(name) for name in columns)
+        marks = ", ".join("?" * len(columns))
+        self.db.execute(f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})", tuple(columns.values()))
+
+    def update(self, table: str, record_id: str, columns: Mapping[str, Any]) -> None:
+        """Change columns of one record."""
+        sets = ", ".join(f"{quoted(name)} = ?" for name in columns)
+        self.db.execute(f"UPDATE {quoted(table)} SET {sets} WHERE Id = ?", (*columns.values(), record_id))
+
+    def insert_many(self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Add many records that have the same columns."""
+        columns = ", ".join(quoted(name) for name in names)
+        marks = ", ".join("?" * len(names))
+        self.db.executemany(f"INSERT INTO {quoted(table)} ({columns}) VALUES ({marks})", rows)
