@@ -12,13 +12,12 @@ from typing import Any, TypeVar
 
 import orjson
 import requests
-from simple_salesforce import exceptions
 from simple_salesforce.api import Salesforce
 
-from connectors.errors import ConnectorError, OurBug, RetryLater
+from connectors.errors import ConnectorError, RetryLater
 from connectors.quota import Quota
 from connectors.retry import Retry
-from connectors.salesforce.errors import CRM, SessionExpired, translate
+from connectors.salesforce.errors import CAUGHT, CRM, SessionExpired, Unreadable, translate
 from connectors.salesforce.token import Token, Tokens
 from connectors.session import CrmSession
 
@@ -33,19 +32,15 @@ DAY = "api-usage"
 
 T = TypeVar("T")
 
-_CAUGHT = (
-    exceptions.SalesforceError,
-    exceptions.SalesforceOperationError,
-    requests.RequestException,
-    orjson.JSONDecodeError,
-)
-
 
 class _Client(Salesforce):
     """The vendor's client with its own decoding hook answered by orjson: numbers and keys as they came."""
 
     def parse_result_to_json(self, result: requests.Response) -> Any:
-        return orjson.loads(result.content)
+        body = orjson.loads(result.content)
+        if not isinstance(body, dict | list):
+            raise Unreadable
+        return body
 
 
 class Calls:
@@ -135,7 +130,7 @@ class Calls:
             self._quota.before()
         try:
             return call(self._client_for(token))
-        except _CAUGHT as error:
+        except CAUGHT as error:
             failure = translate(error)
         if self._quota is not None and failure.code == "REQUEST_LIMIT_EXCEEDED":
             self._note_refusal(self._quota, failure)
@@ -174,7 +169,7 @@ def _page(page: Any) -> dict[str, Any]:
 
 
 def listed(answer: Any, path: str) -> list[Any]:
-    """A decoded answer that has to be a list. Raises OurBug where it is something else."""
+    """A decoded answer that has to be a list with something in it. Raises RetryLater, ``sent``, where it is not."""
     if not isinstance(answer, list):
-        raise OurBug(f"salesforce: {path} answered with no list", crm=CRM)
+        raise RetryLater(f"salesforce: the answer of {path} could not be read", crm=CRM, sent=True)
     return answer

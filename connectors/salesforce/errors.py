@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+import requests
 from simple_salesforce import exceptions as vendor
 
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
 from connectors.salesforce.codes import CONCURRENT, OAUTH, STATUSES, Kind, Meaning, meaning_of
-from connectors.session import transport_error
+from connectors.session import PlainAddress, transport_error
 
 CRM = "salesforce"
 
@@ -48,6 +50,21 @@ _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,119}")
 _ERROR_ID = re.compile(r"ErrorId: ([0-9]+-[0-9]+(?: \(-?[0-9]+\))?)")
 
 
+class Unreadable(ValueError):
+    """An answer that is JSON, but neither an object nor an array."""
+
+
+#: What a call may raise: the vendor's own, what lies under it, and a body that is not what it should be.
+CAUGHT: tuple[type[Exception], ...] = (
+    vendor.SalesforceError,
+    vendor.SalesforceOperationError,
+    requests.RequestException,
+    orjson.JSONDecodeError,
+    Unreadable,
+    PlainAddress,
+)
+
+
 class SessionExpired(NeedsPerson):
     """Salesforce no longer takes this access token; a fresh one may do. Only for a second try."""
 
@@ -69,7 +86,7 @@ def translate(error: Exception) -> ConnectorError:
         return answer_error(int(error.status), error.content)
     if isinstance(error, vendor.SalesforceOperationError):
         return OurBug(f"A bulk job of salesforce went wrong ({type(error).__name__})", crm=CRM)
-    if isinstance(error, ValueError) and not isinstance(error, OSError):
+    if isinstance(error, orjson.JSONDecodeError | Unreadable):
         # The body was to be JSON. What the request did is then not known.
         return RetryLater("The answer of salesforce could not be read", crm=CRM, sent=True)
     return transport_error(error, CRM)

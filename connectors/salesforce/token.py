@@ -16,7 +16,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
-from connectors.salesforce.errors import CRM, oauth_error, translate
+from connectors.salesforce.errors import CAUGHT, CRM, oauth_error, translate
 from connectors.salesforce.ids import eighteen, looks_like_id
 from connectors.session import check_address
 
@@ -77,7 +77,7 @@ class Tokens:
                 self._url, data={"grant_type": "client_credentials"}, auth=self._credentials
             )
             return answer.status_code, _decoded(answer.content)
-        except requests.RequestException as error:
+        except CAUGHT as error:
             failure = translate(error)
         raise failure
 

@@ -1,0 +1,454 @@
+"""Writing to Salesforce: the exact bytes of each call, and one honest result for each write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+import requests
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.crm import Write, Written
+from connectors.errors import NeedsPerson, OurBug, RetryLater
+from connectors.salesforce.crm import SalesforceCrm
+from connectors.salesforce.outgoing import Outgoing, batches, prepare
+from connectors.salesforce.schema import described_from
+from connectors.session import open_session
+
+LOGIN = "https://acme.my.salesforce.com"
+DATA = f"{LOGIN}/services/data/v66.0/"
+COLLECTIONS = DATA + "composite/sobjects"
+UPSERT = DATA + "composite/sobjects/Account/Key__c"
+ONE, TWO = "0015500001QdQWaAAN", "0015500001QdQWbAAN"
+
+
+def a_field(name: str, kind: str = "string", **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": name,
+        "type": kind,
+        "length": 0,
+        "createable": True,
+        "updateable": True,
+        "nillable": True,
+        **more,
+    }
+
+
+DESCRIBE: dict[str, Any] = {
+    "name": "Account",
+    "keyPrefix": "001",
+    "fields": [
+        a_field("Id", "id", createable=False, updateable=False),
+        a_field("Name", length=10),
+        a_field("Site", length=80),
+        a_field("AnnualRevenue", "currency"),
+        a_field("NumberOfEmployees", "int"),
+        a_field("Active__c", "boolean"),
+        a_field("Founded__c", "date"),
+        a_field("Key__c", length=32, externalId=True, unique=True),
+    ],
+}
+
+
+@pytest.fixture
+def wire() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
+        mock.post(
+            f"{LOGIN}/services/oauth2/token",
+            json={
+                "access_token": "planted",
+                "instance_url": LOGIN,
+                "id": "https://login.salesforce.com/id/00D5500000Ab1cD/0055500000Ab1cD",
+            },
+        )
+        mock.get(DATA + "sobjects/Account/describe", json=DESCRIBE)
+        yield mock
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+def connected(slept: list[float], *, read_back: bool = False) -> SalesforceCrm:
+    return SalesforceCrm(
+        session=open_session(),
+        login_url=LOGIN,
+        client_id="id",
+        client_secret="secret",
+        read_back=read_back,
+        sleep=slept.append,
+    )
+
+
+@pytest.fixture
+def crm(slept: list[float]) -> SalesforceCrm:
+    return connected(slept)
+
+
+def bodies(wire: responses.RequestsMock, url: str) -> list[Any]:
+    return [orjson.loads(call.request.body or b"") for call in wire.calls if call.request.url == url]
+
+
+def ok(record_id: str, **more: Any) -> dict[str, Any]:
+    return {"id": record_id, "success": True, "errors": [], **more}
+
+
+def refused(code: str, message: str = "", fields: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"success": False, "errors": [{"statusCode": code, "message": message, "fields": list(fields)}]}
+
+
+def test_an_update_is_one_collections_call(wire: responses.RequestsMock, crm: SalesforceCrm) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE)])
+    values = {"Name": "Zoë", "AnnualRevenue": "25000000.50", "Active__c": "true", "Site": None}
+    # A short id goes out, and comes back, with its 18 characters.
+    assert crm.write("Account", [Write("a", ONE[:15], values)]) == [Written("a", "written", ONE)]
+    assert (
+        wire.calls[2].request.body
+        == (
+            '{"allOrNone":false,"records":[{"attributes":{"type":"Account"},"id":"0015500001QdQWaAAN",'
+            '"Name":"Zoë","AnnualRevenue":25000000.50,"Active__c":true,"Site":null}]}'
+        ).encode()
+    )
+
+
+def test_a_write_with_a_key_is_an_upsert(wire: responses.RequestsMock, crm: SalesforceCrm) -> None:
+    wire.patch(UPSERT, json=[ok(ONE, created=True), ok(TWO, created=False)])
+    writes = [
+        Write("a", None, {"Name": "A"}, ("Key__c", "k1")),
+        Write("b", None, {"Name": "B", "Key__c": "k2"}, ("Key__c", "k2")),
+    ]
+    assert crm.write("Account", writes) == [
+        Written("a", "written", ONE, created=True),
+        Written("b", "written", TWO, created=False),
+    ]
+    assert wire.calls[2].request.body == (
+        b'{"allOrNone":false,"records":[{"attributes":{"type":"Account"},"Name":"A","Key__c":"k1"},'
+        b'{"attributes":{"type":"Account"},"Name":"B","Key__c":"k2"}]}'
+    )
+
+
+def test_a_write_without_id_and_key_is_a_create(wire: responses.RequestsMock, crm: SalesforceCrm) -> None:
+    wire.post(COLLECTIONS, json=[ok(ONE)])
+    assert crm.write("Account", [Write("a", None, {"Name": "A"})]) == [
+        Written("a", "written", ONE, created=True)
+    ]
+
+
+def test_four_hundred_and_one_records_are_three_calls(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        records = orjson.loads(request.body or b"")["records"]
+        return 200, {}, orjson.dumps([ok(record["id"]) for record in records])
+
+    wire.add_callback(responses.PATCH, COLLECTIONS, callback=answer)
+    writes = [Write(str(n), f"001550000{n:06d}", {"Name": "A"}) for n in range(401)]
+    results = crm.write("Account", writes)
+    assert [len(body["records"]) for body in bodies(wire, COLLECTIONS)] == [200, 200, 1]
+    assert [result.trace for result in results] == [write.trace for write in writes]
+    assert {result.outcome for result in results} == {"written"}
+
+
+def test_results_belong_to_the_records_in_their_place(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    answer = refused("DUPLICATES_DETECTED", "Use one of these records?", ("Name",))
+    wire.patch(COLLECTIONS, json=[answer, ok(TWO)])
+    first, second = crm.write("Account", [Write("a", ONE, {"Name": "A"}), Write("b", TWO, {"Name": "B"})])
+    assert first == Written(
+        "a",
+        "refused",
+        ONE,
+        code="DUPLICATES_DETECTED",
+        message="Use one of these records?",
+        fields=("Name",),
+    )
+    assert second == Written("b", "written", TWO)
+
+
+def test_one_record_written_twice_is_written_in_order(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE)])
+    # The same record, once by each length of its id.
+    crm.write("Account", [Write("a", ONE, {"Name": "first"}), Write("b", ONE[:15], {"Name": "second"})])
+    sent = [[record["Name"] for record in body["records"]] for body in bodies(wire, COLLECTIONS)]
+    assert sent == [["first"], ["second"]]
+
+
+@pytest.mark.parametrize(
+    ("write", "code", "fields"),
+    [
+        (Write("a", ONE, {"Name": "planted-value"}), "STRING_TOO_LONG", ("Name",)),
+        (
+            Write("a", ONE, {"AnnualRevenue": "planted-value"}),
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            ("AnnualRevenue",),
+        ),
+        (
+            Write("a", ONE, {"NumberOfEmployees": "1.5"}),
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            ("NumberOfEmployees",),
+        ),
+        (Write("a", ONE, {"Phone": "planted-value"}), "INVALID_FIELD", ("Phone",)),
+        (Write("a", "planted-value", {"Name": "A"}), "MALFORMED_ID", ("Id",)),
+        (Write("a", ONE, {"Id": TWO}), "INVALID_FIELD_FOR_INSERT_UPDATE", ("Id",)),
+        (Write("a", None, {"Name": "A"}, ("Key__c", "")), "REQUIRED_FIELD_MISSING", ("Key__c",)),
+        (Write("a", None, {"Name": "A"}, ("Nope__c", "planted-value")), "INVALID_FIELD", ("Nope__c",)),
+        (Write("a", None, {"Name": "A"}, ("Key__c", "k" * 33)), "STRING_TOO_LONG", ("Key__c",)),
+    ],
+)
+def test_what_would_be_refused_is_not_sent(
+    wire: responses.RequestsMock, crm: SalesforceCrm, write: Write, code: str, fields: tuple[str, ...]
+) -> None:
+    (result,) = crm.write("Account", [write])
+    assert (result.outcome, result.code, result.fields) == ("refused", code, fields)
+    assert crm.calls == 2
+    assert "planted-value" not in result.message
+
+
+def test_a_text_that_is_too_long_is_refused_with_both_lengths(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    (result,) = crm.write("Account", [Write("a", ONE, {"Name": "eleven-char"})])
+    assert result.message == "Name: 11 characters, the field takes 10"
+
+
+def test_one_refused_record_does_not_stop_the_others(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(COLLECTIONS, json=[ok(TWO)])
+    writes = [Write("a", ONE, {"Name": "far too long"}), Write("b", TWO, {"Name": "B"})]
+    assert [result.outcome for result in crm.write("Account", writes)] == ["refused", "written"]
+
+
+def test_the_value_a_record_was_refused_for_is_not_repeated(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    text = "Site: invalid email address: ada@example.com"
+    wire.patch(COLLECTIONS, json=[refused("INVALID_EMAIL_ADDRESS", text, ("Site",))])
+    (result,) = crm.write("Account", [Write("a", ONE, {"Site": "ada@example.com"})])
+    assert result.message == "Site: invalid email address: …"
+
+
+def test_only_a_locked_row_is_sent_again(
+    wire: responses.RequestsMock, crm: SalesforceCrm, slept: list[float]
+) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE), refused("UNABLE_TO_LOCK_ROW")])
+    wire.patch(COLLECTIONS, json=[ok(TWO)])
+    results = crm.write("Account", [Write("a", ONE, {"Name": "A"}), Write("b", TWO, {"Name": "B"})])
+    assert [result.outcome for result in results] == ["written", "written"]
+    assert [[record["id"] for record in body["records"]] for body in bodies(wire, COLLECTIONS)] == [
+        [ONE, TWO],
+        [TWO],
+    ]
+    assert len(slept) == 1
+
+
+def test_a_create_that_met_a_lock_was_not_done_and_is_sent_again(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.post(COLLECTIONS, json=[refused("UNABLE_TO_LOCK_ROW")])
+    wire.post(COLLECTIONS, json=[ok(ONE)])
+    assert crm.write("Account", [Write("a", None, {"Name": "A"})])[0].created
+
+
+def test_a_row_that_stays_locked_is_refused_in_the_end(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE), refused("UNABLE_TO_LOCK_ROW")])
+    wire.patch(COLLECTIONS, json=[refused("UNABLE_TO_LOCK_ROW")])
+    results = crm.write("Account", [Write("a", ONE, {"Name": "A"}), Write("b", TWO, {"Name": "B"})])
+    assert [(result.outcome, result.code) for result in results] == [
+        ("written", ""),
+        ("refused", "UNABLE_TO_LOCK_ROW"),
+    ]
+
+
+def test_a_locked_create_whose_second_try_was_lost_is_unknown(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.post(COLLECTIONS, json=[ok(ONE), refused("UNABLE_TO_LOCK_ROW")])
+    wire.post(COLLECTIONS, body=requests.ReadTimeout())
+    results = crm.write("Account", [Write("a", None, {"Name": "A"}), Write("b", None, {"Name": "B"})])
+    assert [result.outcome for result in results] == ["written", "unknown"]
+
+
+def test_an_upsert_that_lost_the_race_becomes_one_update(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    duplicate = "duplicate value found: Key__c duplicates value on record with id: 0015500001QdQWb"
+    wire.patch(UPSERT, json=[ok(ONE, created=True), refused("DUPLICATE_VALUE", duplicate)])
+    wire.get(DATA + "query/", json={"done": True, "records": [{"Id": TWO, "Key__c": "K2"}]})
+    wire.patch(COLLECTIONS, json=[ok(TWO)])
+    writes = [Write(key, None, {"Name": "A"}, ("Key__c", key)) for key in ("k1", "k2")]
+    assert crm.write("Account", writes) == [
+        Written("k1", "written", ONE, created=True),
+        Written("k2", "written", TWO),
+    ]
+    assert bodies(wire, COLLECTIONS)[0]["records"] == [
+        {"attributes": {"type": "Account"}, "id": TWO, "Name": "A"}
+    ]
+
+
+def test_a_duplicate_of_another_unique_field_stays_refused(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(UPSERT, json=[refused("DUPLICATE_VALUE")])
+    wire.get(DATA + "query/", json={"done": True, "records": []})
+    (result,) = crm.write("Account", [Write("a", None, {"Name": "A"}, ("Key__c", "k1"))])
+    assert (result.outcome, result.code) == ("refused", "DUPLICATE_VALUE")
+
+
+@pytest.mark.parametrize("lost", [requests.ReadTimeout(), requests.ConnectionError("reset")])
+def test_a_create_whose_answer_was_lost_is_unknown_and_never_repeated(
+    wire: responses.RequestsMock, crm: SalesforceCrm, lost: Exception
+) -> None:
+    wire.post(COLLECTIONS, body=lost)
+    (result,) = crm.write("Account", [Write("a", None, {"Name": "A"})])
+    assert (result.outcome, result.record_id) == ("unknown", None)
+    assert len(bodies(wire, COLLECTIONS)) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>fine</html>", b"", b"[", b"[]", b"[1]", b'{"a":1}', b"null"])
+def test_a_create_whose_answer_says_nothing_is_not_reported_as_done(
+    wire: responses.RequestsMock, crm: SalesforceCrm, body: bytes
+) -> None:
+    wire.post(COLLECTIONS, body=body)
+    (result,) = crm.write("Account", [Write("a", None, {"Name": "A"})])
+    assert result.outcome == "unknown"
+    assert len([call for call in wire.calls if call.request.url == COLLECTIONS]) == 1
+
+
+@pytest.mark.parametrize(
+    "write", [Write("a", ONE, {"Name": "A"}), Write("a", None, {"Name": "A"}, ("Key__c", "k"))]
+)
+def test_an_update_or_upsert_whose_answer_was_lost_is_repeated(
+    wire: responses.RequestsMock, crm: SalesforceCrm, write: Write
+) -> None:
+    url = COLLECTIONS if write.record_id else UPSERT
+    wire.patch(url, body=requests.ReadTimeout())
+    wire.patch(url, json=[ok(ONE)])
+    assert crm.write("Account", [write])[0].outcome == "written"
+
+
+def test_an_update_that_never_gets_an_answer_is_unknown(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(COLLECTIONS, body=requests.ReadTimeout())
+    assert crm.write("Account", [Write("a", ONE, {"Name": "A"})])[0].outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [(403, "REQUEST_LIMIT_EXCEEDED", NeedsPerson), (403, "", NeedsPerson), (415, "", OurBug)],
+)
+def test_a_whole_call_that_fails_before_anything_is_written_is_raised(
+    wire: responses.RequestsMock, crm: SalesforceCrm, status: int, code: str, kind: type[Exception]
+) -> None:
+    wire.patch(
+        COLLECTIONS, json=[{"errorCode": code, "message": "TotalRequests Limit exceeded."}], status=status
+    )
+    with pytest.raises(kind):
+        crm.write("Account", [Write("a", ONE, {"Name": "A"})])
+
+
+def test_a_service_that_cannot_be_reached_is_raised(
+    wire: responses.RequestsMock, crm: SalesforceCrm, slept: list[float]
+) -> None:
+    wire.post(COLLECTIONS, body=requests.ConnectTimeout())
+    with pytest.raises(RetryLater):
+        crm.write("Account", [Write("a", None, {"Name": "A"})])
+    assert slept
+
+
+def test_what_was_written_before_a_call_failed_is_never_lost(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE)])
+    body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
+    wire.patch(COLLECTIONS, json=body, status=403)
+    writes = [Write("a", ONE, {"Name": "A"}), Write("b", ONE, {"Name": "B"}), Write("c", ONE, {"Name": "C"})]
+    results = crm.write("Account", writes)
+    assert [(result.outcome, result.code) for result in results] == [
+        ("written", ""),
+        ("refused", "REQUEST_LIMIT_EXCEEDED"),
+        ("refused", "REQUEST_LIMIT_EXCEEDED"),
+    ]
+
+
+def test_a_record_that_fails_its_whole_call_is_found_and_the_others_are_written(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        records = orjson.loads(request.body or b"")["records"]
+        if any(record["Name"] == "bad" for record in records):
+            return 400, {}, orjson.dumps([{"errorCode": "MALFORMED_ID", "fields": ["Id"]}])
+        return 200, {}, orjson.dumps([ok(record["id"]) for record in records])
+
+    wire.add_callback(responses.PATCH, COLLECTIONS, callback=answer)
+    writes = [Write(str(n), f"001550000{n:06d}", {"Name": "bad" if n == 3 else "A"}) for n in range(5)]
+    results = crm.write("Account", writes)
+    assert [result.outcome for result in results] == ["written"] * 3 + ["refused"] + ["written"]
+    assert results[3].code == "MALFORMED_ID"
+
+
+def test_what_is_stored_is_read_back(wire: responses.RequestsMock, slept: list[float]) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE), ok(TWO)])
+    wire.post(
+        DATA + "composite/sobjects/Account",
+        json=[{"Id": ONE, "Name": "A", "AnnualRevenue": 12.0}, None],
+    )
+    writes = [Write("a", ONE, {"Name": "a ", "AnnualRevenue": "12.004"}), Write("b", TWO, {"Name": "B"})]
+    first, second = connected(slept, read_back=True).write("Account", writes)
+    assert first.stored == {"Name": "A", "AnnualRevenue": "12"}
+    # Deleted meanwhile: written all the same, and nothing is known about what is stored.
+    assert (second.outcome, second.stored) == ("written", {})
+    assert bodies(wire, DATA + "composite/sobjects/Account") == [
+        {"ids": [ONE, TWO], "fields": ["AnnualRevenue", "Name"]}
+    ]
+
+
+def test_a_record_is_written_even_if_it_cannot_be_read_back(
+    wire: responses.RequestsMock, slept: list[float]
+) -> None:
+    wire.patch(COLLECTIONS, json=[ok(ONE)])
+    wire.post(DATA + "composite/sobjects/Account", status=503)
+    (result,) = connected(slept, read_back=True).write("Account", [Write("a", ONE, {"Name": "A"})])
+    assert (result.outcome, result.stored) == ("written", {})
+
+
+def test_nothing_to_write_is_no_call_to_write(wire: responses.RequestsMock, crm: SalesforceCrm) -> None:
+    assert crm.write("Account", []) == []
+
+
+def ready(write: Write) -> Outgoing:
+    prepared = prepare(described_from(DESCRIBE), write)
+    assert isinstance(prepared, Outgoing)
+    return prepared
+
+
+@given(st.lists(st.tuples(st.sampled_from(["id", "key", "new"]), st.integers(0, 9)), max_size=700))
+def test_every_write_is_sent_once_in_full_batches_and_in_its_records_order(
+    wanted: list[tuple[str, int]],
+) -> None:
+    outgoing = []
+    for place, (kind, number) in enumerate(wanted):
+        key = ("Key__c", f"k{number}") if kind == "key" else None
+        record_id = f"00155000000000{number}" if kind == "id" else None
+        outgoing.append(ready(Write(str(place), record_id, {"Name": "A"}, key)))
+    sent = [item for batch in batches(outgoing) for item in batch]
+    assert sorted(item.write.trace for item in sent) == sorted(item.write.trace for item in outgoing)
+    for batch in batches(outgoing):
+        assert 0 < len(batch) <= 200
+        assert len({item.route for item in batch}) == 1
+        assert len({item.target for item in batch}) == len(batch)
+    for target in {item.target for item in outgoing}:
+        traces = [int(item.write.trace) for item in sent if item.target == target]
+        assert traces == sorted(traces)
