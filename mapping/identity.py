@@ -1,0 +1,171 @@
+"""The keys that make two records the same lead, and what is worked out on every lead.
+
+Keys are for comparing and joining, never for showing: they lose case, accents, titles and legal forms.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+import tldextract
+
+from mapping.freemail import FREE_MAIL_DOMAINS, ROLE_NAMES
+from mapping.names import same_company, same_name
+
+__all__ = ["derive", "keys", "same_company", "same_name"]
+
+# Spelled-out letters first, then accents fall off: Müller, Mueller and MÜLLER become "mueller".
+_SPELLED = {
+    "ä": "ae",
+    "ö": "oe",
+    "ü": "ue",
+    "ß": "ss",
+    "å": "aa",
+    "ø": "oe",
+    "æ": "ae",
+    "œ": "oe",
+    "ł": "l",
+    "đ": "d",
+}
+_TITLES = (
+    "dr|prof|professor|mr|mrs|ms|miss|mx|herr|frau|hr|fr|herrn|dipl|ing|mag|med|phd|mba|msc|bsc|sir|dame"
+    "|monsieur|madame|mme|mlle|señor|senor|señora|senora|sr|sra|signor|signora|sig|jr|junior|senior|ii|iii"
+)
+_LEGAL_FORMS = (
+    "gmbh|mbh|ggmbh|ag|se|kgaa|kg|ohg|gbr|ug|haftungsbeschraenkt|ek|ekfm|eg|ev|partg|partgmbb|co|cokg"
+    "|ltd|limited|inc|incorporated|llc|llp|lp|corp|corporation|company|plc|pty|pte|pvt|private"
+    "|sa|sas|sasu|sarl|eurl|snc|sl|slu|sau|spa|srl|srls|bv|nv|vof|cv|sprl|bvba|ab|as|asa|aps|oy|oyj|abp"
+    "|spzoo|sp z o o|spzo|zoo|sro|spol|doo|dd|kft|zrt|nyrt|bt|ood|eood|ad|oue|ou|uab|sia|kk|gk|sdn bhd|bhd|jsc|ooo"
+    "|ltda|lda"
+)
+_TRAILING_FORMS = rf"(?: (?:und |and )?(?:{_LEGAL_FORMS}))+$"
+_ANYWHERE_FORMS = r"\b(?:gmbh|ggmbh|kgaa|ohg|llc|ltd|limited|inc|plc|srl|sarl)\b"
+
+
+def _folded(column: pl.Expr) -> pl.Expr:
+    """Lower case without accents, umlauts spelled out; null for nothing."""
+    spelled = column.str.normalize("NFC").str.to_lowercase()
+    spelled = spelled.str.replace_many(list(_SPELLED), list(_SPELLED.values()))
+    return spelled.str.normalize("NFKD").str.replace_all(r"\p{M}", "")
+
+
+def _or_null(column: pl.Expr) -> pl.Expr:
+    return pl.when(column.str.len_bytes() > 0).then(column)
+
+
+def name_key(first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    """The folded words of a person's name, sorted, without titles: ``mueller anna``'s order does not count."""
+    words = _folded(pl.concat_str(first, last, separator=" ", ignore_nulls=True))
+    words = words.str.replace_all(r"[\p{P}\p{S}\p{C}\s]+", " ").str.replace_all(rf"\b(?:{_TITLES})\b", "")
+    key = words.str.strip_chars().str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
+    return _or_null(key.list.sort().list.join(" "))
+
+
+def company_key(company: pl.Expr) -> pl.Expr:
+    """The folded words of a company's name without punctuation and legal forms (GmbH & Co. KG, Ltd, S.p.A.)."""
+    # Points vanish instead of becoming spaces, so that "S.p.A." is one word; "e. V." is put together first.
+    joined = _folded(company).str.replace_all(r"\be\. ?(v|k|g)\b\.?", "e${1}").str.replace_all(r"[.'’`]", "")
+    plain = joined.str.replace_all("&", " und ").str.replace_all("+", " und ", literal=True)
+    words = plain.str.replace_all(r"[\p{P}\p{S}\p{C}\s]+", " ").str.strip_chars()
+    words = words.str.replace_all(r"\b(?:and|et|e|y|og|och)\b", "und")
+    bare = words.str.replace_all(_TRAILING_FORMS, "").str.replace_all(_ANYWHERE_FORMS, "")
+    bare = bare.str.replace_all(r" +", " ").str.strip_chars().str.replace(r" und$", "")
+    return _or_null(pl.when(bare.str.len_bytes() > 0).then(bare).otherwise(words))
+
+
+@cache
+def _suffixes() -> tldextract.TLDExtract:
+    # No list is fetched and none is cached: the public suffixes are those that came with the library.
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def _registrable(host: str) -> str | None:
+    return _suffixes()(host).top_domain_under_public_suffix or None
+
+
+def _by_distinct_host(hosts: pl.Series) -> pl.Series:
+    distinct = hosts.unique().drop_nulls()
+    found = pl.Series([_registrable(host) for host in distinct.to_list()], dtype=pl.String())
+    return hosts.replace_strict(distinct, found, default=None, return_dtype=pl.String())
+
+
+def _domain_of(host: pl.Expr) -> pl.Expr:
+    return host.map_batches(_by_distinct_host, return_dtype=pl.String())
+
+
+def _email_domain() -> pl.Expr:
+    return pl.col("email").str.extract("@([^@]+)$", 1)
+
+
+def keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the keys of identity to a frame of leads (typed columns; a column that is missing counts as null).
+
+    ``_email_key``: the address. ``_is_role``: the address belongs to a role (info@, vertrieb@), so it does
+    not name a person; null without an address. ``_name_key``: first and last name, folded, in any order.
+    ``_company_key``: without legal form. ``_phone_key``: the mobile number, else the other one.
+    ``_domain_key``: the registrable domain of the address, or of the web site where the address is missing or
+    with a free-mail provider; null where both say nothing about the company.
+    """
+    full = _with_missing(
+        frame, ("email", "first_name", "last_name", "company", "phone", "mobile_phone", "website")
+    )
+    local = pl.col("email").str.extract("^([^@+]+)", 1)
+    host = pl.col("website").str.extract(r"^https?://([^/?#:]+)", 1)
+    made = full.select(
+        pl.col("email").str.to_lowercase().alias("_email_key"),
+        local.is_in(ROLE_NAMES).alias("_is_role"),
+        name_key(pl.col("first_name"), pl.col("last_name")).alias("_name_key"),
+        company_key(pl.col("company")).alias("_company_key"),
+        pl.coalesce("mobile_phone", "phone").alias("_phone_key"),
+        pl.coalesce(_not_free(_domain_of(_email_domain())), _not_free(_domain_of(host))).alias("_domain_key"),
+    )
+    return frame.with_columns(made)
+
+
+def _not_free(domain: pl.Expr) -> pl.Expr:
+    return pl.when(~domain.is_in(FREE_MAIL_DOMAINS)).then(domain)
+
+
+def derive(
+    leads: pl.DataFrame,
+    *,
+    in_hubspot: pl.Expr | None = None,
+    in_salesforce: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Add the ``DERIVED_FIELDS`` to a frame of merged leads (a column that is missing counts as null).
+
+    ``in_hubspot`` and ``in_salesforce`` are Boolean expressions on the frame; left out, the columns of these
+    names are taken. A full address is street, city and a postal code or a country. Who said nothing about mail,
+    calls or post has not forbidden them: whether consent was given is kept elsewhere.
+    """
+    wanted = (
+        *("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
+        *("email_opt_out", "call_opt_out", "post_opt_out"),
+    )
+    has_phone = pl.col("phone").is_not_null() | pl.col("mobile_phone").is_not_null()
+    somewhere = pl.col("postal_code").is_not_null() | pl.col("country").is_not_null()
+    has_address = pl.col("street").is_not_null() & pl.col("city").is_not_null() & somewhere
+    has_email = pl.col("email").is_not_null()
+    domain = _email_domain()
+    free = domain.is_in(FREE_MAIL_DOMAINS) | _domain_of(domain).is_in(FREE_MAIL_DOMAINS)
+    made = _with_missing(leads, wanted).select(
+        domain.alias("email_domain"),
+        free.alias("is_free_mail"),
+        (has_email | has_phone | has_address).alias("has_contact_data"),
+        (has_email & ~_withdrawn("email_opt_out")).alias("may_email"),
+        (has_phone & ~_withdrawn("call_opt_out")).alias("may_call"),
+        (has_address & ~_withdrawn("post_opt_out")).alias("may_post"),
+        (pl.col("in_hubspot") if in_hubspot is None else in_hubspot).alias("in_hubspot"),
+        (pl.col("in_salesforce") if in_salesforce is None else in_salesforce).alias("in_salesforce"),
+    )
+    return leads.with_columns(made)
+
+
+def _withdrawn(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Boolean).fill_null(False)
+
+
+def _with_missing(frame: pl.DataFrame, wanted: tuple[str, ...]) -> pl.DataFrame:
+    missing = [name for name in wanted if name not in frame.columns]
+    return frame.with_columns([pl.lit(None, dtype=pl.String).alias(name) for name in missing])
