@@ -1,5 +1,20 @@
 """The controls of one port, under ``/_sandbox/``: what a test or an admin does to a pretend CRM.
 
+======================  ===================================================================================
+``POST reset``          ``{seed?}``: a new account without records, faults or latency
+``GET clock``           ``{now, frozen}``; one clock for both ports
+``POST clock``          one of ``{now: time}`` (freezes), ``{advance_seconds}``, ``{run: true}`` (real time)
+``POST latency``        ``{ms}`` before every answer of the CRM, not of the controls
+``POST limits``         the side's call limits and switches; ``{}`` or ``GET`` shows all in force
+``POST faults``         ``{match?, times?, skip?}`` and one of ``status`` (with ``body``, ``headers``),
+                        ``html``, ``drop``, ``delay``, ``truncate``; ``GET`` lists them, ``DELETE`` forgets
+``POST people``         act as a person in the CRM
+``GET requests``        ``after``, ``limit``, ``writes=0|1``, ``bodies=1``: ``{requests, next, newest}``;
+                        ``DELETE`` forgets them
+``GET state``           what the CRM holds; the query is the side's
+``POST load``           ``{object, rows}``: ``{ids}``; records without any API call
+======================  ===================================================================================
+
 Every control takes and answers a JSON object. What is not understood is answered 400 with
 ``{"error": what was expected}``, so that a misspelt key never looks like success.
 """

@@ -18,15 +18,23 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
 
+from connectors.sandbox.credentials import (
+    HUBSPOT_CLIENT_SECRET,
+    HUBSPOT_TOKEN,
+    SALESFORCE_CLIENT_ID,
+    SALESFORCE_CLIENT_SECRET,
+    SALESFORCE_DOMAIN,
+)
 from connectors.sandbox.folder import (
     FolderInUse,
     Ports,
@@ -38,21 +46,14 @@ from connectors.sandbox.folder import (
     served,
     write_json,
 )
-from connectors.sandbox.server import LOOPBACK, PortInUse
-from connectors.sandbox.serving import (
-    HUBSPOT_CLIENT_SECRET,
-    HUBSPOT_TOKEN,
-    SALESFORCE_CLIENT_ID,
-    SALESFORCE_CLIENT_SECRET,
-    SALESFORCE_DOMAIN,
-    BuildSides,
-    build_sides,
-    served_sides,
-    until_signalled,
-)
+
+if TYPE_CHECKING:
+    from connectors.sandbox.serving import BuildSides
 
 SWEEP_SECONDS = 1.0
 START_SECONDS = 30.0
+# Longer than one command can hold the list while it starts a server.
+LOCK_SECONDS = 90.0
 LOG = "sandbox.log"
 _USERS, _USERS_LOCK = "users.json", "users.lock"
 
@@ -79,11 +80,13 @@ class Attached:
 
     def release(self) -> None:
         """Use them no longer. May be called twice, and after the folder was removed."""
-        if self.folder.is_dir():
-            with locked(self.folder / _USERS_LOCK):
-                _write_users(
-                    self.folder, [user for user in _users(self.folder) if user["entry"] != self.entry]
-                )
+        try:
+            with locked(self.folder / _USERS_LOCK, LOCK_SECONDS):
+                left = [user for user in _users(self.folder) if user["entry"] != self.entry]
+                _write_users(self.folder, left)
+        except (FileNotFoundError, TimeoutError):
+            # Nothing is left to leave, or someone holds the list: the server strikes us out when we end.
+            return
 
     def __enter__(self) -> Attached:
         return self
@@ -108,20 +111,25 @@ def attach(
     """
     folder, wanted, entry = prepare(folder), Ports(hubspot_port, salesforce_port), uuid4().hex
     # Held until the server answers: a second command waits here, and then finds the first one's server.
-    with locked(folder / _USERS_LOCK):
+    with _list_of_users(folder):
         others = _live_users(folder)
         _write_users(folder, [*others, {"entry": entry, **asdict(Process.this())}])
         try:
             ports = served(folder) or _start(folder, wanted, command)
             _refuse_other_ports(folder, wanted, ports)
-        except BaseException as error:
+        except BaseException:
             _write_users(folder, others)
-            if isinstance(error, TimeoutError):
-                raise SandboxUnavailable(str(error)) from error
             raise
-    return Attached(
-        folder, f"http://{LOOPBACK}:{ports.hubspot}", f"http://{LOOPBACK}:{ports.salesforce}", entry
-    )
+    return Attached(folder, ports.hubspot_url, ports.salesforce_url, entry)
+
+
+@contextmanager
+def _list_of_users(folder: Path) -> Iterator[None]:
+    try:
+        with locked(folder / _USERS_LOCK, LOCK_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise SandboxUnavailable(f"the sandbox in {folder}: {error}") from error
 
 
 def _refuse_other_ports(folder: Path, wanted: Ports, found: Ports) -> None:
@@ -229,16 +237,32 @@ def nobody_left(folder: Path) -> bool:
         return False
 
 
-async def _run(folder: Path, ports: Ports, ready_fd: int, sides: BuildSides) -> None:
-    done = until_signalled()
-    async with served_sides(folder, ports, sides, wait_seconds=START_SECONDS / 2) as running:
-        _say(ready_fd, asdict(running.ports))
-        while not done.is_set():
-            try:
-                await asyncio.wait_for(done.wait(), SWEEP_SECONDS)
-            except TimeoutError:
-                if await asyncio.to_thread(nobody_left, folder):
-                    done.set()
+def _serve(folder: Path, ports: Ports, ready_fd: int, sides: BuildSides | None, sweep_seconds: float) -> int:
+    """Serve until a signal or until nobody is left; the exit code."""
+    # Here and not above: a command that only attaches need not load a web server.
+    from connectors.sandbox.server import PortInUse
+    from connectors.sandbox.serving import build_sides, served_sides, until_signalled
+
+    async def run() -> None:
+        done = until_signalled()
+        async with served_sides(
+            folder, ports, sides or build_sides, wait_seconds=START_SECONDS / 2
+        ) as running:
+            _say(ready_fd, asdict(running.ports))
+            while not done.is_set():
+                try:
+                    await asyncio.wait_for(done.wait(), sweep_seconds)
+                except TimeoutError:
+                    if await asyncio.to_thread(nobody_left, folder):
+                        done.set()
+
+    try:
+        asyncio.run(run())
+    except (PortInUse, FolderInUse) as error:
+        # Only raised before the server is ready, so the one who waits has not been told anything yet.
+        _say(ready_fd, {"error": str(error)})
+        return 1
+    return 0
 
 
 def _say(ready_fd: int, content: Mapping[str, Any]) -> None:
@@ -246,8 +270,13 @@ def _say(ready_fd: int, content: Mapping[str, Any]) -> None:
     os.close(ready_fd)
 
 
-def main(arguments: Sequence[str], sides: BuildSides = build_sides) -> int:
-    """Leave a server behind that ends with its last user, and return. 0: left behind; the rest is its log."""
+def main(
+    arguments: Sequence[str], sides: BuildSides | None = None, sweep_seconds: float = SWEEP_SECONDS
+) -> int:
+    """Leave a server behind that ends with its last user, and return 0; in the server, its exit code.
+
+    ``sides`` None are the shipped ones; ``sweep_seconds`` is how often the server looks who is left.
+    """
     parser = argparse.ArgumentParser(prog="python -m connectors.sandbox.detached")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--hubspot-port", type=int, default=0)
@@ -259,13 +288,8 @@ def main(arguments: Sequence[str], sides: BuildSides = build_sides) -> int:
     if os.fork():
         return 0
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    try:
-        asyncio.run(_run(folder, Ports(asked.hubspot_port, asked.salesforce_port), asked.ready_fd, sides))
-    except (PortInUse, FolderInUse) as error:
-        # Only raised before the server is ready, so the one who waits has not been told anything yet.
-        _say(asked.ready_fd, {"error": str(error)})
-        return 1
-    return 0
+    ports = Ports(asked.hubspot_port, asked.salesforce_port)
+    return _serve(folder, ports, asked.ready_fd, sides, sweep_seconds)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+LOOPBACK = "127.0.0.1"
 _LOCK, _READY = "serving.lock", "serving.json"
 _PAUSE = 0.02
 
@@ -32,6 +33,16 @@ class Ports:
 
     hubspot: int
     salesforce: int
+
+    @property
+    def hubspot_url(self) -> str:
+        """Where HubSpot's API is, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self.hubspot}"
+
+    @property
+    def salesforce_url(self) -> str:
+        """Where Salesforce's API is, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self.salesforce}"
 
 
 @dataclass(frozen=True, slots=True)

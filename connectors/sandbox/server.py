@@ -23,10 +23,10 @@ from multidict import CIMultiDict
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.controls import PREFIX, Controls
 from connectors.sandbox.faults import Conditions, Fault
+from connectors.sandbox.folder import LOOPBACK
 from connectors.sandbox.requestlog import Call, RequestLog
 from connectors.sandbox.side import Answer, Ask, Side
 
-LOOPBACK = "127.0.0.1"
 #: The longest body taken, as sent and unzipped. Salesforce's own largest is 150 MB for a bulk upload.
 BODY_UP_TO = 160 * 1024 * 1024
 # Well above what a side refuses with 414 or 431 itself (16,384 bytes), so that the refusal is the side's.
@@ -107,6 +107,8 @@ class SideServer:
             body = orjson.dumps({"error": str(unreadable)})
             wire: _Wire | None = _Wire(Answer(unreadable.status, body), body)
             mark: str | None = "unreadable"
+        except (ConnectionError, web.RequestPayloadError):
+            wire, mark = None, "client left"
         else:
             if ask.path.startswith(PREFIX):
                 answer, _ = self._guarded(ask, self._controls.answer)
@@ -252,10 +254,14 @@ def accepts_gzip(header: str) -> bool:
 async def _send_part(request: web.BaseRequest, wire: _Wire, headers: CIMultiDict[str]) -> web.StreamResponse:
     response = web.StreamResponse(status=wire.answer.status, headers=headers)
     response.content_length = len(wire.body)
-    await response.prepare(request)
-    # Headers wait for the first byte of a body, and a cut at 0 never writes one.
-    request.writer.send_headers()
-    await response.write(wire.body[: wire.cut_at])
+    try:
+        await response.prepare(request)
+        # Headers wait for the first byte of a body, and a cut at 0 never writes one.
+        request.writer.send_headers()
+        await response.write(wire.body[: wire.cut_at])
+    except ConnectionError:
+        # The client was quicker to leave.
+        return response
     if request.transport is not None:
         # Closed, not aborted: what was written before the cut is to arrive.
         request.transport.close()

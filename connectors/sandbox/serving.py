@@ -20,16 +20,17 @@ from typing import Any, TextIO
 import orjson
 
 from connectors.sandbox.clock import SandboxClock
+from connectors.sandbox.credentials import (
+    HUBSPOT_CLIENT_SECRET,
+    HUBSPOT_TOKEN,
+    SALESFORCE_CLIENT_ID,
+    SALESFORCE_CLIENT_SECRET,
+    SALESFORCE_DOMAIN,
+)
 from connectors.sandbox.folder import Ports, ports_before_a_kill, prepare, say_gone, say_ready, serving_alone
 from connectors.sandbox.requestlog import RequestLog
-from connectors.sandbox.server import LOOPBACK, PortInUse, SideServer
+from connectors.sandbox.server import PortInUse, SideServer
 from connectors.sandbox.side import Side
-
-HUBSPOT_TOKEN = "pat-eu1-leadpact-sandbox"
-HUBSPOT_CLIENT_SECRET = "hubspot-sandbox-secret"
-SALESFORCE_CLIENT_ID = "leadpact-sandbox"
-SALESFORCE_CLIENT_SECRET = "salesforce-sandbox-secret"
-SALESFORCE_DOMAIN = "leadpact-sandbox.my"
 
 #: Builds the two sides of a folder; called on the thread that will call them.
 BuildSides = Callable[[Path, SandboxClock, int | None], Sequence[Side]]
@@ -62,12 +63,12 @@ class Running:
     @property
     def hubspot_url(self) -> str:
         """Where HubSpot's API is, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self.ports.hubspot}"
+        return self.ports.hubspot_url
 
     @property
     def salesforce_url(self) -> str:
         """Where Salesforce's API is, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self.ports.salesforce}"
+        return self.ports.salesforce_url
 
 
 @asynccontextmanager

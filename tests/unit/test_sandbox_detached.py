@@ -135,7 +135,7 @@ def test_a_server_starts_with_its_first_user_and_ends_with_its_last(folder: Path
         assert server != os.getpid()
         with attach(folder, command=COMMAND) as second:
             assert told(second)["pid"] == server
-        time.sleep(1.3)
+        time.sleep(0.4)
         assert told(first)["pid"] == server
     until(lambda: gone(server))
     assert read_json(folder / "serving.json") is None
@@ -247,7 +247,7 @@ def test_a_server_in_the_foreground_is_joined_and_outlives_its_users(folder: Pat
                 serving.hubspot_url,
                 serving.salesforce_url,
             )
-        time.sleep(1.2)
+        time.sleep(0.4)
         assert told(attached)["pid"] == os.getpid()
 
 
@@ -315,4 +315,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(Path(sys.argv[2]), sides=notes)
     else:
-        sys.exit(main(sys.argv[1:], sides=notes))
+        sys.exit(main(sys.argv[1:], sides=notes, sweep_seconds=0.1))

@@ -196,13 +196,22 @@ def test_a_small_body_that_unzips_beyond_the_limit_is_refused(url: str) -> None:
     assert answer.status_code == 413
 
 
-def test_a_client_that_leaves_in_the_middle_of_a_body_changes_nothing(
-    serving: Serving, sides: list[Notes], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 100\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n9\r\nha", "X: chunk"]
+)
+def test_a_client_that_leaves_in_the_middle_changes_nothing(
+    serving: Serving, sides: list[Notes], caplog: pytest.LogCaptureFixture, head: str
 ) -> None:
     port = int(serving.hubspot_url.rpartition(":")[2])
-    with caplog.at_level(logging.WARNING), socket.create_connection(("127.0.0.1", port)) as line:
-        line.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
-    assert requests.get(f"{serving.hubspot_url}/notes").json() == sides[0].notes == []
+    with caplog.at_level(logging.WARNING):
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\n" + head.encode())
+        deadline = time.monotonic() + 10
+        while "\r\n\r\n" in head and not logged(serving.hubspot_url) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert requests.get(f"{serving.hubspot_url}/notes").json() == sides[0].notes == []
+    left = [(call["status"], call["fault"], call["bytes_in"]) for call in logged(serving.hubspot_url)[:-1]]
+    assert left in ([], [(None, "client left", 4)], [(None, "client left", 2)])
     assert caplog.text == ""
 
 
