@@ -120,11 +120,12 @@ def in_policy_currency(column: str, currency: str, rates: Mapping[str, Decimal])
     """
     amount, code = pl.col(column), pl.col(currency_column(column))
     exact = dtype_of(FieldType.MONEY)
-    value = pl.when(code == currency).then(amount).otherwise(pl.lit(None, dtype=exact))
-    for other, rate in sorted(rates.items()):
-        converted = (amount * pl.lit(rate, dtype=pl.Decimal(38, 6))).cast(exact, strict=False)
-        value = pl.when(code == other).then(converted).otherwise(value)
-    return value
+    if not rates:
+        return pl.when(code == currency).then(amount)
+    worth = pl.Series([Decimal(1), *rates.values()], dtype=pl.Decimal(38, 6))
+    codes = pl.Enum([currency, *rates])
+    rate = pl.lit(worth).gather(code.cast(codes, strict=False).to_physical())
+    return (amount * rate).cast(exact, strict=False)
 
 
 def derived_columns(

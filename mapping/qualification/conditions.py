@@ -12,7 +12,7 @@ dividing by zero is unknown; sums and products are rounded to a millionth.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ from mapping.qualification.functions import FUNCTIONS, unknown_function
 from mapping.qualification.operands import (
     Value,
     compared,
+    flags,
     listed,
     literal,
     need_possible,
@@ -125,11 +126,22 @@ class _Compiler:
         return f"there is no field {name}" + (f"; did you mean {near}?" if near else "")
 
     def _logic(self, node: syntax.Logic) -> Value:
-        parts = [self.boolean(operand, f"each side of {node.operator}") for operand in node.operands]
-        joined = parts[0].expression
+        operands = (
+            _patterns_together(node.operands) if node.operator == "OR" else [[o] for o in node.operands]
+        )
+        parts = [self._alternatives(together, node.operator) for together in operands]
+        joined = parts[0]
         for part in parts[1:]:
-            joined = joined & part.expression if node.operator == "AND" else joined | part.expression
+            joined = joined & part if node.operator == "AND" else joined | part
         return truth(joined)
+
+    def _alternatives(self, together: list[Node], operator: str) -> pl.Expr:
+        first = together[0]
+        if len(together) == 1 or not isinstance(first, syntax.Like):
+            return self.boolean(first, f"each side of {operator}").expression
+        searched = self._text(first.operand, "LIKE and ILIKE look into")
+        bodies = [self._pattern(searched, like) for like in together if isinstance(like, syntax.Like)]
+        return searched.expression.str.contains(f"{flags(first.any_case)}(?:{'|'.join(bodies)})")
 
     def _is(self, node: syntax.Is) -> Value:
         if node.value is None:
@@ -187,15 +199,18 @@ class _Compiler:
         return truth(~inside if node.negated else inside)
 
     def _like(self, node: syntax.Like) -> Value:
-        operand = self._text(node.operand, "LIKE and ILIKE look into")
-        pattern = regex(node.pattern, node.any_case, node.at)
-        if operand.words is not None and not any(re.search(pattern, word) for word in operand.words):
-            raise ConditionProblem(
-                f"no word of {operand.about} is like '{node.pattern}'; they are {listed(operand.words)}",
-                node.at,
-            )
-        found = operand.expression.str.contains(pattern)
+        searched = self._text(node.operand, "LIKE and ILIKE look into")
+        found = searched.expression.str.contains(flags(node.any_case) + self._pattern(searched, node))
         return truth(~found if node.negated else found)
+
+    def _pattern(self, searched: Value, node: syntax.Like) -> str:
+        body = regex(node.pattern, node.at)
+        words = searched.words
+        if words is not None and not any(re.search(flags(node.any_case) + body, word) for word in words):
+            raise ConditionProblem(
+                f"no word of {searched.about} is like '{node.pattern}'; they are {listed(words)}", node.at
+            )
+        return body
 
     def _text(self, node: Node, what: str) -> Value:
         value = self._value(node)
@@ -222,3 +237,26 @@ class _Compiler:
         if build is None:
             raise ConditionProblem(unknown_function(node.function), node.at)
         return build(node, [self._value(argument) for argument in node.arguments])
+
+
+def _patterns_together(operands: Sequence[Node]) -> list[list[Node]]:
+    """The operands of an OR, with those that look for patterns in the same text put together.
+
+    One search for ten patterns costs what a search for one costs. All of them are unknown for the same leads,
+    so the answer stays the same.
+    """
+    groups: list[list[Node]] = []
+    for operand in operands:
+        for group in groups:
+            if _same_text(group[0], operand):
+                group.append(operand)
+                break
+        else:
+            groups.append([operand])
+    return groups
+
+
+def _same_text(one: Node, other: Node) -> bool:
+    if not isinstance(one, syntax.Like) or not isinstance(other, syntax.Like) or one.negated or other.negated:
+        return False
+    return one.any_case == other.any_case and one.operand == other.operand

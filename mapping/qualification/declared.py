@@ -85,7 +85,7 @@ class Policy:
     """One policy for marketing and sales, checked and ready to be asked. Made by ``load_policy``.
 
     ``rules`` are in the file's order, fit before engagement; ``bands`` from the coldest to the hottest.
-    ``believed`` names, per stage, the CRMs whose word moves a lead there, the first believed first.
+    ``believed`` names, per stage, the CRMs whose word moves a lead there; Salesforce is always asked first.
     ``version`` is 12 hexadecimal digits over everything that can change a verdict or how it is explained;
     two policies of one version judge alike.
     """
@@ -144,9 +144,16 @@ class Policy:
     def _dates(self) -> list[str]:
         return [rule.since for rule in self.rules if rule.since is not None]
 
-    def derived(self, now: datetime) -> list[pl.Expr]:
-        """The expressions of the derived columns (ages in days, money in the policy's currency)."""
-        return derived_columns(self.lead_columns().values(), now, self.currency, self.rates_at(now))
+    def derived(self, leads: pl.DataFrame, now: datetime) -> list[pl.Expr]:
+        """The expressions of the derived columns of these leads: ages in days, money in the policy's currency."""
+        columns = self.lead_columns().values()
+        rates = self.rates_at(now)
+        if rates:
+            # Converting costs; a rate that no amount in this frame needs is left out.
+            money = (currency_column(column.field) for column in columns if column.type is FieldType.MONEY)
+            present = {code for name in set(money) for code in leads[name].unique()}
+            rates = {code: rate for code, rate in rates.items() if code in present}
+        return derived_columns(columns, now, self.currency, rates)
 
     def needed(self) -> set[str]:
         """The columns that a frame of leads must have before ``derived`` is added."""

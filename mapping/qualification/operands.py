@@ -97,8 +97,11 @@ def listed(words: frozenset[str]) -> str:
     return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")
 
 
-def regex(pattern: str, any_case: bool, at: int) -> str:
-    """The regular expression of a LIKE pattern, without the anchors and ``.*`` that change nothing."""
+def regex(pattern: str, at: int) -> str:
+    """The regular expression of a LIKE pattern, without the anchors and ``.*`` that change nothing.
+
+    To be used with ``flags``: a full stop also stands for a line break.
+    """
     parts: list[str] = []
     position = 0
     while position < len(pattern):
@@ -118,6 +121,9 @@ def regex(pattern: str, any_case: bool, at: int) -> str:
     while parts and parts[-1] == ".*":
         end = ""
         del parts[-1]
-    # Python's $ and Rust's $ differ before a last line break; \z does not exist in Python 3.11, so none is used.
-    flags = "(?is)" if any_case else "(?s)"
-    return f"{flags}{start}{''.join(parts)}{end}"
+    return f"{start}{''.join(parts)}{end}"
+
+
+def flags(any_case: bool) -> str:
+    """What a pattern's regular expression begins with."""
+    return "(?is)" if any_case else "(?s)"

@@ -46,7 +46,7 @@ def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.LazyFrame:
         for name, dtype in PREVIOUS_SCHEMA.items()
         if name not in leads.columns
     ]
-    return leads.lazy().with_columns(*policy.derived(now), *blank)
+    return leads.lazy().with_columns(*policy.derived(leads, now), *blank)
 
 
 def score(prepared: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
@@ -61,9 +61,12 @@ def score(prepared: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     summed = judged.with_columns(
         _total(policy, "fit").alias("fit"),
         _total(policy, "engagement").alias("engagement"),
-        _coverage(policy).alias("coverage"),
         *_slack(policy),
-    ).with_columns((pl.col("fit") + pl.col("engagement")).alias("score"))
+    ).with_columns(
+        (pl.col("fit") + pl.col("engagement")).alias("score"),
+        _coverage(policy).cast(pl.Int32).alias("coverage"),
+        _last_band(policy).alias("_prev_rank"),
+    )
     ranked = summed.with_columns(*_ranks(policy))
     names = pl.lit(pl.Series([band.name for band in policy.bands]))
     return ranked.with_columns(names.gather(pl.col("_rank")).alias("temperature"))
@@ -99,31 +102,21 @@ def decayed_points(points: int, half_life_days: Decimal) -> pl.Series:
     return pl.Series([sign * value for value in left] + [0], dtype=pl.Int16)
 
 
-def _sum(parts: list[pl.Expr]) -> pl.Expr:
-    total: pl.Expr = pl.lit(0, dtype=pl.Int32)
+def _sum(parts: list[pl.Expr], dtype: pl.DataType) -> pl.Expr:
+    total: pl.Expr = pl.lit(0, dtype=dtype)
     for part in parts:
         total = total + part
-    return total
+    return total.cast(pl.Int32)
+
+
+def _width(policy: Policy) -> pl.DataType:
+    """The narrowest whole number that every sum of points fits into: half the width is half the time."""
+    return pl.Int16() if sum(abs(rule.points) for rule in policy.rules) < 2**15 else pl.Int32()
 
 
 def _total(policy: Policy, group: Group) -> pl.Expr:
-    return _sum([pl.col(f"_p{place}") for place, rule in enumerate(policy.rules) if rule.group == group])
-
-
-def _if_unknown(place: int, points: int) -> pl.Expr:
-    return (
-        pl.when(pl.col(f"_u{place}"))
-        .then(pl.lit(points, dtype=pl.Int32))
-        .otherwise(pl.lit(0, dtype=pl.Int32))
-    )
-
-
-def _coverage(policy: Policy) -> pl.Expr:
-    weight = sum(abs(rule.points) for rule in policy.rules)
-    if not weight:
-        return pl.lit(100, dtype=pl.Int32)
-    unknown = _sum([_if_unknown(place, abs(rule.points)) for place, rule in enumerate(policy.rules)])
-    return ((weight - unknown) * 100 // weight).cast(pl.Int32)
+    parts = [pl.col(f"_p{place}") for place, rule in enumerate(policy.rules) if rule.group == group]
+    return _sum(parts, _width(policy))
 
 
 def _slack(policy: Policy) -> list[pl.Expr]:
@@ -133,12 +126,20 @@ def _slack(policy: Policy) -> list[pl.Expr]:
     for group in groups:
         for name, sign in (("up", 1), ("down", -1)):
             parts = [
-                _if_unknown(place, rule.points)
+                pl.when(pl.col(f"_u{place}")).then(pl.lit(rule.points, dtype=pl.Int16)).otherwise(0)
                 for place, rule in enumerate(policy.rules)
                 if rule.group == group and rule.points * sign > 0
             ]
-            columns.append(_sum(parts).alias(f"_{group}_{name}"))
+            columns.append(_sum(parts, _width(policy)).alias(f"_{group}_{name}"))
     return columns
+
+
+def _coverage(policy: Policy) -> pl.Expr:
+    weight = sum(abs(rule.points) for rule in policy.rules)
+    if not weight:
+        return pl.lit(100, dtype=pl.Int32)
+    unknown = pl.col("_fit_up") + pl.col("_engagement_up") - pl.col("_fit_down") - pl.col("_engagement_down")
+    return (weight - unknown) * 100 // weight
 
 
 def _ranks(policy: Policy) -> list[pl.Expr]:
@@ -167,10 +168,14 @@ def _rank(policy: Policy, total: pl.Expr, fit: pl.Expr) -> pl.Expr:
     return rank
 
 
+def _last_band(policy: Policy) -> pl.Expr:
+    """The place of the band the lead stood in; the lowest for none, or for one that the policy lost."""
+    names = pl.Enum([band.name for band in policy.bands])
+    return pl.col("prev_temperature").cast(names, strict=False).to_physical().fill_null(0).cast(pl.Int32)
+
+
 def _reached(policy: Policy, place: int, band: Band, total: pl.Expr, fit: pl.Expr) -> pl.Expr:
-    stood_here = (
-        pl.col("prev_temperature").is_in([above.name for above in policy.bands[place:]]).fill_null(False)
-    )
+    stood_here = pl.col("_prev_rank") >= place
     grace = pl.when(stood_here).then(pl.lit(policy.drop_tolerance, dtype=pl.Int32)).otherwise(0)
     reached = total + grace >= band.total
     return reached if band.fit_at_least is None else reached & (fit + grace >= band.fit_at_least)

@@ -9,8 +9,10 @@ PostgreSQL: unary minus, * /, + -, then BETWEEN, IN and LIKE, comparisons, IS, N
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+
+# Two parts are equal when they say the same, wherever they stand: ``at`` (from 1) never counts.
 
 
 class ConditionProblem(ValueError):
@@ -29,7 +31,7 @@ class Name:
     """A column, as written."""
 
     name: str
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Literal:
     """A value written out; None is NULL."""
 
     value: str | int | Decimal | bool | None
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Call:
 
     function: str
     arguments: tuple[Node, ...]
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Not:
     """NOT: unknown stays unknown."""
 
     operand: Node
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Logic:
 
     operator: str
     operands: tuple[Node, ...]
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Compare:
     operator: str
     left: Node
     right: Node
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Arithmetic:
     operator: str
     left: Node
     right: Node
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Between:
     low: Node
     high: Node
     negated: bool
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class In:
     operand: Node
     items: tuple[Literal, ...]
     negated: bool
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Like:
     pattern: str
     any_case: bool
     negated: bool
-    at: int
+    at: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class Is:
     operand: Node
     value: bool | None
     negated: bool
-    at: int
+    at: int = field(compare=False)
 
 
 Node = Name | Literal | Call | Not | Logic | Compare | Arithmetic | Between | In | Like | Is

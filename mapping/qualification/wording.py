@@ -1,0 +1,175 @@
+"""The verdict in words, in English and German. Rendered only for leads that change or are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import polars as pl
+
+from mapping.qualification.declared import Policy, Rule
+from mapping.qualification.score import decayed_points
+
+Language = Literal["en", "de"]
+
+#: Between two reasons of one sentence.
+SEPARATOR = " · "
+
+_AGES: Mapping[Language, tuple[str, str, str]] = {
+    "en": ("today", "1 day ago", "{} days ago"),
+    "de": ("heute", "vor 1 Tag", "vor {} Tagen"),
+}
+_NO_POINTS: Mapping[Language, str] = {"en": "nothing counted yet", "de": "noch nichts gezählt"}
+
+#: Every code of ``stage_why``, in words.
+WHY: Mapping[str, Mapping[Language, str]] = {
+    "salesforce_says": {"en": "Salesforce says so", "de": "Salesforce sagt es"},
+    "hubspot_says": {"en": "HubSpot says so", "de": "HubSpot sagt es"},
+    "bought": {"en": "bought; only a CRM can say otherwise", "de": "hat gekauft; anderes sagt nur ein CRM"},
+    "struck_off": {
+        "en": "sales rejected it for good, and has not taken it up again",
+        "de": "vom Vertrieb endgültig abgelehnt und nicht wieder aufgenommen",
+    },
+    "rejected_for_good": {
+        "en": "sales rejected it for good, with a reason",
+        "de": "vom Vertrieb mit Grund endgültig abgelehnt",
+    },
+    "rejected": {
+        "en": "sales rejected it: back to marketing",
+        "de": "vom Vertrieb abgelehnt: zurück ans Marketing",
+    },
+    "rejection_stands": {
+        "en": "sales' rejection stands; it is not handed over again until sales clears it",
+        "de": "die Ablehnung des Vertriebs gilt, bis der Vertrieb sie aufhebt",
+    },
+    "returned": {
+        "en": "Salesforce shows that the opportunity went back to marketing",
+        "de": "laut Salesforce ging die Verkaufschance zurück ans Marketing",
+    },
+    "taken_by_sales": {
+        "en": "sales works it; no score takes that back",
+        "de": "der Vertrieb bearbeitet es; keine Punktzahl nimmt das zurück",
+    },
+    "accepted": {
+        "en": "sales accepted it and every gate is passed",
+        "de": "vom Vertrieb angenommen, alle Bedingungen erfüllt",
+    },
+    "accepted_gate_missed": {
+        "en": "sales accepted it, but a gate is missed",
+        "de": "vom Vertrieb angenommen, aber eine Bedingung ist nicht erfüllt",
+    },
+    "accepted_gate_unknown": {
+        "en": "sales accepted it, but a gate is not known yet",
+        "de": "vom Vertrieb angenommen, aber eine Bedingung ist noch nicht bekannt",
+    },
+    "no_contact_data": {"en": "there is no contact data", "de": "es gibt keine Kontaktdaten"},
+    "contact_data_unknown": {
+        "en": "whether there is contact data is not known",
+        "de": "ob es Kontaktdaten gibt, ist nicht bekannt",
+    },
+    "no_interest": {
+        "en": "contact data, but no interest expressed yet; an answer makes it a lead",
+        "de": "Kontaktdaten, aber noch kein Interesse gezeigt; eine Antwort macht es zum Lead",
+    },
+    "interest_unknown": {
+        "en": "contact data, but whether interest was expressed is not known",
+        "de": "Kontaktdaten, aber ob Interesse gezeigt wurde, ist nicht bekannt",
+    },
+    "hot_gates_passed": {
+        "en": "hot, and every gate is passed",
+        "de": "heiß, und alle Bedingungen sind erfüllt",
+    },
+    "gate_unknown": {
+        "en": "hot, but a gate is not known yet",
+        "de": "heiß, aber eine Bedingung ist noch nicht bekannt",
+    },
+    "gate_missed": {
+        "en": "hot, but a gate is missed",
+        "de": "heiß, aber eine Bedingung ist nicht erfüllt",
+    },
+    "gate_lost": {
+        "en": "hot, but a gate is no longer passed: back to marketing",
+        "de": "heiß, aber eine Bedingung ist nicht mehr erfüllt: zurück ans Marketing",
+    },
+    "score_uncertain": {
+        "en": "what is not known could change the score enough to matter: it stays where it is",
+        "de": "was nicht bekannt ist, könnte die Punktzahl entscheidend ändern: es bleibt, wo es ist",
+    },
+    "cooled": {
+        "en": "cooled down before sales accepted it: back to marketing",
+        "de": "abgekühlt, bevor der Vertrieb annahm: zurück ans Marketing",
+    },
+    "wavering": {"en": "wavering", "de": "schwankend"},
+    "cold": {"en": "cold: it waits", "de": "kalt: es wartet"},
+}
+
+
+def why(code: str, lang: Language = "en") -> str:
+    """What a code of ``stage_why`` means."""
+    return WHY[code][lang]
+
+
+def ago(days: int, lang: Language = "en") -> str:
+    """An age in words: ``9 days ago``."""
+    today, one, many = _AGES[lang]
+    return today if days == 0 else one if days == 1 else many.format(days)
+
+
+def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl.Series:
+    """One sentence a lead: the rules that gave points, in the policy's order, with how long ago.
+
+    ``25 Mid-size online shop · 21 Asked to be contacted 9 days ago``. ``verdicts`` has the columns that
+    ``judge`` gives. Rules without points are left out; what could not be judged is in ``coverage``.
+    """
+    parts = [_reason(place, rule, lang) for place, rule in enumerate(policy.rules)]
+    if not parts or verdicts.is_empty():
+        return pl.Series("reasons", [_NO_POINTS[lang]] * verdicts.height, dtype=pl.String)
+    sentence = pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True)
+    filled = pl.when(sentence == "").then(pl.lit(_NO_POINTS[lang])).otherwise(sentence)
+    return verdicts.lazy().select(filled.alias("reasons")).collect()["reasons"]
+
+
+def _reason(place: int, rule: Rule, lang: Language) -> pl.Expr:
+    """The reason where the rule gave points, else null. A rule that fades has one text a day of age."""
+    points = pl.col(f"_p{place}")
+    if rule.half_life_days is None:
+        return pl.when(points != 0).then(pl.lit(f"{rule.points} {rule.name}"))
+    left = decayed_points(rule.points, rule.half_life_days)
+    texts = [f"{value} {rule.name} {ago(day, lang)}" if value else None for day, value in enumerate(left)]
+    told = pl.lit(pl.Series(texts, dtype=pl.String)).gather(pl.col(f"_a{place}").clip(0, len(texts) - 1))
+    return pl.when(points != 0).then(told)
+
+
+def points_of(row: Mapping[str, Any], policy: Policy, lang: Language = "en") -> list[dict[str, Any]]:
+    """The points of one verdict, as ``{"rule", "points", "because"}``; they sum to its score.
+
+    ``row`` is a verdict as a dictionary; where it also holds the lead's own fields, ``because`` quotes those
+    that the rule looked at. Personal data, then: for people who may see the lead, never for a log.
+    """
+    return [
+        {"rule": rule.name, "points": row[f"_p{place}"], "because": because(row, place, rule, lang)}
+        for place, rule in enumerate(policy.rules)
+        if row[f"_p{place}"]
+    ]
+
+
+def because(row: Mapping[str, Any], place: int, rule: Rule, lang: Language = "en") -> str:
+    """What one rule looked at: the lead's values, and the age of its points."""
+    said = [
+        f"{name} = {_value(row, name, lang)}"
+        for name in rule.when.fields
+        if row.get(name) is not None and name != rule.since
+    ]
+    if rule.half_life_days is not None and row.get(f"_a{place}") is not None:
+        said.append(f"{rule.since}: {ago(row[f'_a{place}'], lang)}")
+        halves = "{} points, halved every {} days" if lang == "en" else "{} Punkte, halbiert alle {} Tage"
+        said.append(halves.format(rule.points, rule.half_life_days))
+    return "; ".join(said) or rule.when.text.strip()
+
+
+def _value(row: Mapping[str, Any], name: str, lang: Language) -> str:
+    value = row[name]
+    if isinstance(value, bool):
+        return {"en": ("no", "yes"), "de": ("nein", "ja")}[lang][value]
+    code = row.get(f"{name}_currency")
+    return f"{value} {code}" if code else str(value)
