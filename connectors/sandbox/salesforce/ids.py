@@ -5,30 +5,33 @@ The first three characters name the object (Salesforce reference, section 2).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 INSTANCE = "gK0"
-COUNTER_DIGITS = 9
 _BIT = {char: 1 if char.isupper() and char.isascii() else 0 for char in ALPHABET}
 _ALLOWED = frozenset(ALPHABET)
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+
+
+@lru_cache(maxsize=100_000)
+def _check(five: str) -> str:
+    return SUFFIXES[sum(_BIT[char] << place for place, char in enumerate(five))]
 
 
 def suffix(fifteen: str) -> str:
     """The three checksum characters: one for each block of five, one bit for each capital letter."""
-    bits = [_BIT[char] for char in fifteen]
-    return "".join(
-        SUFFIXES[bits[i] + 2 * bits[i + 1] + 4 * bits[i + 2] + 8 * bits[i + 3] + 16 * bits[i + 4]]
-        for i in (0, 5, 10)
-    )
+    return _check(fifteen[:5]) + _check(fifteen[5:10]) + _check(fifteen[10:])
 
 
 def mint(prefix: str, number: int) -> str:
     """The 18-character id of the ``number``-th record with this prefix; the same number gives the same id."""
     digits = ""
-    for _ in range(COUNTER_DIGITS):
-        number, rest = divmod(number, 62)
-        digits = ALPHABET[rest] + digits
-    fifteen = prefix + INSTANCE + digits
+    for _ in range(4):
+        number, rest = divmod(number, len(_PAIRS))
+        digits = _PAIRS[rest] + digits
+    fifteen = f"{prefix}{INSTANCE}{ALPHABET[number]}{digits}"
     return fifteen + suffix(fifteen)
 
 

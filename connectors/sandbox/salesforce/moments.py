@@ -17,9 +17,11 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 
 def kept(moment: datetime) -> str:
     """A moment as it is kept. Raises ValueError for one without a time zone."""
-    if moment.utcoffset() is None:
-        raise ValueError("a moment needs a time zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    if moment.tzinfo is not UTC:
+        if moment.utcoffset() is None:
+            raise ValueError("a moment needs a time zone")
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[:19]
 
 
 def shown(stored: str) -> str:
