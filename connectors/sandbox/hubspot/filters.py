@@ -29,18 +29,16 @@ def register(database: sqlite3.Connection) -> None:
 
 
 def _folded(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
+    return None if text is None else text.lower()
 
 
 def has_token(text: str | None, pattern: str) -> bool:
     """Whether every word of ``pattern`` (``*`` stands for anything) is a word of ``text``, or the whole."""
     if not text:
         return False
-    folded = text.casefold()
+    folded = text.lower()
     words = {folded, *folded.split(), *re.findall(r"\w+", folded)}
-    return all(
-        any(fnmatch.fnmatchcase(word, wanted) for word in words) for wanted in pattern.casefold().split()
-    )
+    return all(any(fnmatch.fnmatchcase(word, wanted) for word in words) for wanted in pattern.lower().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +112,8 @@ def one_filter(kind: Kind, known: dict[str, Property], item: Any) -> Condition:
     if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
         return f"{sql} IS {'NOT ' if operator == 'HAS_PROPERTY' else ''}NULL", []
     if operator in _COMPARED:
-        left = f"folded({sql})" if place.compared == "folded" and sql != "email" else sql
-        return f"{left} {_COMPARED[operator]} ?", [operand(place, item, "value")]
+        value = operand(place, item, "value")
+        return f"{_side(place, [value])} {_COMPARED[operator]} ?", [value]
     if operator == "BETWEEN":
         return f"{sql} BETWEEN ? AND ?", [operand(place, item, "value"), operand(place, item, "highValue")]
     if operator in ("IN", "NOT_IN"):
@@ -127,6 +125,22 @@ def one_filter(kind: Kind, known: dict[str, Property], item: Any) -> Condition:
     raise bad_request(f"Invalid operator {operator}; valid are: {', '.join(OPERATORS)}")
 
 
+def _side(place: Column, values: list[Any]) -> str:
+    """The left side of a comparison without case; SQLite's own is far faster and knows ASCII."""
+    if place.compared != "folded" or place.sql == "email":
+        return place.sql
+    if all(value.isascii() for value in values):
+        return f"{place.sql} COLLATE NOCASE"
+    return f"folded({place.sql})"
+
+
+def _lowered(place: Column, values: list[Any]) -> str:
+    if place.compared != "folded" or place.sql == "email":
+        return place.sql
+    # lower() leaves other letters alone, which changes nothing for values in ASCII.
+    return f"{'lower' if all(value.isascii() for value in values) else 'folded'}({place.sql})"
+
+
 def _membership(place: Column, item: dict[str, Any], operator: str) -> Condition:
     values = item.get("values")
     if not isinstance(values, list) or not values:
@@ -134,10 +148,9 @@ def _membership(place: Column, item: dict[str, Any], operator: str) -> Condition
     if place.compared == "folded":
         # The values of a text list are taken as they are: upper case in them meets nothing (section 4.4).
         bound: list[Any] = [str(value) for value in values]
-        left = place.sql if place.sql == "email" else f"folded({place.sql})"
     else:
-        bound, left = [operand(place, {"value": value}, "value") for value in values], place.sql
-    return f"{left} {operator.replace('_', ' ')} ({', '.join('?' * len(bound))})", bound
+        bound = [operand(place, {"value": value}, "value") for value in values]
+    return f"{_lowered(place, bound)} {operator.replace('_', ' ')} ({', '.join('?' * len(bound))})", bound
 
 
 def _text(item: dict[str, Any], key: str) -> str:
@@ -157,7 +170,7 @@ def operand(place: Column, item: dict[str, Any], key: str) -> Any:
         if ms is None:
             raise bad_request(f"{text} is neither epoch milliseconds nor an ISO instant")
         return {"milliseconds": ms, "kept": kept(ms), "date": kept(ms)[:10]}[place.compared]
-    return text.casefold() if place.compared == "folded" else text
+    return text.lower() if place.compared == "folded" else text
 
 
 def _number(text: str) -> int | float:
@@ -175,5 +188,13 @@ def free_text(kind: Kind, known: dict[str, Property], text: str) -> Condition:
     """The condition of ``query``: every word stands somewhere in the searched properties."""
     columns = [column(kind, known[name]).sql for name in kind.searched if name in known]
     joined = " || ' ' || ".join(f"coalesce({sql}, '')" for sql in columns)
-    words = text.casefold().split()
-    return " AND ".join(f"instr(folded({joined}), ?) > 0" for _ in words) or "1", list(words)
+    sql: list[str] = []
+    bound: list[str] = []
+    for word in text.lower().split():
+        if word.isascii() and word.isalnum():
+            # Most records do not have the word anywhere: SQLite sees that without taking the JSON apart.
+            sql.append("data LIKE ?")
+            bound.append(f"%{word}%")
+        sql.append(f"instr(folded({joined}), ?) > 0")
+        bound.append(word)
+    return " AND ".join(sql) or "1", bound

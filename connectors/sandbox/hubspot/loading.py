@@ -12,7 +12,7 @@ import orjson
 
 from connectors.sandbox.hubspot import records
 from connectors.sandbox.hubspot.account import IMPORT
-from connectors.sandbox.hubspot.database import next_ids
+from connectors.sandbox.hubspot.database import drop_indexes, make_indexes, next_ids
 from connectors.sandbox.hubspot.definitions import Property
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.lifecycle import STAGE, dates_of_move
@@ -23,6 +23,7 @@ from connectors.sandbox.hubspot.writing import automatic
 from connectors.sandbox.side import ControlRefused
 
 SLAB = 10_000
+MANY = 50_000
 Row = Mapping[str, Any]
 _OWN = ("_created", "_modified", "_history")
 
@@ -47,13 +48,16 @@ class Loader:
     def add(self, id_: int, row: Row) -> None:
         """Take one row. Raises ControlRefused for an unknown property or a value that cannot be."""
         values = dict(self._first)
+        plain, texts = self._plain, self._texts
         for name, value in row.items():
             if value is None or value == "" or name in _OWN:
                 continue
-            if name in self._plain and type(value) is str and len(value) <= LONGEST and not value.isspace():
+            if name in plain and type(value) is str and len(value) <= LONGEST and not value.isspace():
                 values[name] = value
-            elif text := self._value(name, value):
-                values[name] = text
+            else:
+                known = texts.get((name, value)) if type(value) is str else None
+                if text := known or self._value(name, value):
+                    values[name] = text
         created = self._stamp(row, "_created", values.pop("createdate", None), self._now)
         given = values.pop(self._kind.modified, None)
         modified = self._stamp(row, "_modified", given, created)
@@ -92,15 +96,11 @@ class Loader:
         return self._dates[key]
 
     def _value(self, name: str, value: Any) -> str:
+        text = self._checked(name, value)
         # The same few picklist words come a million times; checking each once is enough.
-        if type(value) is not str or name == "email":
-            return self._checked(name, value)
-        kept_text = self._texts.get((name, value))
-        if kept_text is None:
-            kept_text = self._checked(name, value)
-            if len(self._texts) < 50_000:
-                self._texts[name, value] = kept_text
-        return kept_text
+        if type(value) is str and name != "email" and len(self._texts) < MANY:
+            self._texts[name, value] = text
+        return text
 
     def _checked(self, name: str, value: Any) -> str:
         found = self._known.get(name)
@@ -132,7 +132,7 @@ class Loader:
             f"INSERT INTO record ({records.COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", self.records
         )
         try:
-            database.executemany("INSERT INTO unique_value VALUES (?, ?, ?, ?)", self.claims)
+            database.executemany("INSERT INTO unique_value VALUES (?, ?, ?, ?)", sorted(self.claims))
         except sqlite3.IntegrityError as clash:
             raise ControlRefused("two records would have the same e-mail address or unique value") from clash
         database.executemany(
@@ -145,12 +145,19 @@ def load(portal: Portal, kind: Kind, rows: Iterable[Row]) -> list[str]:
     """Store rows inside the caller's transaction; returns their ids in order. Raises ControlRefused."""
     loader, ids = Loader(portal, kind), list[str]()
     for slab in _slabs(rows):
+        if len(ids) == MANY and _fewer_than(portal.database, 4 * MANY):
+            drop_indexes(portal.database)
         first = next_ids(portal.database, len(slab))
         for id_, row in enumerate(slab, first):
             loader.add(id_, row)
         loader.store(portal.database)
         ids += map(str, range(first, first + len(slab)))
+    make_indexes(portal.database)
     return ids
+
+
+def _fewer_than(database: sqlite3.Connection, count: int) -> bool:
+    return database.execute("SELECT 1 FROM record LIMIT 1 OFFSET ?", (count,)).fetchone() is None
 
 
 def _slabs(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from connectors.sandbox.hubspot import records, rendering
 from connectors.sandbox.hubspot.call import Call, answer, text_list
 from connectors.sandbox.hubspot.definitions import Property
@@ -16,6 +18,7 @@ from connectors.sandbox.side import Answer
 
 LONGEST_BODY = 3000  # characters
 PAGE, MOST_ROWS = 200, 10_000
+MANY_HITS = 20_000
 
 
 def search(portal: Portal, call: Call) -> Answer:
@@ -36,18 +39,58 @@ def search(portal: Portal, call: Call) -> Answer:
         raise bad_request(f"The offset {after} is not below the maximum of {MOST_ROWS}")
     order = _order(kind, known, body)
     names = text_list(body, "properties")
-    table = f"{source(portal, 'search')} AS seen WHERE kind = ? AND archived IS NULL AND ({where})"
+    table = source(portal, "search")
+    condition = f"kind = ? AND archived IS NULL AND ({where})"
     bound = [kind.key, *values]
-    total = portal.database.execute(f"SELECT count(*) FROM {table}", bound).fetchone()[0]
-    rows = portal.database.execute(
-        f"SELECT {records.COLUMNS} FROM {table} ORDER BY {order} LIMIT ? OFFSET ?",
-        [*bound, min(limit, MOST_ROWS - after), after],
+    few = portal.database.execute(
+        f"SELECT id FROM {table} AS seen WHERE {condition} LIMIT {MANY_HITS + 1}", bound
     ).fetchall()
+    span = (min(limit, MOST_ROWS - after), after)
+    if len(few) > MANY_HITS:
+        total, ids = _walked(portal, table, condition, bound, order, span)
+    else:
+        total, ids = len(few), _sorted(portal, table, [row[0] for row in few], order, span)
+    rows = _rows(portal, table, ids)
     results = [rendering.read_body(portal, records.of_row(kind, row), names) for row in rows]
     found: dict[str, Any] = {"total": total, "results": results}
     if total > after + len(rows):
         found["paging"] = {"next": {"after": str(after + len(rows))}}
     return answer(200, found)
+
+
+def _sorted(portal: Portal, table: str, hits: list[int], order: str, span: tuple[int, int]) -> list[int]:
+    """One page of a few hits."""
+    found = portal.database.execute(
+        f"SELECT id FROM {table} AS seen WHERE id IN (SELECT value FROM json_each(?))"
+        f" ORDER BY {order} LIMIT ? OFFSET ?",
+        [orjson.dumps(hits).decode(), *span],
+    )
+    return [row[0] for row in found]
+
+
+def _walked(
+    portal: Portal, table: str, condition: str, bound: list[Any], order: str, span: tuple[int, int]
+) -> tuple[int, list[int]]:
+    """The number of very many hits and one page of them, found along the index of the order."""
+    count = f"SELECT count(*) FROM {table} AS seen WHERE {condition}"
+    total = portal.database.execute(count, bound).fetchone()[0]
+    # Walking the ids finds a page sooner than sorting what an index on something else hands over.
+    walk = "NOT INDEXED" if order.startswith("id ") and table == "record" else ""
+    found = portal.database.execute(
+        f"SELECT id FROM {table} AS seen {walk} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?",
+        [*bound, *span],
+    )
+    return total, [row[0] for row in found]
+
+
+def _rows(portal: Portal, table: str, ids: list[int]) -> list[tuple[object, ...]]:
+    """The rows of a page, in its order. Taken after the sort, so that the sort carries ids alone."""
+    marks = ", ".join("?" * len(ids))
+    found = portal.database.execute(
+        f"SELECT {records.COLUMNS} FROM {table} AS seen WHERE id IN ({marks})", ids
+    )
+    by_id = {row[0]: row for row in found}
+    return [by_id[id_] for id_ in ids]
 
 
 def _whole(body: dict[str, Any], name: str, default: int) -> int:
