@@ -18,7 +18,10 @@ from sync.merge import HUBSPOT, MERGED, SALESFORCE, TO_HUBSPOT, TO_SALESFORCE, W
 
 CHANGES: Mapping[str, pl.DataType] = {
     name: pl.String()
-    for name in "lead_id crm object record_id field crm_field before after why lane kind".split()
+    for name in (
+        *("lead_id", "crm", "object", "record_id", "field", "crm_field"),
+        *("before", "after", "why", "lane", "kind"),
+    )
 }
 SIDES: Mapping[str, str] = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
 NAMES: Mapping[str, str] = {"hubspot": "HubSpot", "salesforce": "Salesforce"}

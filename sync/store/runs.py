@@ -80,9 +80,7 @@ class Runs:
         rows = self._connection.execute(
             self._sql["newest_runs"], {"connection": self.connection_id, "limit": limit}
         ).fetchall()
-        return [
-            RunRow(row[0], row[1], row[2], row[3], row[4], Numbers(*row[5:13]), row[13]) for row in rows
-        ]
+        return [RunRow(row[0], row[1], row[2], row[3], row[4], Numbers(*row[5:13]), row[13]) for row in rows]
 
     def approve(self, run: int, now: datetime) -> None:
         """Remember that a person let this connection write."""

@@ -1,0 +1,123 @@
+"""Read both CRMs: slabs in their words become typed columns of the common lead.
+
+Three things stay apart: a blank that was returned (null), a field that was not returned and one that could not
+be read (both named in ``_unread``). Only the first is ever a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from connectors.crm import RECORD_ID, Cursor, Slab
+from mapping.identity import keys
+from mapping.own import CROSS_ID
+from sync.pairs import RECORD_KEYS
+from sync.shelf import Shelf
+from sync.work import CRMS, Work
+
+#: Prefix of the columns that keep a record in its CRM's own words beside the typed ones.
+RAW = "raw:"
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What was read. ``keys`` (``RECORD_KEYS``) is narrow and in memory, the records are on the shelf."""
+
+    shelf: Shelf
+    keys: pl.DataFrame
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+    archived: dict[str, list[str]] = field(default_factory=dict)
+    records_read: int = 0
+    problems: dict[tuple[str, str], int] = field(default_factory=dict)  #: (crm.field, what) to how often
+
+
+def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
+    """Everything that may have changed in both CRMs since the cursors (everything at all for None)."""
+    gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
+    narrow: list[pl.DataFrame] = []
+    for crm in CRMS:
+        reading = work.crms[crm].changes(work.objects[crm], _asked(work, crm), since.get(crm))
+        gathered.cursors[crm] = reading.cursor
+        narrow += _take_in(work, crm, reading.slabs, gathered)
+    gathered.keys = _newest(narrow)
+    return gathered
+
+
+def gather_named(work: Work, ids: Mapping[str, list[str]]) -> Gathered:
+    """The named records as they are now, by CRM."""
+    gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
+    narrow: list[pl.DataFrame] = []
+    for crm in CRMS:
+        if ids.get(crm):
+            slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), ids[crm])
+            narrow += _take_in(work, crm, slabs, gathered)
+    gathered.keys = _newest(narrow)
+    return gathered
+
+
+def _asked(work: Work, crm: str) -> tuple[str, ...]:
+    return work.field_map.asked(crm, work.objects[crm])
+
+
+def _newest(narrow: list[pl.DataFrame]) -> pl.DataFrame:
+    if not narrow:
+        return pl.DataFrame(schema=dict(RECORD_KEYS))
+    return pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
+
+
+def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered) -> list[pl.DataFrame]:
+    narrow = []
+    for slab in slabs:
+        gathered.records_read += slab.frame.height
+        gone = slab.frame.filter("_archived")
+        if not gone.is_empty():
+            gathered.archived.setdefault(crm, []).extend(gone[RECORD_ID].to_list())
+        typed = typed_records(work, crm, slab.frame.filter(~pl.col("_archived")), gathered.problems)
+        if typed.is_empty():
+            continue
+        gathered.shelf.put(crm, typed)
+        narrow.append(record_keys(typed, crm, work.objects[crm]))
+    return narrow
+
+
+def typed_records(
+    work: Work, crm: str, frame: pl.DataFrame, problems: dict[tuple[str, str], int] | None = None
+) -> pl.DataFrame:
+    """A slab's records: typed columns of the map, the keys of identity, and the raw ones under ``raw:``."""
+    if crm == "salesforce" and work.required:
+        # What we wrote where Salesforce demands a value is nobody's name: it reads as the blank it stands for.
+        stand_ins = [
+            pl.when(pl.col(name) != text).then(pl.col(name)).alias(name)
+            for name, text in work.required.items()
+            if name in frame.columns
+        ]
+        read = work.field_map.read(frame.with_columns(stand_ins), crm, work.objects[crm])
+    else:
+        read = work.field_map.read(frame, crm, work.objects[crm])
+    if problems is not None and not read.problems.is_empty():
+        counted = read.problems.group_by("source", "problem").len()
+        for source, problem, count in counted.iter_rows():
+            key = (f"{crm}.{source}", problem)
+            problems[key] = problems.get(key, 0) + count
+    raw = frame.select(pl.col(name).alias(RAW + name) for name in frame.columns if not name.startswith("_"))
+    return keys(read.frame).hstack(raw)
+
+
+def record_keys(typed: pl.DataFrame, crm: str, object_name: str) -> pl.DataFrame:
+    """The narrow frame that pairs are made from (``RECORD_KEYS``, not linked yet)."""
+    cross = pl.col(CROSS_ID) if CROSS_ID in typed.columns else pl.lit(None, dtype=pl.String)
+    return typed.select(
+        crm=pl.lit(crm),
+        object=pl.lit(object_name),
+        record_id="_id",
+        created_at="_created_at",
+        lead_id=pl.lit(None, dtype=pl.String),
+        cross_id=cross,
+        email_key="_email_key",
+        is_role="_is_role",
+        name_key="_name_key",
+        company_key="_company_key",
+    )

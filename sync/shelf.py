@@ -1,0 +1,108 @@
+"""Where read records wait until every record of a lead is there: in memory, or on disk when there are many.
+
+Files are Arrow IPC in a folder of this run, readable by its owner only, gone when the run ends; what a killed
+run left is swept by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+#: Records that are kept in memory before the rest goes to disk.
+ROWS_IN_MEMORY = 100_000
+
+
+class Shelf:
+    """Frames of records by CRM, put in as they are read and taken out lead by lead."""
+
+    def __init__(self, folder: Path, rows_in_memory: int = ROWS_IN_MEMORY) -> None:
+        self._folder = folder / f"run-{os.getpid()}"
+        self._limit = rows_in_memory
+        self._held: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
+        self._rows = 0
+        self._files = 0
+        sweep(folder)
+
+    def put(self, crm: str, frame: pl.DataFrame) -> None:
+        """Add records of one CRM (column ``_id`` and whatever belongs to them)."""
+        if frame.is_empty():
+            return
+        self._rows += frame.height
+        kept: pl.DataFrame | Path = frame if self._rows <= self._limit else self._to_disk(frame)
+        self._held[crm].append(kept)
+
+    def frames(self, crm: str) -> Iterator[pl.DataFrame]:
+        """The frames of one CRM as they were put in."""
+        for kept in self._held[crm]:
+            yield kept if isinstance(kept, pl.DataFrame) else pl.read_ipc(kept)
+
+    def sliced(self, places: Mapping[str, pl.DataFrame], slices: int) -> list[Shelf]:
+        """Sort the records into slices. ``places``: CRM to a frame of ``_id, lead_id, slice``.
+
+        Each slice is a shelf of its own whose records carry their ``lead_id``. This shelf is empty afterwards.
+        """
+        parts = [self._part(number) for number in range(slices)]
+        for crm in list(self._held):
+            for frame in self.frames(crm):
+                placed = frame.join(places[crm], on="_id", how="inner")
+                if slices == 1:
+                    parts[0].put(crm, placed.drop("slice"))
+                    continue
+                for (number,), rows in placed.partition_by("slice", as_dict=True, include_key=False).items():
+                    parts[int(number)].put(crm, rows)
+            self._held[crm].clear()
+        return parts
+
+    def _part(self, number: int) -> Shelf:
+        part = Shelf.__new__(Shelf)
+        part._folder = self._folder / f"slice-{number}"
+        part._limit = self._limit if self._rows <= self._limit else 0
+        part._held = defaultdict(list)
+        part._rows = 0
+        part._files = 0
+        return part
+
+    def take(self, crm: str) -> pl.DataFrame | None:
+        """Every record of one CRM in one frame; None where there are none. The newest reading wins."""
+        frames = list(self.frames(crm))
+        if not frames:
+            return None
+        return pl.concat(frames, how="diagonal").unique("_id", keep="last", maintain_order=True)
+
+    def _to_disk(self, frame: pl.DataFrame) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{self._files}.arrow"
+        self._files += 1
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            frame.write_ipc(file)
+        return path
+
+    def clear(self) -> None:
+        """Forget everything and remove the files."""
+        self._held.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what runs of processes that no longer live left behind: it is personal data."""
+    for left in folder.glob("run-*"):
+        owner = left.name.removeprefix("run-")
+        if not owner.isdigit() or (int(owner) != os.getpid() and not _lives(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,115 @@
+"""What one command works with: the CRMs, the memory, the map, the policy, and how far it may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from connectors.crm import AtPoint, Crm, no_stop
+from mapping.fieldmap import FieldMap
+from mapping.lead import DERIVED_FIELDS, LEAD_FIELDS, LeadField, columns_of
+from mapping.own import OWN_LEAD_FIELDS
+from mapping.qualification.conditions import Condition
+from mapping.qualification.declared import Policy
+from sync.merge import MergeRule
+from sync.plan import Wanted, Writable
+from sync.snapshots import Snapshots
+from sync.store.store import Store
+
+CRMS = ("hubspot", "salesforce")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who is synced, and who gets a record where there is none yet. None: everybody (``leads``), nobody."""
+
+    leads: Condition | None = None
+    create_in_hubspot: Condition | None = None
+    create_in_salesforce: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """Caps that stop a run before its first write."""
+
+    max_creates: int = 500
+    max_updates: int = 100_000
+    max_stage_moves: int = 500
+    max_share_of_leads: float = 1.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything a run is handed. ``app.build`` makes it; a test makes its own.
+
+    ``objects``: CRM to the object that holds its leads. ``fields``: every lead field of the merged lead,
+    custom ones included, ours not. ``required``: Salesforce field to the text that stands for "not known"
+    there. ``at_point`` is told each named point of a run, in order; tests stop the process there.
+    """
+
+    crms: Mapping[str, Crm]
+    objects: Mapping[str, str]
+    store: Store
+    field_map: FieldMap
+    fields: Mapping[str, LeadField]
+    policy: Policy
+    rules: tuple[MergeRule, ...]
+    scope: Scope
+    guards: Guards
+    mode: str
+    clock: Callable[[], datetime]
+    stage_words: Mapping[str, str]
+    spill_folder: Path
+    required: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    slice_leads: int = 20_000
+    claim_seconds: float = 900.0
+    at_point: AtPoint = no_stop
+
+    def lead_snapshots(self) -> Snapshots:
+        """Stored leads: the merged values."""
+        return Snapshots(columns_of(self.fields))
+
+    def record_snapshots(self, crm: str) -> Snapshots:
+        """Bases: what one CRM's record held, our own fields included."""
+        return Snapshots(self.field_map.columns(crm))
+
+    def wanted(self, lane: str = "live") -> Wanted:
+        return Wanted(self.mode, self.policy.score_step, lane)
+
+    def writable(self) -> Writable:
+        """What the live schemas let us write now."""
+        schemas = {crm: self.crms[crm].describe(self.objects[crm]) for crm in CRMS}
+        return Writable(
+            objects=self.objects,
+            updatable={
+                crm: frozenset(name for name, info in schema.fields.items() if info.updatable)
+                for crm, schema in schemas.items()
+            },
+            creatable={
+                crm: frozenset(name for name, info in schema.fields.items() if info.creatable)
+                for crm, schema in schemas.items()
+            },
+            stage_words=self.stage_words,
+            stage_order=schemas["hubspot"].stages,
+            required=self.required,
+        )
+
+
+def all_fields(custom: Mapping[str, LeadField]) -> dict[str, LeadField]:
+    """Every field a map may name: the lead's, the config's own, and ours."""
+    return {**LEAD_FIELDS, **custom, **OWN_LEAD_FIELDS}
+
+
+def judged_fields(fields: Mapping[str, LeadField]) -> dict[str, LeadField]:
+    """Every field a condition may name."""
+    return {**fields, **DERIVED_FIELDS}
+
+
+def empty(schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """A frame without rows."""
+    return pl.DataFrame(schema=dict(schema))
