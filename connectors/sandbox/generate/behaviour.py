@@ -7,10 +7,12 @@ cause of a sale and never a trace of it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
 from random import Random
+from typing import NamedTuple
 
 from connectors.sandbox.generate.lexicon import Channel
 
@@ -53,6 +55,9 @@ def behaviour(
     decides = 12.0 - log(1.0 - rnd()) * 70.0
     interest = _interest(channel, kind, rnd)
     forms = _forms(channel, kind, interest, age, rnd)
+    if kind == "prospect" and not forms:
+        # Not answered yet: whoever has only been written to has shown nothing.
+        interest = 0.0
     visits = _days(_number(interest * 5.0, 25, rnd), age, rnd) if interest else []
     if forms:
         # A form is filled on a visit.
@@ -77,25 +82,33 @@ def behaviour(
     )
 
 
-def engagement(seen: Behaviour) -> float:
-    """Interest shown up to the decision, or up to now while it is open; 0 to 1."""
+class Counted(NamedTuple):
+    """What was done up to the decision, or up to now while it is open; ``idle`` is days since the last of it."""
+
+    forms: int
+    visits: int
+    mail_clicks: int
+    idle: float | None  #: None when nothing was done
+
+
+def counted(seen: Behaviour) -> Counted:
+    """Count a person's forms, visits and mail clicks up to the decision, or up to now."""
     until = min(seen.decides, seen.age)
-    forms, visits, clicks, last = counted(seen, until)
-    if last is None:
+    forms = [day for day, _ in seen.forms if day <= until]
+    visits = bisect_right(seen.visits, until)
+    clicks = bisect_right(seen.clicks, until)
+    last = forms[-1:] + seen.visits[visits - 1 : visits] + seen.clicks[clicks - 1 : clicks]
+    return Counted(len(forms), visits, clicks, until - max(last) if last else None)
+
+
+def engagement(done: Counted) -> float:
+    """Interest shown, 0 to 1."""
+    if done.idle is None:
         return 0.0
-    fresh: float = 0.5 ** ((until - last) / 30.0)
-    amount = log(1.0 + forms) + 0.5 * log(1.0 + visits) + 0.5 * log(1.0 + clicks)
+    fresh: float = 0.5 ** (done.idle / 30.0)
+    amount = log(1.0 + done.forms) + 0.5 * log(1.0 + done.visits) + 0.5 * log(1.0 + done.mail_clicks)
     left: float = 2.0 ** (-amount * (0.3 + 0.7 * fresh))
     return 1.0 - left
-
-
-def counted(seen: Behaviour, until: float) -> tuple[int, int, int, float | None]:
-    """Forms, visits and mail clicks up to a day, and the day of the last of them (None without any)."""
-    forms = [day for day, _ in seen.forms if day <= until]
-    visits = [day for day in seen.visits if day <= until]
-    clicks = [day for day in seen.clicks if day <= until]
-    last = max(forms[-1:] + visits[-1:] + clicks[-1:], default=None)
-    return len(forms), len(visits), len(clicks), last
 
 
 def _interest(channel: Channel, kind: str, rnd: Callable[[], float]) -> float:

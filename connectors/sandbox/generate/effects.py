@@ -12,7 +12,7 @@ from math import exp, log
 from random import Random
 from typing import Any, NamedTuple
 
-from connectors.sandbox.generate.behaviour import Behaviour, counted
+from connectors.sandbox.generate.behaviour import Counted
 from connectors.sandbox.generate.company import Company
 from connectors.sandbox.generate.lexicon import read_data
 
@@ -43,7 +43,7 @@ class Traits(NamedTuple):
     kind: str
     company: Company | None
     role: str
-    seen: Behaviour
+    done: Counted
 
 
 def draw_weights(seed: int | str, ranges: dict[str, Any] | None = None) -> Weights:
@@ -84,11 +84,11 @@ def evidence(traits: Traits, weights: Weights) -> float:
     total = w.shop * shop + w.turnover * size
     if person:
         total += w.head_of_marketing * (1.0 if person == 1 else w.decision_maker)
-    until = min(traits.seen.decides, traits.seen.age)
-    forms, visits, clicks, last = counted(traits.seen, until)
-    total += w.forms * log(1 + forms) + w.visits * log(1 + visits) + w.mail_clicks * log(1 + clicks)
-    if last is not None:
-        total += w.recency * 0.5 ** ((until - last) / w.half_life)
+    done = traits.done
+    total += w.forms * log(1 + done.forms) + w.visits * log(1 + done.visits)
+    total += w.mail_clicks * log(1 + done.mail_clicks)
+    if done.idle is not None:
+        total += w.recency * 0.5 ** (done.idle / w.half_life)
     return total - (w.not_a_buyer if traits.kind in _NOT_BUYING else 0.0)
 
 

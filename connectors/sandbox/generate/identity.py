@@ -95,7 +95,9 @@ def someone(words: Lexicon, who: Draft, addresses: Addresses, random: Random) ->
     city = firm.city if firm else country.cities[int(rnd() * len(country.cities))]
     phone = None
     if firm:
-        phone = firm.phone._replace(extension=str(10 + int(rnd() * 90))) if rnd() < 0.6 else firm.phone
+        # Only where numbers have no fixed length is an extension dialled through.
+        through = country.code in ("DE", "AT") and rnd() < 0.65
+        phone = firm.phone._replace(extension=str(10 + int(rnd() * 90))) if through else firm.phone
     return Someone(
         first=first,
         last=last,

@@ -17,7 +17,8 @@ class Truth:
 
     ``outcome`` is ``won`` or ``lost`` for people whom sales worked and who have decided, ``open``
     while they have not decided yet, ``unworked`` for people whom nobody worked (they never decide),
-    and ``customer_before`` for customers and former customers from before the first record.
+    and ``customer_before`` for customers and former customers from before the first record. A repeat
+    has the truth of the person it repeats, whatever its own record shows.
     """
 
     index: int  #: the place of this person in the stream

@@ -24,6 +24,8 @@ LENGTHS = {
     "Website": 255, "Street": 255, "City": 40, "PostalCode": 20, "State": 80, "Country": 80, "Industry": 255,
     "LeadSource": 255, "Status": 255, "Rating": 255, "Description": 32_000,
 }  # fmt: skip
+# The others are made of short parts.
+_OF_ANY_LENGTH = ("FirstName", "LastName", "Company", "Email", "Title", "Website", "City")
 _NO_COMPANY = ("Unbekannt", "[not provided]", "unbekannt", "n/a", "privat", "-")
 _NOTES = (
     "Rückruf gewünscht.",
@@ -57,9 +59,9 @@ def salesforce_record(
         row["Description"] = _NOTES[int(rnd() * len(_NOTES))]
     row["HasOptedOutOfEmail"] = rnd() < 0.04
     row["DoNotCall"] = rnd() < 0.03
-    for name, length in LENGTHS.items():
-        if name in row and len(row[name]) > length:
-            row[name] = row[name][:length]
+    for name in _OF_ANY_LENGTH:
+        if name in row and len(row[name]) > LENGTHS[name]:
+            row[name] = row[name][: LENGTHS[name]]
     seen = who.seen
     # Marketing hands people over some days after they turned up; who is met in person is typed in at once.
     first = 0.0 if who.where == "salesforce" or not seen.forms else min(seen.age, seen.decides * 0.3) * rnd()
@@ -91,6 +93,9 @@ def _who_they_are(
             row["Email"] = f"{local.title()}@{domain}"
         elif style < 0.09:
             row["Email"] = person.email.upper()
+        elif style > 0.995:
+            # From an old import, before the API refused it as INVALID_EMAIL_ADDRESS.
+            row["Email"] = _broken(person.email, rnd)
     if rnd() < 0.9:
         row["Title"] = person.title
         if rnd() < 0.14:
@@ -103,6 +108,13 @@ def _who_they_are(
             row["Phone"] = spoiled(row["Phone"], rnd)
     if person.mobile and rnd() < 0.6:
         row["MobilePhone"] = written(person.mobile, rnd)
+
+
+def _broken(email: str, rnd: Callable[[], float]) -> str:
+    local, _, domain = email.partition("@")
+    return (f"{local}(at){domain}", f"{local}@{domain.partition('.')[0]}", f"{local}@@{domain}")[
+        int(rnd() * 3)
+    ]
 
 
 def _their_company(row: dict[str, Any], person: Someone, rnd: Callable[[], float]) -> None:

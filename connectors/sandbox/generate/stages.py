@@ -94,9 +94,11 @@ def _climb(who: Draft, rung: int, random: Random) -> tuple[tuple[float, str], ..
         if not rung:
             return tuple(steps)
         begins = end * 0.2
+    # A form filled after the decision came too late to move anything.
+    begins = min(begins, end)
     if steps and steps[0][1] == "other":
         # "other" is the last of HubSpot's stages: somebody had to clear it before the person could go on.
         steps.append((begins, ""))
     for place in range(rung + 1):
-        steps.append((begins + max(0.0, end - begins) * _REACHED[place], _LADDER[place]))
+        steps.append((begins + (end - begins) * _REACHED[place], _LADDER[place]))
     return tuple(steps)

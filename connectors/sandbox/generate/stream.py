@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from random import Random
 from typing import NamedTuple
@@ -56,16 +57,32 @@ def people(
 ) -> Iterator[Person]:
     """People without end, from a block on; they were first met at most ``oldest`` days before ``now``."""
     words = lexicon()
-    weights = draw_weights(seed)
-    chances = odds(weights, effect, sample(words, seed, mix, _SAMPLE, _OLDEST_DAYS), seed)
+    chances = _chances(seed, effect, mix)
     world = _World(words, chances, mix, now.timestamp(), oldest, Addresses(words.slips, words.role_addresses))
     offset = crc32(f"{seed}/names".encode())
     block = first_block
     while True:
-        random = Random(f"{seed}/{block}")
-        firms = Firms(words, block, offset, random)
-        yield from _block(world, firms, block * PEOPLE_IN_A_BLOCK, random)
+        dice = _Dice(*(Random(f"{seed}/{block}/{name}") for name in _Dice._fields))
+        firms = Firms(words, block, offset, dice.people)
+        yield from _block(world, firms, block * PEOPLE_IN_A_BLOCK, dice)
         block += 1
+
+
+@lru_cache(maxsize=64)
+def _chances(seed: int | str, effect: float, mix: Mix) -> Odds:
+    weights = draw_weights(seed)
+    return odds(weights, effect, sample(lexicon(), seed, mix, _SAMPLE, _OLDEST_DAYS), seed)
+
+
+class _Dice(NamedTuple):
+    """One stream of numbers for each question, so that no answer changes the others.
+
+    Who decides for us does not change who comes next, and how a record is mistyped changes neither.
+    """
+
+    people: Random
+    decisions: Random
+    records: Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +105,55 @@ class _Known(NamedTuple):
     truth: Truth
 
 
-def _block(world: _World, firms: Firms, first: int, random: Random) -> Iterator[Person]:
+def _block(world: _World, firms: Firms, first: int, dice: _Dice) -> Iterator[Person]:
     world.addresses.next_block()
     known: list[_Known] = []
+    rnd = dice.people.random
     for index in range(first, first + PEOPLE_IN_A_BLOCK):
-        number = random.random()
+        number = rnd()
         if known and number < world.mix.duplicates:
-            yield _again(world, known[int(random.random() * len(known))], index, random)
+            yield _again(world, known[int(rnd() * len(known))], index, dice)
             continue
         other = None
         if known and number > 1.0 - world.mix.shared_email:
-            other = known[int(random.random() * len(known))]
-        person, found = _fresh(world, firms, index, other, random)
+            other = known[int(rnd() * len(known))]
+        person, found = _fresh(world, firms, index, other, dice)
         known.append(found)
         yield person
 
 
 def _fresh(
-    world: _World, firms: Firms, index: int, other: _Known | None, random: Random
+    world: _World, firms: Firms, index: int, other: _Known | None, dice: _Dice
 ) -> tuple[Person, _Known]:
-    shares = other is not None and other.someone.email is not None
-    who = draft(world.words, firms, world.mix, random, world.oldest, "salesforce" if shares else "")
-    person = someone(world.words, who, world.addresses, random)
-    if other is not None and shares:
+    if other is not None and other.someone.email is None:
+        other = None
+    who = draft(world.words, firms, world.mix, dice.people, world.oldest, "salesforce" if other else "")
+    person = someone(world.words, who, world.addresses, dice.people)
+    if other is not None:
         who, person = _sharing(who, person, other)
-    quality = world.chances.quality(random)
-    chance = world.chances.chance(who.traits(), quality)
-    way = story(who, random.random() < chance, random)
-    truth = _truth(world, index, who, way, quality, chance)
-    if other is not None and shares:
-        truth = replace(truth, shares_email_with=other.truth.index)
-    return _recorded(world, who, person, way, truth, random), _Known(who, person, truth)
+    traits = who.traits()
+    quality = world.chances.quality(dice.decisions)
+    chance = world.chances.chance(traits, quality)
+    way = story(who, dice.decisions.random() < chance, dice.decisions)
+    calendar = Calendar(world.now - who.seen.age * DAY)
+    decided = calendar.at(who.seen.decides) if way.outcome in ("won", "lost") else None
+    truth = Truth(
+        index=index,
+        person=index,
+        duplicate_of=None,
+        shares_email_with=other.truth.index if other else None,
+        kind=who.kind,
+        channel=who.channel.name,
+        company=who.company.number if who.company else None,
+        quality=quality,
+        fit=fit(traits),
+        engagement=engagement(traits.done),
+        chance=chance,
+        outcome=way.outcome,
+        decided_at=decided,
+        converted_at=decided if way.outcome == "won" else None,
+    )
+    return _recorded(world, who, person, way, truth, calendar, dice), _Known(who, person, truth)
 
 
 def _sharing(who: Draft, person: Someone, other: _Known) -> tuple[Draft, Someone]:
@@ -144,44 +179,23 @@ def _sharing(who: Draft, person: Someone, other: _Known) -> tuple[Draft, Someone
     return who, person._replace(email=theirs.email, last=theirs.last)
 
 
-def _truth(world: _World, index: int, who: Draft, way: Story, quality: float, chance: float) -> Truth:
-    decided = way.outcome in ("won", "lost")
-    calendar = Calendar(world.now - who.seen.age * DAY, world.now)
-    moment = calendar.at(who.seen.decides) if decided else None
-    return Truth(
-        index=index,
-        person=index,
-        duplicate_of=None,
-        shares_email_with=None,
-        kind=who.kind,
-        channel=who.channel.name,
-        company=who.company.number if who.company else None,
-        quality=quality,
-        fit=fit(who.traits()),
-        engagement=engagement(who.seen),
-        chance=chance,
-        outcome=way.outcome,
-        decided_at=moment,
-        converted_at=moment if way.outcome == "won" else None,
-    )
-
-
-def _recorded(world: _World, who: Draft, person: Someone, way: Story, truth: Truth, random: Random) -> Person:
-    calendar = Calendar(world.now - who.seen.age * DAY, world.now)
+def _recorded(
+    world: _World, who: Draft, person: Someone, way: Story, truth: Truth, calendar: Calendar, dice: _Dice
+) -> Person:
     hubspot = salesforce = None
     if who.where != "salesforce":
-        hubspot = hubspot_record(who, person, way, calendar, random)
+        hubspot = hubspot_record(who, person, way, calendar, dice.records)
     if who.where != "hubspot":
-        salesforce = salesforce_record(world.words, who, person, way, calendar, random)
+        salesforce = salesforce_record(world.words, who, person, way, calendar, dice.records)
     return Person(truth, hubspot, salesforce)
 
 
-def _again(world: _World, known: _Known, index: int, random: Random) -> Person:
+def _again(world: _World, known: _Known, index: int, dice: _Dice) -> Person:
     """A second record of the same person in a CRM that has them already."""
-    rnd = random.random
+    rnd = dice.people.random
     before = known.draft
     in_hubspot = before.where == "hubspot" or (before.where == "both" and rnd() < 0.5)
-    seen = behaviour(before.channel, before.kind, False, random, before.seen.age)
+    seen = behaviour(before.channel, before.kind, False, dice.people, before.seen.age)
     who = before._replace(where="hubspot" if in_hubspot else "salesforce", worked=False, seen=seen)
     person = known.someone
     if in_hubspot:
@@ -192,6 +206,7 @@ def _again(world: _World, known: _Known, index: int, random: Random) -> Person:
         person = person._replace(email=email)
     else:
         seen.visits, seen.forms, seen.opens, seen.clicks, seen.social = [], [], [], [], {}
-    way = story(who, False, random)
+    way = story(who, False, dice.decisions)
     truth = replace(known.truth, index=index, duplicate_of=known.truth.index)
-    return _recorded(world, who, person, way, truth, random)
+    calendar = Calendar(world.now - seen.age * DAY)
+    return _recorded(world, who, person, way, truth, calendar, dice)

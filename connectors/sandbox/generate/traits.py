@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from connectors.sandbox.generate.behaviour import Behaviour, behaviour
+from connectors.sandbox.generate.behaviour import Behaviour, behaviour, counted
 from connectors.sandbox.generate.company import Company, company
 from connectors.sandbox.generate.effects import Traits
 from connectors.sandbox.generate.lexicon import Channel, Lexicon
@@ -48,7 +48,7 @@ class Draft(NamedTuple):
 
     def traits(self) -> Traits:
         """What decides about this person."""
-        return Traits(self.kind, self.company, self.role, self.seen)
+        return Traits(self.kind, self.company, self.role, counted(self.seen))
 
 
 def draft(words: Lexicon, firms: Firms, mix: Mix, random: Random, oldest: float, where: str = "") -> Draft:
