@@ -158,3 +158,28 @@ def test_both_accounts_outlive_a_kill_of_the_server_that_commands_share(tmp_path
             for crm, ids in zip(CRMS, loaded, strict=True):
                 records = str(state(getattr(second, f"{crm.name}_url"), crm, limit=100)["records"])
                 assert all(identity in records for identity in ids)
+
+
+PUBLIC_COLUMNS = {
+    "hubspot": {"contactName": "lastname", "companyName": "company", "city": "city", "phone": "phone"},
+    "salesforce": {"contactName": "LastName", "companyName": "Company", "city": "City", "phone": "Phone"},
+}
+
+
+@pytest.mark.shared
+def test_a_public_spreadsheet_of_people_is_loaded_whole(shared_data: Path, url: str, crm: Crm) -> None:
+    path = shared_data / "northwind" / "customers_clean.csv"
+    ids = load_csv(url, crm.people, path, PUBLIC_COLUMNS[crm.name])
+    assert len(set(ids)) == state(url, crm, limit=1)["total"] == 91
+    assert "Alfreds Futterkiste" in str(state(url, crm, id=ids[0])["records"])
+
+
+@pytest.mark.shared
+def test_one_address_that_no_crm_would_take_keeps_a_spreadsheet_out(
+    shared_data: Path, url: str, crm: Crm
+) -> None:
+    path = shared_data / "adventureworks" / "ProspectiveBuyer.csv"
+    last = next(name for name in crm.row if name.lower() == "lastname")
+    with pytest.raises(LoadRefused, match="email") as told:
+        load_csv(url, crm.people, path, {"LastName": last, "EmailAddress": crm.email})
+    assert (told.value.loaded, state(url, crm)["records"]) == (0, [])
