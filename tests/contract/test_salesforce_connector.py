@@ -1,0 +1,497 @@
+"""The Salesforce connector against the pretend Salesforce, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+import pytest
+import requests
+
+from connectors.crm import ABSENT, ARCHIVED, MODIFIED_AT, RECORD_ID, Cursor, FieldSpec, Slab, Write
+from connectors.errors import NeedsPerson
+from connectors.salesforce.crm import SalesforceCrm
+from connectors.sandbox.serving import Serving, sandbox
+from connectors.session import open_session
+
+NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
+FIELDS = ["LastName", "Company", "Email", "AnnualRevenue", "DoNotCall", "Status"]
+
+
+class Org:
+    """One pretend organisation and its controls."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+        self.url = serving.salesforce_url
+
+    def control(self, name: str, **wanted: Any) -> Any:
+        answer = requests.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def load(self, rows: Sequence[dict[str, Any]], object_name: str = "Lead") -> list[str]:
+        ids: list[str] = self.control("load", object=object_name, rows=list(rows))["ids"]
+        return ids
+
+    def requests(self) -> list[dict[str, Any]]:
+        logged: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/requests", timeout=30).json()[
+            "requests"
+        ]
+        return logged
+
+    def connect(self, **more: Any) -> SalesforceCrm:
+        """The product's connector, on the vendor's hard-coded https through the loopback detour."""
+        return SalesforceCrm(
+            session=open_session(loopback=urlsplit(self.url).netloc),
+            login_url="https://leadpact-sandbox.my.salesforce.com",
+            client_id="leadpact-sandbox",
+            client_secret="salesforce-sandbox-secret",
+            sleep=lambda _seconds: None,
+            **more,
+        )
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Serving]:
+    with sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def org(serving: Serving) -> Org:
+    fresh = Org(serving)
+    fresh.control("reset")
+    fresh.control("clock", now=NOON.isoformat())
+    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=30)
+    requests.delete(f"{fresh.url}/_sandbox/requests", timeout=30)
+    return fresh
+
+
+@pytest.fixture
+def crm(org: Org) -> Iterator[SalesforceCrm]:
+    connector = org.connect()
+    yield connector
+    connector.close()
+
+
+def joined(slabs: Iterator[Slab]) -> pl.DataFrame:
+    frames = [slab.frame for slab in slabs]
+    return pl.concat(frames) if frames else pl.DataFrame({RECORD_ID: []}, schema={RECORD_ID: pl.String})
+
+
+def changed(
+    crm: SalesforceCrm, since: Cursor | None, fields: Sequence[str] = FIELDS
+) -> tuple[pl.DataFrame, Cursor]:
+    reading = crm.changes("Lead", fields, since)
+    return joined(reading.slabs), reading.cursor
+
+
+def a_lead(number: int, **more: Any) -> dict[str, Any]:
+    return {"LastName": f"Nr {number}", "Company": "ACME", **more}
+
+
+def test_the_account_is_the_organisation(crm: SalesforceCrm) -> None:
+    account = crm.account()
+    assert account.crm == "salesforce"
+    assert len(account.account_id) == 18
+    assert account.account_id.startswith("00D")
+    assert account.name == "Leadpact Sandbox"
+    assert account.time_zone == "GMT"
+    before = crm.calls
+    assert crm.account() is account
+    assert crm.calls == before
+
+
+def test_the_crms_clock_is_its_own(crm: SalesforceCrm) -> None:
+    assert crm.now() == NOON
+
+
+def test_describe_says_what_the_fields_are(crm: SalesforceCrm) -> None:
+    schema = crm.describe("Lead")
+    fields = schema.fields
+    assert (fields["LastName"].type, fields["LastName"].length, fields["LastName"].required) == (
+        "text",
+        80,
+        True,
+    )
+    assert fields["Company"].required
+    assert not fields["Status"].required
+    assert fields["AnnualRevenue"].type == "number"
+    assert fields["DoNotCall"].type == "boolean"
+    assert fields["Status"].type == "choice"
+    assert ("Open - Not Contacted", "Open - Not Contacted") in fields["Status"].options
+    assert fields["OwnerId"].type == "reference"
+    assert not fields["Id"].creatable
+    assert not fields["SystemModstamp"].updatable
+    assert schema.stages == (
+        "Open - Not Contacted",
+        "Working - Contacted",
+        "Closed - Converted",
+        "Closed - Not Converted",
+    )
+
+
+def test_a_schema_is_kept(crm: SalesforceCrm) -> None:
+    crm.describe("Lead")
+    before = crm.calls
+    crm.describe("Lead")
+    assert crm.calls == before
+
+
+@pytest.mark.parametrize("name", ["Nothing", "Lead__x"])
+def test_an_object_that_is_not_there_needs_a_person(crm: SalesforceCrm, name: str) -> None:
+    with pytest.raises(NeedsPerson, match=name):
+        crm.describe(name)
+
+
+def test_a_field_we_may_not_see_has_no_column(org: Org) -> None:
+    org.load([a_lead(1, Phone="0221 123")])
+    org.control("limits", hidden_fields={"Lead": ["Phone"]})
+    crm = org.connect()
+    frame, _ = changed(crm, None, ["LastName", "Phone", "Nonsense__c"])
+    assert "Phone" not in crm.describe("Lead").fields
+    assert frame.columns[-1] == "LastName"
+    assert frame[ABSENT].to_list() == [None]
+
+
+def test_every_record_comes_in_a_full_reading_and_keeps_its_values(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load(
+        [
+            a_lead(1, Email="Ada@Example.com", AnnualRevenue=25000000.0, DoNotCall=True, City="Köln"),
+            a_lead(2),
+        ]
+    )
+    frame, _ = changed(crm, None, [*FIELDS, "City"])
+    assert frame[RECORD_ID].to_list() == ids
+    assert frame[ARCHIVED].to_list() == [False, False]
+    assert frame["AnnualRevenue"].to_list() == ["25000000", None]
+    assert frame["DoNotCall"].to_list() == ["true", "false"]
+    assert frame["City"].to_list() == ["Köln", None]
+    assert frame["Status"].to_list() == ["Open - Not Contacted"] * 2
+    assert frame[MODIFIED_AT][0] == NOON
+
+
+def test_a_full_reading_pages_through_everything(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(4_500)])
+    frame, _ = changed(crm, None, ["LastName"])
+    assert frame[RECORD_ID].to_list() == sorted(ids)
+
+
+def test_a_place_in_the_result_that_is_lost_is_found_again(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(4_500)])
+    reading = crm.changes("Lead", ["LastName"], None)
+    gone = '[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
+    org.control("faults", match="/query/01g", status=400, body=gone, times=1)
+    assert joined(reading.slabs)[RECORD_ID].to_list() == sorted(ids)
+
+
+def test_many_records_of_one_second_come_once_each(org: Org, crm: SalesforceCrm) -> None:
+    _, cursor = changed(crm, None)
+    ids = org.load([a_lead(n) for n in range(4_100)])
+    gone = '[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
+    org.control("faults", match="/query/01g", status=400, body=gone, times=2)
+    frame, _ = changed(crm, cursor, ["LastName"])
+    assert frame[RECORD_ID].to_list() == sorted(ids)
+
+
+def test_a_change_is_read_at_once(org: Org, crm: SalesforceCrm) -> None:
+    (record,) = org.load([a_lead(1)])
+    _, cursor = changed(crm, None)
+    org.control("clock", advance_seconds=1)
+    org.control("people", action="edit", object="Lead", id=record, fields={"City": "Köln"})
+    frame, _ = changed(crm, cursor, ["City"])
+    assert frame["City"].to_list() == ["Köln"]
+
+
+def test_a_record_changed_at_exactly_the_cursor_is_read_again(org: Org, crm: SalesforceCrm) -> None:
+    org.control("clock", now=NOON.replace(second=0).isoformat())
+    (record,) = org.load([a_lead(1)])
+    _, cursor = changed(crm, None)
+    assert cursor == {"since": "2026-11-22T12:00:00Z"}
+    frame, _ = changed(crm, cursor)
+    assert frame[RECORD_ID].to_list() == [record]
+
+
+def test_the_cursor_goes_forward_and_never_back(org: Org, crm: SalesforceCrm) -> None:
+    cursors = []
+    cursor: Cursor | None = None
+    for seconds in (0, 20, 20, 45, 600, 86_400, 40 * 86_400):
+        org.control("clock", advance_seconds=seconds)
+        _, cursor = changed(crm, cursor)
+        cursors.append(datetime.fromisoformat(cursor["since"]))
+        now = datetime.fromisoformat(org.control("clock", advance_seconds=0)["now"])
+        assert timedelta(0) <= now - cursors[-1] < timedelta(seconds=120)
+    assert cursors == sorted(cursors)
+
+
+def test_what_did_not_change_is_not_read_again(org: Org, crm: SalesforceCrm) -> None:
+    org.load([a_lead(n) for n in range(50)])
+    org.control("clock", advance_seconds=3_600)
+    _, cursor = changed(crm, None)
+    frame, _ = changed(crm, cursor)
+    assert len(frame) == 0
+
+
+def test_a_late_commit_is_never_missed(org: Org, crm: SalesforceCrm) -> None:
+    _, cursor = changed(crm, None)
+    org.control("limits", late_commit_ms=150_000)
+    org.control("clock", advance_seconds=60)
+    # Stamped now, seen two and a half minutes later: behind everything read meanwhile.
+    late = org.control("people", action="create", object="Lead", fields=a_lead(1))["id"]
+    seen: list[str] = []
+    for _ in range(8):
+        org.control("clock", advance_seconds=30)
+        frame, cursor = changed(crm, cursor)
+        seen += frame[RECORD_ID].to_list()
+    assert late in seen
+
+
+def test_where_updates_are_not_told_the_cursor_stays_ten_minutes_behind(org: Org, crm: SalesforceCrm) -> None:
+    org.control("faults", match="/updated", status=400, body='[{"errorCode":"EXCEEDED_ID_LIMIT"}]', times=-1)
+    _, cursor = changed(crm, None)
+    assert cursor == {"since": "2026-11-22T11:50:30Z"}
+    org.control("clock", advance_seconds=300)
+    assert changed(crm, cursor)[1] == {"since": "2026-11-22T11:55:30Z"}
+
+
+def test_a_deleted_record_comes_as_archived(org: Org, crm: SalesforceCrm) -> None:
+    first, second = org.load([a_lead(1), a_lead(2)])
+    org.control("clock", advance_seconds=600)
+    _, cursor = changed(crm, None)
+    org.control("people", action="delete", object="Lead", id=second)
+    frame, _ = changed(crm, cursor)
+    assert frame.select(RECORD_ID, ARCHIVED).rows() == [(second, True)]
+    assert changed(crm, None)[0][RECORD_ID].to_list() == [first]
+
+
+def test_a_field_of_the_owner_is_read_along(org: Org, crm: SalesforceCrm) -> None:
+    (record,) = org.load([a_lead(1)])
+    names = ["LastName", "Owner.Name", "Owner.Nonsense", "Nobody.Name"]
+    frame, _ = changed(crm, None, names)
+    assert frame.columns[-2:] == ["LastName", "Owner.Name"]
+    assert frame["Owner.Name"][0]
+    assert joined(crm.fetch("Lead", names, [record]))["Owner.Name"].to_list() == frame["Owner.Name"].to_list()
+
+
+def test_more_fields_than_an_address_holds_are_read_too(org: Org, crm: SalesforceCrm) -> None:
+    wide = [FieldSpec(f"A_field_with_quite_a_long_name_{n:03}__c", f"Field {n}", "text") for n in range(450)]
+    crm.add_fields("Lead", wide)
+    first, second = org.load([a_lead(1, **{wide[449].name: "far out"}), a_lead(2)])
+    org.control("clock", advance_seconds=600)
+    _, cursor = changed(crm, None)
+    org.control("people", action="edit", object="Lead", id=first, fields={"City": "Köln"})
+    org.control("people", action="delete", object="Lead", id=second)
+    frame, _ = changed(crm, cursor, ["LastName", *(spec.name for spec in wide)])
+    rows = {row[RECORD_ID]: row for row in frame.to_dicts()}
+    assert rows[first][wide[449].name] == "far out"
+    assert rows[first][ABSENT] is None
+    # Deleted records are not given by id: their fields did not come, which is not a blank.
+    assert rows[second][ARCHIVED]
+    assert len(rows[second][ABSENT]) == 451
+
+
+def test_records_are_fetched_by_either_form_of_their_id(org: Org, crm: SalesforceCrm) -> None:
+    first, second, third = org.load([a_lead(1), a_lead(2), a_lead(3)])
+    org.control("people", action="delete", object="Lead", id=third)
+    nowhere = ["00Q000000000000AAA", "0015500001QdQWaAAN", "not an id", "", third]
+    frame = joined(crm.fetch("Lead", FIELDS, [second[:15], first, second, *nowhere]))
+    assert sorted(frame[RECORD_ID].to_list()) == sorted([first, second])
+    assert frame.columns[-len(FIELDS) :] == FIELDS
+
+
+def test_two_thousand_and_one_records_are_two_calls(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(2_001)])
+    crm.describe("Lead")
+    before = crm.calls
+    assert joined(crm.fetch("Lead", FIELDS, ids)).height == 2_001
+    assert crm.calls == before + 2
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["ada@example.com", "o'neil@example.com", "a\\b@example.com", "100%_x@example.com", "zoë+1@example.com"],
+)
+def test_a_record_is_found_by_its_value_whatever_is_in_it(org: Org, crm: SalesforceCrm, email: str) -> None:
+    (record,) = org.load([a_lead(1, Website=email)])
+    org.load([a_lead(2, Website="other@example.com")])
+    frame = joined(crm.find("Lead", ["Website"], "Website", [email, "nobody@example.com", ""]))
+    assert frame.select(RECORD_ID, "Website").rows() == [(record, email)]
+
+
+def test_a_value_cannot_become_part_of_the_query(org: Org, crm: SalesforceCrm) -> None:
+    org.load([a_lead(1), a_lead(2)])
+    assert joined(crm.find("Lead", FIELDS, "LastName", ["x') OR Id != (''", "'", "\\'"])).height == 0
+
+
+def test_thousands_of_values_stay_below_the_length_of_an_address(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n, Email=f"person.{n}@example.com") for n in range(1_500)])
+    values = [f"person.{n}@example.com" for n in range(1_500)]
+    # Compared without case: the same record under another spelling comes once.
+    frame = joined(crm.find("Lead", ["Email"], "Email", [*values, "PERSON.7@example.com"]))
+    assert sorted(frame[RECORD_ID].to_list()) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("where", "values", "found"),
+    [
+        ("AnnualRevenue", ["25000000", "a lot"], 1),
+        ("DoNotCall", ["true"], 1),
+        ("Id", ["nobody"], 0),
+    ],
+)
+def test_values_are_compared_in_their_fields_type(
+    org: Org, crm: SalesforceCrm, where: str, values: list[str], found: int
+) -> None:
+    org.load([a_lead(1, AnnualRevenue=25000000, DoNotCall=True), a_lead(2)])
+    if where == "Id":
+        values = [*org.load([a_lead(3)])]
+        found = 1
+    assert joined(crm.find("Lead", ["LastName"], where, values)).height == found
+
+
+def test_a_field_that_is_not_there_cannot_be_searched(crm: SalesforceCrm) -> None:
+    with pytest.raises(NeedsPerson, match=r"Nonsense__c"):
+        crm.find("Lead", FIELDS, "Nonsense__c", ["x"])
+
+
+def test_a_written_record_reads_as_written(org: Org, crm: SalesforceCrm) -> None:
+    values = {"LastName": "Zoë", "Company": "ACME", "AnnualRevenue": "25000000.50", "DoNotCall": "true"}
+    (created,) = crm.write("Lead", [Write("a", None, values)])
+    assert (created.outcome, created.created, created.stored) == (
+        "written",
+        True,
+        # The field has no digits after the point: what was sent is not what is stored.
+        {**values, "AnnualRevenue": "25000001"},
+    )
+    (updated,) = crm.write("Lead", [Write("b", created.record_id, {"AnnualRevenue": None, "City": "Köln"})])
+    assert (updated.outcome, updated.created, updated.record_id) == ("written", False, created.record_id)
+    assert updated.stored == {"AnnualRevenue": None, "City": "Köln"}
+    frame = joined(crm.fetch("Lead", [*FIELDS, "City"], [str(created.record_id)]))
+    assert frame.select("LastName", "AnnualRevenue", "DoNotCall", "City").rows() == [
+        ("Zoë", None, "true", "Köln")
+    ]
+
+
+def test_our_writes_name_us_and_leave_the_owner_alone(org: Org, crm: SalesforceCrm) -> None:
+    org.control("limits", assignment_rule=True)
+    (record,) = org.load([a_lead(1)])
+    owner = joined(crm.fetch("Lead", ["OwnerId"], [record]))["OwnerId"][0]
+    crm.write("Lead", [Write("a", record, {"City": "Köln"})])
+    assert joined(crm.fetch("Lead", ["OwnerId"], [record]))["OwnerId"][0] == owner
+    assert {request["client"] for request in org.requests() if "/services/data/" in request["path"]} == {
+        "client=leadpact"
+    }
+
+
+def test_one_bad_record_leaves_the_others_written(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(3)])
+    results = crm.write(
+        "Lead",
+        [
+            Write("a", ids[0], {"City": "Köln"}),
+            Write("b", ids[1], {"Email": "planted-not-an-address"}),
+            Write("c", ids[2], {"City": "x" * 41}),
+            Write("d", None, {"LastName": "No company"}),
+            Write("e", "00Q000000000000AAA", {"City": "Bonn"}),
+        ],
+    )
+    assert [result.trace for result in results] == ["a", "b", "c", "d", "e"]
+    assert [result.outcome for result in results] == ["written", *["refused"] * 4]
+    assert [result.code for result in results[1:4]] == [
+        "INVALID_EMAIL_ADDRESS",
+        "STRING_TOO_LONG",
+        "REQUIRED_FIELD_MISSING",
+    ]
+    assert results[4].code
+    assert "planted" not in results[1].message
+    assert results[3].fields == ("Company",)
+
+
+def test_a_converted_record_is_refused_with_salesforces_code(org: Org, crm: SalesforceCrm) -> None:
+    (record,) = org.load([a_lead(1)])
+    org.control("people", action="convert", id=record)
+    (result,) = crm.write("Lead", [Write("a", record, {"City": "Köln"})])
+    assert (result.outcome, result.code) == ("refused", "CANNOT_UPDATE_CONVERTED_LEAD")
+
+
+def test_a_locked_row_is_written_in_the_end(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(3)])
+    org.control("limits", row_locks=2)
+    results = crm.write("Lead", [Write(record, record, {"City": "Köln"}) for record in ids])
+    assert {result.outcome for result in results} == {"written"}
+
+
+KEY = FieldSpec("Leadpact_Id__c", "Leadpact id", "text", length=32, unique=True)
+
+
+def test_an_upsert_creates_once_and_updates_after_that(org: Org, crm: SalesforceCrm) -> None:
+    crm.add_fields("Lead", [KEY])
+    write = Write("a", None, a_lead(1), (KEY.name, "lead-1"))
+    (first,) = crm.write("Lead", [write])
+    (second,) = crm.write("Lead", [write])
+    assert (first.created, second.created) == (True, False)
+    assert first.record_id == second.record_id
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_an_upsert_whose_connection_broke_is_done_once(org: Org, crm: SalesforceCrm, drop: str) -> None:
+    crm.add_fields("Lead", [KEY])
+    org.control("faults", match={"method": "PATCH", "path": "composite/sobjects"}, drop=drop)
+    (result,) = crm.write("Lead", [Write("a", None, a_lead(1), (KEY.name, "lead-1"))])
+    assert result.outcome == "written"
+    assert changed(crm, None)[0].height == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "there"),
+    [({"drop": "before"}, 0), ({"drop": "after"}, 1), ({"truncate": 5}, 1)],
+)
+def test_a_create_whose_connection_broke_is_unknown(
+    org: Org, crm: SalesforceCrm, fault: dict[str, Any], there: int
+) -> None:
+    crm.describe("Lead")
+    org.control("faults", match={"method": "POST", "path": "composite/sobjects$"}, **fault)
+    (result,) = crm.write("Lead", [Write("a", None, a_lead(1))])
+    assert result.outcome == "unknown"
+    assert changed(crm, None)[0].height == there
+
+
+def test_a_revoked_token_is_replaced_in_the_middle_of_the_work(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(4_100)])
+    reading = crm.changes("Lead", ["LastName"], None)
+    first = next(reading.slabs)
+    org.control("people", action="revoke_tokens")
+    assert first.frame.height + joined(reading.slabs).height == len(ids)
+    org.control("people", action="revoke_tokens")
+    (result,) = crm.write("Lead", [Write("a", ids[0], {"City": "Köln"})])
+    assert result.outcome == "written"
+
+
+def test_a_proxys_error_page_is_waited_out(org: Org, crm: SalesforceCrm) -> None:
+    (record,) = org.load([a_lead(1)])
+    org.control("faults", match="composite/sobjects", html=503, times=2)
+    assert joined(crm.fetch("Lead", FIELDS, [record])).height == 1
+
+
+def test_a_used_up_day_needs_a_person(org: Org) -> None:
+    org.control("limits", daily=0)
+    with pytest.raises(NeedsPerson) as used_up:
+        org.connect().describe("Lead")
+    assert used_up.value.code == "REQUEST_LIMIT_EXCEEDED"
+    assert "24 hours" in used_up.value.fix
+
+
+def test_a_wrong_secret_needs_a_person(org: Org) -> None:
+    crm = SalesforceCrm(
+        session=open_session(loopback=urlsplit(org.url).netloc),
+        login_url="https://leadpact-sandbox.my.salesforce.com",
+        client_id="leadpact-sandbox",
+        client_secret="planted-wrong-secret",
+    )
+    with pytest.raises(NeedsPerson) as refused:
+        crm.account()
+    assert "planted" not in f"{refused.value} {refused.value.fix}"
