@@ -121,7 +121,7 @@ def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl
     ``25 Mid-size online shop · 21 Asked to be contacted 9 days ago``. ``verdicts`` has the columns that
     ``judge`` gives. Rules without points are left out; what could not be judged is in ``coverage``.
     """
-    parts = [_reason(place, rule, lang) for place, rule in enumerate(policy.rules)]
+    parts = [_told(chunk, lang) for chunk in _chunks(policy)]
     if not parts or verdicts.is_empty():
         return pl.Series("reasons", [_NO_POINTS[lang]] * verdicts.height, dtype=pl.String)
     sentence = pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True)
@@ -129,15 +129,41 @@ def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl
     return verdicts.lazy().select(filled.alias("reasons")).collect()["reasons"]
 
 
-def _reason(place: int, rule: Rule, lang: Language) -> pl.Expr:
-    """The reason where the rule gave points, else null. A rule that fades has one text a day of age."""
-    points = pl.col(f"_p{place}")
-    if rule.half_life_days is None:
-        return pl.when(points != 0).then(pl.lit(f"{rule.points} {rule.name}"))
-    left = decayed_points(rule.points, rule.half_life_days)
-    texts = [f"{value} {rule.name} {ago(day, lang)}" if value else None for day, value in enumerate(left)]
-    told = pl.lit(pl.Series(texts, dtype=pl.String)).gather(pl.col(f"_a{place}").clip(0, len(texts) - 1))
-    return pl.when(points != 0).then(told)
+_Chunk = list[tuple[int, Rule]]
+
+
+def _chunks(policy: Policy) -> list[_Chunk]:
+    """The rules in order: one that fades stands alone, up to ten that do not stand together."""
+    chunks: list[_Chunk] = []
+    for place, rule in enumerate(policy.rules):
+        last = chunks[-1] if chunks else []
+        joins = rule.half_life_days is None and last and last[0][1].half_life_days is None and len(last) < 10
+        if joins:
+            last.append((place, rule))
+        else:
+            chunks.append([(place, rule)])
+    return chunks
+
+
+def _told(chunk: _Chunk, lang: Language) -> pl.Expr:
+    """The reasons of some rules as one text, null for none.
+
+    Every text that these rules can give is written once, and each lead looks its own up: rules that do not
+    fade have one per combination of those that counted, a rule that fades one per day of age.
+    """
+    place, rule = chunk[0]
+    if rule.half_life_days is not None:
+        left = decayed_points(rule.points, rule.half_life_days)
+        texts = [f"{value} {rule.name} {ago(day, lang)}" if value else None for day, value in enumerate(left)]
+        day = pl.when(pl.col(f"_p{place}") != 0).then(pl.col(f"_a{place}").clip(0, len(texts) - 1))
+        return pl.lit(pl.Series(texts, dtype=pl.String)).gather(day)
+    counted: pl.Expr = pl.lit(0, dtype=pl.Int16)
+    texts = [None]
+    for bit, (at, told) in enumerate(chunk):
+        counted = counted + (pl.col(f"_p{at}") != 0).cast(pl.Int16) * (1 << bit)
+        reason = f"{told.points} {told.name}"
+        texts += [f"{before}{SEPARATOR}{reason}" if before else reason for before in texts]
+    return pl.lit(pl.Series(texts, dtype=pl.String)).gather(counted)
 
 
 def points_of(row: Mapping[str, Any], policy: Policy, lang: Language = "en") -> list[dict[str, Any]]:
