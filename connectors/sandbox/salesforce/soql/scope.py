@@ -64,9 +64,14 @@ class Parent:
             cases = " ".join(
                 f"WHEN {alias}.Id IS NOT NULL THEN {_kind(alias, each)}" for alias, each in self.aliases
             )
-            return f"CASE {cases} END"
+            return f"(CASE {cases} END COLLATE NOCASE)"
         columns = [f"{alias}.{quoted(one.name)}" for alias, each in self.aliases if each.find(one.name)]
-        return columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
+        if len(columns) == 1:
+            return columns[0]
+        compared = (
+            "" if one.type in ("id", "reference") else " COLLATE NOCASE"
+        )  # an expression has none of its own
+        return f"(coalesce({', '.join(columns)}){compared})"
 
 
 def _kind(alias: str, sobject: SObject) -> str:
