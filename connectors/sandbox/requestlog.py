@@ -90,10 +90,10 @@ class RequestLog:
             (
                 call.at.isoformat(),
                 ask.method,
-                without_credentials(ask.raw_path),
+                _storable(without_credentials(ask.raw_path)),
                 call.status,
                 call.fault,
-                ask.headers.get("sforce-call-options") or ask.headers.get("user-agent"),
+                _storable(ask.headers.get("sforce-call-options") or ask.headers.get("user-agent")),
                 call.bytes_in,
                 call.bytes_out,
                 records_in(ask.body),
@@ -163,6 +163,11 @@ def records_in(body: bytes) -> int | None:
         return None
     lists = (parsed.get("inputs"), parsed.get("records"))
     return next((len(found) for found in lists if isinstance(found, list)), None)
+
+
+def _storable(text: str | None) -> str | None:
+    # Bytes beyond ASCII in a request line or header arrive as lone surrogates, which SQLite refuses.
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
 def _body_kept(ask: Ask) -> str | None:

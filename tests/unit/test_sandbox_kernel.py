@@ -119,6 +119,14 @@ def test_header_names_are_lower_case_and_repeats_are_joined(serving: Serving) ->
     assert json.loads(raw.partition(b"\r\n\r\n")[2])["headers"]["x-one"] == "1, 2"
 
 
+def test_a_header_that_is_no_text_does_no_harm(serving: Serving) -> None:
+    raw = over_a_socket(
+        serving, b"GET /a HTTP/1.1\r\nHost: x\r\nUser-Agent: \xfd\r\nConnection: close\r\n\r\n"
+    )
+    assert raw.startswith(b"HTTP/1.1 ")
+    assert logged(serving.hubspot_url)[0]["client"] == "?"
+
+
 def test_a_client_that_takes_us_for_a_proxy_is_understood(serving: Serving) -> None:
     raw = over_a_socket(
         serving, b"GET http://crm.example/a?b=c HTTP/1.1\r\nHost: crm.example\r\nConnection: close\r\n\r\n"
