@@ -1,0 +1,301 @@
+"""Limits, switches, the token and the paths of the HubSpot side of the sandbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from connectors.sandbox.hubspot.side import HubSpotSide
+from connectors.sandbox.side import Ask, ControlRefused
+
+CONTACTS = "/crm/v3/objects/contacts"
+TOKEN = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
+
+
+class Clock:
+    """A clock that only a test moves, and the seconds that have passed since."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 1, 8, tzinfo=UTC)
+        self.elapsed = 0.0
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def side(tmp_path: Path, clock: Clock):
+    side = HubSpotSide(tmp_path, clock, lambda: clock.elapsed)
+    yield side
+    side.close()
+
+
+def ask(side: HubSpotSide, method: str = "GET", path: str = CONTACTS, headers: Any = None, body: bytes = b""):
+    answer = side.answer(Ask(method, path, (), TOKEN if headers is None else headers, body))
+    return answer.status, answer.headers, orjson.loads(answer.body) if answer.body else None
+
+
+def search(side: HubSpotSide):
+    return ask(side, "POST", f"{CONTACTS}/search", body=b"{}")
+
+
+def test_the_ten_second_window_rolls(side, clock):
+    side.limits({"ten_secondly": 2})
+    assert [ask(side)[0] for _ in range(3)] == [200, 200, 429]
+    clock.elapsed = 9.9
+    status, headers, body = ask(side)
+    assert (status, body["policyName"]) == (429, "TEN_SECONDLY_ROLLING")
+    assert body["message"] == "You have reached your ten_secondly_rolling limit."
+    assert body["errorType"] == "RATE_LIMIT"
+    assert headers["X-HubSpot-RateLimit-Remaining"] == "0"
+    assert "Retry-After" not in headers
+    clock.elapsed = 10.0
+    assert ask(side)[0] == 200
+
+
+def test_a_refused_call_does_not_lengthen_the_wait(side, clock):
+    side.limits({"ten_secondly": 1})
+    ask(side)
+    for clock.elapsed in (3.0, 6.0, 9.0):
+        assert ask(side)[0] == 429
+    clock.elapsed = 10.0
+    assert ask(side)[0] == 200
+
+
+def test_retry_after_is_sent_only_when_switched_on(side):
+    side.limits({"ten_secondly": 1, "retry_after": True})
+    ask(side)
+    assert ask(side)[1]["Retry-After"] == "10"
+
+
+def test_headers_count_down(side):
+    side.limits({"ten_secondly": 100, "daily": 1000})
+    ask(side)
+    _, headers, _ = ask(side)
+    assert {name: value for name, value in headers.items() if name.startswith("X-HubSpot")} == {
+        "X-HubSpot-RateLimit-Daily": "1000",
+        "X-HubSpot-RateLimit-Daily-Remaining": "998",
+        "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+        "X-HubSpot-RateLimit-Max": "100",
+        "X-HubSpot-RateLimit-Remaining": "98",
+    }
+
+
+def test_search_has_a_window_of_its_own_and_no_headers(side, clock):
+    side.limits({"ten_secondly": 1, "secondly_search": 2})
+    ask(side)
+    answers = [search(side) for _ in range(3)]
+    assert [status for status, _, _ in answers] == [200, 200, 429]
+    assert all(not name.startswith("X-HubSpot") for _, headers, _ in answers for name in headers)
+    assert answers[2][2]["policyName"] == "SECONDLY"
+    assert answers[2][2]["message"] == "You have reached your secondly limit."
+    clock.elapsed = 1.0
+    assert search(side)[0] == 200
+
+
+def test_the_day_ends_at_midnight_in_the_accounts_time_zone(side, clock):
+    side.limits({"daily": 2})
+    clock.at = datetime(2026, 3, 1, 22, 59, tzinfo=UTC)
+    assert [ask(side)[0], search(side)[0]] == [200, 200]
+    status, headers, body = ask(side)
+    assert (status, body["policyName"], body["message"]) == (
+        429,
+        "DAILY",
+        "You have reached your daily limit.",
+    )
+    assert headers["X-HubSpot-RateLimit-Daily-Remaining"] == "0"
+    clock.at += timedelta(minutes=1)
+    assert ask(side)[0] == 200
+
+
+def test_limits_can_be_switched_off(side):
+    side.limits({"ten_secondly": None, "secondly_search": None, "daily": None})
+    assert {ask(side)[0] for _ in range(300)} == {200}
+    assert {search(side)[0] for _ in range(10)} == {200}
+    assert not any(name.startswith("X-HubSpot") for name in ask(side)[1])
+
+
+def test_limits_tell_what_is_in_force_and_survive_a_restart(side, clock, tmp_path):
+    assert side.limits({})["ten_secondly"] == 190
+    side.limits({"ten_secondly": 100, "empty": "absent", "scopes": ["crm.objects.contacts.read"]})
+    again = HubSpotSide(tmp_path, clock)
+    assert again.limits({})["ten_secondly"] == 100
+    assert again.limits({})["empty"] == "absent"
+    assert list(again.limits({})["scopes"]) == ["crm.objects.contacts.read"]
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"ten_secondy": 5},
+        {"ten_secondly": "5"},
+        {"ten_secondly": -1},
+        {"ten_secondly": True},
+        {"search_lag_ms": None},
+        {"trace_id_update": 1},
+        {"empty": "blank"},
+        {"scopes": "all"},
+        {"scopes": [1]},
+        {"default_lifecycle": 3},
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused_and_changes_nothing(side, wanted):
+    before = side.limits({})
+    with pytest.raises(ControlRefused, match=next(iter(wanted))):
+        side.limits({"daily": 7, **wanted})
+    assert side.limits({}) == before
+
+
+def test_new_contacts_can_be_left_without_a_stage(side):
+    side.limits({"default_lifecycle": None})
+    _, _, body = ask(side, "POST", body=b'{"properties": {"lastname": "X"}}')
+    assert "lifecyclestage" not in body["properties"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "pat-eu1-leadpact-sandbox"}]
+)
+def test_without_the_token_nothing_is_told(side, headers):
+    status, _, body = ask(side, headers=headers)
+    assert (status, body["category"]) == (401, "INVALID_AUTHENTICATION")
+    assert body["message"].startswith("Authentication credentials not found. This API supports OAuth 2.0")
+
+
+@pytest.mark.parametrize(
+    ("token", "category"), [("expired", "EXPIRED_AUTHENTICATION"), ("revoked", "INVALID_AUTHENTICATION")]
+)
+def test_the_token_can_expire_or_be_revoked(side, token, category):
+    side.limits({"token": token})
+    status, _, body = ask(side)
+    assert (status, body["category"]) == (401, category)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", CONTACTS, "crm.objects.contacts.read"),
+        ("POST", f"{CONTACTS}/search", "crm.objects.contacts.read"),
+        ("POST", f"{CONTACTS}/batch/read", "crm.objects.contacts.read"),
+        ("POST", f"{CONTACTS}/batch/upsert", "crm.objects.contacts.write"),
+        ("PATCH", f"{CONTACTS}/1", "crm.objects.contacts.write"),
+        ("GET", "/crm/v3/objects/companies", "crm.objects.companies.read"),
+        ("GET", "/crm/properties/2026-03/contacts", "crm.schemas.contacts.read"),
+        ("POST", "/crm/v3/properties/contacts", "crm.schemas.contacts.write"),
+        ("GET", "/crm/v3/owners/", "crm.objects.owners.read"),
+    ],
+)
+def test_a_missing_scope_is_named(side, method, path, scope):
+    side.limits({"scopes": []})
+    status, _, body = ask(side, method, path, body=b"{}")
+    assert (status, body["category"]) == (403, "MISSING_SCOPES")
+    assert body["errors"][0]["context"]["requiredGranularScopes"] == [scope]
+    assert "scopes" in body["links"]
+    side.limits({"scopes": [scope]})
+    assert ask(side, method, path, body=b"{}")[0] != 403
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/crm/v3/owners/", 200),
+        ("/crm/v3/owners", 200),
+        ("/crm/owners/2026-03", 200),
+        ("/crm/owners/2026-09/76500001", 200),
+        ("/crm/v3/pipelines/contacts", 200),
+        ("/crm/pipelines/2026-09/contacts/contacts-lifecycle-pipeline", 200),
+        ("/crm/pipelines/2026-09/contacts/contacts-lifecycle-pipeline/stages", 200),
+        ("/crm/v3/pipelines/contacts/other", 404),
+        ("/crm/v3/owners/1", 404),
+        ("/account-info/v3/details", 200),
+        ("/crm/objects/2026-05/contacts", 404),
+        ("/crm/v3/objects", 404),
+        ("/crm/v3/objects/contacts/1/2/3", 404),
+        ("/", 404),
+    ],
+)
+def test_paths_of_every_family(side, path, status):
+    assert ask(side, path=path)[0] == status
+
+
+def test_a_method_that_a_path_does_not_have_is_refused(side):
+    assert ask(side, "PUT")[0] == 405
+
+
+def test_owners_are_listed_by_state_and_email(side):
+    def owners(*query: tuple[str, str]) -> list[dict[str, Any]]:
+        return orjson.loads(side.answer(Ask("GET", "/crm/v3/owners/", query, TOKEN, b"")).body)["results"]
+
+    here, gone = owners(), owners(("archived", "true"))
+    assert len(here) > len(gone) == 1
+    assert all(owner["userId"] and owner["id"] != str(owner["userId"]) for owner in here)
+    assert gone[0]["userId"] is None
+    assert gone[0]["userIdIncludingInactive"]
+    assert owners(("email", here[1]["email"])) == [here[1]]
+    assert owners(("limit", "1"), ("after", here[1]["id"])) == [here[1]]
+
+
+def test_the_pipeline_tells_the_order_of_stages(side):
+    _, _, body = ask(side, path="/crm/v3/pipelines/contacts")
+    (pipeline,) = body["results"]
+    assert pipeline["id"] == "contacts-lifecycle-pipeline"
+    assert [stage["id"] for stage in pipeline["stages"]] == [
+        "subscriber",
+        "lead",
+        "marketingqualifiedlead",
+        "salesqualifiedlead",
+        "opportunity",
+        "customer",
+        "evangelist",
+        "other",
+    ]
+    assert [stage["displayOrder"] for stage in pipeline["stages"]] == list(range(8))
+
+
+def test_the_account_tells_its_zone_and_currency(side):
+    _, _, body = ask(side, path="/account-info/v3/details")
+    assert (body["portalId"], body["timeZone"], body["companyCurrency"]) == (
+        146100001,
+        "Europe/Berlin",
+        "EUR",
+    )
+    assert (body["utcOffset"], body["utcOffsetMilliseconds"]) == ("+01:00", 3_600_000)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "writes"),
+    [
+        ("GET", CONTACTS, False),
+        ("POST", CONTACTS, True),
+        ("POST", f"{CONTACTS}/search", False),
+        ("POST", f"{CONTACTS}/batch/read", False),
+        ("POST", f"{CONTACTS}/batch/update", True),
+        ("POST", f"{CONTACTS}/batch/archive", True),
+        ("POST", f"{CONTACTS}/merge", True),
+        ("DELETE", f"{CONTACTS}/1", True),
+        ("POST", "/crm/v3/properties/contacts", True),
+        ("POST", "/crm/v3/properties/contacts/batch/read", False),
+        ("POST", "/nowhere", False),
+    ],
+)
+def test_it_is_known_which_calls_write(side, method, path, writes):
+    assert side.is_write(Ask(method, path, (), TOKEN, b"")) is writes
+
+
+def test_the_same_seed_gives_the_same_correlation_ids_and_orders(side):
+    def run() -> list[Any]:
+        side.reset(7)
+        rows = [{"properties": {"lastname": f"N{n}"}} for n in range(20)]
+        made = ask(side, "POST", f"{CONTACTS}/batch/create", body=orjson.dumps({"inputs": rows}))
+        return [row["id"] for row in made[2]["results"]] + [ask(side, path="/")[2]["correlationId"]]
+
+    assert run() == run()

@@ -1,0 +1,235 @@
+"""Property definitions on the HubSpot side of the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from connectors.sandbox.hubspot.side import HubSpotSide
+from connectors.sandbox.side import Ask
+
+PROPERTIES = "/crm/v3/properties/contacts"
+Call = Callable[..., tuple[int, Any]]
+
+
+class Clock:
+    """A clock that only a test moves."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **step: float) -> None:
+        self.at += timedelta(**step)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def side(tmp_path: Path, clock: Clock):
+    side = HubSpotSide(tmp_path, clock)
+    yield side
+    side.close()
+
+
+@pytest.fixture
+def call(side: HubSpotSide) -> Call:
+    def ask(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
+        headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
+        sent = b"" if body is None else orjson.dumps(body)
+        answer = side.answer(Ask(method, path, tuple(query.items()), headers, sent))
+        return answer.status, orjson.loads(answer.body) if answer.body else None
+
+    return ask
+
+
+def wanted(name: str = "lead_score", **more: Any) -> dict[str, Any]:
+    body = {"name": name, "label": "Lead score", "type": "number", "fieldType": "number"}
+    return {**body, "groupName": "contactinformation", **more}
+
+
+def test_a_new_property_is_answered_whole_and_can_be_used_at_once(call):
+    status, body = call("POST", PROPERTIES, wanted(description="Our own", hidden=True))
+    assert status == 201
+    assert body["modificationMetadata"] == {
+        "archivable": True,
+        "readOnlyDefinition": False,
+        "readOnlyValue": False,
+    }
+    assert (body["description"], body["hidden"], body["calculated"], body["archived"]) == (
+        "Our own",
+        True,
+        False,
+        False,
+    )
+    assert "hubspotDefined" not in body
+    assert call("GET", f"{PROPERTIES}/lead_score") == (200, body)
+    made = {"properties": {"lastname": "X", "lead_score": 12}}
+    assert call("POST", "/crm/v3/objects/contacts", made)[1]["properties"]["lead_score"] == "12"
+
+
+def test_a_name_that_is_taken_conflicts(call):
+    call("POST", PROPERTIES, wanted())
+    status, body = call("POST", PROPERTIES, wanted())
+    assert (status, body["message"]) == (409, "A property named 'lead_score' already exists.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({k: v for k, v in wanted().items() if k != missing} for missing in wanted()),
+        wanted("Lead-Score"),
+        wanted("1st"),
+        wanted(type="money"),
+        wanted(fieldType="select"),
+        wanted(groupName="nowhere"),
+        wanted(type="enumeration", fieldType="select", options=[{"label": "A"}]),
+        wanted(type="enumeration", fieldType="select", options=[{"label": "A", "value": "a"}] * 2),
+    ],
+)
+def test_a_definition_that_cannot_be_is_refused(call, body):
+    status, answer = call("POST", PROPERTIES, body)
+    assert (status, answer["category"]) == (400, "VALIDATION_ERROR")
+
+
+def test_at_most_ten_properties_of_an_object_are_unique(call):
+    for n in range(10):
+        assert call("POST", PROPERTIES, wanted(f"key_{n}", hasUniqueValue=True))[0] == 201
+    assert call("POST", PROPERTIES, wanted("key_10", hasUniqueValue=True))[0] == 400
+    assert call("POST", PROPERTIES, wanted("key_10"))[0] == 201
+
+
+def test_unique_contact_properties_can_be_switched_off(side, call):
+    side.limits({"unique_contacts": False})
+    assert call("POST", PROPERTIES, wanted(hasUniqueValue=True))[0] == 400
+    assert (
+        call(
+            "POST",
+            "/crm/v3/properties/companies",
+            wanted(groupName="companyinformation", hasUniqueValue=True),
+        )[0]
+        == 201
+    )
+
+
+def test_uniqueness_is_decided_at_creation_only(call):
+    call("POST", PROPERTIES, wanted())
+    assert call("PATCH", f"{PROPERTIES}/lead_score", {"hasUniqueValue": True})[0] == 400
+    status, body = call("PATCH", f"{PROPERTIES}/lead_score", {"label": "Score"})
+    assert (status, body["label"], body["hasUniqueValue"]) == (200, "Score", False)
+
+
+def test_a_batch_of_properties_is_made_whole_or_not_at_all(call):
+    rows = {"inputs": [wanted("a_first"), wanted("a_second", groupName="nowhere")]}
+    assert call("POST", f"{PROPERTIES}/batch/create", rows)[0] == 400
+    assert call("GET", f"{PROPERTIES}/a_first")[0] == 404
+    made = {"properties": {"lastname": "X", "a_first": "1"}}
+    assert call("POST", "/crm/v3/objects/contacts", made)[0] == 400
+    rows["inputs"][1]["groupName"] = "contactinformation"
+    status, body = call("POST", f"{PROPERTIES}/batch/create", rows)
+    assert (status, [row["name"] for row in body["results"]]) == (201, ["a_first", "a_second"])
+
+
+def test_a_batch_read_tells_which_properties_are_missing(call):
+    body = {"archived": False, "inputs": [{"name": "email"}, {"name": "nope"}]}
+    status, answer = call("POST", f"{PROPERTIES}/batch/read", body)
+    assert (status, [row["name"] for row in answer["results"]], answer["numErrors"]) == (207, ["email"], 1)
+    assert answer["errors"][0]["category"] == "OBJECT_NOT_FOUND"
+
+
+def test_groups_are_made_and_listed(call):
+    body = {"name": "leadpact", "label": "Leadpact", "displayOrder": -1}
+    assert call("POST", f"{PROPERTIES}/groups", body) == (201, {**body, "archived": False})
+    assert call("POST", f"{PROPERTIES}/groups", body)[0] == 409
+    names = [group["name"] for group in call("GET", f"{PROPERTIES}/groups")[1]["results"]]
+    assert {"contactinformation", "leadpact"} <= set(names)
+    assert call("POST", PROPERTIES, wanted(groupName="leadpact"))[0] == 201
+    assert call("GET", f"{PROPERTIES}/groups/leadpact")[1]["label"] == "Leadpact"
+
+
+def test_an_archived_property_is_listed_apart_and_no_longer_taken(call):
+    call("POST", PROPERTIES, wanted())
+    assert call("DELETE", f"{PROPERTIES}/lead_score") == (204, None)
+    assert call("GET", f"{PROPERTIES}/lead_score")[0] == 404
+    _, gone = call("GET", PROPERTIES, archived="true")
+    assert [row["name"] for row in gone["results"]] == ["lead_score"]
+    made = {"properties": {"lastname": "X", "lead_score": 12}}
+    assert call("POST", "/crm/v3/objects/contacts", made)[1]["errors"][0]["code"] == "PROPERTY_DOESNT_EXIST"
+
+
+def test_what_hubspot_defines_cannot_be_archived_or_renamed(call):
+    assert call("DELETE", f"{PROPERTIES}/email")[0] == 400
+    assert call("PATCH", f"{PROPERTIES}/email", {"label": "Mail"})[0] == 400
+
+
+def test_an_option_added_to_lifecycle_stages_counts_in_its_place(call):
+    _, body = call("GET", f"{PROPERTIES}/lifecyclestage")
+    options = body["options"]
+    options.insert(2, {"label": "Trial", "value": "58213001"})
+    assert call("PATCH", f"{PROPERTIES}/lifecyclestage", {"options": options})[0] == 200
+    _, pipelines = call("GET", "/crm/v3/pipelines/contacts")
+    stages = [stage["id"] for stage in pipelines["results"][0]["stages"]]
+    assert stages[1:4] == ["lead", "58213001", "marketingqualifiedlead"]
+    made = {"properties": {"lastname": "X", "lifecyclestage": "58213001"}}
+    _, contact = call("POST", "/crm/v3/objects/contacts", made)
+    path = f"/crm/v3/objects/contacts/{contact['id']}"
+    for stage, kept in (("lead", "58213001"), ("marketingqualifiedlead", "marketingqualifiedlead")):
+        assert (
+            call("PATCH", path, {"properties": {"lifecyclestage": stage}})[1]["properties"]["lifecyclestage"]
+            == kept
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "read_only"),
+    [
+        ("email", "string", False),
+        ("phone", "string", False),
+        ("annualrevenue", "string", False),
+        ("lifecyclestage", "enumeration", False),
+        ("hs_lead_status", "enumeration", False),
+        ("hubspot_owner_id", "enumeration", False),
+        ("hs_additional_emails", "enumeration", False),
+        ("hubspotscore", "number", True),
+        ("hs_email_optout", "bool", True),
+        ("hs_email_quarantined", "bool", True),
+        ("hs_legal_basis", "enumeration", True),
+        ("num_conversion_events", "number", True),
+        ("recent_conversion_date", "datetime", True),
+        ("hs_analytics_num_visits", "number", True),
+        ("hs_analytics_source", "enumeration", True),
+        ("hs_email_last_click_date", "datetime", True),
+        ("hs_social_linkedin_clicks", "number", True),
+        ("notes_last_contacted", "datetime", True),
+        ("hs_lifecyclestage_customer_date", "datetime", True),
+        ("hs_v2_date_exited_lead", "datetime", True),
+        ("createdate", "datetime", True),
+        ("lastmodifieddate", "datetime", True),
+    ],
+)
+def test_the_account_has_the_standard_properties(call, name, type_, read_only):
+    status, body = call("GET", f"{PROPERTIES}/{name}")
+    assert (status, body["type"], body["modificationMetadata"]["readOnlyValue"]) == (200, type_, read_only)
+    assert body["hubspotDefined"] is True
+
+
+@pytest.mark.parametrize("kind", ["contacts", "companies"])
+def test_names_are_unique_and_groups_and_options_are_sound(call, kind):
+    _, body = call("GET", f"/crm/v3/properties/{kind}")
+    rows = body["results"]
+    groups = {group["name"] for group in call("GET", f"/crm/v3/properties/{kind}/groups")[1]["results"]}
+    assert len({row["name"] for row in rows}) == len(rows)
+    assert {row["groupName"] for row in rows} <= groups
+    for row in rows:
+        values = [option["value"] for option in row["options"]]
+        assert len(set(values)) == len(values)
