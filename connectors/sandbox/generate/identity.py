@@ -73,6 +73,9 @@ class Addresses:
         local = f"{first.mail}.{last.mail}" if style < 0.5 else f"{first.mail}{last.mail}"
         if style > 0.75:
             local = f"{last.mail}.{first.mail}" if style > 0.88 else f"{first.mail}_{last.mail}"
+        if rnd() < 0.01:
+            # Both CRMs take two dots in a row, no mail server does.
+            local = local.replace(".", "..")
         return self._unused(local, domain, self._free, rnd)
 
     def _unused(self, local: str, domain: str, taken: set[str], rnd: Callable[[], float]) -> str:

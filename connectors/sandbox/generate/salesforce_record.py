@@ -94,8 +94,8 @@ def _who_they_are(
         elif style < 0.09:
             row["Email"] = person.email.upper()
         elif style > 0.995:
-            # From an old import, before the API refused it as INVALID_EMAIL_ADDRESS.
-            row["Email"] = _broken(person.email, rnd)
+            # The CRMs take it, no mail server would.
+            row["Email"] = person.email.replace("@", ".@")
     if rnd() < 0.9:
         row["Title"] = person.title
         if rnd() < 0.14:
@@ -108,13 +108,6 @@ def _who_they_are(
             row["Phone"] = spoiled(row["Phone"], rnd)
     if person.mobile and rnd() < 0.6:
         row["MobilePhone"] = written(person.mobile, rnd)
-
-
-def _broken(email: str, rnd: Callable[[], float]) -> str:
-    local, _, domain = email.partition("@")
-    return (f"{local}(at){domain}", f"{local}@{domain.partition('.')[0]}", f"{local}@@{domain}")[
-        int(rnd() * 3)
-    ]
 
 
 def _their_company(row: dict[str, Any], person: Someone, rnd: Callable[[], float]) -> None:

@@ -132,9 +132,9 @@ def _fresh(
     if other is not None:
         who, person = _sharing(who, person, other)
     traits = who.traits()
-    quality = world.chances.quality(dice.decisions)
+    quality = world.chances.quality(dice.people)
     chance = world.chances.chance(traits, quality)
-    way = story(who, dice.decisions.random() < chance, dice.decisions)
+    way = story(who, dice.people.random() < chance, dice.decisions)
     calendar = Calendar(world.now - who.seen.age * DAY)
     decided = calendar.at(who.seen.decides) if way.outcome in ("won", "lost") else None
     truth = Truth(

@@ -1,0 +1,89 @@
+"""Cause and effect in the generated people: found when it is on, gone when it is off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from connectors.sandbox.generate import (
+    Person,
+    generate,
+)
+from connectors.sandbox.generate.effects import draw_weights
+from connectors.sandbox.generate.lexicon import read_data
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> list[Person]:
+    """People made once: they are only read."""
+    return list(generate(3_000, 7, NOW))
+
+
+def rates(people: list[Person]) -> tuple[float, float, float]:
+    """Conversion of fitting and engaged people, of everybody else, and of all, among those who decided."""
+    groups: dict[bool, list[bool]] = {True: [], False: []}
+    for person in people:
+        truth = person.truth
+        if truth.outcome in ("won", "lost") and truth.duplicate_of is None:
+            groups[truth.fit >= 0.6 and truth.engagement >= 0.5].append(truth.outcome == "won")
+    both = groups[True] + groups[False]
+    return tuple(sum(group) / len(group) for group in (groups[True], groups[False], both))  # type: ignore[return-value]
+
+
+# Cause and effect
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_fits_and_engages_becomes_a_customer_more_often(seed: int) -> None:
+    fitting, others, _ = rates(list(generate(3_000, seed, NOW, 1.0)))
+    assert fitting > 2.0 * others
+
+
+def test_without_effect_fit_and_engagement_decide_nothing() -> None:
+    people = [person for seed in range(5) for person in generate(3_000, seed, NOW, 0.0)]
+    fitting, others, _ = rates(people)
+    # Some 350 people fit and engage; their rate is known to about 0.01.
+    assert fitting == pytest.approx(others, abs=0.035)
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.5, 1.0, 2.0])
+def test_the_rate_over_all_is_the_one_that_was_drawn(effect: float) -> None:
+    _, _, everybody = rates(list(generate(4_000, 2, NOW, effect)))
+    assert everybody == pytest.approx(draw_weights(2).rate, abs=0.02)
+
+
+def test_the_weights_are_drawn_from_the_ranges_and_differ_by_seed() -> None:
+    ranges = read_data("effects.toml")
+    drawn = [draw_weights(seed) for seed in range(20)]
+    low, high = ranges["fit"]["head_of_marketing"]
+    assert all(low <= weights.head_of_marketing <= high for weights in drawn)
+    assert len({weights.head_of_marketing for weights in drawn}) == 20
+
+
+def test_the_same_things_happened_whatever_the_effect() -> None:
+    """What people are and did is a cause: with the effect off it stays, and only who wins changes."""
+    with_effect, without = list(generate(2_000, 5, NOW, 1.0)), list(generate(2_000, 5, NOW, 0.0))
+    for one, other in zip(with_effect, without, strict=True):
+        assert (one.truth.fit, one.truth.engagement) == (other.truth.fit, other.truth.engagement)
+        assert one.truth.quality == other.truth.quality
+    assert [p.truth.outcome for p in with_effect] != [p.truth.outcome for p in without]
+
+
+def test_customers_and_stages_agree_in_both_crms(crowd: list[Person]) -> None:
+    for person in crowd:
+        truth = person.truth
+        if truth.duplicate_of is not None:
+            continue
+        assert (truth.converted_at is not None) is (truth.outcome == "won")
+        assert (truth.decided_at is not None) is (truth.outcome in ("won", "lost"))
+        if truth.outcome == "won":
+            if person.salesforce:
+                assert person.salesforce["Status"] == "Closed - Converted"
+            if person.hubspot:
+                assert person.hubspot["lifecyclestage"] == "customer"
+                assert person.hubspot["_history"]["lifecyclestage"][-1][0] == truth.converted_at
+        elif truth.outcome in ("open", "lost", "unworked") and person.hubspot:
+            assert person.hubspot.get("lifecyclestage") != "customer"
