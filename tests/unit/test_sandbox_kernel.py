@@ -123,7 +123,7 @@ def test_a_header_that_is_no_text_does_no_harm(serving: Serving) -> None:
     raw = over_a_socket(
         serving, b"GET /a HTTP/1.1\r\nHost: x\r\nUser-Agent: \xfd\r\nConnection: close\r\n\r\n"
     )
-    assert raw.startswith(b"HTTP/1.1 ")
+    assert raw.startswith(b"HTTP/1.1 200 ")
     assert logged(serving.hubspot_url)[0]["client"] == "?"
 
 
