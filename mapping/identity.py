@@ -5,6 +5,7 @@ Keys are for comparing and joining, never for showing: they lose case, accents, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import polars as pl
@@ -30,48 +31,67 @@ _SPELLED = {
 }
 _TITLES = (
     "dr|prof|professor|mr|mrs|ms|miss|mx|herr|frau|hr|fr|herrn|dipl|ing|mag|med|phd|mba|msc|bsc|sir|dame"
-    "|monsieur|madame|mme|mlle|señor|senor|señora|senora|sr|sra|signor|signora|sig|jr|junior|senior|ii|iii"
+    "|monsieur|madame|mme|mlle|señor|senor|señora|senora|sra|signor|signora|sig"
 )
 _LEGAL_FORMS = (
     "gmbh|mbh|ggmbh|ag|se|kgaa|kg|ohg|gbr|ug|haftungsbeschraenkt|ek|ekfm|eg|ev|partg|partgmbb|co|cokg"
     "|ltd|limited|inc|incorporated|llc|llp|lp|corp|corporation|company|plc|pty|pte|pvt|private"
     "|sa|sas|sasu|sarl|eurl|snc|sl|slu|sau|spa|srl|srls|bv|nv|vof|cv|sprl|bvba|ab|as|asa|aps|oy|oyj|abp"
-    "|spzoo|sp z o o|spzo|zoo|sro|spol|doo|dd|kft|zrt|nyrt|bt|ood|eood|ad|oue|ou|uab|sia|kk|gk|sdn bhd|bhd|jsc|ooo"
+    "|spzoo|sp z oo|sp z o o|sro|spol|doo|dd|kft|zrt|nyrt|bt|ood|eood|ad|oue|ou|uab|sia|kk|gk|sdn bhd|bhd|jsc|ooo"
     "|ltda|lda"
 )
 _TRAILING_FORMS = rf"(?: (?:und |and )?(?:{_LEGAL_FORMS}))+$"
 _ANYWHERE_FORMS = r"\b(?:gmbh|ggmbh|kgaa|ohg|llc|ltd|limited|inc|plc|srl|sarl)\b"
 
 
-def _folded(column: pl.Expr) -> pl.Expr:
-    """Lower case without accents, umlauts spelled out; null for nothing."""
-    spelled = column.str.normalize("NFC").str.to_lowercase()
-    spelled = spelled.str.replace_many(list(_SPELLED), list(_SPELLED.values()))
-    return spelled.str.normalize("NFKD").str.replace_all(r"\p{M}", "")
+def _folded(column: pl.Series) -> pl.Series:
+    """Lower case without accents, umlauts spelled out."""
+    lower = column.str.to_lowercase()
+    if not lower.str.contains(r"[^ -~]").any():
+        return lower
+    spelled = lower.str.normalize("NFC").str.replace_many(list(_SPELLED), list(_SPELLED.values()))
+    return spelled.str.normalize("NFKD").str.replace_all("[\u0300-\u036f]", "")
 
 
-def _or_null(column: pl.Expr) -> pl.Expr:
-    return pl.when(column.str.len_bytes() > 0).then(column)
+def _words(column: pl.Series) -> pl.Series:
+    """Letters and digits, one space between words."""
+    return column.str.replace_all(r"[\p{P}\p{S}\p{C}\s]+", " ").str.strip_chars()
+
+
+def _name_keys(names: pl.Series) -> pl.Series:
+    # O'Neil, O’Neil and ONeil are one word. "Jr" and "Sr" stay: they tell a father from a son.
+    whole = _words(_folded(names).str.replace_all("['’`´]", ""))
+    bare = _words(whole.str.replace_all(rf"\b(?:{_TITLES})\b", "")).replace("", None)
+    words = bare.zip_with(bare.is_not_null(), whole.replace("", None))
+    return words.str.split(" ").list.sort().list.join(" ")
+
+
+def _company_keys(companies: pl.Series) -> pl.Series:
+    # Points vanish instead of becoming spaces, so that "S.p.A." is one word; "e. V." is put together first.
+    joined = _folded(companies).str.replace_all(r"\be\. ?(v|k|g)\b\.?", "e${1}").str.replace_all("[.'’`]", "")
+    joined = joined.str.replace_all(r"\ba/s\b", "as").str.replace_all("[&+]", " und ")
+    words = _words(joined).str.replace_all(r"\b(?:and|et|e|y|og|och)\b", "und")
+    bare = words.str.replace(_TRAILING_FORMS, "").str.replace_all(_ANYWHERE_FORMS, "")
+    bare = _words(bare).str.replace(" und$", "").replace("", None)
+    # A company that is called like a legal form keeps its name.
+    return bare.zip_with(bare.is_not_null(), words.replace("", None))
+
+
+def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    distinct = texts.unique().drop_nulls()
+    return texts.replace_strict(distinct, make(distinct), default=None, return_dtype=pl.String())
 
 
 def name_key(first: pl.Expr, last: pl.Expr) -> pl.Expr:
-    """The folded words of a person's name, sorted, without titles: ``mueller anna``'s order does not count."""
-    words = _folded(pl.concat_str(first, last, separator=" ", ignore_nulls=True))
-    words = words.str.replace_all(r"[\p{P}\p{S}\p{C}\s]+", " ").str.replace_all(rf"\b(?:{_TITLES})\b", "")
-    key = words.str.strip_chars().str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
-    return _or_null(key.list.sort().list.join(" "))
+    """The words of a person's name, folded and sorted, without titles: ``Dr. Anna Müller`` and ``MUELLER Anna``
+    are ``anna mueller``. Null without a word."""
+    whole = pl.concat_str(first, last, separator=" ", ignore_nulls=True)
+    return whole.map_batches(_name_keys, return_dtype=pl.String())
 
 
 def company_key(company: pl.Expr) -> pl.Expr:
     """The folded words of a company's name without punctuation and legal forms (GmbH & Co. KG, Ltd, S.p.A.)."""
-    # Points vanish instead of becoming spaces, so that "S.p.A." is one word; "e. V." is put together first.
-    joined = _folded(company).str.replace_all(r"\be\. ?(v|k|g)\b\.?", "e${1}").str.replace_all(r"[.'’`]", "")
-    plain = joined.str.replace_all("&", " und ").str.replace_all("+", " und ", literal=True)
-    words = plain.str.replace_all(r"[\p{P}\p{S}\p{C}\s]+", " ").str.strip_chars()
-    words = words.str.replace_all(r"\b(?:and|et|e|y|og|och)\b", "und")
-    bare = words.str.replace_all(_TRAILING_FORMS, "").str.replace_all(_ANYWHERE_FORMS, "")
-    bare = bare.str.replace_all(r" +", " ").str.strip_chars().str.replace(r" und$", "")
-    return _or_null(pl.when(bare.str.len_bytes() > 0).then(bare).otherwise(words))
+    return company.map_batches(lambda names: _by_distinct(names, _company_keys), return_dtype=pl.String())
 
 
 @cache
@@ -84,14 +104,12 @@ def _registrable(host: str) -> str | None:
     return _suffixes()(host).top_domain_under_public_suffix or None
 
 
-def _by_distinct_host(hosts: pl.Series) -> pl.Series:
-    distinct = hosts.unique().drop_nulls()
-    found = pl.Series([_registrable(host) for host in distinct.to_list()], dtype=pl.String())
-    return hosts.replace_strict(distinct, found, default=None, return_dtype=pl.String())
+def _registrable_domains(hosts: pl.Series) -> pl.Series:
+    return pl.Series([_registrable(host) for host in hosts.to_list()], dtype=pl.String())
 
 
 def _domain_of(host: pl.Expr) -> pl.Expr:
-    return host.map_batches(_by_distinct_host, return_dtype=pl.String())
+    return host.map_batches(lambda hosts: _by_distinct(hosts, _registrable_domains), return_dtype=pl.String())
 
 
 def _email_domain() -> pl.Expr:

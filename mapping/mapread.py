@@ -152,6 +152,8 @@ def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[
     codes = [named]
     if source.currency_name is not None:
         codes.append(frame.get_column(source.currency_name).str.strip_chars().str.to_uppercase())
+    if cleaned.values.null_count() == len(texts):
+        return cleaned, pl.repeat(None, len(texts), dtype=pl.String(), eager=True)
     parts = pl.DataFrame([code.alias(str(place)) for place, code in enumerate(codes)])
     default = pl.lit(source.default_currency, dtype=pl.String)
     code = parts.select(pl.coalesce(pl.all(), default)).to_series()

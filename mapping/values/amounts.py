@@ -22,7 +22,7 @@ from functools import partial
 import polars as pl
 
 from mapping.lead import FieldType, dtype_of
-from mapping.values.cells import Cleaned, Problem, read_unsure
+from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
 
 _CENT = Decimal("0.01")
@@ -31,11 +31,11 @@ _MOST_DIGITS = Decimal(10) ** 16  # Decimal(18, 2) holds 16 digits before the po
 _MOST_NUMBER = Decimal(10) ** 14  # Decimal(18, 4) holds 14
 _MOST_INTEGER = 2**63
 
-_SURE_MONEY = r"^-?\d{1,15}(?:\.\d{1,2}0*)?$"
-_SURE_NUMBER = r"^-?\d{1,13}(?:\.\d{1,4}0*)?$"
-_SURE_INTEGER = r"^-?\d{1,18}(?:\.0+)?$"
+_SURE_MONEY = r"^-?[0-9]{1,15}(?:\.[0-9]{1,2}0*)?$"
+_SURE_NUMBER = r"^-?[0-9]{1,13}(?:\.[0-9]{1,4}0*)?$"
+_SURE_INTEGER = r"^-?[0-9]{1,18}(?:\.0+)?$"
 #: Where a point may group thousands, a lone one before three digits is not sure.
-_GROUPED = r"^-?\d{1,3}\.\d{3}$"
+_GROUPED = r"^-?[0-9]{1,3}\.[0-9]{3}$"
 
 _SCIENTIFIC = re.compile(r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d{1,3}$")
 _PLAIN = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)$")
@@ -215,29 +215,39 @@ def clean_money(column: pl.Series, *, decimal_comma: bool | None = None) -> tupl
 
     More places are rounded half to even. Scales (Mio, Tsd, k, bn) are applied.
     """
+    read = partial(_read_money, decimal_comma=decimal_comma)
+    if len(column) <= FEW:
+        codes = read_each(column, _read_currency, pl.String())
+        return read_each(column, read, dtype_of(FieldType.MONEY)), codes.values
     sure = _sure(column, _SURE_MONEY, decimal_comma)
     done = _cast(column, sure, FieldType.MONEY)
     no_code = pl.repeat(None, len(column), dtype=pl.String(), eager=True)
     if sure.all():
         return Cleaned(done), no_code
-    cleaned = read_unsure(column, done, ~sure, partial(_read_money, decimal_comma=decimal_comma))
+    cleaned = read_unsure(column, done, ~sure, read)
     return cleaned, read_unsure(column, no_code, ~sure, _read_currency).values
 
 
 def clean_number(column: pl.Series, *, decimal_comma: bool | None = None) -> Cleaned:
     """Numbers with four places, rounded half to even."""
+    read = partial(_read_number, decimal_comma=decimal_comma)
+    if len(column) <= FEW:
+        return read_each(column, read, dtype_of(FieldType.NUMBER))
     sure = _sure(column, _SURE_NUMBER, decimal_comma)
     done = _cast(column, sure, FieldType.NUMBER)
-    return read_unsure(column, done, ~sure, partial(_read_number, decimal_comma=decimal_comma))
+    return read_unsure(column, done, ~sure, read)
 
 
 def clean_integer(column: pl.Series, *, decimal_comma: bool | None = None) -> Cleaned:
     """Whole numbers; ``12.0`` is 12, ``12.5`` is a problem."""
+    read = partial(_read_integer, decimal_comma=decimal_comma)
+    if len(column) <= FEW:
+        return read_each(column, read, pl.Int64())
     sure = _sure(column, _SURE_INTEGER, decimal_comma)
     whole = column.str.replace(r"\.0+$", "") if column.str.contains(".", literal=True).any() else column
     done = whole.zip_with(sure.fill_null(False), pl.Series([None], dtype=pl.String()))
     done = done.cast(pl.Int64(), strict=False)
-    return read_unsure(column, done, ~sure, partial(_read_integer, decimal_comma=decimal_comma))
+    return read_unsure(column, done, ~sure, read)
 
 
 def _sure(column: pl.Series, pattern: str, decimal_comma: bool | None) -> pl.Series:

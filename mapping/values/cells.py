@@ -2,7 +2,8 @@
 
 Most cells of a CRM column already have the form we keep. A regular expression finds those in one pass and
 they are converted as a column. Only the distinct texts among the others are read in Python, one by one, so
-the cost of a careful reader is paid once per distinct text.
+the cost of a careful reader is paid once per distinct text. A column of a few cells is read in Python alone:
+there the pass itself would cost more than it saves. Both ways give the same values.
 """
 
 from __future__ import annotations
@@ -60,8 +61,19 @@ class Cleaned:
         return self.problems.is_not_null()
 
 
+#: Columns of at most this many cells are read cell by cell.
+FEW = 32
+
 #: Reads one text. None: the text is a blank (only white space).
 Read = Callable[[str], Any]
+
+
+def read_each(texts: pl.Series, read: Read, dtype: pl.DataType) -> Cleaned:
+    """Read every cell in Python; for columns of at most ``FEW`` cells."""
+    answers = [None if text is None else read(text) for text in texts.to_list()]
+    bad = [answer.value if isinstance(answer, Problem) else None for answer in answers]
+    values = pl.Series([None if isinstance(answer, Problem) else answer for answer in answers], dtype=dtype)
+    return Cleaned(values, pl.Series(bad, dtype=pl.String()) if any(bad) else None)
 
 
 def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read) -> Cleaned:
@@ -78,13 +90,10 @@ def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read
     found = pl.Series(values, dtype=done.dtype)
     slow = texts.replace_strict(distinct, found, default=None, return_dtype=done.dtype)
     merged = done.zip_with(~unsure.fill_null(False), slow)
-    bad = {text: answer.value for text, answer in zip(distinct, answers, strict=True) if _is_bad(answer)}
+    pairs = zip(distinct.to_list(), answers, strict=True)
+    bad = {text: answer.value for text, answer in pairs if isinstance(answer, Problem)}
     if not bad:
         return Cleaned(merged)
     words = pl.Series(list(bad.values()), dtype=pl.String())
     named = texts.replace_strict(pl.Series(list(bad)), words, default=None, return_dtype=pl.String())
     return Cleaned(merged, named.zip_with(unsure.fill_null(False), pl.Series([None], dtype=pl.String())))
-
-
-def _is_bad(answer: object) -> bool:
-    return isinstance(answer, Problem)

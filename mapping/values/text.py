@@ -7,7 +7,7 @@ import unicodedata
 
 import polars as pl
 
-from mapping.values.cells import Cleaned, read_unsure
+from mapping.values.cells import FEW, Cleaned, read_each, read_unsure
 
 # Characters that are already in composed form (NFC), visible and not a space other than U+0020. A cell made
 # only of these needs no Python; everything else (combining marks, controls, rare scripts) gets a closer look.
@@ -43,7 +43,7 @@ def fold_lines(text: str) -> str | None:
 
 def clean_text(column: pl.Series, *, lines: bool = False) -> Cleaned:
     """Trimmed text in NFC without controls; white space folded, or per line where ``lines``. No problems."""
-    unsure = column.str.contains(_UNSETTLED)
-    if not unsure.any():
-        return Cleaned(column)
-    return read_unsure(column, column, unsure, fold_lines if lines else fold_text)
+    fold = fold_lines if lines else fold_text
+    if len(column) <= FEW:
+        return read_each(column, fold, pl.String())
+    return read_unsure(column, column, column.str.contains(_UNSETTLED), fold)

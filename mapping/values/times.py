@@ -13,7 +13,8 @@ from functools import partial
 
 import polars as pl
 
-from mapping.values.cells import Cleaned, Problem, read_unsure
+from mapping.lead import FieldType, dtype_of
+from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
 
 _SURE_TIME = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)$"
@@ -71,21 +72,27 @@ def read_date(text: str, *, day_first: bool | None = None) -> date | Problem | N
 
 def clean_datetime(column: pl.Series, *, day_first: bool | None = None) -> Cleaned:
     """Times in UTC to the whole second."""
+    read = partial(read_datetime, day_first=day_first)
+    if len(column) <= FEW:
+        return read_each(column, read, dtype_of(FieldType.DATETIME))
     iso = column.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False, time_unit="us", time_zone="UTC")
     if iso.null_count() > column.null_count():
         zoned = _where(column, column.str.contains(_SURE_TIME))
         iso = zoned.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
         iso = _fill(iso, _from_millis(column, iso))
     done = iso.dt.truncate("1s")
-    return read_unsure(column, done, _left(column, done), partial(read_datetime, day_first=day_first))
+    return read_unsure(column, done, _left(column, done), read)
 
 
 def clean_date(column: pl.Series, *, day_first: bool | None = None) -> Cleaned:
     """Days, from dates, from times (their UTC day) and from milliseconds."""
+    read = partial(read_date, day_first=day_first)
+    if len(column) <= FEW:
+        return read_each(column, read, pl.Date())
     done = _where(column, column.str.contains(_SURE_DATE)).str.to_date("%Y-%m-%d", strict=False)
     if done.null_count() > column.null_count():
         done = _fill(done, _from_millis(column, done).dt.date())
-    return read_unsure(column, done, _left(column, done), partial(read_date, day_first=day_first))
+    return read_unsure(column, done, _left(column, done), read)
 
 
 def _from_millis(column: pl.Series, done: pl.Series) -> pl.Series:

@@ -8,13 +8,15 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 import polars as pl
 from email_validator import EmailNotValidError, validate_email
 
-from mapping.values.cells import Cleaned, Problem, Read, read_unsure
+from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
 
 # Addresses that need no second opinion: ASCII, no quoting, no doubled hyphen (IDN), short enough that no part
 # can break a limit of RFC 5321.
 _SURE_EMAIL = r"^[a-z0-9_%+-]+(?:\.[a-z0-9_%+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}$"
 _SURE_URL = r"^https?://(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}(?:/[!#-;=?-\[\]_a-z~]+)?$"
+_EMAIL = re.compile(_SURE_EMAIL)
+_URL = re.compile(_SURE_URL)
 _SHORT = 64
 _IN_ANGLES = re.compile(r"^[^<>@]*<([^<>]+)>$")
 _TWO_ADDRESSES = re.compile(r"@.*[;,\s].*@")
@@ -30,7 +32,9 @@ def read_email(text: str) -> str | Problem | None:
     if _TWO_ADDRESSES.search(bare):
         return Problem.SEVERAL_EMAILS
     angled = _IN_ANGLES.match(bare)
-    bare = (angled[1] if angled else bare).strip().removeprefix("mailto:").lower()
+    bare = (angled[1] if angled else bare).strip().lower().removeprefix("mailto:")
+    if len(bare) <= _SHORT and _EMAIL.fullmatch(bare):
+        return bare
     try:
         # test_environment: names under .test are what sandboxes and demos use, and are syntactically fine.
         valid = validate_email(bare, check_deliverability=False, test_environment=True)
@@ -41,11 +45,13 @@ def read_email(text: str) -> str | Problem | None:
 
 def clean_email(column: pl.Series) -> Cleaned:
     """Lower-case addresses with valid syntax. Cells that hold two addresses or none are problems."""
+    if len(column) <= FEW:
+        return read_each(column, read_email, pl.String())
     lower = column
     if column.str.contains(r"[A-Z]").any():
         lower = column.str.to_lowercase()
     sure = lower.str.contains(_SURE_EMAIL) & (lower.str.len_bytes() <= _SHORT)
-    return _finish(column, lower, sure, read_email)
+    return read_unsure(column, lower, ~sure, read_email)
 
 
 def read_url(text: str) -> str | Problem | None:
@@ -57,6 +63,8 @@ def read_url(text: str) -> str | Problem | None:
     bare = fold_text(text)
     if bare is None:
         return None
+    if _URL.fullmatch(bare):
+        return bare
     if " " in bare:
         return Problem.NOT_A_URL
     scheme = _SCHEME.match(bare)
@@ -84,8 +92,6 @@ def _join_url(parts: SplitResult) -> str | Problem:
 
 def clean_url(column: pl.Series) -> Cleaned:
     """Web addresses with a scheme and a lower-case host; anything but http and https is a problem."""
-    return _finish(column, column, column.str.contains(_SURE_URL), read_url)
-
-
-def _finish(column: pl.Series, ready: pl.Series, sure: pl.Series, read: Read) -> Cleaned:
-    return read_unsure(column, ready, ~sure, read)
+    if len(column) <= FEW:
+        return read_each(column, read_url, pl.String())
+    return read_unsure(column, column, ~column.str.contains(_SURE_URL), read_url)
