@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import orjson
 import requests
+import urllib3.exceptions
 from hubspot import HubSpot
 
 from connectors.errors import ConnectorError, RetryLater
@@ -87,15 +88,12 @@ class Rest:
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         sent = {**(headers or {}), **self._headers}
         try:
-            response = self._session.request(
-                method, dated(url, self._version), headers=sent, data=data, allow_redirects=False
-            )
-            content = response.content
-        except (requests.RequestException, OSError, ValueError) as error:
+            status, heard, content = self._session.exchange(method, dated(url, self._version), sent, data)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise translate_exception(error, self._now()) from None
-        if not 200 <= response.status_code < 300:
-            raise translate(response.status_code, response.headers, content, self._now())
-        return Reply(response.status_code, content, response.headers)
+        if not 200 <= status < 300:
+            raise translate(status, heard, content, self._now())
+        return Reply(status, content, heard)
 
 
 def dated(url: str, version: Version) -> str:
@@ -127,6 +125,7 @@ class Api:
         self.session = session
         self.quota = quota
         self._retry = retry
+        self._also_hears = session.on_response
         session.on_response = self._learn
         headers = {"Accept-Encoding": "gzip", "User-Agent": "leadpact"}
         self._rest = Rest(session, version, headers, quota.now)
@@ -213,6 +212,8 @@ class Api:
 
     def _learn(self, response: requests.Response) -> None:
         self.quota.learn(response.headers)
+        if self._also_hears is not None:
+            self._also_hears(response)
 
     def _budgeted(self, error: RetryLater) -> ConnectorError:
         """A refusal for too many calls concerns everybody who shares the budget."""

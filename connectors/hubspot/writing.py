@@ -24,8 +24,9 @@ from connectors.hubspot.values import plain_text
 #: A property that no write may carry: who carries it is to blame, whatever the value.
 ALWAYS_WRONG = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
 
-#: Refusals of the request and not of a row: halving it would only multiply them.
+#: Refusals of the request and not of a row, besides 404: halving it would only multiply them.
 NOT_ABOUT_ROWS = "Unable to infer object type"
+NOT_FOUND = 404
 
 #: An earlier batch of the same call was carried out, and this one was not even sent.
 NOT_SENT = "NOT_SENT"
@@ -122,7 +123,7 @@ class _Call:
 
     def _isolate(self, batch: Batch, refusal: Refusal) -> None:
         problem = refusal.problem
-        if NOT_ABOUT_ROWS in problem.message:
+        if refusal.status == NOT_FOUND or NOT_ABOUT_ROWS in problem.message:
             raise refusal.as_bug() from None
         if len(batch.writes) == 1:
             self._add({w.trace: refused(w, problem, refusal.status) for w in batch.writes})
