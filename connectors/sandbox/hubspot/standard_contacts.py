@@ -181,7 +181,7 @@ ENGAGEMENT = (
     Standard("notes_last_contacted", "Last Contacted", *WHEN, SALES, "r"),
     Standard("num_contacted_notes", "Number of times contacted", *COUNT, SALES, "r"),
     Standard("num_notes", "Number of Sales Activities", *COUNT, SALES, "r"),
-    Standard("hs_notes_last_activity", "Last Activity", "object_coordinates", "text", INFO, "r"),
+    Standard("hs_notes_last_activity", "Last Activity", "object_coordinates", "text", INFO, "rh"),
 )
 PROPERTIES = (*PEOPLE, *STANDING, *CONSENT, *ENGAGEMENT, *stage_dates(INFO))
 

@@ -34,6 +34,9 @@ TRAFFIC: Options = (
 )
 
 
+_REFERENCES = {"hubspot_owner_id": "OWNER", "associatedcompanyid": "COMPANY"}
+
+
 class Standard(NamedTuple):
     """One standard property. ``flags``: r value is read only, o options are read only, x options come
     from outside, h hidden, c made by this account (not by HubSpot)."""
@@ -91,6 +94,6 @@ def definition(row: Standard, place: int) -> dict[str, Any]:
         "formField": "r" not in row.flags and "h" not in row.flags,
         "dataSensitivity": "non_sensitive",
     }
-    if row.name == "hubspot_owner_id":
-        body["referencedObjectType"] = "OWNER"
+    if row.name in _REFERENCES:
+        body["referencedObjectType"] = _REFERENCES[row.name]
     return {**body, "archived": False} if made_here else {**body, "hubspotDefined": True}
