@@ -1,0 +1,162 @@
+"""Why this verdict, what is missing for a surer one, and the smallest change that would alter it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import polars as pl
+
+from mapping.lead import STAGE_RANK, Stage, currency_column
+from mapping.qualification.declared import Policy
+from mapping.qualification.facts import Fact, possible_facts
+from mapping.qualification.judge import judge
+from mapping.qualification.wording import Language, points_of, why
+
+Answer = Literal["passed", "missed", "not known yet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A rule, a gate or the question of interest that cannot be judged, and the fields it hangs on.
+
+    ``points`` are what a rule could still give or take, None for the others. ``fields`` are those that are
+    blank on this lead.
+    """
+
+    kind: Literal["rule", "gate", "interest"]
+    name: str
+    fields: tuple[str, ...]
+    points: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """How one gate stands for this lead."""
+
+    stage: str
+    name: str
+    decided_by: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One new fact and the verdict it would bring; found by applying it and judging again."""
+
+    what: str
+    values: Mapping[str, Any]
+    score: int
+    temperature: str
+    stage: str
+    stage_why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One lead's verdict, taken apart. ``points`` sum to ``verdict["score"]``.
+
+    It quotes the lead's own values: for people who may see the lead, never for a log.
+    """
+
+    verdict: Mapping[str, Any]
+    why: str
+    points: Sequence[Mapping[str, Any]]
+    missing: Sequence[Missing]
+    gates: Sequence[GateAnswer]
+    smallest_change: Change | None
+
+
+def explain(lead: pl.DataFrame, policy: Policy, now: datetime, lang: Language = "en") -> Explanation:
+    """Explain one lead: a frame of one row, as ``judge`` takes it. Raises ``ValueError`` for any other height."""
+    if lead.height != 1:
+        raise ValueError(f"explain takes one lead, not {lead.height}")
+    verdict = judge(lead, policy, now).row(0, named=True)
+    row = {**lead.row(0, named=True), **verdict}
+    return Explanation(
+        verdict=verdict,
+        why=why(verdict["stage_why"], lang),
+        points=points_of(row, policy, lang),
+        missing=_missing(row, policy),
+        gates=_gates(row, policy),
+        smallest_change=smallest_change(lead, policy, now, verdict),
+    )
+
+
+def _blank(row: Mapping[str, Any], fields: Sequence[str]) -> tuple[str, ...]:
+    """Those of the fields that are blank; an amount may instead lack a currency, or a rate for it."""
+    blank = [name for name in fields if row.get(name) is None]
+    codes = [currency_column(name) for name in fields if row.get(name) is not None]
+    return tuple(blank or [code for code in codes if code in row] or fields)
+
+
+def _missing(row: Mapping[str, Any], policy: Policy) -> list[Missing]:
+    missing: list[Missing] = []
+    for place, rule in enumerate(policy.rules):
+        if row[f"_u{place}"]:
+            since = (rule.since,) if rule.since else ()
+            fields = tuple(dict.fromkeys((*rule.when.fields, *since)))
+            missing.append(Missing("rule", rule.name, _blank(row, fields), rule.points))
+    for place, gate in enumerate(policy.gates):
+        if row[f"_g{place}"] is None:
+            missing.append(Missing("gate", gate.name, _blank(row, gate.when.fields)))
+    if row["stage_why"] == "interest_unknown":
+        missing.append(Missing("interest", "interest", _blank(row, policy.interest.fields)))
+    return missing
+
+
+def _gates(row: Mapping[str, Any], policy: Policy) -> list[GateAnswer]:
+    words: Mapping[bool | None, Answer] = {True: "passed", False: "missed", None: "not known yet"}
+    return [
+        GateAnswer(gate.stage.value, gate.name, gate.decided_by, words[row[f"_g{place}"]])
+        for place, gate in enumerate(policy.gates)
+    ]
+
+
+def smallest_change(
+    lead: pl.DataFrame, policy: Policy, now: datetime, verdict: Mapping[str, Any]
+) -> Change | None:
+    """The one new fact that alters stage or temperature and is the easiest to come by; None if no single one does.
+
+    A move forward goes before a move back, finding out what is not known before changing what is, and among
+    those the one that moves the score least.
+    """
+    row = lead.row(0, named=True)
+    facts = possible_facts(row, policy, now)
+    if not facts:
+        return None
+    tried = pl.concat([_applied(lead, fact) for fact in facts])
+    verdicts = judge(tried, policy, now).rows(named=True)
+    found = [
+        (_effort(row, fact, verdict, after), number)
+        for number, (fact, after) in enumerate(zip(facts, verdicts, strict=True))
+        if (after["stage"], after["temperature"]) != (verdict["stage"], verdict["temperature"])
+    ]
+    if not found:
+        return None
+    number = min(found)[1]
+    fact, after = facts[number], verdicts[number]
+    return Change(
+        fact.what, fact.values, after["score"], after["temperature"], after["stage"], after["stage_why"]
+    )
+
+
+def _applied(lead: pl.DataFrame, fact: Fact) -> pl.DataFrame:
+    return lead.with_columns(
+        pl.lit(value).cast(lead.schema[name]).alias(name)
+        for name, value in fact.values.items()
+        if name in lead.columns
+    )
+
+
+def _effort(
+    row: Mapping[str, Any], fact: Fact, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[int, int, int]:
+    def place(verdict: Mapping[str, Any]) -> int:
+        return STAGE_RANK[Stage(verdict["stage"])]
+
+    step = place(after) - place(before) or after["score"] - before["score"]
+    known = any(row.get(name) is not None for name in fact.values)
+    return (0 if step > 0 else 1, int(known), abs(after["score"] - before["score"]))
