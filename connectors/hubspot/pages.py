@@ -115,7 +115,6 @@ def list_pages(api: Api, object_name: str, reader: Reader, *, after: str | None 
             limit=LIST_PAGE,
             after=after,
             properties=reader.properties or None,
-            archived=False,
         )
         yield reader.rows(page.results)
         if page.after is None:

@@ -79,7 +79,7 @@ class _Pipelines(msgspec.Struct):
 
 def read_properties(api: Api, object_name: str) -> list[Property]:
     """Every property definition of an object that is not archived. One call."""
-    found = api.read(_decode_properties, api.properties.get_all, object_name, archived=False)
+    found = api.read(_decode_properties, api.properties.get_all, object_name)
     return [p for p in found if not p.archived]
 
 
