@@ -333,3 +333,10 @@ def test_names_of_people_stay_out_of_the_repr(crowd: list[Person]) -> None:
     person = next(p for p in crowd if p.hubspot and "lastname" in p.hubspot)
     assert person.hubspot is not None
     assert person.hubspot["lastname"] not in repr(person)
+
+
+def test_sales_talks_to_people_in_working_hours(crowd: list[Person]) -> None:
+    rows = [row for row in contacts(crowd) if "notes_last_contacted" in row]
+    talks = [datetime.fromisoformat(row["notes_last_contacted"]) for row in rows]
+    assert all(row["_created"] <= talk <= NOW for row, talk in zip(rows, talks, strict=True))
+    assert sum(talk.weekday() < 5 and 7 <= talk.hour < 16 for talk in talks) > 0.95 * len(talks)

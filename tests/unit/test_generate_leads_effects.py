@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+import connectors.sandbox.generate as generator
 from connectors.sandbox.generate import (
     Person,
     generate,
@@ -49,7 +51,7 @@ def test_without_effect_fit_and_engagement_decide_nothing() -> None:
     assert fitting == pytest.approx(others, abs=0.035)
 
 
-@pytest.mark.parametrize("effect", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("effect", [0.0, 0.5, 1.0, 400.0])
 def test_the_rate_over_all_is_the_one_that_was_drawn(effect: float) -> None:
     _, _, everybody = rates(list(generate(4_000, 2, NOW, effect)))
     assert everybody == pytest.approx(draw_weights(2).rate, abs=0.02)
@@ -61,6 +63,18 @@ def test_the_weights_are_drawn_from_the_ranges_and_differ_by_seed() -> None:
     low, high = ranges["fit"]["head_of_marketing"]
     assert all(low <= weights.head_of_marketing <= high for weights in drawn)
     assert len({weights.head_of_marketing for weights in drawn}) == 20
+
+
+def test_no_policy_can_read_the_ranges() -> None:
+    root = Path(next(iter(generator.__path__))).parents[2]
+    readers = {
+        file.relative_to(root).as_posix()
+        for room in ("connectors", "mapping", "sync")
+        for file in (root / room).rglob("*.py")
+        if "effects.toml" in file.read_text(encoding="utf-8")
+    }
+    assert all(reader.startswith("connectors/sandbox/generate/") for reader in readers)
+    assert readers
 
 
 def test_the_same_things_happened_whatever_the_effect() -> None:

@@ -26,7 +26,7 @@ _FORMS = (
 )
 _SIGNALS = ("form", "form", "visit", "visit", "visit", "mail_open", "mail_click", "social_click", "meeting")
 # Beyond the blocks of most streams, so that newcomers work at companies of their own.
-_BLOCK_OF_NEWCOMERS = 24_000
+_BLOCK_OF_NEWCOMERS = 18_000
 # Where sales moves a lead from each of Salesforce's Status values; a converted lead stays.
 _NEXT_STATUS = {
     "Open - Not Contacted": "Working - Contacted",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import log, tanh
 from random import Random
 from typing import Any, NamedTuple
 
@@ -107,7 +107,7 @@ class Odds:
     def chance(self, traits: Traits, quality: float) -> float:
         """The probability that this person, once worked, becomes a customer."""
         causes = self.effect * evidence(traits, self.weights) if self.effect else 0.0
-        return 1.0 / (1.0 + exp(-(self.constant + causes + quality)))
+        return _probability(self.constant + causes + quality)
 
 
 def odds(weights: Weights, effect: float, sample: Sequence[Traits], seed: int | str) -> Odds:
@@ -117,12 +117,18 @@ def odds(weights: Weights, effect: float, sample: Sequence[Traits], seed: int | 
         (effect * evidence(traits, weights) if effect else 0.0) + random.gauss(0.0, weights.spread)
         for traits in sample
     ]
-    low, high = -30.0, 10.0
-    for _ in range(40):
+    # Far enough out that even the strongest causes cannot hold the average above or below the rate.
+    low, high = -10.0 - max(pushes), 10.0 - min(pushes)
+    for _ in range(50):
         constant = (low + high) / 2
-        average = sum(1.0 / (1.0 + exp(-(constant + push))) for push in pushes) / len(pushes)
+        average = sum(_probability(constant + push) for push in pushes) / len(pushes)
         low, high = (constant, high) if average < weights.rate else (low, constant)
     return Odds(weights, effect, (low + high) / 2)
+
+
+def _probability(log_odds: float) -> float:
+    # As a tangent it cannot overflow, however strong the effect.
+    return 0.5 + 0.5 * tanh(log_odds / 2.0)
 
 
 def _fitting(traits: Traits) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ definitions its type is a reference to an object, not a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -181,7 +181,7 @@ def _what_sales_did(
 ) -> None:
     talks = who.seen.talks
     if talks:
-        row["notes_last_contacted"] = calendar.text(talks[-1])
+        row["notes_last_contacted"] = text(_in_office(calendar.at(talks[-1]), calendar.at(0.0)))
         row["num_contacted_notes"] = str(len(talks))
         row["num_notes"] = str(len(talks))
     if way.lifecycle:
@@ -189,6 +189,17 @@ def _what_sales_did(
         history["lifecyclestage"] = [(calendar.at(day), stage) for day, stage in way.lifecycle]
     if way.lead_status:
         row["hs_lead_status"] = way.lead_status
+
+
+def _in_office(moment: datetime, earliest: datetime) -> datetime:
+    """The last moment before or at this one at which somebody in Germany works, unless that is too early."""
+    day = moment
+    if not 7 <= day.hour < 16:
+        back = 1 if day.hour < 7 else 0
+        day = day.replace(hour=7 + day.hour % 9) - timedelta(days=back)
+    if day.weekday() > 4:
+        day -= timedelta(days=day.weekday() - 4)
+    return day if day >= earliest else moment
 
 
 def _counts(days: Sequence[float], calendar: Calendar) -> list[tuple[datetime, str]]:

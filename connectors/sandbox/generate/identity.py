@@ -38,7 +38,7 @@ class Addresses:
     """Gives e-mail addresses; none is given twice in one stream.
 
     Company addresses cannot collide between blocks, because no two companies share a domain, so
-    only the free-mail addresses are remembered for the whole stream (about 20 MB a million people).
+    only the free-mail addresses are remembered for the whole stream (about 30 MB a million people).
     """
 
     def __init__(self, slips: dict[str, str], role_addresses: tuple[str, ...]) -> None:

@@ -111,7 +111,7 @@ class Lexicon:
 
 def read_data(name: str) -> dict[str, Any]:
     """One data file of this package as a mapping. Raises FileNotFoundError for a name that does not ship."""
-    text = files("connectors.sandbox.generate").joinpath("data", name).read_text(encoding="utf-8")
+    text = (files("connectors.sandbox.generate") / "data" / name).read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

@@ -12,7 +12,7 @@ from connectors.sandbox.generate.effects import Traits
 from connectors.sandbox.generate.lexicon import Channel, Lexicon
 from connectors.sandbox.generate.person import Kind, Mix
 
-COMPANIES_IN_A_BLOCK = 12
+COMPANIES_IN_A_BLOCK = 16
 
 
 class Firms:
@@ -27,7 +27,7 @@ class Firms:
 
     def draw(self) -> Company:
         """A company of this block; some employ more of the people than others."""
-        place = int(COMPANIES_IN_A_BLOCK * self._random.random() ** 1.5)
+        place = int(COMPANIES_IN_A_BLOCK * self._random.random() ** 1.3)
         made = self._made.get(place)
         if made is None:
             made = company(self._words, self._first + place, self._offset, self._random)
