@@ -8,6 +8,7 @@ from mapping.lead import FieldType
 from mapping.mapread import Source
 from mapping.values.countries import country_names
 
+_LIKE_THOUSANDS = r"^(-?[0-9]{1,3}\.[0-9]{3})$"
 _NOTHING = pl.lit(None, dtype=pl.String)
 
 
@@ -25,7 +26,9 @@ def in_crm_words(source: Source, crm: str, column: str) -> pl.Expr:
             text = value.cast(pl.String)
             return text if source.values is None else _by_words(text, source, crm)
         case FieldType.MONEY | FieldType.NUMBER:
-            return value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+            plain = value.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+            # Where a point groups thousands, "1.234" would be read back as 1234; "1.2340" cannot be.
+            return plain.str.replace(_LIKE_THOUSANDS, "${1}0") if source.decimal_comma else plain
         case FieldType.INTEGER:
             return value.cast(pl.String)
         case FieldType.DATE:

@@ -103,7 +103,7 @@ def _take_apart(text: str) -> _Parts | None:
                 return None
             scale, currency = split
     body = _WORD.sub(" ", rest)
-    return _Parts(" ".join(body.split()), scale, currency)
+    return _Parts(_TAIL.sub("", " ".join(body.split())), scale, currency)
 
 
 def _split_word(word: str) -> tuple[int, str] | None:
@@ -161,7 +161,7 @@ def read_amount(
         return None
     if _SCIENTIFIC.match(folded) or (_PLAIN.match(folded) and not (decimal_comma and _is_grouped(folded))):
         return Decimal(folded), None
-    parts = _take_apart(_TAIL.sub("", folded)) if words else _Parts(folded.replace("−", "-"))
+    parts = _take_apart(folded) if words else _Parts(folded.replace("−", "-"))
     matched = _BODY.match(parts.body.replace("- ", "-")) if parts else None
     if parts is None or matched is None:
         return Problem.NOT_A_NUMBER

@@ -33,12 +33,17 @@ def _entries() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
 @cache
 def _codes_by_name() -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for code, alpha3, names in _entries():
-        for name in (code, alpha3, *names):
+    for code, _, names in _entries():
+        for name in names:
             found.setdefault(_fold(name), code)
             composed = unicodedata.normalize("NFC", name.casefold())
             found.setdefault(_fold(composed.translate(_UMLAUTS)), code)
     return found
+
+
+@cache
+def _codes() -> Mapping[str, str]:
+    return {short: code for code, alpha3, _ in _entries() for short in (code, alpha3)}
 
 
 def country_names(said_as: CountryAs) -> Mapping[str, str]:
@@ -49,9 +54,14 @@ def country_names(said_as: CountryAs) -> Mapping[str, str]:
 
 def read_country(text: str) -> str | Problem | None:
     """The alpha-2 code of a country by code, name in many languages or usual short form (D, BRD, UK)."""
+    bare = text.strip()
+    code = bare.replace(".", "").upper()
+    # "n/a", "N.A." and "na" mean that there is nothing to say, not Namibia.
+    if code in _codes() and (code != "NA" or bare == "NA"):
+        return _codes()[code]
     folded = _fold(text)
     if not folded:
-        return None if not text.strip() else Problem.UNKNOWN_COUNTRY
+        return None if not bare else Problem.UNKNOWN_COUNTRY
     return _codes_by_name().get(folded, Problem.UNKNOWN_COUNTRY)
 
 

@@ -37,7 +37,7 @@ def read_email(text: str) -> str | Problem | None:
         return bare
     try:
         # test_environment: names under .test are what sandboxes and demos use, and are syntactically fine.
-        valid = validate_email(bare, check_deliverability=False, test_environment=True)
+        valid = validate_email(bare, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         return Problem.NOT_AN_EMAIL
     return f"{valid.local_part}@{valid.ascii_domain}".lower()
