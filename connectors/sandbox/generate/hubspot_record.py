@@ -50,14 +50,11 @@ def hubspot_record(
 
 def _last_day(who: Draft, way: Story, number: float) -> float:
     seen = who.seen
-    days = [
-        seen.visits,
-        [day for day, _ in seen.forms],
-        seen.opens,
-        seen.talks,
-        [day for day, _ in way.lifecycle],
-    ]
-    last: float = max((group[-1] for group in days if group), default=0.0)
+    last = way.lifecycle[-1][0] if way.lifecycle else 0.0
+    # Forms need no look: each was filled on a visit.
+    for days in (seen.visits, seen.opens, seen.talks):
+        if days and days[-1] > last:
+            last = days[-1]
     # A person edited the record now and then after that.
     return last if number < 0.7 else last + (seen.age - last) * number
 
@@ -194,6 +191,8 @@ def _what_sales_did(
 def _in_office(moment: datetime, earliest: datetime) -> datetime:
     """The last moment before or at this one at which somebody in Germany works, unless that is too early."""
     day = moment
+    if 7 <= day.hour < 16 and day.weekday() < 5:
+        return day
     if not 7 <= day.hour < 16:
         back = 1 if day.hour < 7 else 0
         day = day.replace(hour=7 + day.hour % 9) - timedelta(days=back)
