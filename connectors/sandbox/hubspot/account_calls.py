@@ -20,7 +20,7 @@ def list_owners(_portal: Portal, call: Call) -> Answer:
     email, archived = call.ask.first("email"), call.flag("archived")
     limit = call.number("limit", 100, 1, 500)
     after = call.ask.first("after") or "0"
-    if not after.isdecimal():
+    if not after.isdecimal() or len(after) > 18:
         raise bad_request(f"after must be a cursor of this list, got {after}")
     found = [
         owner

@@ -51,7 +51,7 @@ class Call:
         text = self.ask.first(parameter)
         if not text:
             return default
-        if not text.isdecimal() or not low <= int(text) <= high:
+        if not text.isdecimal() or len(text) > 18 or not low <= int(text) <= high:
             raise bad_request(f"{parameter} must be a whole number from {low} to {high}, got {text}")
         return int(text)
 

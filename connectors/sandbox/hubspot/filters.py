@@ -107,6 +107,8 @@ def one_filter(kind: Kind, known: dict[str, Property], item: Any) -> Condition:
     found = known.get(name) if isinstance(name, str) else None
     if found is None:
         raise bad_request(f'Property "{name}" does not exist', propertyName=[str(name)])
+    if not isinstance(operator, str) or operator not in OPERATORS:
+        raise bad_request(f"Invalid operator {operator}; valid are: {', '.join(OPERATORS)}")
     place = column(kind, found)
     sql = place.sql
     if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
@@ -118,11 +120,9 @@ def one_filter(kind: Kind, known: dict[str, Property], item: Any) -> Condition:
         return f"{sql} BETWEEN ? AND ?", [operand(place, item, "value"), operand(place, item, "highValue")]
     if operator in ("IN", "NOT_IN"):
         return _membership(place, item, operator)
-    if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):
-        negated = "NOT " if operator.startswith("NOT") else ""
-        text = f"CAST({sql} AS TEXT)"
-        return f"{text} IS NOT NULL AND {negated}has_token({text}, ?)", [_text(item, "value")]
-    raise bad_request(f"Invalid operator {operator}; valid are: {', '.join(OPERATORS)}")
+    negated = "NOT " if operator == "NOT_CONTAINS_TOKEN" else ""
+    text = f"CAST({sql} AS TEXT)"
+    return f"{text} IS NOT NULL AND {negated}has_token({text}, ?)", [_text(item, "value")]
 
 
 def _side(place: Column, values: list[Any]) -> str:

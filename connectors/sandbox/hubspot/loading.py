@@ -40,7 +40,7 @@ class Loader:
         # The kept text of these is the text itself, so that most values of a row need no look.
         self._plain = {n for n, p in self._known.items() if p.type == "string" and n != "email"}
         self._texts: dict[tuple[str, str], str] = {}
-        self._dates: dict[tuple[str, int], dict[str, str]] = {}
+        self._dates: dict[tuple[str | None, str, int], dict[str, str]] = {}
         self.records: list[tuple[object, ...]] = []
         self.claims: list[tuple[str, str, str, int]] = []
         self.history: list[tuple[object, ...]] = []
@@ -62,8 +62,10 @@ class Loader:
         given = values.pop(self._kind.modified, None)
         modified = self._stamp(row, "_modified", given, created)
         values.pop("hs_object_id", None)
-        self._complete(values, created)
-        for name, rows in (row.get("_history") or {}).items():
+        past = row.get("_history") or {}
+        stages = [(to_ms(at), str(stage or "")) for at, stage in past.get(STAGE, ())]
+        self._complete(values, created, stages)
+        for name, rows in past.items():
             self._past(id_, name, rows)
         email = values.get("email")
         data = orjson.dumps(values).decode()
@@ -74,7 +76,7 @@ class Loader:
         elif email and self._kind is CONTACTS:
             self.claims.append((self._kind.key, "email", email, id_))
 
-    def _complete(self, values: dict[str, str], created: int) -> None:
+    def _complete(self, values: dict[str, str], created: int, stages: list[tuple[int, str]]) -> None:
         if self._kind is CONTACTS:
             if "email" in values:
                 values.setdefault("hs_email_domain", values["email"].rpartition("@")[2])
@@ -83,15 +85,21 @@ class Loader:
                     values[f"hs_calculated_{word}_number"] = values[name]
                     values[f"hs_searchable_calculated_{word}_number"] = without_calling_code(values[name])
         if STAGE in values:
-            for name, value in self._stage_dates(values[STAGE], created).items():
+            moves = stages or [(created, values[STAGE])]
+            before = None
+            dates: dict[str, str] = {}
+            for at, stage in moves:
+                dates |= self._stage_dates(before, stage, at)
+                before = stage
+            for name, value in dates.items():
                 values.setdefault(name, value)
 
-    def _stage_dates(self, stage: str, at: int) -> dict[str, str]:
-        key = (stage, at)
+    def _stage_dates(self, before: str | None, stage: str, at: int) -> dict[str, str]:
+        key = (before, stage, at)
         if key not in self._dates:
             if len(self._dates) > 10_000:
                 self._dates.clear()
-            moved = dates_of_move(None, stage, at)
+            moved = dates_of_move(before, stage, at)
             self._dates[key] = {name: text for name, text in moved.items() if name in self._known}
         return self._dates[key]
 
@@ -122,8 +130,11 @@ class Loader:
     def _past(self, id_: int, name: str, rows: Iterable[tuple[datetime, Any]]) -> None:
         found = self._known.get(name)
         source = "CALCULATED" if found is not None and found.read_only else IMPORT.type
+        texts = self._texts
         for at, value in rows:
-            text = "" if value is None else self._checked(name, value)
+            text = texts.get((name, value)) if type(value) is str else None
+            if text is None:
+                text = "" if value is None else self._value(name, value)
             self.history.append((id_, name, to_ms(at), text, source))
 
     def store(self, database: sqlite3.Connection) -> None:

@@ -7,17 +7,17 @@ The wire drops milliseconds that are zero, as the recorded pipelines do (``1970-
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 DAY_MS = 86_400_000
-_LAST_MS = 253_402_300_799_999  # the end of the year 9999: later instants have no date
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999: others have no date
+_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime."""
-    whole = moment.astimezone(UTC)
-    return int(whole.replace(microsecond=0).timestamp()) * 1000 + whole.microsecond // 1000
+    return (moment - _EPOCH) // _MS
 
 
 def kept(ms: int) -> str:
@@ -36,16 +36,17 @@ def read_moment(text: str) -> int | None:
     A text without an offset is read as UTC.
     """
     text = text.strip()
-    if re.fullmatch(r"-?\d{1,15}", text):
+    if re.fullmatch(r"-?[0-9]{1,15}", text):
         ms = int(text)
-        return ms if 0 <= abs(ms) <= _LAST_MS else None
-    if not _ISO.fullmatch(text):
+    elif not _ISO.fullmatch(text):
         return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        ms = to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return ms if _FIRST_MS <= ms <= _LAST_MS else None
 
 
 def read_kept(text: str) -> int:

@@ -29,6 +29,10 @@ def act(portal: Portal, wanted: Wanted) -> dict[str, Any]:
     action = _ACTIONS.get(str(wanted.get("action")))
     if action is None:
         raise ControlRefused(f"action is one of {', '.join(_ACTIONS)}")
+    known = _KEYS[str(wanted["action"])] + ("action", "object", "id", "email", "user")
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise ControlRefused(f"{wanted['action']} knows {', '.join(known)}, not {', '.join(unknown)}")
     kind = find_kind(str(wanted.get("object", "contacts")))
     if kind is None:
         raise ControlRefused(f"there is no object {wanted.get('object')}")
@@ -132,4 +136,14 @@ _ACTIONS: dict[str, Callable[[Portal, Kind, Wanted], Record]] = {
     "gdpr_delete": _erase,
     "unsubscribe": _unsubscribe,
     "act": _signal,
+}
+_KEYS: dict[str, tuple[str, ...]] = {
+    "create": ("properties",),
+    "edit": ("properties",),
+    "merge": ("other",),
+    "delete": (),
+    "restore": (),
+    "gdpr_delete": (),
+    "unsubscribe": (),
+    "act": ("signal", "at", "name", "pages"),
 }

@@ -125,8 +125,11 @@ class HubSpotSide:
         """Records as they are now, archived ones included; ``after`` is the last id seen."""
         account = {"portalId": PORTAL_ID, "timeZone": TIME_ZONE.key, "companyCurrency": CURRENCY}
         kind = self._kind(wanted.get("object", "contacts"))
+        unknown = sorted(set(wanted) - {"object", *(key for key, _ in _STATE)})
+        if unknown:
+            raise ControlRefused(f"state knows object, id, limit and after, not {', '.join(unknown)}")
         limit, after, id_ = (wanted.get(key, default) for key, default in _STATE)
-        if not all(text.isdecimal() for text in (limit, after, id_)):
+        if not all(text.isdecimal() and len(text) < 19 for text in (limit, after, id_)):
             raise ControlRefused("id, limit and after are whole numbers")
         count = "SELECT count(*) FROM record WHERE kind = ?"
         total = self._database.execute(count, (kind.key,)).fetchone()[0]

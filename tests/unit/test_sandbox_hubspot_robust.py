@@ -1,0 +1,120 @@
+"""Whatever is sent, the HubSpot side answers as an API does: with a status and JSON, never with an exception."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors.sandbox.hubspot.moments import kept, read_kept, read_moment
+from connectors.sandbox.hubspot.router import ROUTES
+from connectors.sandbox.hubspot.side import HubSpotSide
+from connectors.sandbox.hubspot.values import without_calling_code
+from connectors.sandbox.side import Ask
+
+TOKEN = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
+NAMES = [
+    "inputs", "id", "idProperty", "properties", "propertiesWithHistory", "objectWriteTraceId", "name", "label",
+    "type", "fieldType", "groupName", "options", "value", "values", "highValue", "filterGroups", "filters",
+    "propertyName", "operator", "sorts", "direction", "query", "limit", "after", "email", "lifecyclestage",
+    "hasUniqueValue", "primaryObjectId", "objectIdToMerge", "objectId", "firstname", "archived", "associations",
+    "to", "types", "associationTypeId",
+]  # fmt: skip
+WORDS = [
+    "email", "hs_object_id", "firstname", "lastmodifieddate", "lifecyclestage", "lead", "EQ", "IN", "BETWEEN",
+    "CONTAINS_TOKEN", "HAS_PROPERTY", "ASCENDING", "171600000001", "1", "-1", "9" * 30, "9" * 5000, "1e999999",
+    "nan", "2026-13-45", "0001-01-01T00:00:00+23:59", "-99999999999999", "a@b.test", "", " ", "\x00", "é" * 40,
+    "enumeration", "checkbox", "contactinformation", "companies", "a;b", ";", "%", "'", '"',
+]  # fmt: skip
+SCALARS = (
+    st.sampled_from(WORDS) | st.text(max_size=8) | st.integers() | st.floats() | st.booleans() | st.none()
+)
+BODIES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@pytest.fixture(scope="module")
+def side(tmp_path_factory: pytest.TempPathFactory):
+    class Clock:
+        def now(self) -> datetime:
+            return datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+    folder: Path = tmp_path_factory.mktemp("robust")
+    side = HubSpotSide(folder, Clock())
+    side.limits({"ten_secondly": None, "secondly_search": None, "daily": None, "search_lag_ms": 1})
+    side.load("contacts", [{"email": "a@b.test", "firstname": "Ada"}])
+    yield side
+    side.close()
+
+
+def as_json(body: object) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except (TypeError, orjson.JSONEncodeError):
+        return b"{"
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(ROUTES),
+    st.sampled_from(["undated", "2026-03", "2026-09"]),
+    st.lists(st.sampled_from(["contacts", "companies", "0-1", "x", *WORDS]), min_size=3, max_size=3),
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["limit", "after", "properties", "archived", "idProperty", "email", "associations"]
+            ),
+            st.sampled_from(WORDS),
+        ),
+        max_size=3,
+    ),
+    st.dictionaries(st.sampled_from(NAMES), BODIES, max_size=5) | BODIES,
+)
+def test_no_request_makes_it_fall_over(side, route, version, pieces, query, body):
+    first = ["contacts", *pieces[1:]]
+    places = iter(first)
+    rest = "/".join(next(places) if piece == "{}" else piece for piece in route.pattern.split("/"))
+    family = "account-info" if route.family == "account-info" else f"crm/{route.family}"
+    prefix = f"/crm/v3/{route.family}" if version == "undated" else f"/{family}/{version}"
+    path = f"/account-info/v3/{rest}" if route.family == "account-info" else f"{prefix}/{rest}"
+    answer = side.answer(Ask(route.method, path, tuple(query), TOKEN, as_json(body)))
+    assert 200 <= answer.status < 500
+    assert answer.status == 204 or isinstance(orjson.loads(answer.body), dict)
+    assert (answer.status == 204) == (answer.body == b"") == (answer.content_type is None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=30) | st.sampled_from(WORDS) | st.datetimes().map(lambda moment: moment.isoformat()))
+def test_a_moment_is_read_or_not_but_never_raises(text):
+    ms = read_moment(text)
+    assert ms is None or read_kept(kept(ms)) == ms
+
+
+@given(st.integers(0, 253_402_300_799_999), st.integers(0, 253_402_300_799_999))
+def test_kept_texts_sort_as_time_does(first, second):
+    assert (kept(first) < kept(second)) == (first < second)
+
+
+@pytest.mark.parametrize(
+    ("phone", "digits"),
+    [
+        ("+5583999999999", "83999999999"),
+        ("+49 30 1234567", "301234567"),
+        ("+1 (415) 555-0100", "4155550100"),
+        ("+43 1 234", "1234"),
+        ("+353 1 234", "1234"),
+        ("+7 495 123", "495123"),
+        ("030 1234567", "0301234567"),
+        ("none", ""),
+        ("+", ""),
+    ],
+)
+def test_a_searchable_phone_has_no_country_code(phone, digits):
+    assert without_calling_code(phone) == digits
