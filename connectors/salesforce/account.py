@@ -26,7 +26,7 @@ def read_account(calls: Calls, schemas: Schemas) -> Account:
     try:
         described = schemas.of(_OBJECT)
         names = [name for name in (_NAME, _ZONE, *_CURRENCIES) if described.has(name)]
-        rows = calls.query(soql.select(_OBJECT, ["Id", *names]))["records"]
+        rows = calls.few(soql.select(_OBJECT, ["Id", *names]))
     except ConnectorError as error:
         if error.code not in ("NOT_FOUND", "404", "INVALID_TYPE", "INVALID_FIELD"):
             raise

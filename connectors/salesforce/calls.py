@@ -6,7 +6,6 @@ request headers and can recurse without end (Salesforce reference, section 9).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -33,14 +32,35 @@ DAY = "api-usage"
 T = TypeVar("T")
 
 
+Decode = Callable[[bytes], Any]
+
+
+def decoded(body: bytes) -> Any:
+    """A JSON object or array. Raises Unreadable or orjson.JSONDecodeError for any other body."""
+    value = orjson.loads(body)
+    if not isinstance(value, dict | list):
+        raise Unreadable
+    return value
+
+
 class _Client(Salesforce):
-    """The vendor's client with its own decoding hook answered by orjson: numbers and keys as they came."""
+    """The vendor's client for one call, with its decoding hook answered by ``decode``."""
+
+    def __init__(self, token: Token, version: str, session: requests.Session, decode: Decode) -> None:
+        super().__init__(
+            session_id=token.access_token,
+            instance_url=token.instance_url,
+            version=version,
+            session=session,
+            object_pairs_hook=dict,
+        )
+        self._decode = decode
+        # Indented answers are a quarter larger, and nobody reads them.
+        self.headers.pop("X-PrettyPrint", None)
+        self.headers["Sforce-Call-Options"] = f"client={CLIENT}"
 
     def parse_result_to_json(self, result: requests.Response) -> Any:
-        body = orjson.loads(result.content)
-        if not isinstance(body, dict | list):
-            raise Unreadable
-        return body
+        return self._decode(result.content)
 
 
 class Calls:
@@ -64,13 +84,11 @@ class Calls:
         self._retry = retry
         self._version = version
         self._quota = quota
-        self._lock = threading.Lock()
-        self._client: tuple[Token, _Client] | None = None
 
     @property
     def token(self) -> Token:
         """The token in use, with organisation and user."""
-        return self._tokens.current()
+        return self.retried(self._tokens.current)
 
     def retried(self, call: Callable[[], T], *, repeatable: bool = True) -> T:
         """``call`` under the one retry policy (``connectors.retry``)."""
@@ -88,48 +106,61 @@ class Calls:
         *,
         repeatable: bool,
         headers: Mapping[str, str] = WRITING,
+        decode: Decode = decoded,
     ) -> Any:
         """POST or PATCH a body. ``repeatable``: a second time leaves Salesforce as one time does.
 
         Raises RetryLater with ``sent`` where the outcome is unknown and the call may not be repeated.
         """
-        return self.retried(lambda: self.send_once(method, path, body, headers), repeatable=repeatable)
+        return self.retried(
+            lambda: self.send_once(method, path, body, headers, decode), repeatable=repeatable
+        )
 
-    def send_once(self, method: str, path: str, body: bytes, headers: Mapping[str, str] = WRITING) -> Any:
+    def send_once(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] = WRITING,
+        decode: Decode = decoded,
+    ) -> Any:
         """As ``send``, but one try: for callers that decide what a second try consists of."""
-        return self.once(lambda sf: sf.restful(path, method=method, data=body, headers=dict(headers)))
+        return self.once(lambda sf: sf.restful(path, method=method, data=body, headers=dict(headers)), decode)
 
-    def query(self, soql: str, *, deleted_too: bool = False) -> dict[str, Any]:
-        """The first page of a query: ``records``, ``done``, and ``nextRecordsUrl`` where there is more."""
-        page = self.retried(lambda: self.once(lambda sf: sf.query(soql, include_deleted=deleted_too)))
-        return _page(page)
+    def query(self, soql: str, *, deleted_too: bool = False, decode: Decode = decoded) -> Any:
+        """The first page of a query, as ``decode`` gives it."""
+        return self.retried(lambda: self.once(lambda sf: sf.query(soql, include_deleted=deleted_too), decode))
 
-    def more(self, next_records_url: str) -> dict[str, Any]:
+    def more(self, next_records_url: str, decode: Decode = decoded) -> Any:
         """The page that an earlier page's ``nextRecordsUrl`` names.
 
         Raises LocatorGone where that place is no longer known: it lives for two days (Salesforce
         reference, section 3).
         """
-        page = self.retried(
-            lambda: self.once(lambda sf: sf.query_more(next_records_url, identifier_is_url=True))
+        return self.retried(
+            lambda: self.once(lambda sf: sf.query_more(next_records_url, identifier_is_url=True), decode)
         )
-        return _page(page)
 
-    def once(self, call: Callable[[_Client], T]) -> T:
+    def few(self, soql: str) -> list[dict[str, Any]]:
+        """The records of a query whose result fits on one page."""
+        return listed(part(self.query(soql), "records", "a query"), "a query")
+
+    def once(self, call: Callable[[_Client], T], decode: Decode = decoded) -> T:
         """One call, with one fresh token where the old one is refused (Salesforce reference, section 0)."""
         token = self._tokens.current()
         try:
-            return self._sent(token, call)
+            return self._sent(token, call, decode)
         except SessionExpired:
             fresh = self._tokens.after(token)
-        return self._sent(fresh, call)
+        return self._sent(fresh, call, decode)
 
-    def _sent(self, token: Token, call: Callable[[_Client], T]) -> T:
+    def _sent(self, token: Token, call: Callable[[_Client], T], decode: Decode) -> T:
         failure: ConnectorError
         if self._quota is not None:
             self._quota.before()
         try:
-            return call(self._client_for(token))
+            # The vendor's client freezes address and headers when built: each call has its own.
+            return call(_Client(token, self._version, self._session, decode))
         except CAUGHT as error:
             failure = translate(error)
         if self._quota is not None and failure.code == "REQUEST_LIMIT_EXCEEDED":
@@ -144,32 +175,21 @@ class Calls:
         else:
             quota.day_is_over(DAY)
 
-    def _client_for(self, token: Token) -> _Client:
-        """The vendor's client freezes its address and headers when built: a new token needs a new one."""
-        with self._lock:
-            if self._client is None or self._client[0] is not token:
-                client = _Client(
-                    session_id=token.access_token,
-                    instance_url=token.instance_url,
-                    version=self._version,
-                    session=self._session,
-                    object_pairs_hook=dict,
-                )
-                # Indented answers are a quarter larger, and nobody reads them.
-                client.headers.pop("X-PrettyPrint", None)
-                client.headers["Sforce-Call-Options"] = f"client={CLIENT}"
-                self._client = (token, client)
-            return self._client[1]
+
+def part(answer: Any, key: str, path: str) -> Any:
+    """One part of a decoded answer. Raises RetryLater, ``sent``, where it is not there."""
+    if not isinstance(answer, Mapping) or key not in answer:
+        raise unreadable(path)
+    return answer[key]
 
 
-def _page(page: Any) -> dict[str, Any]:
-    if not isinstance(page, dict) or not isinstance(page.get("records"), list) or "done" not in page:
-        raise RetryLater("salesforce: a page of a query could not be read", crm=CRM)
-    return page
+def unreadable(path: str) -> RetryLater:
+    """The error for an answer that has not the form it should have: what became of the call is unknown."""
+    return RetryLater(f"salesforce: the answer of {path} could not be read", crm=CRM, sent=True)
 
 
 def listed(answer: Any, path: str) -> list[Any]:
-    """A decoded answer that has to be a list with something in it. Raises RetryLater, ``sent``, where it is not."""
+    """A decoded answer that has to be a list with something in it. Raises RetryLater, ``sent``, otherwise."""
     if not isinstance(answer, list):
-        raise RetryLater(f"salesforce: the answer of {path} could not be read", crm=CRM, sent=True)
+        raise unreadable(path)
     return answer

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import orjson
 import requests
 from simple_salesforce import exceptions as vendor
@@ -60,6 +61,7 @@ CAUGHT: tuple[type[Exception], ...] = (
     vendor.SalesforceOperationError,
     requests.RequestException,
     orjson.JSONDecodeError,
+    msgspec.DecodeError,
     Unreadable,
     PlainAddress,
 )
@@ -86,7 +88,7 @@ def translate(error: Exception) -> ConnectorError:
         return answer_error(int(error.status), error.content)
     if isinstance(error, vendor.SalesforceOperationError):
         return OurBug(f"A bulk job of salesforce went wrong ({type(error).__name__})", crm=CRM)
-    if isinstance(error, orjson.JSONDecodeError | Unreadable):
+    if isinstance(error, orjson.JSONDecodeError | msgspec.DecodeError | Unreadable):
         # The body was to be JSON. What the request did is then not known.
         return RetryLater("The answer of salesforce could not be read", crm=CRM, sent=True)
     return transport_error(error, CRM)

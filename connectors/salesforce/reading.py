@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -15,14 +15,14 @@ from connectors.salesforce import soql
 from connectors.salesforce.calls import Calls, listed
 from connectors.salesforce.errors import CRM, LocatorGone
 from connectors.salesforce.ids import eighteen, may_exist
-from connectors.salesforce.rows import DELETED, ID, MODIFIED, Record, Shape, rows, shape, slabs
+from connectors.salesforce.rows import DELETED, ID, MODIFIED, Layout, Page, Shape, shape, slabs
 from connectors.salesforce.schema import Described, Schemas
-from connectors.slabs import Rows
+from connectors.slabs import NOT_THERE, Rows
 
 #: Records of one collections read (Salesforce reference, section 4).
 READ_AT_ONCE = 2_000
 
-Pages = Iterator[list[dict[str, Any]]]
+Pages = Iterator[Sequence[Any]]
 
 
 class Reading:
@@ -39,22 +39,29 @@ class Reading:
     def changed(self, wanted: Shape, since: datetime | None) -> Iterator[Slab]:
         """Every record whose SystemModstamp is ``since`` or later, deleted ones too; all records when None.
 
-        A place in the result that Salesforce no longer knows is asked for again by a condition.
+        A place in the result that Salesforce no longer knows is asked for again by a condition. An object
+        without a SystemModstamp is read whole. Raises NeedsPerson where a field has gone since it was
+        described; the next reading describes anew.
         """
-        return slabs(wanted, self._changed(wanted, since))
+        try:
+            yield from slabs(wanted, self._changed(wanted, since))
+        except NeedsPerson as error:
+            if error.code == "INVALID_FIELD":
+                self._schemas.forget(wanted.object_name)
+            raise
 
     def _changed(self, wanted: Shape, since: datetime | None) -> Iterator[Rows]:
-        names = wanted.names
+        layout, names = Layout(wanted), wanted.names
         if soql.encoded_bytes(soql.select(wanted.object_name, names)) <= soql.QUERY_BYTES - 500:
-            for page in self._pages(wanted, names, since):
-                yield rows(wanted, page)
+            for page in self._pages(layout, names, since):
+                yield layout.rows(page)
             return
         # More names than an address holds: ask who changed, then read the values with a request body.
-        for page in self._pages(wanted, list(wanted.system), since):
-            gone = [record for record in page if record.get(DELETED)]
+        for page in self._pages(layout, list(wanted.system), since):
+            gone = [record for record in page if record.deleted is True]
             if gone:
-                yield rows(wanted, gone)
-            yield from self._by_id(wanted, [record[ID] for record in page if not record.get(DELETED)])
+                yield layout.rows(gone)
+            yield from self._by_id(wanted, [record.id for record in page if record.deleted is not True])
 
     def fetch(self, wanted: Shape, ids: Sequence[str]) -> Iterator[Slab]:
         """The records of these ids that are there and visible to us."""
@@ -78,70 +85,78 @@ class Reading:
         self, wanted: Shape, described: Described, where: str, values: Sequence[str]
     ) -> Iterator[Rows]:
         literals = [soql.literal(described.types[where], value) for value in dict.fromkeys(values) if value]
+        layout = Layout(wanted)
         seen: set[str] = set()
-        for page in self._in_chunks(wanted, where, [item for item in literals if item is not None]):
+        for page in self._in_chunks(layout, where, [item for item in literals if item is not None]):
             # Compared without case, "A@x" and "a@x" in two chunks lead to one record.
-            fresh = [record for record in page if record[ID] not in seen]
-            seen.update(record[ID] for record in fresh)
+            fresh = [record for record in page if record.id not in seen]
+            seen.update(record.id for record in fresh)
             if fresh:
-                yield rows(wanted, fresh)
+                yield layout.rows(fresh)
 
     def _by_id(self, wanted: Shape, ids: Sequence[str]) -> Iterator[Rows]:
+        layout = Layout(wanted)
         if wanted.crosses:
-            for page in self._in_chunks(wanted, ID, [f"'{record_id}'" for record_id in ids]):
-                yield rows(wanted, page)
+            for page in self._in_chunks(layout, ID, [soql.text(record_id) for record_id in ids]):
+                yield layout.rows(page)
             return
         for some in batches(ids, READ_AT_ONCE):
-            records = self.records(wanted.object_name, some, wanted.names)
-            found = [record for record in records if record is not None]
+            found = [record for record in self._some(layout, some) if record is not None]
             if found:
-                yield rows(wanted, found)
+                yield layout.rows(found)
 
-    def records(
-        self, object_name: str, ids: Sequence[str], names: Sequence[str]
-    ) -> list[dict[str, Any] | None]:
-        """One collections read of at most 2,000 ids: a record or None for each, in their order."""
-        path = f"composite/sobjects/{object_name}"
-        body = orjson.dumps({"ids": list(ids), "fields": list(names)})
-        return listed(self._calls.send("POST", path, body, repeatable=True, headers={}), path)
+    def stored(
+        self, object_name: str, fields: Sequence[str], ids: Sequence[str]
+    ) -> Iterator[tuple[str, Mapping[str, str | None]]]:
+        """Each record of ``ids`` (18 characters) that is there, with its values as text."""
+        wanted = self.wanted(object_name, fields)
+        for rows in self._by_id(wanted, ids):
+            columns = rows.columns.items()
+            for place, record_id in enumerate(rows.ids):
+                yield record_id, {n: v[place] for n, v in columns if v[place] != NOT_THERE}
 
-    def _in_chunks(self, wanted: Shape, where: str, literals: Sequence[str]) -> Pages:
-        select = soql.select(wanted.object_name, wanted.names)
+    def _some(self, layout: Layout, ids: Sequence[str]) -> list[Any]:
+        """One collections read: a record or None for each id, in their order."""
+        path = f"composite/sobjects/{layout.wanted.object_name}"
+        body = orjson.dumps({"ids": list(ids), "fields": layout.wanted.names})
+        answer = self._calls.send("POST", path, body, repeatable=True, headers={}, decode=layout.some)
+        return listed(answer, path)
+
+    def _in_chunks(self, layout: Layout, where: str, literals: Sequence[str]) -> Pages:
+        select = soql.select(layout.wanted.object_name, layout.wanted.names)
         for query in soql.in_chunks(f"{select} WHERE {where}", literals):
-            page = self._calls.query(query)
-            yield page["records"]
-            while not page["done"]:
-                page = self._calls.more(page["nextRecordsUrl"])
-                yield page["records"]
+            page: Page = self._calls.query(query, decode=layout.page)
+            yield page.records
+            while not page.done:
+                page = self._calls.more(str(page.next_url), layout.page)
+                yield page.records
 
-    def _pages(self, wanted: Shape, names: Sequence[str], since: datetime | None) -> Pages:
+    def _pages(self, layout: Layout, names: Sequence[str], since: datetime | None) -> Pages:
         """Pages in a fixed order, so that reading can go on behind any record without the locator."""
-        ask = self._asker(wanted, names, since)
+        ask = self._asker(layout, names, since)
         page = ask(None)
-        last: Record | None = None
+        last: Any = None
         while True:
-            records = page["records"]
-            if records:
-                last = records[-1]
-                yield records
-            if page["done"]:
+            if page.records:
+                last = page.records[-1]
+                yield page.records
+            if page.done:
                 return
             try:
-                page = self._calls.more(page["nextRecordsUrl"])
+                page = self._calls.more(str(page.next_url), layout.page)
             except LocatorGone:
                 page = ask(last)
 
-    def _asker(
-        self, wanted: Shape, names: Sequence[str], since: datetime | None
-    ) -> Callable[[Record | None], dict[str, Any]]:
+    def _asker(self, layout: Layout, names: Sequence[str], since: datetime | None) -> Callable[[Any], Page]:
+        wanted = layout.wanted
         if since is None or MODIFIED not in wanted.system:
             query = soql.everything(wanted.object_name, names)
-            return lambda last: self._calls.query(query(last[ID] if last else None))
+            return lambda last: self._calls.query(query(last.id if last else None), decode=layout.page)
         changed = soql.changed_since(wanted.object_name, names, since)
         # Deleted records change too, and only this way they are seen (Salesforce reference, section 6).
         deleted_too = DELETED in wanted.system
         return lambda last: self._calls.query(
-            changed((last[MODIFIED], last[ID]) if last else None), deleted_too=deleted_too
+            changed((last.modified, last.id) if last else None), deleted_too=deleted_too, decode=layout.page
         )
 
 

@@ -1,6 +1,7 @@
-"""Pages of records to slabs: JSON objects in, columns of text out.
+"""Pages of records to slabs: bodies in, columns of text out.
 
-A page is decoded once and cut into columns; nothing is done per value that can be done per column.
+A page is decoded into slots made for the fields that were asked for, and cut into columns; nothing is done
+per value that can be done per column.
 """
 
 from __future__ import annotations
@@ -8,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
+from types import GenericAlias
 from typing import Any
+
+import msgspec
 
 from connectors.crm import Slab
 from connectors.salesforce.errors import CRM
@@ -16,8 +21,6 @@ from connectors.salesforce.ids import eighteen
 from connectors.salesforce.schema import Described
 from connectors.salesforce.values import texts
 from connectors.slabs import NOT_THERE, Rows, cut, missing_from, name_absent
-
-Record = Mapping[str, Any]
 
 ID = "Id"
 MODIFIED = "SystemModstamp"
@@ -86,15 +89,70 @@ def _type_beyond(targets: Sequence[str], name: str, of: Callable[[str], Describe
     return kinds[0] if kinds and None not in kinds else None
 
 
-def rows(wanted: Shape, records: Sequence[Record]) -> Rows:
-    """One page in columns of text. What a record lacks of the names of ``wanted`` is NOT_THERE."""
-    return Rows(
-        [_whole(record[ID]) for record in records],
-        [_moment(record.get(MODIFIED)) for record in records],
-        [_moment(record.get(CREATED)) for record in records],
-        [bool(record.get(DELETED)) for record in records],
-        {column.name: _values(column, records) for column in wanted.columns},
-    )
+class Page(msgspec.Struct, gc=False):
+    """One page of a query. ``next_url`` names the next one where it is not the last."""
+
+    records: list[Any]
+    done: bool
+    next_url: str | None = msgspec.field(default=None, name="nextRecordsUrl")
+
+
+class Layout:
+    """Decodes bodies that hold records of one shape.
+
+    A decoded record has the attributes ``id``, ``modified``, ``created``, ``deleted`` and one for each name
+    at the top level; a name that did not come holds NOT_THERE.
+    """
+
+    def __init__(self, wanted: Shape) -> None:
+        self.wanted = wanted
+        system = {"id": ID, "modified": MODIFIED, "created": CREATED, "deleted": DELETED}
+        first = dict.fromkeys(column.path[0] for column in wanted.columns)
+        own = [name for name in first if name not in system.values()]
+        names = {**system, **{f"field_{place}": name for place, name in enumerate(own)}}
+        self._attributes = {name: attribute for attribute, name in names.items()}
+        # Without an id a record is none; the system's other names are not there for every object.
+        slots: list[Any] = [("id", str)]
+        slots += [
+            (attribute, Any, _default(attribute, first, names)) for attribute in names if attribute != "id"
+        ]
+        record: Any = msgspec.defstruct("Record", slots, rename=names, gc=False)
+        records: Any = GenericAlias(list, record)
+        page: Any = msgspec.defstruct("RecordPage", [("records", records)], bases=(Page,), gc=False)
+        self._page: msgspec.json.Decoder[Page] = msgspec.json.Decoder(page)
+        maybe: Any = GenericAlias(list, record | None)
+        self._some: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(maybe)
+
+    def page(self, body: bytes) -> Page:
+        """A page of a query. Raises msgspec.DecodeError where the body is none."""
+        return self._page.decode(body)
+
+    def some(self, body: bytes) -> list[Any]:
+        """The records of a collections read, None where there is none. Raises msgspec.DecodeError."""
+        return self._some.decode(body)
+
+    def rows(self, records: Sequence[Any]) -> Rows:
+        """Decoded records in columns of text."""
+        return Rows(
+            [_whole(record.id) for record in records],
+            [_moment(record.modified) for record in records],
+            [_moment(record.created) for record in records],
+            [record.deleted is True for record in records],
+            {column.name: self._texts(column, records) for column in self.wanted.columns},
+        )
+
+    def _texts(self, column: Column, records: Sequence[Any]) -> Sequence[str | None]:
+        first, *rest = column.path
+        values = list(map(attrgetter(self._attributes[first]), records))
+        for step in rest:
+            # An empty relationship comes as null, and so does everything behind it.
+            values = [value.get(step) if isinstance(value, dict) else value for value in values]
+        return texts(column.sf_type, values)
+
+
+def _default(attribute: str, wanted: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
+    """What stands for a name that did not come: for the system's own names it matters only if asked for."""
+    return NOT_THERE if names[attribute] in wanted else None
 
 
 def slabs(wanted: Shape, pages: Iterable[Rows]) -> Iterator[Slab]:
@@ -103,28 +161,10 @@ def slabs(wanted: Shape, pages: Iterable[Rows]) -> Iterator[Slab]:
         yield replace(slab, frame=name_absent(slab.frame, missing_from(slab.frame)))
 
 
-def _values(column: Column, records: Sequence[Record]) -> Sequence[str | None]:
-    """A column's values as text."""
-    first, *rest = column.path
-    missing: set[int] = set()
-    try:
-        values = [record[first] for record in records]
-    except KeyError:
-        values = [record.get(first) for record in records]
-        missing = {row for row, record in enumerate(records) if first not in record}
-    for step in rest:
-        # An empty relationship comes as null, and so does everything behind it.
-        values = [value.get(step) if isinstance(value, dict) else None for value in values]
-    column_texts = texts(column.sf_type, values)
-    if not missing:
-        return column_texts
-    return [NOT_THERE if row in missing else text for row, text in enumerate(column_texts)]
-
-
 def _whole(record_id: str) -> str:
     return record_id if len(record_id) == 18 else eighteen(record_id)
 
 
 def _moment(value: str | None) -> datetime | None:
     """``2013-05-07T22:07:19.000+0000`` as an aware time."""
-    return None if value is None else datetime.fromisoformat(value)
+    return None if value is None or value == NOT_THERE else datetime.fromisoformat(value)

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.crm import FieldInfo, ObjectSchema
 from connectors.errors import ConnectorError, NeedsPerson, OurBug
-from connectors.salesforce.calls import Calls
+from connectors.salesforce.calls import Calls, part
 from connectors.salesforce.errors import CRM
 
 #: Salesforce's field types as the port's; every other one (address, location, base64, time) is "other".
@@ -90,7 +90,8 @@ class Schemas:
                 fix=f"give the integration user read access to {object_name}",
             )
         else:
-            return described_from(answer, self._stages(object_name, answer["fields"]))
+            fields = part(answer, "fields", "describe")
+            return described_from(answer, self._stages(object_name, fields))
         raise missing
 
     def _stages(self, object_name: str, fields: list[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -99,8 +100,8 @@ class Schemas:
             return ()
         table, status = LADDERS[object_name]
         try:
-            page = self._calls.query(f"SELECT ApiName FROM {table} ORDER BY SortOrder, Id")
-            return tuple(row["ApiName"] for row in page["records"])
+            rows = self._calls.few(f"SELECT ApiName FROM {table} ORDER BY SortOrder, Id")
+            return tuple(row["ApiName"] for row in rows)
         except ConnectorError as error:
             if error.code not in ("INVALID_TYPE", "INVALID_FIELD"):
                 raise

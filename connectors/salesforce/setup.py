@@ -13,7 +13,7 @@ from urllib3.filepost import encode_multipart_formdata
 from connectors.crm import FieldInfo, FieldSpec
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
 from connectors.salesforce import soql
-from connectors.salesforce.calls import Calls
+from connectors.salesforce.calls import Calls, part
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.package import PERMISSION_SET, package_zip
 from connectors.salesforce.schema import Described, Schemas
@@ -82,14 +82,15 @@ class Setup:
                 headers={"Content-Type": content_type},
             )
         )
-        self._follow(result["id"])
+        self._follow(part(result, "id", "deployRequest"))
 
     def _follow(self, deployment: str) -> None:
         """Ask how the deployment goes until it is done, with growing pauses."""
         waited, pause = 0.0, 0.5
         while True:
             path = f"metadata/deployRequest/{deployment}"
-            result = self._calls.get(path, {"includeDetails": "true"})["deployResult"]
+            answer = self._calls.get(path, {"includeDetails": "true"})
+            result: Mapping[str, Any] = part(answer, "deployResult", "deployRequest")
             if result.get("done"):
                 break
             if waited >= DEPLOY_SECONDS:
@@ -110,7 +111,7 @@ class Setup:
             ["Id"],
             f"PermissionSetId = {soql.text(set_id)} AND AssigneeId = {soql.text(user_id)}",
         )
-        if self._calls.query(query)["records"]:
+        if self._calls.few(query):
             return
         body = orjson.dumps({"AssigneeId": user_id, "PermissionSetId": set_id})
         try:
@@ -141,16 +142,14 @@ class Setup:
         """The fields that the permission set covers now, as ``Object.Field``."""
         query = soql.select("FieldPermissions", ["Field"], f"Parent.Name = {soql.text(PERMISSION_SET)}")
         try:
-            return [row["Field"] for row in self._calls.query(query)["records"]]
+            return [row["Field"] for row in self._calls.few(query)]
         except ConnectorError as error:
             if error.code not in ("INVALID_TYPE", "INVALID_FIELD"):
                 raise
             return []
 
     def _select(self, object_name: str, where: str, value: str) -> list[dict[str, Any]]:
-        page = self._calls.query(soql.select(object_name, ["Id"], f"{where} = {soql.text(value)}"))
-        records: list[dict[str, Any]] = page["records"]
-        return records
+        return self._calls.few(soql.select(object_name, ["Id"], f"{where} = {soql.text(value)}"))
 
     def _admin(self, call: Callable[[], Any]) -> Any:
         """A call that needs an administrator's rights: without them, says whom to ask."""

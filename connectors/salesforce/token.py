@@ -65,10 +65,15 @@ class Tokens:
             return self._current
 
     def _fetch(self) -> Token:
-        status, body = self._post()
-        if status != 200:
-            raise oauth_error(status, body)
-        return _read(body)
+        try:
+            status, body = self._post()
+            if status != 200:
+                raise oauth_error(status, body)
+            return _read(body)
+        except RetryLater as error:
+            # The call that wanted the token was not made: whatever it is, it may be repeated.
+            error.sent = False
+            raise
 
     def _post(self) -> tuple[int, Any]:
         failure: ConnectorError

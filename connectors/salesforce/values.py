@@ -45,18 +45,15 @@ def moment_text(value: str) -> str:
 
 
 def _booleans(values: Sequence[Any]) -> list[str | None]:
-    return [None if value is None else "true" if value else "false" for value in values]
+    return ["true" if value is True else "false" if value is False else value for value in values]
 
 
 def _numbers(values: Sequence[Any]) -> list[str | None]:
-    return [
-        None if value is None else number_text(value) if isinstance(value, int | float) else value
-        for value in values
-    ]
+    return [number_text(value) if isinstance(value, int | float) else value for value in values]
 
 
 def _moments(values: Sequence[Any]) -> list[str | None]:
-    return [None if value is None else moment_text(value) for value in values]
+    return [moment_text(value) if value else value for value in values]
 
 
 def _others(values: Sequence[Any]) -> list[str | None]:
@@ -75,7 +72,10 @@ _TO_TEXT: Mapping[str, Callable[[Sequence[Any]], list[str | None]]] = {
 
 
 def texts(sf_type: str, values: Sequence[Any]) -> Sequence[str | None]:
-    """A column of JSON values of one field, of Salesforce's type ``sf_type``, as text; None stays None."""
+    """A column of JSON values of one field, of Salesforce's type ``sf_type``, as text.
+
+    What is no value of the type, None above all, stays as it is.
+    """
     convert = _TO_TEXT.get(TYPES.get(sf_type, "other"))
     return values if convert is None else convert(values)
 

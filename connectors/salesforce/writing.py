@@ -19,8 +19,7 @@ from connectors.salesforce.codes import CODES, Kind
 from connectors.salesforce.errors import CRM, field_names, without_values
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.outgoing import Outgoing, Route, batches, prepare, request_body
-from connectors.salesforce.reading import READ_AT_ONCE, Reading
-from connectors.salesforce.reading import batches as in_batches
+from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Described, Schemas
 from connectors.salesforce.values import texts
 
@@ -162,7 +161,7 @@ class Writing:
         prefix = soql.select(described.schema.object, list(dict.fromkeys(("Id", field)))) + f" WHERE {field}"
         found: dict[str, str] = {}
         for query in soql.in_chunks(prefix, [item for item in literals if item is not None]):
-            for record in self._calls.query(query)["records"]:
+            for record in self._calls.few(query):
                 key = texts(described.types[field], [record[field]])[0]
                 found[str(key).casefold()] = eighteen(record["Id"])
         return found
@@ -172,21 +171,16 @@ class Writing:
         written = {write.trace: write for write in writes if results[write.trace].outcome == "written"}
         ids = dict.fromkeys(str(results[trace].record_id) for trace in written)
         names = sorted({name for write in written.values() for name in write.values})
-        stored: dict[str, Mapping[str, Any]] = {}
+        stored: dict[str, Mapping[str, str | None]] = {}
         try:
-            for some in in_batches(list(ids) if names else [], READ_AT_ONCE):
-                records = self._records.records(described.schema.object, some, names)
-                stored.update((i, r) for i, r in zip(some, records, strict=True) if r is not None)
-        except (ConnectorError, ValueError) as error:
+            if names:
+                stored.update(self._records.stored(described.schema.object, names, list(ids)))
+        except ConnectorError as error:
             # The records are written; that they could not be read again changes nothing about it.
-            _log.warning("what was stored could not be read back: %s", getattr(error, "code", ""))
+            _log.warning("what was stored could not be read back: %s", error.code)
         for trace, write in written.items():
             record = stored.get(str(results[trace].record_id), {})
-            values = {
-                name: texts(described.types[name], [record[name]])[0]
-                for name in write.values
-                if name in record
-            }
+            values = {name: record[name] for name in write.values if name in record}
             results[trace] = replace(results[trace], stored=values)
 
 
@@ -198,13 +192,14 @@ def saved(item: Outgoing, result: Any) -> Written:
     if result["success"]:
         created = bool(result.get("created", not item.route.repeatable))
         return Written(trace, "written", eighteen(str(result.get("id") or record_id)), created)
-    errors = result.get("errors") or [{}]
+    errors = [error for error in result.get("errors") or () if isinstance(error, Mapping)]
+    first: Mapping[str, Any] = errors[0] if errors else {}
     return Written(
         trace,
         "refused",
         record_id,
-        code=str(errors[0].get("statusCode", "")),
-        message=without_values(str(errors[0].get("message", "")), _sent_values(item.write)),
+        code=str(first.get("statusCode", "")),
+        message=without_values(str(first.get("message", "")), _sent_values(item.write)),
         fields=field_names([name for error in errors for name in error.get("fields") or ()]),
     )
 

@@ -411,7 +411,7 @@ def test_what_is_stored_is_read_back(wire: responses.RequestsMock, slept: list[f
     # Deleted meanwhile: written all the same, and nothing is known about what is stored.
     assert (second.outcome, second.stored) == ("written", {})
     assert bodies(wire, DATA + "composite/sobjects/Account") == [
-        {"ids": [ONE, TWO], "fields": ["AnnualRevenue", "Name"]}
+        {"ids": [ONE, TWO], "fields": ["Id", "AnnualRevenue", "Name"]}
     ]
 
 
