@@ -66,7 +66,8 @@ def plan(
 ) -> pl.DataFrame:
     """The changes (``CHANGES``) that make both CRMs show the merged values and the verdict.
 
-    ``leads``: merged and judged, one row a lead, with the verdict's columns, ``reasons``, and the Booleans
+    ``leads``: merged and judged, one row a lead, with the verdict's columns, ``reasons``,
+    ``stage_why_text``, ``hubspot_stage_word`` (as HubSpot shows it) and the Booleans
     ``in_scope``, ``create_hubspot``, ``create_salesforce``. ``raw``: CRM to the records in its own words
     (``_id`` and text columns), for what stood before.
     ``kind``: set, create, stage_back (HubSpot ignores a backward move unless the field is cleared first)
@@ -180,7 +181,9 @@ def _stage_changes(leads: pl.DataFrame, crm: str, writable: Writable) -> list[pl
     then = pl.col("_word").replace_strict(place, default=len(place), return_dtype=pl.Int64)
     kind = pl.when(now > then).then(pl.lit("stage_back")).otherwise(pl.lit("set"))
     return [
-        _rows(moved, crm, STAGE, writable.stage_field, pl.col("_word"), pl.col("stage_why"), writable, kind)
+        _rows(
+            moved, crm, STAGE, writable.stage_field, pl.col("_word"), pl.col("stage_why_text"), writable, kind
+        )
     ]
 
 
@@ -218,7 +221,7 @@ def _own_changes(
         known = ~pl.col(side + "_unread").list.contains(name).fill_null(value=False)
         moved = due.filter(known & pl.col(side + name).cast(pl.String).ne_missing(value.cast(pl.String)))
         if not moved.is_empty():
-            why = pl.col("stage_why") if own.verdict == "stage" else pl.lit("the policy's verdict")
+            why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit("the policy's verdict")
             parts.append(_rows(moved, crm, name, crm_field, value.cast(pl.String), why, writable))
     del field_map
     return parts

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -65,7 +66,7 @@ class Work:
     stage_words: Mapping[str, str]
     spill_folder: Path
     required: Mapping[str, str] = field(default_factory=dict)
-    language: str = "en"
+    language: Literal["en", "de"] = "en"
     slice_leads: int = 20_000
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop

@@ -13,6 +13,9 @@ import psycopg
 
 from sync.store.frames import as_temporary
 
+#: The class of the advisory locks that living runs hold, each under its own number.
+RUN_LOCK = 730_512
+
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
@@ -58,12 +61,16 @@ class Runs:
         self.approved_at = approved_at
 
     def start(self, command: str, now: datetime, policy_version: str | None) -> int:
-        """Open a run; returns its number."""
+        """Open a run; returns its number. While it lives it holds a lock that a kill releases."""
         row = self._connection.execute(
             self._sql["start_run"],
             {"connection": self.connection_id, "command": command, "now": now, "policy": policy_version},
         ).fetchone()
-        return int(row[0]) if row else 0
+        run = int(row[0]) if row else 0
+        wanted = {"connection": self.connection_id, "run": run, "lock": RUN_LOCK, "now": now}
+        self._connection.execute(self._sql["hold_run"], wanted)
+        self._connection.execute(self._sql["bury_dead_runs"], wanted)
+        return run
 
     def end(
         self, run: int, state: str, numbers: Numbers, now: datetime, *, fingerprint: str = "", note: str = ""
@@ -74,6 +81,7 @@ class Runs:
             {"run": run, "state": state, "now": now, "fingerprint": fingerprint, "note": note}
             | asdict(numbers),
         )
+        self._connection.execute(self._sql["let_go_of_run"], {"run": run, "lock": RUN_LOCK})
 
     def newest(self, limit: int) -> list[RunRow]:
         """The newest runs first."""
@@ -136,7 +144,8 @@ class Runs:
             row = self._connection.execute(self._sql["next_fence"]).fetchone()
             fence = int(row[0]) if row else 0
             self._connection.execute(
-                self._sql["release_claims_of_ended_runs"], {"connection": self.connection_id}
+                self._sql["release_claims_of_dead_runs"],
+                {"connection": self.connection_id, "run": run, "lock": RUN_LOCK},
             )
             as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
             got = self._connection.execute(

@@ -91,7 +91,7 @@ CREATE TABLE link (
   object        text NOT NULL,
   record_id     text NOT NULL,
   lead_id       text NOT NULL,
-  how           text NOT NULL,                -- cross_id, email, created, alone
+  how           text NOT NULL,                -- cross_id, email, alone
   linked_at     timestamptz NOT NULL,
   run_id        bigint NOT NULL,
   email_key     text,
@@ -152,6 +152,10 @@ CREATE TABLE conflict (
   salesforce_at timestamptz,
   decided_at    timestamptz NOT NULL
 );
+-- A run that was killed and begun again finds the same conflict, and notes it once.
+CREATE UNIQUE INDEX conflict_once ON conflict
+  (connection_id, lead_id, field, md5(coalesce(hubspot_value, '')), md5(coalesce(salesforce_value, '')),
+   hubspot_at, salesforce_at) NULLS NOT DISTINCT;
 CREATE INDEX conflict_of_lead ON conflict (connection_id, lead_id, conflict_id DESC);
 
 -- What waits for a person.

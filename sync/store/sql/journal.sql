@@ -42,7 +42,8 @@ INSERT INTO conflict (connection_id, run_id, lead_id, field, rule, winner, hubsp
                       hubspot_at, salesforce_at, decided_at)
 SELECT %(connection)s, %(run)s, lead_id, field, rule, winner, hubspot_value, salesforce_value,
        hubspot_at, salesforce_at, %(now)s
-  FROM new_conflicts;
+  FROM new_conflicts
+ON CONFLICT DO NOTHING;
 
 -- conflicts_of_lead --
 SELECT field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesforce_at, decided_at, run_id

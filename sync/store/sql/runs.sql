@@ -71,6 +71,21 @@ SELECT wanted.lead_id FROM claim_wanted AS wanted
 -- release_claims --
 DELETE FROM claim WHERE connection_id = %(connection)s AND run_id = %(run)s AND fence = %(fence)s;
 
--- release_claims_of_ended_runs --
-DELETE FROM claim USING run
- WHERE claim.run_id = run.run_id AND run.ended_at IS NOT NULL AND claim.connection_id = %(connection)s;
+-- release_claims_of_dead_runs --
+-- A living run holds an advisory lock under its number; the lock of a killed one went with its connection.
+DELETE FROM claim
+ WHERE claim.connection_id = %(connection)s AND claim.run_id IN (
+       SELECT run_id FROM (SELECT DISTINCT run_id FROM claim
+                            WHERE connection_id = %(connection)s AND run_id <> %(run)s) AS others
+        WHERE pg_try_advisory_xact_lock(%(lock)s, others.run_id::integer));
+
+-- hold_run --
+SELECT pg_advisory_lock(%(lock)s, %(run)s::integer);
+
+-- let_go_of_run --
+SELECT pg_advisory_unlock(%(lock)s, %(run)s::integer);
+
+-- bury_dead_runs --
+UPDATE run SET state = 'failed', ended_at = %(now)s, note = 'the process died'
+ WHERE connection_id = %(connection)s AND ended_at IS NULL AND run_id <> %(run)s
+   AND pg_try_advisory_xact_lock(%(lock)s, run_id::integer);

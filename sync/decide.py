@@ -1,0 +1,230 @@
+"""Decide what both CRMs should show for a slice of leads: merge, judge, plan. No CRM and no database here.
+
+The frame that comes in has one row a lead: ``h.``/``s.`` columns of its records, ``bh.``/``bs.`` their bases,
+``p.`` the values stored for the lead, ``prev_`` columns of its last verdict. ``lead_frame`` makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from mapping.identity import derive
+from mapping.lead import columns_of
+from mapping.own import OWN_LEAD_FIELDS
+from mapping.qualification.columns import derived_columns
+from mapping.qualification.conditions import Condition
+from mapping.qualification.judge import judge
+from mapping.qualification.wording import reasons, why
+from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, conflicts, merge
+from sync.plan import SIDES, plan, verdict_differs
+from sync.read import RAW
+from sync.work import Work
+
+STORED = "p."
+RECORD_META: Mapping[str, pl.DataType] = {
+    "_id": pl.String(),
+    "_modified_at": pl.Datetime("us", "UTC"),
+    "_created_at": pl.Datetime("us", "UTC"),
+    "_unread": pl.List(pl.String()),
+    "_email_key": pl.String(),
+    "_name_key": pl.String(),
+    "_company_key": pl.String(),
+}
+#: What each side of the frame has beside the record's own columns.
+LINKED = "_linked"  #: the record a link names, also when it was not found
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A slice, decided. ``leads``: one row a lead with everything; ``changes``: see ``plan.CHANGES``."""
+
+    leads: pl.DataFrame
+    changes: pl.DataFrame
+    conflicts: pl.DataFrame
+
+
+def lead_frame(
+    work: Work,
+    lead_ids: pl.Series,
+    records: Mapping[str, pl.DataFrame | None],
+    linked: pl.DataFrame,
+    bases: pl.DataFrame,
+    stored: pl.DataFrame,
+) -> pl.DataFrame:
+    """One row a lead from its parts.
+
+    ``records``: CRM to typed records with ``lead_id`` (as ``read.typed_records`` makes them). ``linked``:
+    ``lead_id, crm, record_id`` of every link. ``bases`` and ``stored``: as the store gives them.
+    """
+    frame = lead_ids.unique().sort().alias("lead_id").to_frame()
+    for crm, side in SIDES.items():
+        columns = {**RECORD_META, **work.field_map.columns(crm)}
+        frame = frame.join(_prefixed(records.get(crm), columns, side), on="lead_id", how="left")
+        theirs = linked.filter(pl.col("crm") == crm).select(
+            "lead_id", pl.col("record_id").alias(side + LINKED)
+        )
+        frame = frame.join(theirs.unique("lead_id"), on="lead_id", how="left")
+        frame = frame.join(_bases(work, crm, bases), left_on=side + "_id", right_on="record_id", how="left")
+        missing = [
+            pl.lit(None, dtype=dtype).alias(prefix + name)
+            for name, dtype in columns_of({**work.fields, **OWN_LEAD_FIELDS}).items()
+            for prefix in (side, BASE[side])
+            if prefix + name not in frame.columns
+        ]
+        frame = frame.with_columns(missing)
+    return frame.join(_stored(work, stored), on="lead_id", how="left")
+
+
+def _prefixed(records: pl.DataFrame | None, columns: Mapping[str, pl.DataType], side: str) -> pl.DataFrame:
+    if records is None:
+        schema = {"lead_id": pl.String(), **{side + name: dtype for name, dtype in columns.items()}}
+        return pl.DataFrame(schema=schema)
+    return records.select("lead_id", *(pl.col(name).alias(side + name) for name in columns)).unique(
+        "lead_id", keep="last", maintain_order=True
+    )
+
+
+def _bases(work: Work, crm: str, bases: pl.DataFrame) -> pl.DataFrame:
+    here = bases.filter(pl.col("crm") == crm)
+    values = work.record_snapshots(crm).decode(here["record_values"], BASE[SIDES[crm]])
+    return here.select("record_id").hstack(values)
+
+
+def _stored(work: Work, stored: pl.DataFrame) -> pl.DataFrame:
+    values = work.lead_snapshots().decode(stored["lead_values"], STORED)
+    previous = stored.select(
+        "lead_id",
+        pl.col("lead_values").alias("prev_values"),
+        pl.col("policy_version").alias("prev_policy"),
+        *(pl.col(name).alias(f"prev_{name}") for name in ("fit", "engagement", "coverage", "stage_why")),
+        pl.col("stage").alias("prev_stage"),
+        pl.col("highest_stage").alias("prev_highest_stage"),
+        pl.col("cycle").cast(pl.Int32).alias("prev_cycle"),
+        pl.col("temperature").alias("prev_temperature"),
+        pl.col("score").cast(pl.Int32).alias("prev_score"),
+        pl.col("nurture_track").alias("prev_track"),
+    )
+    return previous.hstack(values)
+
+
+def decide(
+    work: Work,
+    frame: pl.DataFrame,
+    records: Mapping[str, pl.DataFrame | None],
+    held_leads: pl.Series,
+    now: datetime,
+) -> Decided:
+    """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
+    merged = _fill_unread(merge(frame, work.rules), work)
+    judged = judge_leads(work, merged, now)
+    scoped = _scoped(work, judged, held_leads, now)
+    worded = _with_reasons(work, scoped)
+    raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
+    words = raw.get("hubspot")
+    stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
+    if words is not None and stage_field in words.columns:
+        shown = words.select(pl.col("_id").alias("h._id"), pl.col(stage_field).alias("hubspot_stage_word"))
+        worded = worded.join(shown.unique("h._id"), on="h._id", how="left")
+    else:
+        worded = worded.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
+    writable = work.writable()
+    changes = plan(worded, raw, work.field_map, work.rules, writable, work.wanted())
+    return Decided(worded, changes, conflicts(merged, work.rules))
+
+
+def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:
+    """A field that did not come keeps the value that is stored for the lead: not returned is not a blank."""
+    ever: set[str] = set()
+    for side in SIDES.values():
+        lists = merged[side + "_unread"].drop_nulls()
+        ever |= set(lists.explode().unique().drop_nulls().to_list()) if len(lists) else set()
+    filled = []
+    for name in work.fields:
+        if name not in ever:
+            continue
+        missing = pl.any_horizontal(
+            pl.col(side + "_unread").list.contains(name).fill_null(value=False) for side in SIDES.values()
+        )
+        for column in columns_of({name: work.fields[name]}):
+            value = pl.col(MERGED + column)
+            filled.append(
+                pl.when(missing & value.is_null())
+                .then(pl.col(STORED + column))
+                .otherwise(value)
+                .alias(MERGED + column)
+            )
+    return merged.with_columns(filled)
+
+
+def judge_leads(work: Work, merged: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Add the merged values under their own names, the derived fields and the verdict's columns."""
+    values = [
+        (pl.col(MERGED + name) if MERGED + name in merged.columns else pl.lit(None, dtype=dtype)).alias(name)
+        for name, dtype in columns_of(work.fields).items()
+    ]
+    lead = merged.with_columns(values)
+    lead = derive(
+        lead,
+        in_hubspot=pl.col(HUBSPOT + "_id").is_not_null(),
+        in_salesforce=pl.col(SALESFORCE + "_id").is_not_null(),
+    )
+    verdict = judge(lead, work.policy, now)
+    codes = verdict["stage_why"].unique().to_list()
+    words = {code: why(code, work.language) for code in codes}
+    text = verdict["stage_why"].replace_strict(words, return_dtype=pl.String).alias("stage_why_text")
+    return lead.hstack(verdict.drop("lead_id")).with_columns(text)
+
+
+def _scoped(work: Work, judged: pl.DataFrame, held_leads: pl.Series, now: datetime) -> pl.DataFrame:
+    no_link = {
+        side: pl.col(side + "_id").is_null() & pl.col(side + LINKED).is_null() for side in SIDES.values()
+    }
+    free = ~pl.col("lead_id").is_in(held_leads.implode())
+    here = pl.col(HUBSPOT + "_id").is_not_null() | pl.col(SALESFORCE + "_id").is_not_null()
+    asked = {
+        "in_scope": (work.scope.leads, True),
+        "_wanted_hubspot": (work.scope.create_in_hubspot, False),
+        "_wanted_salesforce": (work.scope.create_in_salesforce, False),
+    }
+    answered = judged.with_columns(
+        _answers(work, judged, condition, name, default, now) for name, (condition, default) in asked.items()
+    )
+    return answered.with_columns(
+        create_hubspot=pl.col("_wanted_hubspot") & no_link[HUBSPOT] & free & here & ~pl.col("address_taken"),
+        create_salesforce=pl.col("_wanted_salesforce") & no_link[SALESFORCE] & free & here,
+    )
+
+
+def _answers(
+    work: Work, judged: pl.DataFrame, condition: Condition | None, name: str, default: bool, now: datetime
+) -> pl.Series:
+    """A condition's answer a lead; unknown is no: nobody is created or written to on a guess."""
+    if condition is None:
+        return pl.Series(name, [default]).new_from_index(0, judged.height)
+    derived = derived_columns(condition.columns, now, work.policy.currency, work.policy.rates_at(now))
+    answer = judged.with_columns(derived).select(condition.expression.fill_null(value=False).alias(name))
+    return answer[name]
+
+
+def _with_reasons(work: Work, judged: pl.DataFrame) -> pl.DataFrame:
+    """The reasons' text, only for leads whose verdict is about to be written."""
+    due = judged.filter(
+        pl.Series(verdict_differs(judged, work.policy.score_step))
+        | pl.col("create_hubspot")
+        | pl.col("create_salesforce")
+    )
+    if due.is_empty():
+        return judged.with_columns(reasons=pl.lit(None, dtype=pl.String))
+    text = due.select("lead_id").with_columns(reasons=reasons(due, work.policy, work.language))
+    return judged.join(text, on="lead_id", how="left")
+
+
+def _raw(records: pl.DataFrame) -> pl.DataFrame:
+    return records.select(
+        "_id",
+        *(pl.col(name).alias(name.removeprefix(RAW)) for name in records.columns if name.startswith(RAW)),
+    )

@@ -1,0 +1,350 @@
+"""Remember what a slice came to: journal, bases, links, leads and verdicts, in one transaction.
+
+A base is what a record held when both sides agreed, taken from what the CRM says it stored. Where a change was
+refused or is held, the old base stays, so that the next run finds the same difference again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+import polars as pl
+
+from connectors.crm import SLAB_SCHEMA
+from mapping.lead import columns_of
+from mapping.own import SHOWN
+from sync.decide import Decided
+from sync.merge import BASE, MERGED, WINNER, Winner
+from sync.pairs import Pairing
+from sync.plan import SIDES, STAGE
+from sync.read import typed_records
+from sync.store.journal import HELD, REFUSED
+from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS
+from sync.work import CRMS, Work, empty
+from sync.write import ENDED, Results
+
+#: The lead field a stage change is read back in.
+STAGE_SHOWN = "hubspot_stage"
+
+
+def remember(
+    work: Work,
+    run: int,
+    fence: int,
+    decided: Decided,
+    links: pl.DataFrame,
+    held: pl.DataFrame,
+    results: Results,
+    now: datetime,
+) -> None:
+    """Store everything a slice came to. ``links``: new and renewed links (``NEW_LINKS``); ``held``: ``HELD``.
+
+    Leads whose claim another run has taken over since are left out: that run decides them anew.
+    """
+    leads = with_outcome(work, decided.leads, results)
+    store = work.store
+    with store.transaction():
+        lost = store.runs.fenced_out(leads["lead_id"], fence)
+        if lost:
+            leads = leads.filter(~pl.col("lead_id").is_in(list(lost)))
+            links = links.filter(~pl.col("lead_id").is_in(list(lost)))
+        work.at_point("before journal")
+        store.journal.settle(results.changes, run, now)
+        store.journal.abandon(leads["lead_id"], run, now)
+        work.at_point("after journal")
+        work.at_point("before base")
+        for crm in CRMS:
+            store.leads.remember_bases(new_bases(work, crm, leads), run, now)
+        work.at_point("after base")
+        work.at_point("before link")
+        store.leads.remember_links(pl.concat([links, _links_of_created(work, leads)]), run, now)
+        work.at_point("after link")
+        _verdicts(work, leads, run, now)
+        looked_at = _looked_at(leads, held)
+        store.journal.hold(held, looked_at, run, now)
+        store.journal.refuse(_refused(work, results), run, now)
+        store.journal.strike_refused(_passed(leads, results))
+
+
+def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFrame:
+    """Add ``nb.``-columns: per CRM the values each record now stands agreed on."""
+    failed = results.changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
+    for crm, side in SIDES.items():
+        made = results.changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
+        new_ids = (
+            made.filter(pl.col("state") == "written").select("lead_id", _new_id="record_id").unique("lead_id")
+        )
+        leads = leads.join(new_ids, on="lead_id", how="left", maintain_order="left").with_columns(
+            pl.coalesce(side + "_id", "_new_id").alias(side + "_id"),
+            pl.col("_new_id").is_not_null().alias(side + "_created"),
+        )
+        leads = leads.drop("_new_id")
+    for crm, side in SIDES.items():
+        leads = _agreed(work, leads, crm, side, results, failed)
+    return leads
+
+
+def _agreed(
+    work: Work, leads: pl.DataFrame, crm: str, side: str, results: Results, failed: pl.DataFrame
+) -> pl.DataFrame:
+    written = results.changes.filter((pl.col("crm") == crm) & (pl.col("state") == "written"))
+    stored = _stored_records(work, crm, results)
+    failed_by_field = {
+        str(name): rows["lead_id"] for (name,), rows in failed.partition_by("field", as_dict=True).items()
+    }
+    written_by_field = {
+        str(name): rows["lead_id"] for (name,), rows in written.partition_by("field", as_dict=True).items()
+    }
+    known = columns_of(work.field_map.known(crm))
+    merged_fields = {rule.field for rule in work.rules if rule.direction != "read_only"}
+    columns = []
+    for name, dtype in known.items():
+        owner = name.removesuffix("_currency") if name.removesuffix("_currency") in known else name
+        now, base = pl.col(side + name), pl.col(BASE[side] + name)
+        change = STAGE if owner == STAGE_SHOWN else owner
+        value: pl.Expr = now
+        if change in written_by_field:
+            here = pl.col("lead_id").is_in(written_by_field[change].implode())
+            said = pl.col("_stored." + name) if stored is not None and name in stored.columns else None
+            value = pl.when(here).then(_written_value(leads, name, said)).otherwise(value)
+        value = _kept(leads, side, owner, base, value)
+        if work.mode != "full" and owner in merged_fields:
+            value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
+        if change in failed_by_field:
+            value = (
+                pl.when(pl.col("lead_id").is_in(failed_by_field[change].implode()))
+                .then(base)
+                .otherwise(value)
+            )
+        columns.append(value.cast(dtype).alias(f"nb.{crm}.{name}"))
+    if stored is not None:
+        renamed = stored.select(
+            pl.col("_id").alias(side + "_id"),
+            *(pl.col(name).alias("_stored." + name) for name in stored.columns if name in known),
+        )
+        leads = leads.join(renamed, on=side + "_id", how="left", maintain_order="left")
+    done = leads.with_columns(columns)
+    return done.drop([name for name in done.columns if name.startswith("_stored.")])
+
+
+def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.Expr:
+    """What the CRM said it stored; where it said nothing, what was sent."""
+    if name == STAGE_SHOWN:
+        sent = pl.col("stage")
+    elif name in SHOWN:
+        sent = pl.col(SHOWN[name])
+    else:
+        sent = pl.col(MERGED + name) if MERGED + name in leads.columns else pl.lit(None)
+    return sent if said is None else pl.coalesce(said, sent)
+
+
+def _kept(leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr) -> pl.Expr:
+    """Held and unread fields keep their old base: the difference is still to be settled."""
+    if WINNER + owner in leads.columns:
+        open_ones = pl.col(WINNER + owner).is_in([int(Winner.HELD), int(Winner.UNREAD)])
+        value = pl.when(open_ones).then(base).otherwise(value)
+    unread = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
+    return pl.when(unread).then(base).otherwise(value)
+
+
+def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | None:
+    """What the CRM said it stored, read like any record: typed columns by ``_id``."""
+    said = results.stored.get(crm)
+    if not said:
+        return None
+    names = sorted({name for values in said.values() for name in values})
+    frame = pl.DataFrame(
+        {
+            "_id": list(said),
+            "_absent": [[name for name in names if name not in values] or None for values in said.values()],
+            **{name: [values.get(name) for values in said.values()] for name in names},
+        },
+        schema={
+            "_id": pl.String(),
+            "_absent": pl.List(pl.String()),
+            **{name: pl.String() for name in names},
+        },
+    )
+    blank = [
+        pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in SLAB_SCHEMA.items()
+        if name not in frame.columns
+    ]
+    typed = typed_records(work, crm, frame.with_columns(blank))
+    return typed.select(
+        "_id", *(name for name in typed.columns if name in columns_of(work.field_map.known(crm)))
+    )
+
+
+def new_bases(work: Work, crm: str, leads: pl.DataFrame) -> pl.DataFrame:
+    """``BASES`` of the records of one CRM, from the ``nb.`` columns."""
+    side = SIDES[crm]
+    here = leads.filter(pl.col(side + "_id").is_not_null())
+    if here.is_empty():
+        return empty(BASES)
+    text = work.record_snapshots(crm).encode(here, f"nb.{crm}.")
+    return here.select(
+        crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=side + "_id"
+    ).with_columns(record_values=text)
+
+
+def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:
+    parts = [empty(NEW_LINKS)]
+    for crm, side in SIDES.items():
+        other = SIDES["salesforce" if crm == "hubspot" else "hubspot"]
+        made = leads.filter(pl.col(side + "_created"))
+        parts.append(
+            made.select(
+                lead_id="lead_id",
+                crm=pl.lit(crm),
+                object=pl.lit(work.objects[crm]),
+                record_id=side + "_id",
+                how=pl.lit("cross_id"),
+                email_key=other + "_email_key",
+                name_key=other + "_name_key",
+                company_key=other + "_company_key",
+            )
+        )
+    return pl.concat(parts)
+
+
+def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
+    """Store the leads whose values or verdict changed, and each such verdict with its inputs."""
+    snapshots = work.lead_snapshots()
+    lead_columns = list(columns_of(work.fields))
+    inputs = snapshots.encode(leads.select(lead_columns))
+    shown = pl.col("nb.hubspot." + STAGE_SHOWN) if "nb.hubspot." + STAGE_SHOWN in leads.columns else None
+    after = leads.with_columns(shown.alias(STAGE_SHOWN)) if shown is not None else leads
+    values = snapshots.encode(after.select(lead_columns))
+    rows = leads.with_columns(
+        lead_values=values,
+        policy_version=pl.lit(work.policy.version),
+        decided_at=pl.lit(now).cast(pl.Datetime("us", "UTC")),
+        email_key=pl.col("email").str.to_lowercase(),
+    ).with_columns(inputs=pl.Series(inputs))
+    compared = {
+        "score": "prev_score",
+        "fit": "prev_fit",
+        "engagement": "prev_engagement",
+        "coverage": "prev_coverage",
+        "temperature": "prev_temperature",
+        "stage": "prev_stage",
+        "stage_why": "prev_stage_why",
+        "highest_stage": "prev_highest_stage",
+        "cycle": "prev_cycle",
+        "nurture_track": "prev_track",
+        "policy_version": "prev_policy",
+        "lead_values": "prev_values",
+    }
+    changed = rows.filter(
+        pl.any_horizontal(pl.col(new).ne_missing(pl.col(old)) for new, old in compared.items())
+    )
+    work.store.leads.remember_leads(changed.select(*NEW_LEADS))
+    with_previous = changed.with_columns(inputs=_with_previous(changed))
+    work.store.leads.remember_verdicts(with_previous.select(*NEW_VERDICTS), run)
+
+
+def _with_previous(changed: pl.DataFrame) -> pl.Series:
+    """The inputs of a verdict: the lead's values and what the last verdict said."""
+    columns = ("prev_stage", "prev_highest_stage", "prev_cycle", "prev_temperature", "prev_score")
+    texts = [
+        json.dumps({"lead": json.loads(values), **dict(zip(columns, row, strict=True))}, ensure_ascii=False)
+        for values, row in zip(changed["inputs"], changed.select(columns).iter_rows(), strict=True)
+    ]
+    return pl.Series("inputs", texts, dtype=pl.String)
+
+
+def _looked_at(leads: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    seen = [
+        leads.filter(pl.col(side + "_id").is_not_null()).select(crm=pl.lit(crm), record_id=side + "_id")
+        for crm, side in SIDES.items()
+    ]
+    return pl.concat([*seen, held.select("crm", "record_id")]).unique()
+
+
+def _refused(work: Work, results: Results) -> pl.DataFrame:
+    rows = [
+        {
+            "lead_id": lead,
+            "crm": crm,
+            "object": work.objects[crm],
+            "record_id": one.record_id,
+            "code": one.code or one.outcome.upper(),
+            "message": one.message,
+            "fields": ",".join(one.fields),
+        }
+        for (lead, crm), one in results.refusals.items()
+    ]
+    return pl.DataFrame(rows, schema=dict(REFUSED))
+
+
+def _passed(leads: pl.DataFrame, results: Results) -> pl.DataFrame:
+    """(lead, crm) that this run looked at and that nothing was refused for."""
+    seen = pl.concat([leads.select("lead_id", crm=pl.lit(crm)) for crm in CRMS])
+    failed = pl.DataFrame(
+        [{"lead_id": lead, "crm": crm} for lead, crm in results.refusals],
+        schema={"lead_id": pl.String(), "crm": pl.String()},
+    )
+    return seen.join(failed, on=["lead_id", "crm"], how="anti")
+
+
+def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
+    """What waits for a person: ambiguous records, and fields that both sides changed (``HELD``)."""
+    ambiguous = [
+        {
+            "held_key": f"ambiguous:{crm}:{record}",
+            "kind": "ambiguous",
+            "lead_id": None,
+            "crm": crm,
+            "object": object_name,
+            "record_id": record,
+            "field": "",
+            "details": json.dumps({"others": others, "why": why}),
+        }
+        for crm, object_name, record, others, why in pairing.ambiguous.iter_rows()
+    ]
+    open_conflicts = (
+        decided.conflicts.filter(pl.col("winner") == "nobody")
+        if not decided.conflicts.is_empty()
+        else decided.conflicts
+    )
+    sides = decided.leads.select("lead_id", "h._id", "s._id")
+    conflicts = [
+        {
+            "held_key": f"conflict:{lead}:{name}",
+            "kind": "conflict",
+            "lead_id": lead,
+            "crm": "hubspot",
+            "object": "",
+            "record_id": hubspot_id,
+            "field": name,
+            "details": json.dumps(
+                {"hubspot": h, "salesforce": s, "salesforce_id": salesforce_id}, ensure_ascii=False
+            ),
+        }
+        for lead, name, h, s, hubspot_id, salesforce_id in (
+            open_conflicts.join(sides, on="lead_id", how="left")
+            .select("lead_id", "field", "hubspot_value", "salesforce_value", "h._id", "s._id")
+            .iter_rows()
+            if not open_conflicts.is_empty()
+            else ()
+        )
+    ]
+    return pl.DataFrame(ambiguous + conflicts, schema=dict(HELD))
+
+
+def nothing_written() -> Results:
+    """The results of a run that changes nothing."""
+    return Results(empty(ENDED))
+
+
+def renewed_links(assigned: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """``NEW_LINKS`` of the records read: new links, and the keys of known ones."""
+    columns: Mapping[str, pl.DataType] = NEW_LINKS
+    return assigned.join(
+        keys.select("crm", "record_id", "email_key", "name_key", "company_key"),
+        on=["crm", "record_id"],
+        how="inner",
+    ).select(*columns)

@@ -1,0 +1,388 @@
+"""One sync run, from reading both CRMs to remembering what was done. This is the main path; read it first.
+
+    gathered = gather(work, cursors)              # read.py      both CRMs, columns of the common lead
+    ordered  = sort_into_leads(work, gathered)    # slices.py    which records are one lead (pairs.py, pure)
+    decided  = decide_slice(work, part, now)      # decide.py    merge, judge, plan (pure)
+    results  = carry_out(work, changes)           # write.py     both CRMs
+    remember(work, …, results)                    # remember.py  journal, bases, links, leads, verdicts
+    cursors move last
+
+A run may stop anywhere. Cursors move last, so a stopped run reads the same changes again; merging against the
+bases then finds nothing left to do. Every slice is decided once before the first write of the run, so that the
+guards know the whole run when they let it write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from connectors.crm import Cursor
+from sync.decide import Decided
+from sync.errors import GuardStopped
+from sync.plan import CHANGES, SIDES, fingerprint
+from sync.read import Gathered, gather, gather_named
+from sync.remember import held_rows, nothing_written, remember, renewed_links
+from sync.slices import Slice, Sorted, decide_slice, sort_into_leads
+from sync.store.runs import Numbers
+from sync.work import CRMS, Work
+from sync.write import Results, carry_out
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to, or what a plan would do.
+
+    ``changes`` (``plan.CHANGES``) only where they were asked for. ``summary`` counts leads by stage and by
+    temperature, and pairs. ``problems``: values that could not be read, by field, with how often.
+    """
+
+    run: int
+    command: str
+    fingerprint: str = ""
+    numbers: Numbers = field(default_factory=Numbers)
+    changes: pl.DataFrame | None = None
+    summary: dict[str, int] = field(default_factory=dict)
+    problems: dict[tuple[str, str], int] = field(default_factory=dict)
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+    leads: int = 0
+    at: datetime | None = None
+    seconds: float = 0.0
+    busy: int = 0  #: leads another run was working on
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked to do.
+
+    ``names``: CRM to record ids, None: whatever changed since the cursors. ``keep``: only changes whose
+    (crm, record, lead, field, before, after) are in this frame are carried out (``apply``). ``limit``: at
+    most that many leads. ``collect``: bring the changes along. ``now``: judge as of this moment.
+    """
+
+    command: str
+    names: Mapping[str, list[str]] | None = None
+    write: bool = True
+    approve: bool = False
+    collect: bool = False
+    keep: pl.DataFrame | None = None
+    limit: int | None = None
+    since: Mapping[str, Cursor | None] | None = None
+    now: datetime | None = None
+    cursors: Mapping[str, Cursor] | None = None  #: to be kept at the end, instead of the reading's own
+
+
+def perform(work: Work, asked: Asked) -> Outcome:
+    """Do one run. Raises GuardStopped, the connectors' errors, and the store's.
+
+    A run that stops early is closed with the numbers it reached; nothing after the stop was written.
+    """
+    began = time.monotonic()
+    now = asked.now or work.clock()
+    runs = work.store.runs
+    runs.keep_policy(work.policy.version, work.policy.as_table(), now)
+    outcome = Outcome(runs.start(asked.command, now, work.policy.version), asked.command, at=now)
+    calls = {crm: work.crms[crm].calls for crm in CRMS}
+    state, note = "failed", ""
+    try:
+        _perform(work, asked, outcome, now)
+        state = "done"
+    except GuardStopped as stop:
+        state, note = "stopped", str(stop)
+        raise
+    finally:
+        outcome.seconds = time.monotonic() - began
+        outcome.numbers = replace(
+            outcome.numbers,
+            calls_hubspot=work.crms["hubspot"].calls - calls["hubspot"],
+            calls_salesforce=work.crms["salesforce"].calls - calls["salesforce"],
+        )
+        runs.end(
+            outcome.run, state, outcome.numbers, work.clock(), fingerprint=outcome.fingerprint, note=note
+        )
+    return outcome
+
+
+def _perform(work: Work, asked: Asked, outcome: Outcome, now: datetime) -> None:
+    gathered = _read(work, asked)
+    outcome.numbers = replace(outcome.numbers, records_read=gathered.records_read)
+    outcome.problems = gathered.problems
+    outcome.cursors = gathered.cursors
+    try:
+        ordered = sort_into_leads(work, gathered)
+        if asked.limit is not None:
+            ordered = _limited(ordered, asked.limit)
+        first = _decide_all(work, ordered, asked, outcome, now)
+        if asked.write and work.mode != "observe":
+            _guard(work, asked, outcome, first.totals)
+            _write_all(work, ordered, asked, outcome, now, first.kept)
+        elif asked.write:
+            _observe(work, ordered, outcome, now, first.kept)
+    finally:
+        gathered.shelf.clear()
+
+
+def _read(work: Work, asked: Asked) -> Gathered:
+    if asked.names is not None:
+        return gather_named(work, {crm: list(asked.names.get(crm, [])) for crm in CRMS})
+    if asked.since is not None:
+        return gather(work, asked.since)
+    kept = work.store.runs.cursors()
+    return gather(work, {crm: kept.get((crm, work.objects[crm])) for crm in CRMS})
+
+
+def _limited(ordered: Sorted, limit: int) -> Sorted:
+    """The first leads only; the rest is left for another plan."""
+    kept, left = [], limit
+    for part in ordered.slices:
+        if left > 0:
+            ids = part.lead_ids.head(left)
+            mine = part.assigned.filter(pl.col("lead_id").is_in(ids.implode()))
+            kept.append(Slice(ids, part.shelf, mine))
+            left -= len(ids)
+    return replace(ordered, slices=kept)
+
+
+@dataclass(slots=True)
+class _First:
+    """The first pass over all slices: totals for the guards, and the decision where there is one slice."""
+
+    totals: dict[str, int] = field(default_factory=dict)
+    kept: Decided | None = None
+
+
+def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime) -> _First:
+    first = _First({"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0})
+    prints, collected = [], []
+    for part in ordered.slices:
+        decided = _decided(work, part, asked, now)
+        changes = decided.changes
+        outcome.leads += decided.leads.height
+        _count(first.totals, changes)
+        _summarise(outcome.summary, decided)
+        _targets(outcome, decided, None)
+        prints.append(fingerprint(changes))
+        if asked.collect:
+            collected.append(changes)
+        if len(ordered.slices) == 1:
+            first.kept = decided
+    _add(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
+    outcome.fingerprint = (
+        prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
+    )
+    if asked.collect:
+        outcome.changes = pl.concat(collected) if collected else pl.DataFrame(schema=dict(CHANGES))
+    return first
+
+
+def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
+    decided = decide_slice(work, part, now)
+    if asked.keep is None:
+        return decided
+    same = ["crm", "lead_id", "field", "after"]
+    planned = asked.keep.select(*same, "before")
+    kept = decided.changes.join(planned, on=[*same, "before"], how="semi", nulls_equal=True)
+    return replace(decided, changes=kept)
+
+
+def _count(totals: dict[str, int], changes: pl.DataFrame) -> None:
+    creates = changes.filter(pl.col("kind") == "create")
+    totals["creates"] += creates.select("lead_id", "crm").unique().height
+    totals["updates"] += changes.filter(pl.col("kind") != "create").select("lead_id", "crm").unique().height
+    totals["stage_moves"] += changes.filter(
+        (pl.col("field") == "stage") & (pl.col("kind") != "create")
+    ).height
+    totals["leads_touched"] += changes["lead_id"].n_unique()
+
+
+def _summarise(summary: dict[str, int], decided: Decided) -> None:
+    def add(name: str, count: int) -> None:
+        summary[name] = summary.get(name, 0) + count
+
+    leads = decided.leads
+    both = pl.col("h._id").is_not_null() & pl.col("s._id").is_not_null()
+    add("in_both", leads.filter(both).height)
+    add("out_of_scope", leads.filter(~pl.col("in_scope")).height)
+    for column in ("stage", "temperature"):
+        for value, count in leads.group_by(column).len().iter_rows():
+            add(f"{column}:{value}", count)
+    for name, count in decided.changes.group_by("field").len().iter_rows():
+        add(f"field:{name}", count)
+    add("conflicts", decided.conflicts.height)
+
+
+def _targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
+    """Count each lead in each CRM once; the worst outcome of its fields counts."""
+    held = (
+        decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"].unique()
+        if not decided.conflicts.is_empty()
+        else pl.Series("lead_id", [], dtype=pl.String)
+    )
+    changes = decided.changes if results is None else results.changes
+    counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
+    for crm, side in SIDES.items():
+        touched = changes.filter(pl.col("crm") == crm)
+        refused = (
+            touched.filter(pl.col("state") != "written")["lead_id"].unique()
+            if results is not None
+            else held.clear()
+        )
+        theirs = decided.leads.filter(
+            pl.col(side + "_id").is_not_null() | pl.col("lead_id").is_in(touched["lead_id"].implode())
+        )["lead_id"]
+        is_refused = theirs.is_in(refused.implode())
+        is_held = theirs.is_in(held.implode()) & ~is_refused
+        is_written = theirs.is_in(touched["lead_id"].implode()) & ~is_refused & ~is_held
+        counts["targets"] += len(theirs)
+        counts["refused"] += int(is_refused.sum())
+        counts["held"] += int(is_held.sum())
+        counts["written"] += int(is_written.sum())
+    counts["unchanged"] = counts["targets"] - counts["refused"] - counts["held"] - counts["written"]
+    _add(outcome, **counts)
+
+
+def _add(outcome: Outcome, **counts: int) -> None:
+    numbers = outcome.numbers
+    outcome.numbers = replace(
+        numbers, **{name: getattr(numbers, name) + more for name, more in counts.items()}
+    )
+
+
+def _guard(work: Work, asked: Asked, outcome: Outcome, totals: Mapping[str, int]) -> None:
+    """Stop before the first write when the run would do more than it may."""
+    guards = work.guards
+    if totals["leads_touched"] and work.store.runs.approved_at is None and not asked.approve:
+        raise GuardStopped(
+            f"the first writing run needs your approval: it would change {totals['leads_touched']} leads"
+            f" (creates: {totals['creates']}, stage moves: {totals['stage_moves']}). Nothing was written",
+            fix="look at `leadpact plan`, then `leadpact apply` the saved plan, or run `leadpact sync --approve`",
+        )
+    share = totals["leads_touched"] / max(outcome.leads, work.store.leads.count(), 1)
+    caps = (
+        ("creates", totals["creates"], guards.max_creates, "guards.max_creates"),
+        ("updates", totals["updates"], guards.max_updates, "guards.max_updates"),
+        ("stage moves", totals["stage_moves"], guards.max_stage_moves, "guards.max_stage_moves"),
+        ("the share of leads touched", share, guards.max_share_of_leads, "guards.max_share_of_leads"),
+    )
+    for what, wanted, cap, setting in caps:
+        if wanted > cap:
+            raise GuardStopped(
+                f"{what}: the run would come to {wanted:g}, and {setting} allows {cap:g}. Nothing was written",
+                fix=f"look at `leadpact plan`; if it is right, raise {setting} in the config",
+            )
+
+
+def _write_all(
+    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Decided | None
+) -> None:
+    """Second pass: claim, write and remember slice by slice, then move the cursors."""
+    outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
+    _add(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
+    if asked.approve:
+        work.store.runs.approve(outcome.run, now)
+    for part in ordered.slices:
+        _write_slice(work, part, ordered, asked, outcome, now, kept)
+    if asked.names is None and asked.limit is None and not outcome.busy:
+        _move_cursors(work, outcome.cursors, outcome.run, now)
+    elif asked.cursors and not outcome.busy:
+        _move_cursors(work, asked.cursors, outcome.run, now)
+
+
+def _move_cursors(work: Work, cursors: Mapping[str, Cursor], run: int, now: datetime) -> None:
+    work.at_point("before cursor")
+    with work.store.transaction():
+        for crm, cursor in cursors.items():
+            work.store.runs.move_cursor(crm, work.objects[crm], cursor, run, now)
+    work.at_point("after cursor")
+
+
+def _write_slice(
+    work: Work,
+    part: Slice,
+    ordered: Sorted,
+    asked: Asked,
+    outcome: Outcome,
+    now: datetime,
+    kept: Decided | None,
+) -> None:
+    store, run = work.store, outcome.run
+    fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
+    outcome.busy += len(part.lead_ids) - len(ours)
+    decided = kept if kept is not None else _decided(work, part, asked, now)
+    if len(ours) < len(part.lead_ids):
+        decided = _only(decided, ours)
+    settled = decided.conflicts
+    work.at_point("before intents")
+    with store.transaction():
+        store.journal.intend(decided.changes, run, now)
+        if not settled.is_empty():
+            store.journal.remember_conflicts(settled.filter(pl.col("winner") != "nobody"), run, now)
+    work.at_point("after intents")
+    results = carry_out(work, decided.changes) if not decided.changes.is_empty() else nothing_written()
+    links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
+    remember(work, run, fence, decided, links, held_rows(ordered.pairing, decided), results, now)
+    store.runs.release(run, fence)
+    _targets(outcome, decided, results)
+
+
+def _only(decided: Decided, lead_ids: set[str]) -> Decided:
+    mine = pl.col("lead_id").is_in(list(lead_ids))
+    settled = decided.conflicts
+    return Decided(
+        decided.leads.filter(mine),
+        decided.changes.filter(mine),
+        settled if settled.is_empty() else settled.filter(mine),
+    )
+
+
+def _observe(work: Work, ordered: Sorted, outcome: Outcome, now: datetime, kept: Decided | None) -> None:
+    """Observe mode: remember who is who and what the policy says, and write to no CRM.
+
+    Bases and cursors stay as they are: nothing was brought into agreement, so the first writing run has to
+    meet every difference anew.
+    """
+    quiet = pl.DataFrame(schema=dict(CHANGES))
+    for part in ordered.slices:
+        decided = kept if kept is not None else decide_slice(work, part, now)
+        fence, _ = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
+        links = renewed_links(part.assigned, ordered.keys)
+        silent = replace(decided, changes=quiet)
+        remember(
+            work,
+            outcome.run,
+            fence,
+            silent,
+            links,
+            held_rows(ordered.pairing, decided),
+            nothing_written(),
+            now,
+        )
+        work.store.runs.release(outcome.run, fence)
+
+
+def as_json(outcome: Outcome, *, with_changes: bool) -> str:
+    """The JSON document of plan, apply, sync and backfill (contract)."""
+    numbers = outcome.numbers
+    document: dict[str, object] = {
+        "run": outcome.run,
+        "fingerprint": outcome.fingerprint,
+        "records_read": numbers.records_read,
+        "targets": numbers.targets,
+        "written": numbers.written,
+        "unchanged": numbers.unchanged,
+        "held": numbers.held,
+        "refused": numbers.refused,
+        "calls": {"hubspot": numbers.calls_hubspot, "salesforce": numbers.calls_salesforce},
+        "seconds": round(outcome.seconds, 3),
+    }
+    if with_changes and outcome.changes is not None:
+        shown = ("lead", "crm", "object", "record", "field", "before", "after", "why", "lane")
+        columns = outcome.changes.rename({"lead_id": "lead", "record_id": "record"}).select(shown)
+        document["changes"] = columns.to_dicts()
+    return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,207 @@
+"""Carry out changes: intents first, then the CRMs in an order that a stop anywhere cannot harm.
+
+Creates come first, as upserts by the counterpart's id, so that repeating one finds the record it made. Then
+HubSpot stages that move back are cleared, then everything else is set, the new records' ids included.
+What each CRM says it stored comes back with the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from connectors.crm import Write, Written
+from mapping.own import CROSS_ID, OWN_FIELDS
+from sync.plan import CHANGES, STAGE
+from sync.work import CRMS, Work
+
+#: A change as it ended: ``CHANGES`` and ``state`` (written, refused, ignored, unknown).
+ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String()}
+_CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
+
+
+@dataclass(slots=True)
+class Results:
+    """What became of a slice's changes.
+
+    ``changes`` (``ENDED``) has the ids of created records filled in. ``stored``: CRM to record id to what the
+    CRM says it holds now. ``refusals``: (lead, crm) to the CRM's answer. ``created``: (lead, crm) to new id.
+    """
+
+    changes: pl.DataFrame
+    stored: dict[str, dict[str, dict[str, str | None]]] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], Written] = field(default_factory=dict)
+    created: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def carry_out(work: Work, changes: pl.DataFrame) -> Results:
+    """Write a slice's changes to both CRMs. Raises the connector's errors; what was written stays written."""
+    results = Results(changes.with_columns(state=pl.lit("intent")))
+    states: dict[tuple[str, str, str], str] = {}
+    for crm in CRMS:
+        creates = changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
+        if not creates.is_empty():
+            _create(work, crm, creates, results, states)
+    ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
+    _clear_stages(work, ready, states, results)
+    for crm in CRMS:
+        updates = ready.filter((pl.col("crm") == crm) & pl.col("record_id").is_not_null())
+        if not updates.is_empty():
+            _update(work, crm, updates, results, states)
+    _end(results, changes, ready, states)
+    return results
+
+
+def _write(
+    work: Work, crm: str, object_name: str, writes: list[Write], point: str, results: Results
+) -> list[Written]:
+    work.at_point(f"before {crm} {point}")
+    written = work.crms[crm].write(object_name, writes)
+    work.at_point(f"after {crm} {point}")
+    kept = results.stored.setdefault(crm, {})
+    for one in written:
+        if one.outcome == "written" and one.record_id:
+            kept.setdefault(one.record_id, {}).update(one.stored)
+    return written
+
+
+def _create(
+    work: Work, crm: str, creates: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
+) -> None:
+    key_field = _CROSS.name_in(crm)
+    writes = []
+    for lead_id, _, names, afters in _by_lead(creates):
+        values = dict(zip(names, afters, strict=True))
+        key = values.pop(key_field, None)
+        writes.append(Write(lead_id, None, values, (key_field, key) if key else None))
+    fields = _fields_by_lead(creates)
+    for one in _write(work, crm, creates["object"][0], writes, "create", results):
+        for name, _, _ in fields[one.trace]:
+            states[one.trace, crm, name] = one.outcome
+        if one.outcome == "written" and one.record_id:
+            results.created[one.trace, crm] = one.record_id
+        else:
+            results.refusals[one.trace, crm] = one
+
+
+def _by_lead(changes: pl.DataFrame) -> list[tuple[str, str | None, list[str], list[str | None]]]:
+    """(lead, record id, CRM fields, values) of each lead, in the order of the changes."""
+    grouped = changes.group_by("lead_id", maintain_order=True).agg(
+        pl.col("record_id").first(), pl.col("crm_field"), pl.col("after")
+    )
+    return grouped.rows()
+
+
+def _with_new_ids(changes: pl.DataFrame, results: Results) -> pl.DataFrame:
+    """Put the ids of new records where a change waits for one; what waits in vain is left out."""
+    waiting = pl.col("kind") == "cross_id"
+    if changes.filter(waiting).is_empty():
+        return changes
+    made = pl.DataFrame(
+        [
+            {"lead_id": lead, "crm": "hubspot" if crm == "salesforce" else "salesforce", "_made": record}
+            for (lead, crm), record in results.created.items()
+        ],
+        schema={"lead_id": pl.String(), "crm": pl.String(), "_made": pl.String()},
+    )
+    filled = changes.join(made, on=["lead_id", "crm"], how="left", maintain_order="left").with_columns(
+        after=pl.when(waiting).then("_made").otherwise("after")
+    )
+    return filled.filter(~waiting | pl.col("_made").is_not_null()).drop("_made")
+
+
+def _clear_stages(
+    work: Work, changes: pl.DataFrame, states: dict[tuple[str, str, str], str], results: Results
+) -> None:
+    """HubSpot answers 200 to a backward move and ignores it; a cleared stage can be set to any."""
+    back = changes.filter(pl.col("kind") == "stage_back")
+    if back.is_empty():
+        return
+    writes = [
+        Write(lead_id, record_id, {crm_field: None})
+        for lead_id, record_id, crm_field in back.select("lead_id", "record_id", "crm_field").iter_rows()
+    ]
+    for one in _write(work, "hubspot", back["object"][0], writes, "stage clear", results):
+        if one.outcome != "written":
+            states[one.trace, "hubspot", STAGE] = one.outcome
+            results.refusals[one.trace, "hubspot"] = one
+
+
+def _update(
+    work: Work, crm: str, updates: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
+) -> None:
+    # Withdrawals first, then handovers: a stop in the middle has at least carried these.
+    order = pl.col("lane").replace_strict({"consent": 0, "handover": 1}, default=2, return_dtype=pl.Int8)
+    first = updates.with_columns(_order=order.min().over("lead_id")).sort("_order", maintain_order=True)
+    writes = []
+    for (lead_id,), rows in first.partition_by("lead_id", as_dict=True, maintain_order=True).items():
+        pairs = zip(
+            rows["field"].to_list(), rows["crm_field"].to_list(), rows["after"].to_list(), strict=True
+        )
+        values = {name: after for field, name, after in pairs if (str(lead_id), crm, field) not in states}
+        if values:
+            writes.append(Write(str(lead_id), rows["record_id"][0], values))
+    names = _fields_by_lead(updates)
+    for one in _write(work, crm, updates["object"][0], writes, "update", results):
+        for name, crm_field, after in names[one.trace]:
+            if (one.trace, crm, name) in states:
+                continue
+            states[one.trace, crm, name] = _state_of(one, name, crm_field, after)
+        if one.outcome != "written":
+            results.refusals[one.trace, crm] = one
+        elif states.get((one.trace, crm, STAGE)) == "ignored":
+            results.refusals[one.trace, crm] = _ignored(one)
+
+
+def _fields_by_lead(updates: pl.DataFrame) -> dict[str, list[tuple[str, str, str | None]]]:
+    named: dict[str, list[tuple[str, str, str | None]]] = {}
+    for lead_id, name, crm_field, after in updates.select(
+        "lead_id", "field", "crm_field", "after"
+    ).iter_rows():
+        named.setdefault(lead_id, []).append((name, crm_field, after))
+    return named
+
+
+def _state_of(one: Written, name: str, crm_field: str, after: str | None) -> str:
+    if one.outcome != "written":
+        return one.outcome
+    if name == STAGE and crm_field in one.stored and one.stored[crm_field] != after:
+        return "ignored"  # read back and found unchanged: the CRM took the write and kept its own stage
+    return "written"
+
+
+def _ignored(one: Written) -> Written:
+    return Written(
+        one.trace,
+        "refused",
+        one.record_id,
+        code="STAGE_IGNORED",
+        message="HubSpot accepted the stage and kept its own",
+        fields=(STAGE,),
+    )
+
+
+def _end(
+    results: Results,
+    changes: pl.DataFrame,
+    ready: pl.DataFrame,
+    states: dict[tuple[str, str, str], str],
+) -> None:
+    """Give every change its end; a change that waited for a record that was refused is refused with it."""
+    all_rows = pl.concat([changes.filter(pl.col("kind") == "create"), ready])
+    given_up = changes.join(all_rows, on=["lead_id", "crm", "field"], how="anti")
+    rows = pl.concat([all_rows, given_up])
+    keys = rows.select("lead_id", "crm", "field").iter_rows()
+    ended = [states.get((lead, crm, name), "refused") for lead, crm, name in keys]
+    made = pl.DataFrame(
+        [{"lead_id": lead, "crm": crm, "_new": record} for (lead, crm), record in results.created.items()],
+        schema={"lead_id": pl.String(), "crm": pl.String(), "_new": pl.String()},
+    )
+    results.changes = (
+        rows.with_columns(pl.Series("state", ended, dtype=pl.String))
+        .join(made, on=["lead_id", "crm"], how="left", maintain_order="left")
+        .with_columns(record_id=pl.coalesce("record_id", "_new"))
+        .select(*ENDED)
+    )
