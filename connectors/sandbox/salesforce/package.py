@@ -122,13 +122,13 @@ def read_package(file: bytes, schema: Schema) -> Package:
 def _read_document(package: Package, schema: Schema, file: str, document: bytes) -> None:
     stem, _, extension = file.rpartition("/")[2].rpartition(".")
     try:
+        if extension not in ("object", "permissionset") and stem != "package":
+            raise _Wrong(f"Unsupported component type: {extension}")
         root = _xml(document)
         if extension == "object":
             _read_object(package, schema, file, stem, root)
         elif extension == "permissionset":
             package.permission_sets.append(_permission_set(file, stem, root))
-        elif stem != "package":
-            raise _Wrong(f"Unsupported component type: {extension}")
     except _Wrong as wrong:
         kinds = {"object": "CustomObject", "permissionset": "PermissionSet"}
         package.problems.append(Problem(file, kinds.get(extension, ""), stem, str(wrong)))

@@ -18,7 +18,7 @@ from connectors.sandbox.side import Answer, Ask
 OLDEST, NEWEST = 31, 67
 RETIRED = range(21, 31)
 VERSION = re.compile(r"/services/data/(v(\d\d)\.0)(?:/(.*))?", re.DOTALL)
-SEASONS = ("Winter", "Spring", "Summer")
+SEASONS = ("Winter", "Spring", "Summer")  # by (version + 1) modulo 3
 RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "metadata")
 Work = Callable[..., Answer]
 
@@ -68,8 +68,8 @@ def versions() -> list[dict[str, str]]:
 
 
 def _label(number: int) -> str:
-    year = 14 + (number - 28) // 3  # v31.0 was Summer '14; a season later each time
-    return f"{SEASONS[(number - 29) % 3 if number >= 29 else 0]} '{year if (number - 29) % 3 else year + 1}"
+    """v31.0 was Summer '14; a season passes from each version to the next, and Winter opens the next year's."""
+    return f"{SEASONS[(number + 1) % 3]} '{14 + (number - OLDEST + 2) // 3}"
 
 
 def route(org: Org, ask: Ask) -> Answer:
