@@ -143,28 +143,32 @@ def _coverage(policy: Policy) -> pl.Expr:
 
 
 def _ranks(policy: Policy) -> list[pl.Expr]:
-    """Which band, counted from the coldest: as scored, at worst and at best."""
-    fit, total = pl.col("fit"), pl.col("score")
-    ends = {
-        "_rank": (total, fit),
-        "_rank_worst": (total + pl.col("_fit_down") + pl.col("_engagement_down"), fit + pl.col("_fit_down")),
-        "_rank_best": (total + pl.col("_fit_up") + pl.col("_engagement_up"), fit + pl.col("_fit_up")),
-    }
-    return [_rank(policy, *scores).cast(pl.Int8).alias(name) for name, scores in ends.items()]
+    """Which band, counted from the coldest: as scored, at worst and at best.
+
+    The worst is reckoned without the drop tolerance: a temperature that was only shown because something
+    is not known must not become the reason for handing the lead over.
+    """
+    fit, total, last = pl.col("fit"), pl.col("score"), pl.col("_prev_rank")
+    down, up = pl.col("_fit_down") + pl.col("_engagement_down"), pl.col("_fit_up") + pl.col("_engagement_up")
+    as_scored = _rank(policy, total, fit, last)
+    worst = _rank(policy, total + down, fit + pl.col("_fit_down"), pl.lit(0, dtype=pl.Int32))
+    best = _rank(policy, total + up, fit + pl.col("_fit_up"), last)
+    return [
+        as_scored.alias("_rank"),
+        pl.when(down == 0).then(as_scored).otherwise(worst).alias("_rank_worst"),
+        best.alias("_rank_best"),
+    ]
 
 
-def _rank(policy: Policy, total: pl.Expr, fit: pl.Expr) -> pl.Expr:
+def _rank(policy: Policy, total: pl.Expr, fit: pl.Expr, last: pl.Expr) -> pl.Expr:
     """The highest band reached. A band that the lead already stood in, or one below it, is held until total
     or fit falls more than the drop tolerance under its line: a higher score never gives a lower band, nor
     does a warmer past."""
-    rank: pl.Expr = pl.lit(0, dtype=pl.Int32)
+    rank: pl.Expr = pl.lit(0, dtype=pl.Int8)
     for place, band in enumerate(policy.bands):
         if band.total is not None:
-            rank = (
-                pl.when(_reached(policy, place, band, total, fit))
-                .then(pl.lit(place, dtype=pl.Int32))
-                .otherwise(rank)
-            )
+            reached = _reached(policy, place, band, total, fit, last)
+            rank = pl.when(reached).then(pl.lit(place, dtype=pl.Int8)).otherwise(rank)
     return rank
 
 
@@ -174,8 +178,7 @@ def _last_band(policy: Policy) -> pl.Expr:
     return pl.col("prev_temperature").cast(names, strict=False).to_physical().fill_null(0).cast(pl.Int32)
 
 
-def _reached(policy: Policy, place: int, band: Band, total: pl.Expr, fit: pl.Expr) -> pl.Expr:
-    stood_here = pl.col("_prev_rank") >= place
-    grace = pl.when(stood_here).then(pl.lit(policy.drop_tolerance, dtype=pl.Int32)).otherwise(0)
+def _reached(policy: Policy, place: int, band: Band, total: pl.Expr, fit: pl.Expr, last: pl.Expr) -> pl.Expr:
+    grace = pl.when(last >= place).then(pl.lit(policy.drop_tolerance, dtype=pl.Int32)).otherwise(0)
     reached = total + grace >= band.total
     return reached if band.fit_at_least is None else reached & (fit + grace >= band.fit_at_least)

@@ -212,12 +212,16 @@ def _sales() -> list[Move]:
     """What sales decided: rejected, taken back, accepted."""
     withdrawn = _flag("returned") | _flag("struck_off") | _flag("rejected")
     was_mql = _was(Stage.MQL) & _flag("accepted")
+    handed_back = _was(*_HANDED_OVER) & _flag("rejected")
+    returned = _was(Stage.OPPORTUNITY) & _flag("returned")
     return [
         Move("struck_off", _was(Stage.DISQUALIFIED) & ~_flag("accepted"), None),
         Move("rejected_for_good", _flag("for_good"), Stage.DISQUALIFIED),
-        Move("rejected", _was(*_HANDED_OVER) & _flag("rejected"), Stage.NURTURE),
+        Move("rejected", handed_back & _flag("nameless"), Stage.VISITOR),
+        Move("rejected", handed_back, Stage.NURTURE),
         Move("hubspot_says", _flag("hubspot_opportunity") & ~withdrawn, Stage.OPPORTUNITY),
-        Move("returned", _was(Stage.OPPORTUNITY) & _flag("returned"), Stage.NURTURE),
+        Move("returned", returned & _flag("nameless"), Stage.VISITOR),
+        Move("returned", returned, Stage.NURTURE),
         Move("taken_by_sales", _was(Stage.OPPORTUNITY), None),
         Move("accepted", _flag("accepted") & _flag("sql_passed"), Stage.SQL),
         Move("taken_by_sales", _was(Stage.SQL), None),
@@ -254,7 +258,7 @@ def _warmth() -> list[Move]:
         Move("gate_lost", hot & _flag("mql_missed") & mql, Stage.LEAD),
         Move("gate_missed", hot & _flag("mql_missed"), Stage.LEAD),
         Move("gate_unknown", hot & _flag("mql_open"), Stage.LEAD),
-        Move("score_uncertain", hot & _was(Stage.LEAD, Stage.NURTURE), None),
+        Move("score_uncertain", hot & _was(Stage.LEAD, Stage.NURTURE, Stage.MQL), None),
         Move("score_uncertain", hot, Stage.LEAD),
         Move("cooled", mql & ~cold, Stage.NURTURE),
         Move("cooled", mql, Stage.LEAD),
