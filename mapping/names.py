@@ -3,7 +3,8 @@
 People agree when every word of the shorter name finds its own word in the longer one: the same word, the same
 sound (Jon/John, Marc/Mark), an initial, or one typing error in the whole name. What tells people apart is
 kept apart: short words differ unless they sound alike (Tim/Tom), and so do names that differ in the ending
-that marks a man's or a woman's name (Paul/Paula, Andrea/Andreas). A lone word against a full name says nothing.
+that marks a man's or a woman's name (Paul/Paula, Andrea/Andreas). A lone word agrees with the same lone word
+only; where it could be part of the other name there is too little to say.
 """
 
 from __future__ import annotations
@@ -85,17 +86,16 @@ def _names_agree(left: str, right: str) -> bool | None:
         return None
     if len(few) == 1:
         return _lone_word(few[0], many)
-    if max(len(word) for word in few) == 1:
-        return None
+    if 1 in (max(map(len, few)), max(map(len, many))):
+        return None  # nothing but initials
     few, many = few[:_MOST_WORDS], many[: _MOST_WORDS + 1]
     return any(_match(few, chosen) for chosen in permutations(many, len(few)))
 
 
 def _lone_word(word: str, many: list[str]) -> bool | None:
-    if len(many) > 1:
-        close = any(_typos_between(word, other) is not None for other in many)
-        return None if close else False
-    return word == many[0] or (len(word) > 1 and _typos_between(word, many[0]) is not None)
+    if [word] == many:
+        return True
+    return None if any(_typos_between(word, other) is not None for other in many) else False
 
 
 def _match(few: list[str], chosen: tuple[str, ...]) -> bool:
