@@ -9,14 +9,10 @@ import orjson
 import pytest
 import requests
 import responses
-from hypothesis import given
-from hypothesis import strategies as st
 
 from connectors.crm import Write, Written
 from connectors.errors import NeedsPerson, OurBug, RetryLater
 from connectors.salesforce.crm import SalesforceCrm
-from connectors.salesforce.outgoing import Outgoing, batches, prepare
-from connectors.salesforce.schema import described_from
 from connectors.session import open_session
 
 LOGIN = "https://acme.my.salesforce.com"
@@ -180,44 +176,6 @@ def test_one_record_written_twice_is_written_in_order(
     crm.write("Account", [Write("a", ONE, {"Name": "first"}), Write("b", ONE[:15], {"Name": "second"})])
     sent = [[record["Name"] for record in body["records"]] for body in bodies(wire, COLLECTIONS)]
     assert sent == [["first"], ["second"]]
-
-
-@pytest.mark.parametrize(
-    ("write", "code", "fields"),
-    [
-        (Write("a", ONE, {"Name": "planted-value"}), "STRING_TOO_LONG", ("Name",)),
-        (
-            Write("a", ONE, {"AnnualRevenue": "planted-value"}),
-            "INVALID_TYPE_ON_FIELD_IN_RECORD",
-            ("AnnualRevenue",),
-        ),
-        (
-            Write("a", ONE, {"NumberOfEmployees": "1.5"}),
-            "INVALID_TYPE_ON_FIELD_IN_RECORD",
-            ("NumberOfEmployees",),
-        ),
-        (Write("a", ONE, {"Phone": "planted-value"}), "INVALID_FIELD", ("Phone",)),
-        (Write("a", "planted-value", {"Name": "A"}), "MALFORMED_ID", ("Id",)),
-        (Write("a", ONE, {"Id": TWO}), "INVALID_FIELD_FOR_INSERT_UPDATE", ("Id",)),
-        (Write("a", None, {"Name": "A"}, ("Key__c", "")), "REQUIRED_FIELD_MISSING", ("Key__c",)),
-        (Write("a", None, {"Name": "A"}, ("Nope__c", "planted-value")), "INVALID_FIELD", ("Nope__c",)),
-        (Write("a", None, {"Name": "A"}, ("Key__c", "k" * 33)), "STRING_TOO_LONG", ("Key__c",)),
-    ],
-)
-def test_what_would_be_refused_is_not_sent(
-    wire: responses.RequestsMock, crm: SalesforceCrm, write: Write, code: str, fields: tuple[str, ...]
-) -> None:
-    (result,) = crm.write("Account", [write])
-    assert (result.outcome, result.code, result.fields) == ("refused", code, fields)
-    assert crm.calls == 2
-    assert "planted-value" not in result.message
-
-
-def test_a_text_that_is_too_long_is_refused_with_both_lengths(
-    wire: responses.RequestsMock, crm: SalesforceCrm
-) -> None:
-    (result,) = crm.write("Account", [Write("a", ONE, {"Name": "eleven-char"})])
-    assert result.message == "Name: 11 characters, the field takes 10"
 
 
 def test_one_refused_record_does_not_stop_the_others(
@@ -426,29 +384,3 @@ def test_a_record_is_written_even_if_it_cannot_be_read_back(
 
 def test_nothing_to_write_is_no_call_to_write(wire: responses.RequestsMock, crm: SalesforceCrm) -> None:
     assert crm.write("Account", []) == []
-
-
-def ready(write: Write) -> Outgoing:
-    prepared = prepare(described_from(DESCRIBE), write)
-    assert isinstance(prepared, Outgoing)
-    return prepared
-
-
-@given(st.lists(st.tuples(st.sampled_from(["id", "key", "new"]), st.integers(0, 9)), max_size=700))
-def test_every_write_is_sent_once_in_full_batches_and_in_its_records_order(
-    wanted: list[tuple[str, int]],
-) -> None:
-    outgoing = []
-    for place, (kind, number) in enumerate(wanted):
-        key = ("Key__c", f"k{number}") if kind == "key" else None
-        record_id = f"00155000000000{number}" if kind == "id" else None
-        outgoing.append(ready(Write(str(place), record_id, {"Name": "A"}, key)))
-    sent = [item for batch in batches(outgoing) for item in batch]
-    assert sorted(item.write.trace for item in sent) == sorted(item.write.trace for item in outgoing)
-    for batch in batches(outgoing):
-        assert 0 < len(batch) <= 200
-        assert len({item.route for item in batch}) == 1
-        assert len({item.target for item in batch}) == len(batch)
-    for target in {item.target for item in outgoing}:
-        traces = [int(item.write.trace) for item in sent if item.target == target]
-        assert traces == sorted(traces)
