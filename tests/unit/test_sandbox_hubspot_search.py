@@ -322,3 +322,18 @@ def test_companies_are_windowed_by_their_own_stamp(side, call):
     body = where("hs_lastmodifieddate", "GTE", START.isoformat())
     assert call("POST", "/crm/v3/objects/companies/search", body)[1]["total"] == 1
     assert call("POST", "/crm/v3/objects/companies/search", where("lastmodifieddate", "GT", "0"))[0] == 400
+
+
+def test_contacts_are_found_by_their_company(call, people):
+    company = call("POST", "/crm/v3/objects/companies", {"properties": {"name": "Acme"}})[1]["id"]
+    to = {
+        "to": {"id": company},
+        "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}],
+    }
+    body = {"properties": {"lastname": "Linked"}, "associations": [to]}
+    made = call("POST", "/crm/v3/objects/contacts", body)[1]["id"]
+    everyone = [*people, made]
+    assert hits(call, everyone, where("associations.company", "EQ", company)) == [4]
+    assert hits(call, everyone, where("associations.companies", "IN", values=[company, "1"])) == [4]
+    assert hits(call, everyone, where("associations.company", "NOT_HAS_PROPERTY")) == [0, 1, 2, 3]
+    assert call("POST", SEARCH, where("associations.butterfly", "EQ", "1"))[0] == 400

@@ -17,6 +17,7 @@ from connectors.sandbox.hubspot.errors import (
     unreadable,
 )
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
+from connectors.sandbox.hubspot.links import link, wanted_links
 from connectors.sandbox.hubspot.moments import wire
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.removal import archive
@@ -115,6 +116,7 @@ def create_many(portal: Portal, call: Call) -> Answer:
 
     def one(row: Row) -> Row:
         try:
+            wanted = wanted_links(portal, call.kind, row)
             record = create(portal, call.kind, properties_given(row, call.version))
         except Refused as refused:
             # Without trace ids nothing is written, so the id of a row of this batch would name nobody.
@@ -123,6 +125,7 @@ def create_many(portal: Portal, call: Call) -> Answer:
                 raise exists_somewhere(call.kind.singular) from refused
             raise
         made.add(record.id)
+        link(portal, record, wanted)
         return rendering.created_body(portal, record)
 
     outcome = Outcome(portal)

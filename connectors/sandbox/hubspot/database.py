@@ -33,6 +33,12 @@ CREATE TABLE IF NOT EXISTS earlier (
   kind TEXT, created INTEGER, modified INTEGER, archived INTEGER, email TEXT, data TEXT);
 CREATE INDEX IF NOT EXISTS earlier_id ON earlier (id);
 
+-- Associations, once from each side.
+CREATE TABLE IF NOT EXISTS link (
+  from_id INTEGER, to_kind TEXT, to_id INTEGER, type INTEGER, PRIMARY KEY (from_id, to_kind, to_id, type))
+  WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS link_back ON link (to_id);
+
 CREATE TABLE IF NOT EXISTS merged (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (email_digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS property (
@@ -46,7 +52,7 @@ WALKED = {
     "record_created": "CREATE INDEX IF NOT EXISTS record_created ON record (kind, created, archived)",
     "record_email": "CREATE INDEX IF NOT EXISTS record_email ON record (kind, email, archived)",
 }
-_NAMES = ("note", "record", "unique_value", "history", "earlier", "merged", "erased", "property")
+_NAMES = ("note", "record", "unique_value", "history", "earlier", "link", "merged", "erased", "property")
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.sandbox.hubspot.definitions import Property
 from connectors.sandbox.hubspot.errors import Refused, bad_request
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, find_kind
 from connectors.sandbox.hubspot.moments import kept, read_moment
 from connectors.sandbox.hubspot.standard_contacts import ZERO
 
@@ -104,6 +104,8 @@ def one_filter(kind: Kind, known: dict[str, Property], item: Any) -> Condition:
     if not isinstance(item, dict):
         raise bad_request("a filter must be an object")
     name, operator = item.get("propertyName"), item.get("operator")
+    if isinstance(name, str) and name.startswith("associations."):
+        return _associated(name, item)
     found = known.get(name) if isinstance(name, str) else None
     if found is None:
         raise bad_request(f'Property "{name}" does not exist', propertyName=[str(name)])
@@ -123,6 +125,23 @@ def one_filter(kind: Kind, known: dict[str, Property], item: Any) -> Condition:
     negated = "NOT " if operator == "NOT_CONTAINS_TOKEN" else ""
     text = f"CAST({sql} AS TEXT)"
     return f"{text} IS NOT NULL AND {negated}has_token({text}, ?)", [_text(item, "value")]
+
+
+def _associated(name: str, item: dict[str, Any]) -> Condition:
+    """The pseudo property ``associations.{objectType}``: the records an object is associated with."""
+    other, operator = find_kind(name.partition(".")[2]), item.get("operator")
+    if other is None:
+        raise bad_request(f'Property "{name}" does not exist', propertyName=[name])
+    linked = "SELECT from_id FROM link WHERE to_kind = ?"
+    if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
+        return f"id {'NOT ' if operator.startswith('NOT') else ''}IN ({linked})", [other.key]
+    if operator not in ("EQ", "IN"):
+        raise bad_request(f"{name} takes EQ, IN, HAS_PROPERTY and NOT_HAS_PROPERTY")
+    values = item.get("values") if operator == "IN" else [item.get("value")]
+    if not isinstance(values, list) or not values:
+        raise bad_request(f"{operator} needs values, a list")
+    ids = [_number(str(value)) for value in values]
+    return f"id IN ({linked} AND to_id IN ({', '.join('?' * len(ids))}))", [other.key, *ids]
 
 
 def _side(place: Column, values: list[Any]) -> str:

@@ -7,6 +7,7 @@ from connectors.sandbox.hubspot.account import API, MERGE, Source
 from connectors.sandbox.hubspot.database import next_ids
 from connectors.sandbox.hubspot.errors import Refused, bad_request, too_many_identities
 from connectors.sandbox.hubspot.kinds import CONTACTS
+from connectors.sandbox.hubspot.links import drop_links, move_links
 from connectors.sandbox.hubspot.moments import DAY_MS
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import RESTORABLE_DAYS, Record
@@ -50,6 +51,7 @@ def erase(portal: Portal, record: Record) -> None:
         database.execute("INSERT OR IGNORE INTO erased VALUES (?)", (digest(address),))
     records.release(database, record.kind, record.id, records.naming_values(known, record.values))
     records.remove(database, record.id)
+    drop_links(portal, record.id)
     for table, column in (("history", "record"), ("earlier", "id"), ("merged", "new")):
         database.execute(f"DELETE FROM {table} WHERE {column} = ?", (record.id,))
 
@@ -129,4 +131,5 @@ def _move(portal: Portal, primary: Record, other: Record, merged: Record, source
     for old in (primary.id, other.id):
         database.execute("UPDATE merged SET new = ? WHERE new = ?", (merged.id, old))
         if old != merged.id:
+            move_links(portal, old, merged.id)
             database.execute("INSERT INTO merged VALUES (?, ?, ?)", (old, merged.id, merged.modified))

@@ -8,6 +8,7 @@ from connectors.sandbox.hubspot import records, rendering
 from connectors.sandbox.hubspot.call import Call, answer, properties_given
 from connectors.sandbox.hubspot.errors import bad_request, not_found, not_unique
 from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.links import link, links_body, wanted_links
 from connectors.sandbox.hubspot.moments import DAY_MS
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import COLUMNS, RESTORABLE_DAYS, Record
@@ -61,13 +62,22 @@ def _named(portal: Portal, call: Call, archived: bool) -> Record:
 def get_one(portal: Portal, call: Call) -> Answer:
     """``GET /objects/{type}/{id}``."""
     record = _named(portal, call, call.flag("archived"))
+    return answer(200, _body(portal, call, record))
+
+
+def _body(portal: Portal, call: Call, record: Record) -> dict[str, object]:
     names, past = call.names("properties"), call.names("propertiesWithHistory")
-    return answer(200, rendering.read_body(portal, record, names, past))
+    body = rendering.read_body(portal, record, names, past)
+    linked = links_body(portal, record, call.names("associations"))
+    return body if linked is None else {**body, "associations": linked}
 
 
 def create_one(portal: Portal, call: Call) -> Answer:
     """``POST /objects/{type}``."""
-    record = create(portal, call.kind, properties_given(call.json(), call.version))
+    body = call.json()
+    wanted = wanted_links(portal, call.kind, body)
+    record = create(portal, call.kind, properties_given(body, call.version))
+    link(portal, record, wanted)
     return answer(201, rendering.created_body(portal, record))
 
 
@@ -93,7 +103,7 @@ def archive_one(portal: Portal, call: Call) -> Answer:
 def list_all(portal: Portal, call: Call) -> Answer:
     """``GET /objects/{type}``: by id; ``after`` is the id of the next record."""
     kind, archived = call.kind, call.flag("archived")
-    names, past = call.names("properties"), call.names("propertiesWithHistory")
+    past = call.names("propertiesWithHistory")
     limit = call.number("limit", 10, 1, PAGE_WITH_HISTORY if past else PAGE)
     after = call.ask.first("after") or "0"
     if not after.isdecimal() or len(after) > 18:
@@ -105,9 +115,7 @@ def list_all(portal: Portal, call: Call) -> Answer:
         (kind.key, int(after), limit + 1),
     ).fetchall()
     found = [records.of_row(kind, row) for row in rows]
-    body: dict[str, object] = {
-        "results": [rendering.read_body(portal, record, names, past) for record in found[:limit]]
-    }
+    body: dict[str, object] = {"results": [_body(portal, call, record) for record in found[:limit]]}
     if len(found) > limit:
         following = str(found[limit].id)
         body["paging"] = {"next": {"after": following, "link": _link(call, following)}}

@@ -1,0 +1,96 @@
+"""Associations between records, as far as creating and reading records shows them (sections 4.2, 5.1, 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from connectors.sandbox.hubspot import records
+from connectors.sandbox.hubspot.errors import Refused, bad_request, unreadable
+from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, Kind, find_kind
+from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.records import Record
+
+PRIMARY, UNLABELLED = 1, 279
+# HUBSPOT_DEFINED type ids, and the one that says the same from the other side.
+TYPES = {(CONTACTS.key, COMPANIES.key): {1: 2, 279: 280}, (COMPANIES.key, CONTACTS.key): {2: 1, 280: 279}}
+_PLAIN = {1: 279, 2: 280}
+
+
+def wanted_links(portal: Portal, kind: Kind, body: dict[str, Any]) -> list[tuple[Record, int]]:
+    """The ``associations`` of a create: other records and type ids. Raises Refused."""
+    given = body.get("associations") or []
+    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+        raise unreadable("associations must be a list of objects")
+    return [link for item in given for link in _links_of(portal, kind, item)]
+
+
+def _links_of(portal: Portal, kind: Kind, item: dict[str, Any]) -> Iterable[tuple[Record, int]]:
+    to, types = item.get("to"), item.get("types")
+    id_ = to.get("id") if isinstance(to, dict) else None
+    if not isinstance(id_, str | int) or not isinstance(types, list) or not types:
+        raise unreadable("an association needs to.id and types")
+    for type_ in types:
+        number = type_.get("associationTypeId") if isinstance(type_, dict) else None
+        other = _other_kind(kind, number)
+        text = str(id_)
+        found = int(text) if text.isdecimal() and len(text) < 19 else 0
+        record = records.find(portal.database, other, records.follow(portal.database, found))
+        if record is None or record.archived is not None:
+            raise bad_request(f"No {other.singular.lower()} with ID {id_} exists", ids=[text])
+        yield record, int(str(number))
+
+
+def _other_kind(kind: Kind, number: Any) -> Kind:
+    for (from_, to), known in TYPES.items():
+        if from_ == kind.key and type(number) is int and number in known:
+            return CONTACTS if to == CONTACTS.key else COMPANIES
+    raise bad_request(f"Association type {number} does not start at {kind.plural}")
+
+
+def link(portal: Portal, record: Record, wanted: Iterable[tuple[Record, int]]) -> None:
+    """Associate a record with others; a primary association makes the unlabelled one too (section 6.2)."""
+    for other, number in wanted:
+        back = TYPES[record.kind.key, other.kind.key]
+        for type_ in dict.fromkeys((number, _PLAIN.get(number, number))):
+            portal.database.executemany(
+                "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)",
+                [
+                    (record.id, other.kind.key, other.id, type_),
+                    (other.id, record.kind.key, record.id, back[type_]),
+                ],
+            )
+
+
+def links_body(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, Any] | None:
+    """What ``associations=companies`` adds to a read; None when nothing is associated.
+
+    Raises Refused for a name that is no object type.
+    """
+    body: dict[str, Any] = {}
+    for name in names:
+        kind = find_kind(name)
+        if kind is None:
+            raise Refused(400, f"Unable to infer object type from: {name}")
+        rows = portal.database.execute(
+            "SELECT DISTINCT l.to_id FROM link l JOIN record r ON r.id = l.to_id AND r.archived IS NULL"
+            " WHERE l.from_id = ? AND l.to_kind = ? ORDER BY l.to_id",
+            (record.id, kind.key),
+        )
+        word = f"{record.kind.singular}_to_{kind.singular}".lower()
+        results = [{"id": str(id_), "type": word} for (id_,) in rows]
+        if results:
+            body[kind.plural] = {"results": results}
+    return body or None
+
+
+def move_links(portal: Portal, old: int, new: int) -> None:
+    """Let a merged record's associations be those of the record it is now."""
+    for side in ("from_id", "to_id"):
+        portal.database.execute(f"UPDATE OR IGNORE link SET {side} = ? WHERE {side} = ?", (new, old))
+    drop_links(portal, old)
+
+
+def drop_links(portal: Portal, id_: int) -> None:
+    """Forget every association of a record."""
+    portal.database.execute("DELETE FROM link WHERE from_id = ?1 OR to_id = ?1", (id_,))
