@@ -22,6 +22,7 @@ SOAP_TYPES = {
     "datetime": "xsd:dateTime",
     "address": "urn:address",
 }
+PREFILTERED = frozenset({"Account", "Contact", "Opportunity"})
 NOT_AGGREGATED = frozenset({"boolean", "address", "multipicklist"})
 
 
@@ -183,11 +184,11 @@ def _field(field: Field) -> dict[str, Any]:
         "nameField": field.name_field,
         "namePointing": len(field.refers_to) > 1,
         "nillable": field.nillable,
-        "permissionable": field.custom or (field.nillable and field.create),
-        "picklistValues": [_choice(each, each == _default_value(field)) for each in field.values],
+        "permissionable": _permissionable(field),
+        "picklistValues": [_choice(field, each) for each in field.values],
         "polymorphicForeignKey": len(field.refers_to) > 1,
         "precision": field.precision,
-        "queryByDistance": False,
+        "queryByDistance": field.type == "address",
         "referenceTargetField": None,
         "referenceTo": list(field.refers_to),
         "relationshipName": field.relationship,
@@ -195,7 +196,7 @@ def _field(field: Field) -> dict[str, Any]:
         "restrictedDelete": False,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
-        "searchPrefilterable": False,
+        "searchPrefilterable": bool(PREFILTERED.intersection(field.refers_to)) and len(field.refers_to) == 1,
         "soapType": SOAP_TYPES.get(field.type, "xsd:string"),
         "sortable": field.sort,
         "type": field.type,
@@ -209,5 +210,12 @@ def _default_value(field: Field) -> str | None:
     return None if field.default in (None, "") else str(field.default)
 
 
-def _choice(value: str, default: bool) -> dict[str, Any]:
-    return {"active": True, "defaultValue": default, "label": value, "validFor": None, "value": value}
+def _permissionable(field: Field) -> bool:
+    own = field.nillable and field.create and field.part_of != "Name"
+    return field.custom or field.type == "address" or own
+
+
+def _choice(field: Field, value: str) -> dict[str, Any]:
+    default = value == _default_value(field)
+    label = field.labels.get(value, value)
+    return {"active": True, "defaultValue": default, "label": label, "validFor": None, "value": value}

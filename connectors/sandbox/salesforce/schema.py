@@ -57,6 +57,7 @@ class Field:
     defaulted: bool = False
     default: Any = None
     values: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)  #: of the values whose label differs
     restricted: bool = False
     unique: bool = False
     external_id: bool = False

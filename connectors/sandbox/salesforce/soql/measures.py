@@ -43,8 +43,18 @@ def measure(scope: Scope, expression: tree.Expression) -> Column:
     if expression.name in DATE_PARTS and expression.of is not None:
         return _date_part(scope, expression, expression.of)
     if expression.name == "TOLABEL" and expression.of is not None:
-        return scope.resolve(expression.of)  # labels and values are the same in this org
+        return _labelled(scope.resolve(expression.of))
     raise wrong_at(scope.soql, expression.place, "MALFORMED_QUERY", f"unexpected function: {expression.name}")
+
+
+def _labelled(column: Column) -> Column:
+    """A picklist's label where it differs from the value."""
+    cases = "".join(
+        f" WHEN {_text(value)} THEN {_text(label)}" for value, label in column.field.labels.items()
+    )
+    if not cases:
+        return column
+    return Column(column.path, column.field, f"CASE {column.sql}{cases} ELSE {column.sql} END", column.parent)
 
 
 def _date_part(scope: Scope, call: tree.Call, of: tree.Path) -> Column:

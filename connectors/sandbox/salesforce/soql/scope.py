@@ -109,7 +109,7 @@ class Scope:
             raise no_such_relationship(self.soql, places[DEEPEST], parts[DEEPEST])
         here, declared = self.root, []
         for part, place in zip(parts[:-1], places[:-1], strict=True):
-            name = relationship_of(here, part)
+            name = self.relationship_of(here, part)
             if name is None:
                 raise no_such_relationship(self.soql, place, part)
             declared.append(name)
@@ -118,6 +118,16 @@ class Scope:
         if found is None:
             raise no_such_column(self.soql, places[-1], parts[-1], here.entity)
         return Column((*declared, found.name), found, here.column(found) if found.stored else "", here)
+
+    def relationship_of(self, parent: Parent, name: str) -> str | None:
+        """The declared name of a relationship that leads to objects of this org."""
+        if parent.polymorphic:
+            return None
+        for each in parent.aliases[0][1].readable():
+            if each.relationship is not None and each.relationship.lower() == name.lower():
+                leads = any(self.schema.find(target) for target in each.refers_to)
+                return each.relationship if leads else None
+        return None
 
     def parent(self, path: tuple[str, ...]) -> Parent:
         """The parent at the end of relationships that are known to exist, joined once."""
@@ -138,16 +148,6 @@ class Scope:
                     made.append((alias, sobject))
             self.parents[path] = Parent(tuple(made), through)
         return self.parents[path]
-
-
-def relationship_of(parent: Parent, name: str) -> str | None:
-    """The declared name of a relationship that leads to objects of this org."""
-    if parent.polymorphic:
-        return None
-    for each in parent.aliases[0][1].readable():
-        if each.relationship is not None and each.relationship.lower() == name.lower():
-            return each.relationship
-    return None
 
 
 def open_scope(soql: str, schema: Schema, source: Path, alias: str | None, row_alias: str) -> Scope:
