@@ -6,7 +6,7 @@ The frame that comes in has one row a lead: ``h.``/``s.`` columns of its records
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from mapping.qualification.columns import derived_columns
 from mapping.qualification.conditions import Condition
 from mapping.qualification.judge import judge
 from mapping.qualification.wording import reasons, why
-from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, conflicts, merge
+from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, MergeRule, conflicts, merge
 from sync.plan import SIDES, plan, verdict_differs
 from sync.read import RAW
 from sync.work import Work
@@ -120,20 +120,30 @@ def decide(
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
     merged = _fill_unread(merge(frame, work.rules), work)
-    judged = judge_leads(work, merged, now)
-    scoped = _scoped(work, judged, held_leads, now)
-    worded = _with_reasons(work, scoped)
     raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
     if words is not None and stage_field in words.columns:
         shown = words.select(pl.col("_id").alias("h._id"), pl.col(stage_field).alias("hubspot_stage_word"))
-        worded = worded.join(shown.unique("h._id"), on="h._id", how="left")
+        merged = merged.join(shown.unique("h._id"), on="h._id", how="left", maintain_order="left")
     else:
-        worded = worded.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    writable = work.writable()
-    changes = plan(worded, raw, work.field_map, work.rules, writable, work.wanted())
-    return Decided(worded, changes, conflicts(merged, work.rules))
+        merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
+    return conclude(work, merged, raw, work.rules, held_leads, now)
+
+
+def conclude(
+    work: Work,
+    merged: pl.DataFrame,
+    raw: Mapping[str, pl.DataFrame],
+    rules: Sequence[MergeRule],
+    held_leads: pl.Series,
+    now: datetime,
+) -> Decided:
+    """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words."""
+    scoped = _scoped(work, judge_leads(work, merged, now), held_leads, now)
+    worded = _with_reasons(work, scoped)
+    changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted())
+    return Decided(worded, changes, conflicts(merged, rules))
 
 
 def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:

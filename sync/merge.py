@@ -87,9 +87,18 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
         for rule in rules
         if rule.direction == "both" and not rule.opt_out
     ]
-    return pl.concat(found) if found else pl.DataFrame()
+    return pl.concat(found) if found else pl.DataFrame(schema=dict(CONFLICT_SCHEMA))
 
 
+#: The columns of ``conflicts``.
+CONFLICT_SCHEMA: Mapping[str, pl.DataType] = {
+    **{
+        name: pl.String()
+        for name in ("lead_id", "field", "rule", "winner", "hubspot_value", "salesforce_value")
+    },
+    "hubspot_at": pl.Datetime("us", "UTC"),
+    "salesforce_at": pl.Datetime("us", "UTC"),
+}
 _WINNER_WORDS: Mapping[int, str] = {
     int(Winner.HELD): "nobody",
     int(Winner.HUBSPOT_BY_RULE): "hubspot",

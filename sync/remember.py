@@ -35,11 +35,12 @@ def remember(
     fence: int,
     decided: Decided,
     links: pl.DataFrame,
-    held: pl.DataFrame,
+    held: pl.DataFrame | None,
     results: Results,
     now: datetime,
 ) -> None:
-    """Store everything a slice came to. ``links``: new and renewed links (``NEW_LINKS``); ``held``: ``HELD``.
+    """Store everything a slice came to. ``links``: new and renewed links (``NEW_LINKS``); ``held``: ``HELD``,
+    None where the records were not looked at, so that nothing held or refused about them is settled.
 
     Leads whose claim another run has taken over since are left out: that run decides them anew.
     """
@@ -62,10 +63,10 @@ def remember(
         store.leads.remember_links(pl.concat([links, _links_of_created(work, leads)]), run, now)
         work.at_point("after link")
         _verdicts(work, leads, run, now)
-        looked_at = _looked_at(leads, held)
-        store.journal.hold(held, looked_at, run, now)
+        if held is not None:
+            store.journal.hold(held, _looked_at(leads, held), run, now)
+            store.journal.strike_refused(_passed(leads, results))
         store.journal.refuse(_refused(work, results), run, now)
-        store.journal.strike_refused(_passed(leads, results))
 
 
 def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFrame:
@@ -305,11 +306,7 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
         }
         for crm, object_name, record, others, why in pairing.ambiguous.iter_rows()
     ]
-    open_conflicts = (
-        decided.conflicts.filter(pl.col("winner") == "nobody")
-        if not decided.conflicts.is_empty()
-        else decided.conflicts
-    )
+    open_conflicts = decided.conflicts.filter(pl.col("winner") == "nobody")
     sides = decided.leads.select("lead_id", "h._id", "s._id")
     conflicts = [
         {
@@ -328,8 +325,6 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
             open_conflicts.join(sides, on="lead_id", how="left")
             .select("lead_id", "field", "hubspot_value", "salesforce_value", "h._id", "s._id")
             .iter_rows()
-            if not open_conflicts.is_empty()
-            else ()
         )
     ]
     return pl.DataFrame(ambiguous + conflicts, schema=dict(HELD))

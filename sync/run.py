@@ -26,12 +26,14 @@ import polars as pl
 from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.errors import GuardStopped
+from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, SIDES, fingerprint
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
+from sync.rescore import decide_stored, stored_slices
 from sync.slices import Slice, Sorted, decide_slice, sort_into_leads
 from sync.store.runs import Numbers
-from sync.work import CRMS, Work
+from sync.work import CRMS, Work, empty
 from sync.write import Results, carry_out
 
 
@@ -75,6 +77,7 @@ class Asked:
     limit: int | None = None
     since: Mapping[str, Cursor | None] | None = None
     now: datetime | None = None
+    from_memory: bool = False  #: judge every stored lead as of now; read no CRM (``rescore``)
     cursors: Mapping[str, Cursor] | None = None  #: to be kept at the end, instead of the reading's own
 
 
@@ -110,22 +113,32 @@ def perform(work: Work, asked: Asked) -> Outcome:
 
 
 def _perform(work: Work, asked: Asked, outcome: Outcome, now: datetime) -> None:
+    if asked.from_memory:
+        ordered = Sorted(
+            Pairing(empty(ASSIGNED), empty(AMBIGUOUS)), empty(RECORD_KEYS), list(stored_slices(work))
+        )
+        _decide_and_write(work, ordered, asked, outcome, now)
+        return
     gathered = _read(work, asked)
     outcome.numbers = replace(outcome.numbers, records_read=gathered.records_read)
     outcome.problems = gathered.problems
     outcome.cursors = gathered.cursors
     try:
-        ordered = sort_into_leads(work, gathered)
-        if asked.limit is not None:
-            ordered = _limited(ordered, asked.limit)
-        first = _decide_all(work, ordered, asked, outcome, now)
-        if asked.write and work.mode != "observe":
-            _guard(work, asked, outcome, first.totals)
-            _write_all(work, ordered, asked, outcome, now, first.kept)
-        elif asked.write:
-            _observe(work, ordered, outcome, now, first.kept)
+        _decide_and_write(work, sort_into_leads(work, gathered), asked, outcome, now)
     finally:
         gathered.shelf.clear()
+
+
+def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime) -> None:
+    """Decide everything, ask the guards, then write and remember."""
+    if asked.limit is not None:
+        ordered = _limited(ordered, asked.limit)
+    first = _decide_all(work, ordered, asked, outcome, now)
+    if asked.write and work.mode != "observe":
+        _guard(work, asked, outcome, first.totals)
+        _write_all(work, ordered, asked, outcome, now, first.kept)
+    elif asked.write:
+        _observe(work, ordered, asked, outcome, now, first.kept)
 
 
 def _read(work: Work, asked: Asked) -> Gathered:
@@ -182,7 +195,7 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
 
 
 def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
-    decided = decide_slice(work, part, now)
+    decided = (decide_stored if asked.from_memory else decide_slice)(work, part, now)
     if asked.keep is None:
         return decided
     same = ["crm", "lead_id", "field", "after"]
@@ -219,11 +232,7 @@ def _summarise(summary: dict[str, int], decided: Decided) -> None:
 
 def _targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
     """Count each lead in each CRM once; the worst outcome of its fields counts."""
-    held = (
-        decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"].unique()
-        if not decided.conflicts.is_empty()
-        else pl.Series("lead_id", [], dtype=pl.String)
-    )
+    held = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"].unique()
     changes = decided.changes if results is None else results.changes
     counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
     for crm, side in SIDES.items():
@@ -288,7 +297,7 @@ def _write_all(
         work.store.runs.approve(outcome.run, now)
     for part in ordered.slices:
         _write_slice(work, part, ordered, asked, outcome, now, kept)
-    if asked.names is None and asked.limit is None and not outcome.busy:
+    if asked.names is None and asked.limit is None and not asked.from_memory and not outcome.busy:
         _move_cursors(work, outcome.cursors, outcome.run, now)
     elif asked.cursors and not outcome.busy:
         _move_cursors(work, asked.cursors, outcome.run, now)
@@ -321,27 +330,28 @@ def _write_slice(
     work.at_point("before intents")
     with store.transaction():
         store.journal.intend(decided.changes, run, now)
-        if not settled.is_empty():
-            store.journal.remember_conflicts(settled.filter(pl.col("winner") != "nobody"), run, now)
+        store.journal.remember_conflicts(settled.filter(pl.col("winner") != "nobody"), run, now)
     work.at_point("after intents")
     results = carry_out(work, decided.changes) if not decided.changes.is_empty() else nothing_written()
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
-    remember(work, run, fence, decided, links, held_rows(ordered.pairing, decided), results, now)
+    held = None if asked.from_memory else held_rows(ordered.pairing, decided)
+    remember(work, run, fence, decided, links, held, results, now)
     store.runs.release(run, fence)
     _targets(outcome, decided, results)
 
 
 def _only(decided: Decided, lead_ids: set[str]) -> Decided:
     mine = pl.col("lead_id").is_in(list(lead_ids))
-    settled = decided.conflicts
     return Decided(
         decided.leads.filter(mine),
         decided.changes.filter(mine),
-        settled if settled.is_empty() else settled.filter(mine),
+        decided.conflicts.filter(mine),
     )
 
 
-def _observe(work: Work, ordered: Sorted, outcome: Outcome, now: datetime, kept: Decided | None) -> None:
+def _observe(
+    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Decided | None
+) -> None:
     """Observe mode: remember who is who and what the policy says, and write to no CRM.
 
     Bases and cursors stay as they are: nothing was brought into agreement, so the first writing run has to
@@ -349,20 +359,12 @@ def _observe(work: Work, ordered: Sorted, outcome: Outcome, now: datetime, kept:
     """
     quiet = pl.DataFrame(schema=dict(CHANGES))
     for part in ordered.slices:
-        decided = kept if kept is not None else decide_slice(work, part, now)
+        decided = kept if kept is not None else _decided(work, part, asked, now)
         fence, _ = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
         links = renewed_links(part.assigned, ordered.keys)
         silent = replace(decided, changes=quiet)
-        remember(
-            work,
-            outcome.run,
-            fence,
-            silent,
-            links,
-            held_rows(ordered.pairing, decided),
-            nothing_written(),
-            now,
-        )
+        held = None if asked.from_memory else held_rows(ordered.pairing, decided)
+        remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)
         work.store.runs.release(outcome.run, fence)
 
 

@@ -46,7 +46,7 @@ def lead_name(crm: str, record_id: str) -> str:
 
 def sort_into_leads(work: Work, gathered: Gathered) -> Sorted:
     """Pair the records, and cut the leads into slices."""
-    _add_held(work, gathered)
+    _add_waiting(work, gathered)
     keys = _with_links(work, gathered.keys)
     pairing = pair(keys, _known(work, keys), lead_name)
     read = pairing.assigned.join(keys.select("crm", "record_id"), on=["crm", "record_id"], how="semi")
@@ -72,13 +72,22 @@ def sort_into_leads(work: Work, gathered: Gathered) -> Sorted:
     return Sorted(pairing, keys, slices)
 
 
-def _add_held(work: Work, gathered: Gathered) -> None:
-    """Read again what is held as ambiguous: a record that changed may settle it, and none may be forgotten."""
+def _add_waiting(work: Work, gathered: Gathered) -> None:
+    """Read again what is held as ambiguous, and the leads that a CRM refused.
+
+    A record that changed elsewhere may settle the first, a cause that is gone the second; neither shows in a
+    change log.
+    """
     seen = set(gathered.keys.select("crm", "record_id").rows())
+    open_ones = [
+        (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
+    ]
+    refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
+    open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
     waiting: dict[str, list[str]] = {crm: [] for crm in CRMS}
-    for row in work.store.journal.open_held():
-        if row["kind"] == "ambiguous" and (row["crm"], row["record_id"]) not in seen:
-            waiting[row["crm"]].append(row["record_id"])
+    for crm, record_id in open_ones:
+        if (crm, record_id) not in seen:
+            waiting[crm].append(record_id)
     if not any(waiting.values()):
         return
     more = gather_named(work, waiting)
