@@ -42,6 +42,14 @@ class RecordReader:
         self._describe = describe
         self._slab_rows = slab_rows
         self._sends_nulls: set[str] = set()
+        self._readers: dict[tuple[str, ...], pages.Reader] = {}
+
+    def _reader(self, properties: Sequence[str]) -> pages.Reader:
+        """Making one costs as much as decoding some pages, and single records are read all day long."""
+        names = tuple(properties)
+        if names not in self._readers:
+            self._readers[names] = pages.Reader(names)
+        return self._readers[names]
 
     def everything(self, object_name: str, fields: Sequence[str]) -> Iterator[Slab]:
         """Every record that is not archived, by list."""
@@ -66,7 +74,7 @@ class RecordReader:
         and the new one is not handed out under it (HubSpot reference, section 4.6)."""
         schema = self._describe(object_name)
         wanted = list(dict.fromkeys(ids))
-        found = pages.read_pages(self._api, object_name, pages.Reader(known(schema, fields)), wanted)
+        found = pages.read_pages(self._api, object_name, self._reader(known(schema, fields)), wanted)
         names = frozenset(wanted)
         for slab in self._slabs(schema, found):
             frame = slab.frame.filter(pl.col("_id").is_in(names))
@@ -93,7 +101,7 @@ class RecordReader:
         if info.unique:
             if where == EMAIL:
                 wanted = list(dict.fromkeys(v.lower() for v in wanted))
-            reader = pages.Reader(asked)
+            reader = self._reader(asked)
             found = pages.read_pages(self._api, object_name, reader, wanted, key_property=where)
             return self._slabs(schema, found)
         return self._slabs(schema, self._equal(object_name, asked, info, _searchable(wanted, info)))
@@ -109,9 +117,9 @@ class RecordReader:
 
     def _all_pages(self, object_name: str, asked: Sequence[str]) -> Iterator[Rows]:
         if pages.fits_list(asked):
-            yield from pages.list_pages(self._api, object_name, pages.Reader(asked))
+            yield from pages.list_pages(self._api, object_name, self._reader(asked))
         else:
-            ids = pages.list_pages(self._api, object_name, pages.Reader([]))
+            ids = pages.list_pages(self._api, object_name, self._reader(()))
             yield from self._filled(object_name, asked, ids)
 
     def _searched(
@@ -119,14 +127,14 @@ class RecordReader:
     ) -> Iterator[Rows]:
         held = sum(len(name) + 3 for name in asked)
         if held <= PROPERTIES_IN_SEARCH and pages.fits_search(filters, asked):
-            yield from pages.search_pages(self._api, object_name, pages.Reader(asked), filters)
+            yield from pages.search_pages(self._api, object_name, self._reader(asked), filters)
         else:
-            ids = pages.search_pages(self._api, object_name, pages.Reader([]), filters)
+            ids = pages.search_pages(self._api, object_name, self._reader(()), filters)
             yield from self._filled(object_name, asked, ids)
 
     def _filled(self, object_name: str, asked: Sequence[str], found: Iterable[Rows]) -> Iterator[Rows]:
         """Pages that hold ids only, read again with the properties that did not fit into the request."""
-        reader = pages.Reader(asked)
+        reader = self._reader(asked)
         for rows in found:
             yield from pages.read_pages(self._api, object_name, reader, rows.ids)
 
@@ -157,11 +165,8 @@ def since_of(cursor: Cursor) -> datetime:
 
 
 def _searchable(values: Sequence[str], info: FieldInfo) -> list[str]:
-    """Each value once, as a search's IN wants it: in lower case, but enumerations in their own (HubSpot
-    reference, section 4.4)."""
-    if info.type in {"choice", "choices", "reference"}:
-        return list(values)
-    return list(dict.fromkeys(v.lower() for v in values))
+    """Each value once, as a search's IN wants it: texts in lower case (HubSpot reference, section 4.4)."""
+    return list(dict.fromkeys(v.lower() for v in values)) if info.type == "text" else list(values)
 
 
 def _chunks(values: Sequence[str], room: int) -> Iterator[list[str]]:

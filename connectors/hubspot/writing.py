@@ -188,11 +188,10 @@ def _without_trace(result: Result) -> Result:
 
 
 def _blames(problem: Problem, write: Write) -> bool:
-    """Whether the refusal of a batch points at this write: by record, trace, key or property."""
+    """Whether the refusal of a batch points at this write: by trace, record, key or property."""
     if problem.traces:
         return write.trace in problem.traces
-    if problem.ids and (
-        write.record_id in problem.ids or (write.key is not None and write.key[1] in problem.ids)
-    ):
+    if write.record_id in problem.ids:
         return True
-    return any(name in write.values for name in problem.fields)
+    key_name, key = write.key if write.key is not None else (None, None)
+    return key in problem.ids or any(name in write.values or name == key_name for name in problem.fields)

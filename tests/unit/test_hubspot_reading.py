@@ -77,6 +77,7 @@ def test_an_absent_key_beside_an_explicit_null_was_not_returned() -> None:
     frame = fetched(connector(), ["email", "phone"], ["1", "2", "3"])
     assert frame["email"].to_list() == ["a@b.test", None, None]
     assert frame[ABSENT].to_list() == [["phone"], None, ["email"]]
+    assert frame.schema == {**SLAB_SCHEMA, "email": pl.String(), "phone": pl.String()}
 
 
 @responses.activate(assert_all_requests_are_fired=True)
