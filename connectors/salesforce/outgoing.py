@@ -8,7 +8,7 @@ record never takes the others down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -78,6 +78,9 @@ def prepare(described: Described, write: Write) -> Outgoing | Written:
         if write.key is None:
             return Outgoing(write, Route("POST", "composite/sobjects"), body)
         field, value = write.key
+        if described.has(field) and field not in described.keys:
+            # The call would not be found, for every record in it.
+            raise Refusal("INVALID_FIELD", f"{field} is no external id", (field,))
         if not value:
             raise Refusal("REQUIRED_FIELD_MISSING", "the key is empty", field_names((field,)))
         path = f"composite/sobjects/{described.schema.object}/{field}"
@@ -92,6 +95,13 @@ def prepare(described: Described, write: Write) -> Outgoing | Written:
             message=str(refusal),
             fields=refusal.fields,
         )
+
+
+def as_update(item: Outgoing, record_id: str) -> Outgoing:
+    """An upsert as the update of the record (18 characters) that holds its key."""
+    values = {name: value for name, value in item.body.items() if name != item.route.key}
+    route = Route("PATCH", "composite/sobjects")
+    return Outgoing(replace(item.write, record_id=record_id), route, {"id": record_id, **values})
 
 
 def _json_value(described: Described, name: str, text: str | None) -> Any:

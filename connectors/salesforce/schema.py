@@ -41,12 +41,14 @@ class Described:
 
     ``types`` maps each field to Salesforce's own type, ``relations`` each relationship name ("Owner") to the
     objects it may lead to. ``key_prefix`` begins the ids of its records ("00Q"); "" where there is none.
+    ``keys``: the external ids, which can name a record in an upsert.
     """
 
     schema: ObjectSchema
     types: Mapping[str, str]
     relations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     key_prefix: str = ""
+    keys: frozenset[str] = frozenset()
 
     def has(self, name: str) -> bool:
         """Whether the object has this field, visible to us."""
@@ -123,6 +125,7 @@ def described_from(answer: Mapping[str, Any], stages: tuple[str, ...] = ()) -> D
         {item["name"]: item["type"] for item in fields},
         relations,
         answer.get("keyPrefix") or "",
+        frozenset(item["name"] for item in fields if item.get("externalId")),
     )
 
 

@@ -7,6 +7,7 @@ without a key may not: it is reported as unknown.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 from connectors.crm import Write, Written
 from connectors.errors import ConnectorError, RecordRefused, RetryLater
 from connectors.salesforce import soql
-from connectors.salesforce.calls import Calls, listed
+from connectors.salesforce.calls import Calls, listed, unreadable
 from connectors.salesforce.codes import CODES, Kind
 from connectors.salesforce.errors import CRM, field_names, without_values
 from connectors.salesforce.ids import eighteen
-from connectors.salesforce.outgoing import Outgoing, Route, batches, prepare, request_body
+from connectors.salesforce.outgoing import Outgoing, Route, as_update, batches, prepare, request_body
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Described, Schemas
 from connectors.salesforce.values import texts
@@ -62,97 +63,101 @@ class Writing:
                 results[write.trace] = prepared
             else:
                 ready.append(prepared)
-        self._send_all(described, ready, results)
+        sent = self._send_all(described, ready)
+        if any(result.code == "INVALID_FIELD" for result in sent.values()):
+            # A field has gone since it was described.
+            self._schemas.forget(object_name)
+        results.update(sent)
         if self._read_back:
             self._fill_stored(described, writes, results)
         return [results[write.trace] for write in writes]
 
-    def _send_all(self, described: Described, ready: Sequence[Outgoing], results: Results) -> None:
-        stopped: ConnectorError | None = None
-        sent_any = False
-        for batch in batches(ready):
-            if stopped is None:
-                try:
-                    results.update(self._send(described, batch))
-                    sent_any = True
-                    continue
-                except ConnectorError as error:
-                    if not sent_any:
-                        raise
-                    stopped = error
-            results.update((item.write.trace, _not_sent(item, stopped)) for item in batch)
-
-    def _send(self, described: Described, batch: Sequence[Outgoing]) -> Results:
-        """One batch, until no row of it is worth another try."""
+    def _send_all(self, described: Described, ready: Sequence[Outgoing]) -> Results:
+        """The results of all that is ready, whatever happens on the way."""
         results: Results = {}
+        waiting = deque(batches(ready))
+        while waiting:
+            batch = waiting.popleft()
+            try:
+                self._send(described, batch, results)
+            except ConnectorError as error:
+                rest = [item for item in batch if item.write.trace not in results]
+                if isinstance(error, RecordRefused) and len(rest) > 1 and error.code != "NOT_FOUND":
+                    # The whole call was refused because of a record in it: find that one, write the others.
+                    # (What is not found is the address of the call, the same for each of them.)
+                    middle = len(rest) // 2
+                    waiting.extendleft((rest[middle:], rest[:middle]))
+                    continue
+                if not results and not isinstance(error, RecordRefused):
+                    raise
+                if not isinstance(error, RecordRefused):
+                    rest.extend(item for later in waiting for item in later)
+                    waiting.clear()
+                results.update((item.write.trace, _not_sent(item, error)) for item in rest)
+        return results
+
+    def _send(self, described: Described, batch: Sequence[Outgoing], results: Results) -> None:
+        """One batch, until no row of it is worth another try. Settled rows are in ``results`` at any moment.
+
+        Raises what failed for the rows that are not in ``results`` then.
+        """
         pending = list(batch)
         route = batch[0].route
+        busy: Results = {}
 
         def attempt() -> None:
-            self._attempt(described, route, pending, results)
+            self._attempt(described, route, pending, results, busy)
 
         try:
             self._calls.retried(attempt, repeatable=route.repeatable)
         except _RowsBusy:
             # Still busy after all tries: refused with that code, as the last answer said.
-            _log.info("%d records stayed locked", len(pending))
-        except RecordRefused as error:
-            return self._halves(described, batch, error)
-        except ConnectorError as error:
-            if isinstance(error, RetryLater) and error.sent:
+            results.update(busy)
+        except RetryLater as error:
+            if error.sent:
                 results.update((item.write.trace, _unknown(item, error)) for item in pending)
-            elif not results:
+            elif busy:
+                # The second try was not made; what the first said stands.
+                results.update(busy)
+            else:
                 raise
-            # Otherwise the rows in pending keep their last answer: locked.
         if route.key:
-            results.update(self._after_lost_race(described, batch, results))
-        return results
+            self._after_lost_race(described, batch, results)
 
-    def _attempt(self, described: Described, route: Route, pending: list[Outgoing], results: Results) -> None:
-        """One call for the rows in ``pending``; those that are settled leave it."""
+    def _attempt(
+        self, described: Described, route: Route, pending: list[Outgoing], results: Results, busy: Results
+    ) -> None:
+        """One call for the rows in ``pending``; those that are settled leave it for ``results``."""
         body = request_body(described.schema.object, pending)
         answer = listed(self._calls.send_once(route.method, route.path, body), route.path)
         if len(answer) != len(pending):
-            raise RetryLater("salesforce: not one result for each record", crm=CRM, sent=True)
-        busy: list[Outgoing] = []
+            raise unreadable(route.path)
         # Results stand in the order of the records (Salesforce reference, section 4).
-        for item, result in zip(pending, answer, strict=True):
-            written = saved(item, result)
-            results[item.write.trace] = written
-            if written.code in BUSY_ROWS:
-                busy.append(item)
-        pending[:] = busy
-        if busy:
-            raise _RowsBusy("salesforce: records are locked", crm=CRM, code=results[busy[0].write.trace].code)
+        written = [(item, saved(item, result)) for item, result in zip(pending, answer, strict=True)]
+        busy.clear()
+        busy.update((item.write.trace, result) for item, result in written if result.code in BUSY_ROWS)
+        results.update((item.write.trace, result) for item, result in written if result.code not in BUSY_ROWS)
+        pending[:] = [item for item, result in written if result.code in BUSY_ROWS]
+        if pending:
+            raise _RowsBusy(f"salesforce: {len(pending)} records are locked", crm=CRM)
 
-    def _halves(self, described: Described, batch: Sequence[Outgoing], error: RecordRefused) -> Results:
-        """A whole call refused because of a record in it: find that one, write the others."""
-        if len(batch) == 1:
-            return {batch[0].write.trace: _not_sent(batch[0], error)}
-        middle = len(batch) // 2
-        return {
-            **self._send(described, batch[:middle]),
-            **self._send(described, batch[middle:]),
-        }
+    def _after_lost_race(self, described: Described, batch: Sequence[Outgoing], results: Results) -> None:
+        """Somebody else created the record of a key while our upsert did: update theirs, once.
 
-    def _after_lost_race(
-        self, described: Described, batch: Sequence[Outgoing], results: Mapping[str, Written]
-    ) -> Results:
-        """Somebody else created the record of a key while our upsert did: update theirs, once."""
+        Where that cannot be tried, the refusal stands.
+        """
         lost = [item for item in batch if results[item.write.trace].code == "DUPLICATE_VALUE"]
         if not lost:
-            return {}
-        ids = self._ids_by_key(described, batch[0].route.key, lost)
-        again = [
-            Outgoing(
-                replace(item.write, record_id=ids[item.target[2]]),
-                Route("PATCH", "composite/sobjects"),
-                {"id": ids[item.target[2]], **{k: v for k, v in item.body.items() if k != item.route.key}},
-            )
-            for item in lost
-            if item.target[2] in ids
-        ]
-        return self._send(described, again) if again else {}
+            return
+        try:
+            ids = self._ids_by_key(described, batch[0].route.key, lost)
+            again = [as_update(item, ids[item.target[2]]) for item in lost if item.target[2] in ids]
+            if again:
+                second: Results = {}
+                self._send(described, again, second)
+                results.update(second)
+        except ConnectorError as error:
+            _log.warning("a lost race was not settled: %s", error.code)
 
     def _ids_by_key(self, described: Described, field: str, items: Sequence[Outgoing]) -> dict[str, str]:
         """The record that holds each key now, by the key without case."""

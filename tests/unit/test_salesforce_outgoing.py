@@ -67,6 +67,7 @@ def ready(write: Write) -> Outgoing:
         (Write("a", ONE, {"Phone": "planted-value"}), "INVALID_FIELD", ("Phone",)),
         (Write("a", "planted-value", {"Name": "A"}), "MALFORMED_ID", ("Id",)),
         (Write("a", ONE, {"Id": TWO}), "INVALID_FIELD_FOR_INSERT_UPDATE", ("Id",)),
+        (Write("a", None, {"Name": "A"}, ("Site", "planted-value")), "INVALID_FIELD", ("Site",)),
         (Write("a", None, {"Name": "A"}, ("Key__c", "")), "REQUIRED_FIELD_MISSING", ("Key__c",)),
         (Write("a", None, {"Name": "A"}, ("Nope__c", "planted-value")), "INVALID_FIELD", ("Nope__c",)),
         (Write("a", None, {"Name": "A"}, ("Key__c", "k" * 33)), "STRING_TOO_LONG", ("Key__c",)),

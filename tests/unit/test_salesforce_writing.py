@@ -357,6 +357,62 @@ def test_a_record_that_fails_its_whole_call_is_found_and_the_others_are_written(
     assert results[3].code == "MALFORMED_ID"
 
 
+def test_a_record_that_was_created_is_not_created_again_while_a_bad_one_is_looked_for(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.post(COLLECTIONS, json=[ok(ONE), refused("UNABLE_TO_LOCK_ROW"), refused("UNABLE_TO_LOCK_ROW")])
+    wire.post(COLLECTIONS, json=[{"errorCode": "MALFORMED_ID", "message": ""}], status=400)
+    wire.post(COLLECTIONS, json=[ok(TWO)])
+    wire.post(COLLECTIONS, json=[{"errorCode": "MALFORMED_ID", "message": ""}], status=400)
+    results = crm.write("Account", [Write(name, None, {"Name": name}) for name in "abc"])
+    assert [result.outcome for result in results] == ["written", "written", "refused"]
+    sent = [[record["Name"] for record in body["records"]] for body in bodies(wire, COLLECTIONS)]
+    assert sent == [["a", "b", "c"], ["b", "c"], ["b"], ["c"]]
+
+
+def test_what_was_written_is_never_lost_while_a_bad_record_is_looked_for(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.post(COLLECTIONS, json=[{"errorCode": "MALFORMED_ID", "message": ""}], status=400)
+    wire.post(COLLECTIONS, json=[ok(ONE)])
+    wire.post(COLLECTIONS, json=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": ""}], status=403)
+    results = crm.write("Account", [Write(name, None, {"Name": name}) for name in "ab"])
+    assert [(result.outcome, result.code) for result in results] == [
+        ("written", ""),
+        ("refused", "REQUEST_LIMIT_EXCEEDED"),
+    ]
+
+
+def test_a_lost_race_that_cannot_be_settled_stays_refused_and_the_rest_is_kept(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(UPSERT, json=[ok(ONE, created=True), refused("DUPLICATE_VALUE")])
+    wire.get(DATA + "query/", json=[{"errorCode": "QUERY_TOO_COMPLICATED"}], status=400)
+    writes = [Write(key, None, {"Name": "A"}, ("Key__c", key)) for key in ("k1", "k2")]
+    assert [result.outcome for result in crm.write("Account", writes)] == ["written", "refused"]
+
+
+def test_an_address_that_is_not_there_is_not_searched_for_the_guilty_record(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(UPSERT, json=[{"errorCode": "NOT_FOUND", "message": ""}], status=404)
+    writes = [Write(str(n), None, {"Name": "A"}, ("Key__c", str(n))) for n in range(50)]
+    assert {result.code for result in crm.write("Account", writes)} == {"NOT_FOUND"}
+    assert len(bodies(wire, UPSERT)) == 1
+
+
+def test_a_field_that_salesforce_no_longer_knows_is_described_anew(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    wire.patch(
+        COLLECTIONS, json=[refused("INVALID_FIELD", "No such column 'Site' on sobject of type Account")]
+    )
+    assert crm.write("Account", [Write("a", ONE, {"Site": "A"})])[0].code == "INVALID_FIELD"
+    now = {**DESCRIBE, "fields": [item for item in DESCRIBE["fields"] if item["name"] != "Site"]}
+    wire.replace(responses.GET, DATA + "sobjects/Account/describe", json=now)
+    assert "Site" not in crm.describe("Account").fields
+
+
 def test_what_is_stored_is_read_back(wire: responses.RequestsMock, slept: list[float]) -> None:
     wire.patch(COLLECTIONS, json=[ok(ONE), ok(TWO)])
     wire.post(
