@@ -17,6 +17,7 @@ from mapping.lead import FieldType, LeadField, columns_of, currency_column
 from mapping.mapcheck import problems_of, value_map_of
 from mapping.mapread import ReadResult, Source, read_slab, render_problem
 from mapping.mapwrite import currency_differs, has_no_word, in_crm_words
+from mapping.own import OWN_FIELDS
 from mapping.rules import FieldRule, MapProblem, MapProblems
 from mapping.values.countries import CountryAs
 from mapping.values.words import ValueMap
@@ -32,8 +33,15 @@ __all__ = [
     "render_problem",
 ]
 
-#: Texts whose line breaks mean something. Every other text is one line.
-MULTI_LINE = frozenset(("description", "need", "previous_activity"))
+#: Texts whose line breaks mean something. Every other text is one line, unless its rule says otherwise.
+MULTI_LINE = frozenset(
+    (
+        "description",
+        "need",
+        "previous_activity",
+        *(own.lead.name for own in OWN_FIELDS if own.kind == "long_text"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ class FieldMap:
             values=self.values.get(lead_field),
             decimal_comma=comma,
             day_first=rule.day_first,
-            lines=lead_field in MULTI_LINE,
+            lines=rule.lines or lead_field in MULTI_LINE,
             currency_name=(rule.currency or {}).get(crm),
             default_currency=self.default_currency.get(crm),
             country_as=_country_as(rule, crm, name),

@@ -36,7 +36,8 @@ class FieldRule:
     default currency counts. ``country_as`` says how countries are written: ``code``, ``english`` or
     ``german`` (per CRM where they differ); left out: the code where the CRM field's name ends in ``code``,
     else the English name. ``decimal_comma`` and ``day_first`` describe numbers and dates that people typed
-    into text fields (``mapping.values.amounts``, ``mapping.values.times``).
+    into text fields (``mapping.values.amounts``, ``mapping.values.times``). ``lines`` keeps the line breaks of
+    a text; notes keep theirs without it.
     """
 
     lead: str
@@ -52,6 +53,7 @@ class FieldRule:
     country_as: CountryAs | Mapping[str, CountryAs] | None = None
     decimal_comma: bool | None = None
     day_first: bool | None = None
+    lines: bool = False
 
     def names(self, crm: str) -> Mapping[str, str]:
         """Object to field name in one CRM; ``EVERY_OBJECT`` where one name serves all."""

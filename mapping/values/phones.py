@@ -22,10 +22,10 @@ _LABEL = re.compile(
     r"^(?:tel|tel\.|telefon|phone|mobil|mobile|handy|cell|fon|fax|t|m|p|office|work|home|büro)\.?\s*:?\s*(?=[+(\d])",
     re.IGNORECASE,
 )
-_TWO_NUMBERS = re.compile(
-    r"\d[\d\s()./-]{5,}(?:[;,|]|\b(?:oder|or|und|and|/)\b|\s/|/\s)\s*[+(0]?[\d\s()./-]{6,}", re.I
-)
-_SLASHED = re.compile(r"(?:\d\D?){7,}\s*/\s*[+0](?:\D?\d){7,}")
+# What stands between two numbers. A slash does only before a new start (0 or +): in 0221/12345 it follows the
+# area code.
+_BETWEEN_NUMBERS = re.compile(r"[;,|]|\b(?:oder|or|und|and|bzw)\b\.?|/(?=\s*[+0(])")
+_LEAST_DIGITS = 7
 _TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
 _BETWEEN = "\x1f"
 
@@ -42,11 +42,16 @@ def read_phone(text: str, region: str | None) -> str | Problem | None:
         return None
     bare = _LABEL.sub("", bare.lower().removeprefix("tel:"))
     bare = _EXTENSION.sub("", bare)
-    if any(letter.isalpha() for letter in bare) or not any(sign.isdigit() for sign in bare):
-        return Problem.SEVERAL_PHONES if _TWO_NUMBERS.search(bare) else Problem.NOT_A_PHONE
-    if _TWO_NUMBERS.search(bare) or _SLASHED.search(bare):
+    if _are_several(bare):
         return Problem.SEVERAL_PHONES
-    return _parse(bare, region)
+    if any(letter.isalpha() for letter in bare):
+        return Problem.NOT_A_PHONE
+    return _parse(bare.replace(",", " "), region)
+
+
+def _are_several(bare: str) -> bool:
+    parts = _BETWEEN_NUMBERS.split(bare)
+    return sum(sum(map(str.isdigit, part)) >= _LEAST_DIGITS for part in parts) > 1
 
 
 def _parse(bare: str, region: str | None) -> str | Problem:

@@ -300,6 +300,19 @@ def test_a_text_with_a_value_map_keeps_words_the_map_does_not_know() -> None:
     assert said("lead_source", "Podcast", "salesforce", fields) == ("Podcast", False)
 
 
+def test_notes_keep_their_lines_and_names_do_not() -> None:
+    rules = [
+        FieldRule("description", "notes"),
+        FieldRule("company", "company"),
+        FieldRule("story", "story", type=FieldType.TEXT, lines=True),
+    ]
+    text = "first\r\nsecond"
+    frame = slab({name: [text] for name in ("notes", "company", "story")})
+    row = compiled(rules).read(frame, "hubspot", "contacts").frame.row(0, named=True)
+    assert (row["description"], row["company"]) == ("first\nsecond", "first second")
+    assert row["story"] == "first\nsecond"
+
+
 def test_every_problem_of_a_map_is_told_at_once_with_a_fix() -> None:
     rules = [
         FieldRule("emial", "email"),
