@@ -178,7 +178,13 @@ def _weighed(policy: Policy) -> list[pl.Expr]:
         | (mql & might_be_hot & passed)
         | ((lead | nurture | mql) & might_be_hot & unknown)
     )
-    flags = {"hot": hot, "cold": cold, "surely_hot": worst == top, "held": ~stays & may_stay}
+    flags = {
+        "hot": hot,
+        "cold": cold,
+        "surely_hot": worst == top,
+        "surely_warm": worst > 0,
+        "held": ~stays & may_stay,
+    }
     return _named(flags)
 
 
@@ -258,7 +264,9 @@ def _warmth() -> list[Move]:
         Move("gate_lost", hot & _flag("mql_missed") & mql, Stage.LEAD),
         Move("gate_missed", hot & _flag("mql_missed"), Stage.LEAD),
         Move("gate_unknown", hot & _flag("mql_open"), Stage.LEAD),
-        Move("score_uncertain", hot & _was(Stage.LEAD, Stage.NURTURE, Stage.MQL), None),
+        Move("score_uncertain", hot & mql, None),
+        # Hot as scored, but not for sure: what is certain is that it is at least wavering, or not even that.
+        Move("score_uncertain", hot & _flag("surely_warm"), Stage.NURTURE),
         Move("score_uncertain", hot, Stage.LEAD),
         Move("cooled", mql & ~cold, Stage.NURTURE),
         Move("cooled", mql, Stage.LEAD),

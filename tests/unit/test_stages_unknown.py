@@ -136,7 +136,13 @@ def test_judging_again_changes_nothing(seed: int, blank: float) -> None:
     [
         # Hot as scored; were it a free-mail address it would not be: it waits
         ({"is_free_mail": False}, "mql", "hot_gates_passed"),
-        ({"is_free_mail": None, "mails_bounced": None}, "lead", "score_uncertain"),
+        ({"is_free_mail": None, "mails_bounced": None}, "nurture", "score_uncertain"),
+        ({"is_free_mail": None, "mails_bounced": None, "employees": 5}, "nurture", "score_uncertain"),
+        (
+            {"is_free_mail": None, "mails_bounced": None, "may_email": None, "employees": 5},
+            "lead",
+            "gate_unknown",
+        ),
     ],
 )
 def test_a_lead_is_not_handed_over_on_what_is_not_known(known: dict[str, Any], stage: str, why: str) -> None:
