@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from connectors.crm import Slab
-from connectors.errors import NeedsPerson
+from connectors.errors import NeedsPerson, RecordRefused
 from connectors.salesforce import soql
 from connectors.salesforce.calls import Calls, listed
 from connectors.salesforce.errors import CRM, LocatorGone
@@ -116,10 +116,19 @@ class Reading:
                 yield record_id, {n: v[place] for n, v in columns if v[place] != NOT_THERE}
 
     def _some(self, layout: Layout, ids: Sequence[str]) -> list[Any]:
-        """One collections read: a record or None for each id, in their order."""
+        """One collections read: a record or None for each id, in their order.
+
+        Where Salesforce refuses the whole call because of one id, that one is found and leads nowhere.
+        """
         path = f"composite/sobjects/{layout.wanted.object_name}"
         body = orjson.dumps({"ids": list(ids), "fields": layout.wanted.names})
-        answer = self._calls.send("POST", path, body, repeatable=True, headers={}, decode=layout.some)
+        try:
+            answer = self._calls.send("POST", path, body, repeatable=True, headers={}, decode=layout.some)
+        except RecordRefused:
+            middle = len(ids) // 2
+            if not middle:
+                return [None]
+            return self._some(layout, ids[:middle]) + self._some(layout, ids[middle:])
         return listed(answer, path)
 
     def _in_chunks(self, layout: Layout, where: str, literals: Sequence[str]) -> Pages:

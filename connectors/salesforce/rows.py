@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from connectors.crm import Slab
+from connectors.errors import NeedsPerson
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.schema import Described
@@ -81,11 +82,15 @@ def shape(described: Described, fields: Sequence[str], of: Callable[[str], Descr
 
 
 def _type_beyond(targets: Sequence[str], name: str, of: Callable[[str], Described]) -> str | None:
-    """The type of a field of a related record, where every object it may be has that field.
+    """The type of a field of a related record, where every object it may be has that field, visible to us.
 
     An owner can be a user or a queue; the query must hold for both.
     """
-    kinds = [of(target).types.get(name) for target in targets]
+    try:
+        kinds = [of(target).types.get(name) for target in targets]
+    except NeedsPerson:
+        # We may not see one of these objects at all.
+        return None
     return kinds[0] if kinds and None not in kinds else None
 
 

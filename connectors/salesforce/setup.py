@@ -29,7 +29,7 @@ _API_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
 _KINDS: Mapping[str, str] = {"long_text": "text"}
 _ADMIN = (
     "let an administrator deploy Leadpact's package, or give the integration user the permissions "
-    "Modify Metadata Through Metadata API Functions, Customize Application and Manage Users"
+    "Modify Metadata Through Metadata API Functions, Customize Application and Assign Permission Sets"
 )
 
 

@@ -65,9 +65,10 @@ def literal(sf_type: str, value: str) -> str | None:
     if kind not in ("number", "boolean", "date", "datetime"):
         return text(value) if len(value) <= STRING_CHARACTERS else None
     try:
-        return plain(sf_type, value)
+        literal = plain(sf_type, value)
     except NotOfType:
         return None
+    return moment(datetime.fromisoformat(literal)) if kind == "datetime" else literal
 
 
 def shown(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +43,18 @@ class Org:
             "requests"
         ]
         return logged
+
+    def act(self, action: str, **more: Any) -> str:
+        """A person does something to a lead, a row that is not committed yet being left alone."""
+        answer = requests.post(
+            f"{self.url}/_sandbox/people", json={"action": action, "object": "Lead", **more}, timeout=30
+        )
+        return str(answer.json().get("id", ""))
+
+    def cities(self) -> dict[str, tuple[str | None, bool]]:
+        """What the organisation holds of each lead: its city, and whether it is deleted."""
+        records = requests.get(f"{self.url}/_sandbox/state?object=Lead", timeout=30).json()["records"]
+        return {record["Id"]: (record["City"], record["IsDeleted"]) for record in records}
 
     def connect(self, **more: Any) -> SalesforceCrm:
         """The product's connector, on the vendor's hard-coded https through the loopback detour."""
@@ -88,6 +101,14 @@ def changed(
 ) -> tuple[pl.DataFrame, Cursor]:
     reading = crm.changes("Lead", fields, since)
     return joined(reading.slabs), reading.cursor
+
+
+def follow(crm: SalesforceCrm, cursor: Cursor | None, held: dict[str, tuple[str | None, bool]]) -> Cursor:
+    """Bring what is held up to date, as a sync would."""
+    frame, cursor = changed(crm, cursor, ["City"])
+    rows = frame.sort(MODIFIED_AT).to_dicts() if len(frame) else []
+    held.update({row[RECORD_ID]: (row["City"], row[ARCHIVED]) for row in rows})
+    return cursor
 
 
 def a_lead(number: int, **more: Any) -> dict[str, Any]:
@@ -248,6 +269,34 @@ def test_a_late_commit_is_never_missed(org: Org, crm: SalesforceCrm) -> None:
         frame, cursor = changed(crm, cursor)
         seen += frame[RECORD_ID].to_list()
     assert late in seen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_follower_ends_with_what_the_crm_holds(org: Org, crm: SalesforceCrm, seed: int) -> None:
+    """Edits, creations, deletions and late commits in any order, read at any time: nothing is missed."""
+    chance = random.Random(seed)
+    known = org.load([a_lead(n) for n in range(5)])
+    held: dict[str, tuple[str | None, bool]] = {}
+    cursor: Cursor | None = None
+    for step in range(60):
+        act = chance.choice(["edit", "edit", "edit", "create", "delete", "slow", "wait", "read", "read"])
+        if act == "edit":
+            org.act("edit", id=chance.choice(known), fields={"City": f"City {step}"})
+        elif act == "create":
+            known.append(org.act("create", fields=a_lead(step, City="new")))
+        elif act == "delete" and len(known) > 3:
+            org.act("delete", id=known.pop(chance.randrange(len(known))))
+        elif act == "slow":
+            org.control("limits", late_commit_ms=chance.choice([0, 5_000, 90_000, 200_000]))
+        elif act == "wait":
+            org.control("clock", advance_seconds=chance.choice([1, 7, 30, 61, 400]))
+        elif act == "read":
+            cursor = follow(crm, cursor, held)
+    org.control("limits", late_commit_ms=0)
+    org.control("clock", advance_seconds=300)
+    follow(crm, cursor, held)
+    # What was deleted before the first reading was never there for us.
+    assert held == {record: now for record, now in org.cities().items() if record in held or not now[1]}
 
 
 def test_where_updates_are_not_told_the_cursor_stays_ten_minutes_behind(org: Org, crm: SalesforceCrm) -> None:

@@ -27,6 +27,7 @@ from connectors.salesforce.errors import (
     translate,
     without_values,
 )
+from connectors.session import PlainAddress
 
 KINDS = (RetryLater, RecordRefused, NeedsPerson, OurBug)
 PLANTED = "planted-secret-4711"
@@ -215,6 +216,10 @@ def test_the_fields_an_error_complains_about_are_named() -> None:
     assert isinstance(error, RecordRefused)
     assert error.fields == ("LastName", "Company")
     assert "LastName, Company" in str(error)
+
+
+def test_a_redirect_to_a_plain_address_needs_a_person() -> None:
+    assert isinstance(translate(PlainAddress(PLANTED)), NeedsPerson)
 
 
 def test_an_unknown_column_is_named() -> None:

@@ -10,11 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import polars as pl
 import pytest
+import requests
 import responses
 
 from connectors.crm import ABSENT, ARCHIVED, CREATED_AT, MODIFIED_AT, RECORD_ID, SLAB_SCHEMA, Cursor, Slab
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 from connectors.salesforce.crm import SalesforceCrm
+from connectors.salesforce.ids import eighteen
 from connectors.salesforce.rows import Layout, shape, slabs
 from connectors.salesforce.schema import Described, described_from
 from connectors.session import open_session
@@ -126,6 +128,16 @@ def test_a_field_that_only_some_owners_have_is_not_asked_for() -> None:
     assert [column.name for column in shape(of("Account"), ["Owner.Email", "Owner.Name"], of).columns] == [
         "Owner.Name"
     ]
+
+
+def test_a_field_of_an_object_that_we_may_not_see_is_not_asked_for() -> None:
+    def not_users(name: str) -> Described:
+        if name == "User":
+            raise NeedsPerson("not visible")
+        return of(name)
+
+    assert shape(of("Account"), ["Owner.Name", "Name"], not_users).names[-1] == "Name"
+    assert not shape(of("Account"), ["Owner.Name"], not_users).columns
 
 
 def test_the_systems_own_fields_can_be_asked_for_too() -> None:
@@ -335,6 +347,21 @@ def test_records_are_fetched_with_a_body(wire: responses.RequestsMock, crm: Sale
         b'"fields":["Id","SystemModstamp","CreatedDate","IsDeleted","Name"]}'
     )
     assert "Sforce-Auto-Assign" not in sent.headers
+
+
+def test_one_id_that_is_refused_does_not_hide_the_others(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        ids = orjson.loads(request.body or b"")["ids"]
+        if TWO in ids:
+            return 400, {}, orjson.dumps([{"errorCode": "MALFORMED_ID", "message": "bad id"}])
+        return 200, {}, orjson.dumps([record(one, Name="A") for one in ids])
+
+    wire.add_callback(responses.POST, DATA + "composite/sobjects/Account", callback=answer)
+    others = [eighteen(f"001550000{n:06d}") for n in range(9)]
+    slabs = crm.fetch("Account", ["Name"], [*others[:4], TWO, *others[4:]])
+    assert [record_id for slab in slabs for record_id in slab.frame[RECORD_ID]] == others
 
 
 def test_no_ids_and_no_values_are_no_calls(wire: responses.RequestsMock, crm: SalesforceCrm) -> None:
