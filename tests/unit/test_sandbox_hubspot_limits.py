@@ -134,6 +134,16 @@ def test_limits_tell_what_is_in_force_and_survive_a_restart(side, clock, tmp_pat
     again.close()
 
 
+def test_what_was_used_of_the_day_survives_a_restart(clock, tmp_path):
+    first = HubSpotSide(tmp_path, clock)
+    first.limits({"daily": 3})
+    ask(first)
+    first.close()
+    again = HubSpotSide(tmp_path, clock)
+    assert [ask(again)[0] for _ in range(3)] == [200, 200, 429]
+    again.close()
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

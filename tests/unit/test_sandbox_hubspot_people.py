@@ -340,3 +340,13 @@ def test_a_reset_forgets_records_properties_and_switches(side, call, ada):
     assert call("GET", "/crm/v3/properties/contacts/key")[0] == 404
     assert side.limits({})["empty"] == "null"
     assert side.load("contacts", [{"lastname": "X"}]) == [ada]
+
+
+def test_a_visit_that_is_told_late_counts_but_does_not_turn_back_time(side, call, clock, ada):
+    clock.advance(days=9)
+    for day in (5, 1):
+        do(side, "act", ada, signal="visit", at=(START + timedelta(days=day)).isoformat())
+    rows = history(call, ada, "hs_analytics_num_visits")
+    assert [row["value"] for row in rows] == ["2", "1"]
+    _, body = call("GET", f"{CONTACTS}/{ada}", properties="hs_analytics_last_visit_timestamp")
+    assert body["properties"]["hs_analytics_last_visit_timestamp"] == "2026-03-06T08:00:00Z"

@@ -114,6 +114,13 @@ def test_a_merged_id_works_in_a_single_patch_but_not_in_a_batch(call, ada):
     assert (status, answer["errors"][0]["category"]) == (207, "OBJECT_NOT_FOUND")
 
 
+def test_deleting_a_merged_id_leaves_the_record_it_became(call, ada):
+    other, body = merged(call, ada)
+    assert call("DELETE", f"{CONTACTS}/{other}")[0] == 204
+    assert call("POST", f"{CONTACTS}/batch/archive", {"inputs": [{"id": ada}]})[0] == 204
+    assert call("GET", f"{CONTACTS}/{body['id']}")[0] == 200
+
+
 def test_the_beta_keeps_the_winners_id(side, call, ada):
     side.limits({"merge_keeps_primary_id": True})
     other, body = merged(call, ada)

@@ -219,7 +219,7 @@ def archive_many(portal: Portal, call: Call) -> Answer:
     _, rows = inputs_of(call)
     for given in dict.fromkeys(ids_of(rows)):
         record = identified(portal, kind, None, given)
-        if record is not None and record.archived is None:
+        if record is not None and record.archived is None and str(record.id) == given:
             archive(portal, record)
     return answer(204)
 

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 CREATE TABLE IF NOT EXISTS record (
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
   archived INTEGER, email TEXT, data TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS record_archived ON record (kind, archived) WHERE archived IS NOT NULL;
+CREATE INDEX IF NOT EXISTS record_listed ON record (kind, archived, id);
 
 -- Values that name one record: e-mail addresses (first and secondary) and hasUniqueValue properties.
 CREATE TABLE IF NOT EXISTS unique_value (

@@ -28,6 +28,11 @@ def _more(record: Record, name: str, by: int = 1) -> str:
     return str(int(Decimal(record.values.get(name, "0"))) + by)
 
 
+def _later(record: Record, name: str, at: int) -> str:
+    """The later of a kept instant and a new one: an event may be told late."""
+    return max(record.values.get(name, ""), kept(at))
+
+
 def _form(portal: Portal, record: Record, at: int, wanted: Mapping[str, Any]) -> Moved:
     name = str(wanted.get("name") or "Contact us")
     past = {
@@ -40,7 +45,7 @@ def _form(portal: Portal, record: Record, at: int, wanted: Mapping[str, Any]) ->
     }
     moved = {
         "num_conversion_events": _more(record, "num_conversion_events"),
-        "recent_conversion_date": kept(at),
+        "recent_conversion_date": _later(record, "recent_conversion_date", at),
         "recent_conversion_event_name": name,
     }
     if name not in known:
@@ -60,7 +65,7 @@ def _visit(_portal: Portal, record: Record, at: int, wanted: Mapping[str, Any]) 
         "hs_analytics_num_visits": visits,
         "hs_analytics_num_page_views": views,
         "hs_analytics_average_page_views": str(round(Decimal(views) / Decimal(visits))),
-        "hs_analytics_last_visit_timestamp": kept(at),
+        "hs_analytics_last_visit_timestamp": _later(record, "hs_analytics_last_visit_timestamp", at),
     }
     if "hs_analytics_first_timestamp" not in record.values:
         moved["hs_analytics_first_timestamp"] = kept(at)
@@ -68,11 +73,17 @@ def _visit(_portal: Portal, record: Record, at: int, wanted: Mapping[str, Any]) 
 
 
 def _mail_open(_portal: Portal, record: Record, at: int, _wanted: Mapping[str, Any]) -> Moved:
-    return {"hs_email_open": _more(record, "hs_email_open"), "hs_email_last_open_date": kept(at)}
+    return {
+        "hs_email_open": _more(record, "hs_email_open"),
+        "hs_email_last_open_date": _later(record, "hs_email_last_open_date", at),
+    }
 
 
 def _mail_click(_portal: Portal, record: Record, at: int, _wanted: Mapping[str, Any]) -> Moved:
-    return {"hs_email_click": _more(record, "hs_email_click"), "hs_email_last_click_date": kept(at)}
+    return {
+        "hs_email_click": _more(record, "hs_email_click"),
+        "hs_email_last_click_date": _later(record, "hs_email_last_click_date", at),
+    }
 
 
 def _social_click(_portal: Portal, record: Record, _at: int, wanted: Mapping[str, Any]) -> Moved:
@@ -85,7 +96,7 @@ def _social_click(_portal: Portal, record: Record, _at: int, wanted: Mapping[str
 
 def _meeting(_portal: Portal, record: Record, at: int, _wanted: Mapping[str, Any]) -> Moved:
     return {
-        "notes_last_contacted": kept(at),
+        "notes_last_contacted": _later(record, "notes_last_contacted", at),
         "num_contacted_notes": _more(record, "num_contacted_notes"),
         "num_notes": _more(record, "num_notes"),
         "hs_is_unworked": "false",

@@ -13,14 +13,19 @@ WINDOW_S = 10.0
 
 
 class Quota:
-    """What has been called. ``elapsed`` is a monotonic clock in seconds."""
+    """What has been called. ``elapsed`` is a monotonic clock in seconds, ``kept`` an earlier day's count."""
 
-    def __init__(self, elapsed: Callable[[], float]) -> None:
+    def __init__(self, elapsed: Callable[[], float], kept: str | None = None) -> None:
         self._elapsed = elapsed
         self._calls: deque[float] = deque()
         self._searches: deque[float] = deque()
-        self.day: date | None = None
-        self.used_today = 0
+        day, _, used = (kept or "").partition(" ")
+        self.day = date.fromisoformat(day) if day else None
+        self.used_today = int(used or 0)
+
+    def kept(self) -> str:
+        """The day and what was used of it, to be handed to the next one."""
+        return f"{self.day} {self.used_today}" if self.day else ""
 
     def clear(self) -> None:
         """Forget every call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -25,7 +25,7 @@ class Record:
     created: int
     modified: int
     archived: int | None
-    values: dict[str, str]
+    values: dict[str, str] = field(repr=False)
 
 
 def of_row(kind: Kind, row: Sequence[object]) -> Record:
@@ -125,10 +125,12 @@ def keep_history(
     )
 
 
-def has_history(database: sqlite3.Connection, id_: int, name: str) -> bool:
-    """Whether a property has rows of its own."""
-    row = database.execute("SELECT 1 FROM history WHERE record = ? AND name = ? LIMIT 1", (id_, name))
-    return row.fetchone() is not None
+def newest(database: sqlite3.Connection, id_: int, name: str) -> int | None:
+    """When a property last got a row of its own, in milliseconds."""
+    row = database.execute(
+        "SELECT max(at) FROM history WHERE record = ? AND name = ?", (id_, name)
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
 
 
 def history(database: sqlite3.Connection, id_: int, name: str) -> list[tuple[int, str, Source]]:

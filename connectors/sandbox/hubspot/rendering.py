@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from connectors.sandbox.hubspot import records
-from connectors.sandbox.hubspot.account import APP_HOST, CALCULATED, PORTAL_ID, Source
+from connectors.sandbox.hubspot.account import API, APP_HOST, CALCULATED, PORTAL_ID, Source
 from connectors.sandbox.hubspot.kinds import CONTACTS
 from connectors.sandbox.hubspot.moments import kept, wire
 from connectors.sandbox.hubspot.portal import Portal
@@ -91,6 +91,8 @@ def first_source(portal: Portal, record: Record, name: str) -> Source:
     if portal.definitions.of(record.kind)[name].read_only:
         return CALCULATED
     values = record.values
+    if (values.get("hs_object_source"), values.get("hs_object_source_id")) == (API.type, API.id):
+        return API
     user = values.get("hs_object_source_user_id")
     return Source(
         values.get("hs_object_source", "IMPORT"),

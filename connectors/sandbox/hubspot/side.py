@@ -44,7 +44,7 @@ class HubSpotSide:
         self._database = open_database(folder / FILE)
         register(self._database)
         self._portal = Portal(self._database, clock, int(note(self._database, "seed") or 0))
-        self._quota = Quota(elapsed)
+        self._quota = Quota(elapsed, note(self._database, "used"))
         with self._transaction():
             self._portal.definitions.make_standard()
         kept = note(self._database, "switches")
@@ -138,7 +138,7 @@ class HubSpotSide:
             found = [record] if record else []
         else:
             rows = self._database.execute(
-                f"SELECT {COLUMNS} FROM record WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
+                f"SELECT {COLUMNS} FROM record NOT INDEXED WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
                 (kind.key, int(after), int(limit)),
             )
             found = [of_row(kind, row) for row in rows]
@@ -146,6 +146,7 @@ class HubSpotSide:
 
     def close(self) -> None:
         """Write everything out and close the file."""
+        keep_note(self._database, "used", self._quota.kept())
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
         self._database.close()
 

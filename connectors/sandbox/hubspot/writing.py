@@ -141,11 +141,14 @@ def _write_history(
     known = portal.definitions.of(record.kind)
     rows: list[tuple[str, int, str, Source]] = []
     for name in sorted(moved):
-        if name in record.values and not records.has_history(portal.database, record.id, name):
+        newest = records.newest(portal.database, record.id, name)
+        if name in record.values and newest is None:
             first = first_source(portal, record, name)
-            rows.append((name, record.created, record.values[name], first))
+            rows.append((name, min(at, record.created), record.values[name], first))
         who = CALCULATED if known[name].read_only else source
-        rows.append((name, at, after.get(name, ""), who))
+        # An event told late cannot come before a value that is older than the new one.
+        when = at if newest is None else max(at, newest)
+        rows.append((name, when, after.get(name, ""), who))
     records.keep_history(portal.database, record.id, rows)
 
 
