@@ -120,8 +120,8 @@ def smallest_change(
 ) -> Change | None:
     """The one new fact that alters stage or temperature and is the easiest to come by; None if no single one does.
 
-    A move forward goes before a move back, finding out what is not known before changing what is, and among
-    those the one that moves the score least.
+    A move forward goes before a move back, then what comes easier (``Fact.effort``), then what moves the score
+    least.
     """
     row = lead.row(0, named=True)
     facts = possible_facts(row, policy, now)
@@ -130,7 +130,7 @@ def smallest_change(
     tried = pl.concat([_applied(lead, fact) for fact in facts])
     verdicts = judge(tried, policy, now).rows(named=True)
     found = [
-        (_effort(row, fact, verdict, after), number)
+        (_effort(fact, verdict, after), number)
         for number, (fact, after) in enumerate(zip(facts, verdicts, strict=True))
         if (after["stage"], after["temperature"]) != (verdict["stage"], verdict["temperature"])
     ]
@@ -151,12 +151,10 @@ def _applied(lead: pl.DataFrame, fact: Fact) -> pl.DataFrame:
     )
 
 
-def _effort(
-    row: Mapping[str, Any], fact: Fact, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> tuple[int, int, int]:
+def _effort(fact: Fact, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[int, int, int]:
     def place(verdict: Mapping[str, Any]) -> int:
         return STAGE_RANK[Stage(verdict["stage"])]
 
-    step = place(after) - place(before) or after["score"] - before["score"]
-    known = any(row.get(name) is not None for name in fact.values)
-    return (0 if step > 0 else 1, int(known), abs(after["score"] - before["score"]))
+    gained = after["score"] - before["score"]
+    forward = (place(after) - place(before) or gained) > 0
+    return (0 if forward else 1, fact.effort, abs(gained))

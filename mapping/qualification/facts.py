@@ -19,10 +19,11 @@ from mapping.qualification.declared import Policy
 from mapping.qualification.syntax import Node
 
 #: What one more of each kind of behaviour changes: the count that rises by one, and the date that becomes now.
+#: The easiest for the lead comes first.
 NEXT_STEPS: Mapping[str, tuple[str | None, str]] = {
-    "one more form": ("forms", "last_form_at"),
     "one more visit": ("visits", "last_visit_at"),
     "one more mail click": ("mails_clicked", "last_mail_click_at"),
+    "one more form": ("forms", "last_form_at"),
     "asks to be contacted": (None, "last_contact_request"),
 }
 #: Sales' words about the lead: only accepting is offered, a rejection is nothing to aim at.
@@ -39,10 +40,15 @@ _TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that could become true. ``values`` are the lead columns it sets."""
+    """One thing that could become true. ``values`` are the lead columns it sets.
+
+    ``effort`` orders facts by how easily they come: finding out what nobody knows (0), one more step of the
+    lead's own, sales' acceptance, and last that something known changes.
+    """
 
     what: str
     values: Mapping[str, Any]
+    effort: int
 
 
 def possible_facts(lead: Mapping[str, Any], policy: Policy, now: datetime) -> list[Fact]:
@@ -56,16 +62,23 @@ def possible_facts(lead: Mapping[str, Any], policy: Policy, now: datetime) -> li
             continue
         for value in _values(field, literals[name], now):
             if value != lead.get(name):
-                facts.append(Fact(f"{name} = {value}", _columns(field, value, policy.currency)))
+                effort = _effort(name, lead)
+                facts.append(Fact(f"{name} = {value}", _columns(field, value, policy.currency), effort))
     return [fact for fact in facts if set(fact.values) & set(lead)]
 
 
 def _next_steps(lead: Mapping[str, Any], now: datetime) -> Iterator[Fact]:
-    for what, (count, date) in NEXT_STEPS.items():
+    for ease, (what, (count, date)) in enumerate(NEXT_STEPS.items(), start=1):
         values: dict[str, Any] = {date: now.astimezone(UTC)}
         if count is not None:
             values[count] = (lead.get(count) or 0) + 1
-        yield Fact(what, {name: value for name, value in values.items() if name in lead})
+        yield Fact(what, {name: value for name, value in values.items() if name in lead}, ease)
+
+
+def _effort(name: str, lead: Mapping[str, Any]) -> int:
+    if name in _SALES:
+        return len(NEXT_STEPS) + 1
+    return 0 if lead.get(name) is None else len(NEXT_STEPS) + 2
 
 
 def _columns(field: LeadField, value: Any, currency: str) -> dict[str, Any]:
