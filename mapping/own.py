@@ -57,8 +57,8 @@ OWN_FIELDS: tuple[OwnField, ...] = (
     _own("shown_temperature", "Temperature", "choice", "Leadpact temperature", "Leadpact-Temperatur", "temperature"),
     _own("shown_score", "Score", "number", "Leadpact score", "Leadpact-Punkte", "score"),
     _own("shown_fit", "Fit", "number", "Leadpact fit points", "Leadpact-Punkte Passung", "fit"),
-    _own("shown_engagement", "Engagement", "number", "Leadpact engagement points", "Leadpact-Punkte Interesse", "engagement"),
-    _own("shown_coverage", "Coverage", "number", "Leadpact coverage in percent", "Leadpact-Abdeckung in Prozent", "coverage"),
+    _own("shown_engagement", "Engagement", "number", "Leadpact engagement", "Leadpact-Punkte Interesse", "engagement"),
+    _own("shown_coverage", "Coverage", "number", "Leadpact coverage in %", "Leadpact-Abdeckung in %", "coverage"),
     _own("shown_reasons", "Reasons", "long_text", "Leadpact reasons", "Leadpact-Gründe", "reasons"),
     _own("shown_track", "Nurture_Track", "text", "Leadpact nurture track", "Leadpact-Pflegestrecke", "nurture_track"),
     OwnField(
@@ -78,3 +78,31 @@ SHOWN: Mapping[str, str] = {own.lead.name: own.verdict for own in OWN_FIELDS if 
 
 #: A verdict is written when one of these differs from what a CRM shows (or the score moved far enough).
 DECISIVE = ("shown_stage", "shown_temperature", "shown_track")
+
+#: What people read for each stage, by language.
+STAGE_LABELS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "visitor": "Visitor",
+        "prospect": "Prospect",
+        "lead": "Lead",
+        "nurture": "Nurture",
+        "mql": "MQL",
+        "sql": "SQL",
+        "opportunity": "Opportunity",
+        "customer": "Customer",
+        "former_customer": "Former customer",
+        "disqualified": "Disqualified",
+    },
+    "de": {
+        "visitor": "Besucher",
+        "prospect": "Adresse ohne Interesse",
+        "lead": "Lead",
+        "nurture": "In Pflege",
+        "mql": "MQL",
+        "sql": "SQL",
+        "opportunity": "Verkaufschance",
+        "customer": "Kunde",
+        "former_customer": "Ehemaliger Kunde",
+        "disqualified": "Abgelehnt",
+    },
+}

@@ -40,11 +40,17 @@ LINKED = "_linked"  #: the record a link names, also when it was not found
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A slice, decided. ``leads``: one row a lead with everything; ``changes``: see ``plan.CHANGES``."""
+    """A slice, decided.
+
+    ``leads``: one row a lead with everything; ``changes``: see ``plan.CHANGES``; ``conflicts``: see
+    ``merge.conflicts``. ``moved`` (``plan.CHANGES``): planned changes that are not carried out, because the
+    lead has moved since the plan was saved.
+    """
 
     leads: pl.DataFrame
     changes: pl.DataFrame
     conflicts: pl.DataFrame
+    moved: pl.DataFrame | None = None
 
 
 def lead_frame(

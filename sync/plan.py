@@ -91,12 +91,18 @@ def plan(
     return _with_before(_by_lane(changes, rules), raw).sort("lead_id", "crm", "field")
 
 
+def canonical(changes: pl.DataFrame) -> bytes:
+    """The changes in one order and one spelling: what a fingerprint is made of.
+
+    Ordered by lead first, so that slices of ascending lead ids can be joined end to end.
+    """
+    ordered = changes.select("lead_id", "crm", "record_id", "field", "before", "after")
+    return ordered.sort("lead_id", "crm", "field").write_csv(include_header=False).encode()
+
+
 def fingerprint(changes: pl.DataFrame) -> str:
     """A short text that is the same exactly when the changes are."""
-    ordered = changes.select("crm", "record_id", "lead_id", "field", "before", "after").sort(
-        "crm", "lead_id", "record_id", "field"
-    )
-    return hashlib.sha256(ordered.write_csv(null_value="\\N").encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical(changes)).hexdigest()[:16]
 
 
 def _rows(

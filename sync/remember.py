@@ -38,14 +38,15 @@ def remember(
     held: pl.DataFrame | None,
     results: Results,
     now: datetime,
-) -> None:
-    """Store everything a slice came to. ``links``: new and renewed links (``NEW_LINKS``); ``held``: ``HELD``,
-    None where the records were not looked at, so that nothing held or refused about them is settled.
+) -> int:
+    """Store everything a slice came to; returns how many targets became held or refused by it.
 
+    ``links``: new and renewed links (``NEW_LINKS``). ``held``: ``HELD``, None where the records were not looked
+    at, so that nothing held or refused about them is settled.
     Leads whose claim another run has taken over since are left out: that run decides them anew.
     """
     leads = with_outcome(work, decided.leads, results)
-    store = work.store
+    store, became = work.store, 0
     with store.transaction():
         lost = store.runs.fenced_out(leads["lead_id"], fence)
         if lost:
@@ -64,9 +65,10 @@ def remember(
         work.at_point("after link")
         _verdicts(work, leads, run, now)
         if held is not None:
-            store.journal.hold(held, _looked_at(leads, held), run, now)
+            became += store.journal.hold(held, _looked_at(leads, held), run, now)
             store.journal.strike_refused(_passed(leads, results))
-        store.journal.refuse(_refused(work, results), run, now)
+        became += store.journal.refuse(_refused(work, results), run, now)
+    return became
 
 
 def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFrame:

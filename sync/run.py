@@ -27,7 +27,7 @@ from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.errors import GuardStopped
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
-from sync.plan import CHANGES, SIDES, fingerprint
+from sync.plan import CHANGES, SIDES, canonical
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
@@ -57,15 +57,17 @@ class Outcome:
     at: datetime | None = None
     seconds: float = 0.0
     busy: int = 0  #: leads another run was working on
+    became: int = 0  #: targets that became held or refused in this run, and were not before
+    moved: list[tuple[str, str, str | None]] = field(default_factory=list)  #: (lead, crm, record) left alone
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a run is asked to do.
 
-    ``names``: CRM to record ids, None: whatever changed since the cursors. ``keep``: only changes whose
-    (crm, record, lead, field, before, after) are in this frame are carried out (``apply``). ``limit``: at
-    most that many leads. ``collect``: bring the changes along. ``now``: judge as of this moment.
+    ``names``: CRM to record ids, None: whatever changed since the cursors. ``keep``: only leads whose changes
+    are exactly those of this frame are written (``apply``). ``limit``: at most that many leads.
+    ``collect``: bring the changes along. ``now``: judge as of this moment.
     """
 
     command: str
@@ -172,7 +174,7 @@ class _First:
 
 def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime) -> _First:
     first = _First({"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0})
-    prints, collected = [], []
+    spelled, collected = hashlib.sha256(), []
     for part in ordered.slices:
         decided = _decided(work, part, asked, now)
         changes = decided.changes
@@ -180,15 +182,13 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
         _count(first.totals, changes)
         _summarise(outcome.summary, decided)
         _targets(outcome, decided, None)
-        prints.append(fingerprint(changes))
+        spelled.update(canonical(changes))
         if asked.collect:
             collected.append(changes)
         if len(ordered.slices) == 1:
             first.kept = decided
     _add(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
-    outcome.fingerprint = (
-        prints[0] if len(prints) == 1 else hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
-    )
+    outcome.fingerprint = spelled.hexdigest()[:16]
     if asked.collect:
         outcome.changes = pl.concat(collected) if collected else pl.DataFrame(schema=dict(CHANGES))
     return first
@@ -196,12 +196,20 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
 
 def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
     decided = (decide_stored if asked.from_memory else decide_slice)(work, part, now)
-    if asked.keep is None:
-        return decided
-    same = ["crm", "lead_id", "field", "after"]
-    planned = asked.keep.select(*same, "before")
-    kept = decided.changes.join(planned, on=[*same, "before"], how="semi", nulls_equal=True)
-    return replace(decided, changes=kept)
+    return decided if asked.keep is None else _as_planned(decided, asked.keep)
+
+
+def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
+    """Only leads whose changes are now exactly the planned ones; the others have moved since."""
+
+    def spelled(changes: pl.DataFrame) -> pl.DataFrame:
+        one = pl.struct("crm", "record_id", "field", "before", "after").struct.json_encode()
+        return changes.group_by("lead_id").agg(one.sort().str.join().alias("spelled"))
+
+    mine = planned.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
+    same = spelled(mine).join(spelled(decided.changes), on=["lead_id", "spelled"], how="semi")
+    kept = pl.col("lead_id").is_in(same["lead_id"].implode())
+    return replace(decided, changes=decided.changes.filter(kept), moved=mine.filter(~kept))
 
 
 def _count(totals: dict[str, int], changes: pl.DataFrame) -> None:
@@ -237,13 +245,15 @@ def _targets(outcome: Outcome, decided: Decided, results: Results | None) -> Non
     counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
     for crm, side in SIDES.items():
         touched = changes.filter(pl.col("crm") == crm)
-        refused = (
-            touched.filter(pl.col("state") != "written")["lead_id"].unique()
-            if results is not None
-            else held.clear()
-        )
+        refused = held.clear()
+        if results is not None:
+            refused = touched.filter(pl.col("state") != "written")["lead_id"]
+        if decided.moved is not None:
+            refused = pl.concat([refused, decided.moved.filter(pl.col("crm") == crm)["lead_id"]]).unique()
         theirs = decided.leads.filter(
-            pl.col(side + "_id").is_not_null() | pl.col("lead_id").is_in(touched["lead_id"].implode())
+            pl.col(side + "_id").is_not_null()
+            | pl.col("lead_id").is_in(touched["lead_id"].implode())
+            | pl.col("lead_id").is_in(refused.implode())
         )["lead_id"]
         is_refused = theirs.is_in(refused.implode())
         is_held = theirs.is_in(held.implode()) & ~is_refused
@@ -335,7 +345,11 @@ def _write_slice(
     results = carry_out(work, decided.changes) if not decided.changes.is_empty() else nothing_written()
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
     held = None if asked.from_memory else held_rows(ordered.pairing, decided)
-    remember(work, run, fence, decided, links, held, results, now)
+    outcome.became += remember(work, run, fence, decided, links, held, results, now)
+    if decided.moved is not None:
+        outcome.moved += (
+            decided.moved.select("lead_id", "crm", "record_id").unique().sort("lead_id", "crm").rows()
+        )
     store.runs.release(run, fence)
     _targets(outcome, decided, results)
 
@@ -364,7 +378,7 @@ def _observe(
         links = renewed_links(part.assigned, ordered.keys)
         silent = replace(decided, changes=quiet)
         held = None if asked.from_memory else held_rows(ordered.pairing, decided)
-        remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)
+        outcome.became += remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)
         work.store.runs.release(outcome.run, fence)
 
 

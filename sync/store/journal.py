@@ -39,10 +39,18 @@ class Journal:
         self._statements = statements
         self._id = connection_id
 
-    def _run(self, statement: str, tables: Mapping[str, pl.DataFrame], **wanted: Any) -> None:
+    def _run(self, statement: str, tables: Mapping[str, pl.DataFrame], **wanted: Any) -> psycopg.Cursor:
         for table, frame in tables.items():
             as_temporary(self._connection, table, frame)
-        self._connection.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+        return self._connection.execute(
+            self._statements[statement].encode(), {"connection": self._id} | wanted
+        )
+
+    def _count_new(self, statement: str, table: str, frame: pl.DataFrame, run: int, now: datetime) -> int:
+        """How many of the rows were not there before."""
+        if frame.is_empty():
+            return 0
+        return sum(row[0] for row in self._run(statement, {table: frame}, run=run, now=now).fetchall())
 
     def intend(self, intents: pl.DataFrame, run: int, now: datetime) -> None:
         """Store ``INTENTS`` before the CRM is called."""
@@ -79,20 +87,21 @@ class Journal:
         if not conflicts.is_empty():
             self._run("remember_conflicts", {"new_conflicts": conflicts.select(*CONFLICTS)}, run=run, now=now)
 
-    def hold(self, held: pl.DataFrame, looked_at: pl.DataFrame, run: int, now: datetime) -> None:
-        """``HELD`` rows, and the records looked at (crm, record_id): what is no longer held there is settled."""
+    def hold(self, held: pl.DataFrame, looked_at: pl.DataFrame, run: int, now: datetime) -> int:
+        """``HELD`` rows, and the records looked at (crm, record_id): what is no longer held there is settled.
+
+        Returns how many are newly held.
+        """
         self._run(
             "settle_held",
             {"new_held": held.select(*HELD), "looked_at": looked_at.select("crm", "record_id")},
             now=now,
         )
-        if not held.is_empty():
-            self._run("hold", {"new_held": held.select(*HELD)}, run=run, now=now)
+        return self._count_new("hold", "new_held", held.select(*HELD), run, now)
 
-    def refuse(self, refused: pl.DataFrame, run: int, now: datetime) -> None:
-        """``REFUSED``: what a CRM rejected, one row a lead and CRM."""
-        if not refused.is_empty():
-            self._run("refuse", {"new_refused": refused.select(*REFUSED)}, run=run, now=now)
+    def refuse(self, refused: pl.DataFrame, run: int, now: datetime) -> int:
+        """``REFUSED``: what a CRM rejected, one row a lead and CRM. Returns how many are new."""
+        return self._count_new("refuse", "new_refused", refused.select(*REFUSED), run, now)
 
     def strike_refused(self, passed: pl.DataFrame) -> None:
         """(lead_id, crm) that went through: they are no longer refused."""

@@ -160,6 +160,15 @@ class Runs:
             ).fetchall()
         return fence, {row[0] for row in got}
 
+    def claimed(self, lead_ids: pl.Series) -> pl.Series:
+        """Those of the leads that a run has claimed."""
+        with self._connection.transaction():
+            as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
+            rows = self._connection.execute(
+                self._sql["claimed_leads"], {"connection": self.connection_id}
+            ).fetchall()
+        return pl.Series("lead_id", [row[0] for row in rows], dtype=pl.String)
+
     def fenced_out(self, lead_ids: pl.Series, fence: int) -> set[str]:
         """Leads among these whose claim we no longer hold. Call inside the remembering transaction."""
         as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))

@@ -54,7 +54,8 @@ SELECT field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesfo
 INSERT INTO held (connection_id, held_key, kind, lead_id, crm, object, record_id, field, details, since, run_id)
 SELECT %(connection)s, held_key, kind, lead_id, crm, object, record_id, field, details, %(now)s, %(run)s
   FROM new_held
-ON CONFLICT (connection_id, held_key) WHERE settled_at IS NULL DO UPDATE SET details = excluded.details;
+ON CONFLICT (connection_id, held_key) WHERE settled_at IS NULL DO UPDATE SET details = excluded.details
+RETURNING (xmax = 0)::integer AS is_new;
 
 -- settle_held --
 -- What was held about these records and is not held any more.
@@ -78,7 +79,8 @@ SELECT %(connection)s, lead_id, crm, object, record_id, code, message,
 ON CONFLICT (connection_id, lead_id, crm) DO UPDATE
    SET record_id = excluded.record_id, code = excluded.code, message = excluded.message,
        fields = excluded.fields, last_at = excluded.last_at, tries = refused.tries + 1,
-       run_id = excluded.run_id;
+       run_id = excluded.run_id
+RETURNING (xmax = 0)::integer AS is_new;
 
 -- strike_refused --
 DELETE FROM refused USING passed

@@ -61,6 +61,9 @@ RETURNING lead_id;
 -- next_fence --
 SELECT nextval('fence');
 
+-- claimed_leads --
+SELECT claim.lead_id FROM claim JOIN claim_wanted USING (lead_id) WHERE claim.connection_id = %(connection)s;
+
 -- fenced_out --
 -- Leads of the slice whose claim somebody else has taken over since.
 SELECT wanted.lead_id FROM claim_wanted AS wanted

@@ -1,0 +1,144 @@
+"""Prove that both CRMs show the same stage, score and temperature for every linked lead, or say why not yet.
+
+Both records of every linked lead are read afresh. They agree when both show the same, and what they show is
+the verdict as of now (a score may be less than ``score_step`` behind, because that is not written).
+Every other lead is explained by what is known about it, or counts as unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from mapping.lead import columns_of
+from sync.decide import STORED, conclude, lead_frame
+from sync.merge import HUBSPOT, MERGED, SALESFORCE
+from sync.plan import SIDES
+from sync.read import typed_records
+from sync.rescore import stored_slices
+from sync.slices import Slice
+from sync.work import CRMS, Work
+
+SHOWN = ("shown_stage", "shown_temperature", "shown_score")
+#: In the order in which they are looked for; the first that fits explains a lead.
+REASONS = {
+    "gone": "a record was deleted or merged in its CRM",
+    "out_of_scope": "the lead is outside the configured scope",
+    "refused": "a CRM refused the write; `leadpact refused` says why",
+    "held": "a conflict waits for a person; `leadpact held` shows it",
+    "changed_since": "somebody changed a record after the last sync",
+    "rescore_due": "time has changed the verdict since it was written; `leadpact rescore` writes it",
+    "not_written_yet": "nothing was ever written for this lead: the mode, a guard or an unapproved first run",
+    "in_work": "another run is working on the lead right now",
+}
+
+
+@dataclass(slots=True)
+class Agreement:
+    """``linked`` leads with a record in both CRMs = ``agreed`` + the explained + ``unexplained``.
+
+    ``samples``: reason to a few lead ids, "unexplained" among them.
+    """
+
+    linked: int = 0
+    agreed: int = 0
+    explained: dict[str, int] = field(default_factory=dict)
+    unexplained: int = 0
+    samples: dict[str, list[str]] = field(default_factory=dict)
+
+    def share(self) -> float:
+        """Agreed leads among linked ones, 0 to 1; 1 where there are none."""
+        return self.agreed / self.linked if self.linked else 1.0
+
+
+def agree(work: Work, now: datetime) -> Agreement:
+    """Compare both CRMs for every linked lead. Reads the CRMs, writes nothing."""
+    found = Agreement()
+    last = next((row.ended for row in work.store.runs.newest(200) if row.state == "done" and row.ended), None)
+    for part in stored_slices(work):
+        for judged in _compared(work, part, now, last):
+            _count(found, judged)
+    return found
+
+
+def _compared(work: Work, part: Slice, now: datetime, last: datetime | None) -> Iterator[pl.DataFrame]:
+    """The linked leads of a slice with their ``verdict``: agreed, a reason, or unexplained."""
+    links = work.store.leads.links_of_leads(part.lead_ids)
+    both = links.group_by("lead_id").agg(pl.col("crm").n_unique()).filter(pl.col("crm") > 1)["lead_id"]
+    if both.is_empty():
+        return
+    links = links.filter(pl.col("lead_id").is_in(both.implode()))
+    records: dict[str, pl.DataFrame | None] = {crm: _fetch(work, crm, links) for crm in CRMS}
+    bases = work.store.leads.bases(links)
+    frame = lead_frame(work, both, records, links, bases, work.store.leads.of(both))
+    merged = frame.with_columns(
+        pl.col(STORED + name).alias(MERGED + name) for name in columns_of(work.fields)
+    ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=pl.lit(None, dtype=pl.String))
+    judged = conclude(work, merged, {}, (), both, now).leads
+    yield _explained(work, judged, last)
+
+
+def _fetch(work: Work, crm: str, links: pl.DataFrame) -> pl.DataFrame | None:
+    owners = links.filter(pl.col("crm") == crm).select(pl.col("record_id").alias("_id"), "lead_id")
+    asked = work.field_map.asked(crm, work.objects[crm])
+    frames = [
+        typed_records(work, crm, slab.frame.filter(~pl.col("_archived"))).join(owners, on="_id", how="inner")
+        for slab in work.crms[crm].fetch(work.objects[crm], asked, owners["_id"].to_list())
+    ]
+    return pl.concat(frames, how="diagonal") if frames else None
+
+
+def _explained(work: Work, judged: pl.DataFrame, last: datetime | None) -> pl.DataFrame:
+    same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in SHOWN)
+    right = (
+        (pl.col(HUBSPOT + "shown_stage") == pl.col("stage"))
+        & (pl.col(HUBSPOT + "shown_temperature") == pl.col("temperature"))
+        & ((pl.col(HUBSPOT + "shown_score") - pl.col("score")).abs() < work.policy.score_step)
+    )
+    waiting = [row for row in work.store.journal.open_held() if row["lead_id"]]
+    held = pl.Series("lead_id", [row["lead_id"] for row in waiting], dtype=pl.String)
+    refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
+    in_work = work.store.runs.claimed(judged["lead_id"])
+    moved = pl.lit(value=False)
+    if last is not None:
+        moved = pl.any_horizontal(
+            (pl.col(side + "_modified_at") > last).fill_null(value=False) for side in SIDES.values()
+        )
+    never = pl.all_horizontal(
+        pl.col(side + name).is_null() for side in SIDES.values() for name in ("shown_stage", "shown_score")
+    )
+    stale = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(f"prev_{name}")) for name in ("stage", "temperature", "score")
+    )
+    reasons = {
+        "gone": pl.col(HUBSPOT + "_id").is_null() | pl.col(SALESFORCE + "_id").is_null(),
+        "out_of_scope": ~pl.col("in_scope"),
+        "refused": pl.col("lead_id").is_in(refused.implode()),
+        "held": pl.col("lead_id").is_in(held.implode()),
+        "changed_since": moved,
+        "rescore_due": same & stale,
+        "not_written_yet": never,
+        "in_work": pl.col("lead_id").is_in(in_work.implode()),
+    }
+    verdict = pl.coalesce(
+        pl.when(same & right).then(pl.lit("agreed")),
+        *(pl.when(condition).then(pl.lit(reason)) for reason, condition in reasons.items()),
+        pl.lit("unexplained"),
+    )
+    return judged.select("lead_id", verdict=verdict)
+
+
+def _count(found: Agreement, judged: pl.DataFrame) -> None:
+    found.linked += judged.height
+    for verdict, ids in judged.group_by("verdict").agg("lead_id").iter_rows():
+        if verdict == "agreed":
+            found.agreed += len(ids)
+            continue
+        if verdict == "unexplained":
+            found.unexplained += len(ids)
+        else:
+            found.explained[verdict] = found.explained.get(verdict, 0) + len(ids)
+        found.samples.setdefault(verdict, []).extend(sorted(ids)[:5])

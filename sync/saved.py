@@ -1,0 +1,105 @@
+"""A plan in a file: what ``plan --out`` writes and ``apply`` carries out.
+
+It holds the leads' values before and after: personal data, so the file is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from sync.errors import WrongUse
+from sync.plan import CHANGES, fingerprint
+from sync.run import Outcome
+from sync.store.runs import Numbers
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan as it was made. ``cursors`` are kept after ``apply`` where the plan was whole (``whole``)."""
+
+    accounts: Mapping[str, str]
+    at: datetime
+    policy: str
+    fingerprint: str
+    changes: pl.DataFrame
+    names: Mapping[str, list[str]]
+    cursors: Mapping[str, Any]
+    whole: bool
+
+
+def save_plan(
+    path: Path,
+    outcome: Outcome,
+    accounts: Mapping[str, str],
+    policy: str,
+    names: Mapping[str, list[str]],
+    *,
+    whole: bool,
+) -> None:
+    """Write a plan. Raises WrongUse when the file cannot be written."""
+    changes = outcome.changes if outcome.changes is not None else pl.DataFrame(schema=dict(CHANGES))
+    document = {
+        "leadpact_plan": FORMAT,
+        "accounts": dict(accounts),
+        "at": outcome.at.isoformat() if outcome.at else None,
+        "policy": policy,
+        "fingerprint": outcome.fingerprint,
+        "whole": whole,
+        "cursors": {crm: dict(cursor) for crm, cursor in outcome.cursors.items()},
+        "names": {crm: list(ids) for crm, ids in names.items()},
+        "changes": changes.to_dicts(),
+    }
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(document, file, ensure_ascii=False, indent=1)
+    except OSError as problem:
+        raise WrongUse(f"{path}: the plan cannot be written ({problem.strerror})") from problem
+
+
+def load_plan(path: Path) -> SavedPlan:
+    """Read a plan back. Raises WrongUse where it is missing, torn, or changed by hand."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise WrongUse(f"{path}: the plan cannot be read ({problem.strerror})") from problem
+    except ValueError as problem:
+        raise WrongUse(
+            f"{path}: this is not a saved plan", fix="make one with `leadpact plan --out FILE`"
+        ) from problem
+    if not isinstance(document, dict) or document.get("leadpact_plan") != FORMAT:
+        raise WrongUse(f"{path}: this is not a saved plan", fix="make one with `leadpact plan --out FILE`")
+    changes = pl.DataFrame(document["changes"], schema=dict(CHANGES))
+    if fingerprint(changes) != document["fingerprint"]:
+        raise WrongUse(
+            f"{path}: the changes do not match the plan's fingerprint: it was edited by hand",
+            fix="make a new plan; to leave leads out, plan with --lead or --limit",
+        )
+    return SavedPlan(
+        accounts=document["accounts"],
+        at=datetime.fromisoformat(document["at"]),
+        policy=document["policy"],
+        fingerprint=document["fingerprint"],
+        changes=changes,
+        names=document["names"],
+        cursors=document["cursors"],
+        whole=bool(document["whole"]),
+    )
+
+
+def numbers_as_text(numbers: Numbers) -> str:
+    """The four outcomes in one line; they add up to the targets."""
+    return (
+        f"{numbers.records_read} records read; {numbers.targets} targets: {numbers.written} written,"
+        f" {numbers.unchanged} unchanged, {numbers.held} held, {numbers.refused} refused"
+    )

@@ -1,0 +1,106 @@
+"""The fields of ours that the write-back needs in both CRMs: which are missing, and creating them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.crm import FieldSpec
+from mapping.lead import FieldType, LeadField
+from mapping.own import OWN_FIELDS, STAGE_LABELS, OwnField
+from sync.work import CRMS, Work
+
+#: A mapped field whose CRM name starts like this is ours to create.
+OURS: Mapping[str, str] = {"hubspot": "leadpact_", "salesforce": "Leadpact_"}
+
+_Kind = Literal["text", "long_text", "number", "boolean", "date", "datetime", "choice"]
+_KINDS: Mapping[FieldType, _Kind] = {
+    FieldType.BOOLEAN: "boolean",
+    FieldType.DATE: "date",
+    FieldType.DATETIME: "datetime",
+    FieldType.INTEGER: "number",
+    FieldType.MONEY: "number",
+    FieldType.NUMBER: "number",
+}
+_DECIMALS: Mapping[FieldType, int] = {FieldType.MONEY: 2, FieldType.NUMBER: 4}
+#: Text fields that hold more than a line.
+_LONG = frozenset(("need", "previous_activity", "description"))
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A field of ours in one CRM; ``there`` when the live schema has it already."""
+
+    crm: str
+    object: str
+    spec: FieldSpec
+    there: bool
+
+
+def needed_fields(work: Work) -> list[Needed]:
+    """Every field of ours that the map and the verdict use, with whether it exists."""
+    found = []
+    for crm in CRMS:
+        object_name = work.objects[crm]
+        schema = work.crms[crm].describe(object_name)
+        found += [
+            Needed(crm, object_name, spec, spec.name in schema.fields)
+            for spec in (*_own_specs(work, crm), *_mapped_specs(work, crm))
+        ]
+    return found
+
+
+def create_missing(work: Work) -> list[tuple[str, str]]:
+    """Create what is missing; returns (crm, name) of each field created. Raises the connectors' errors."""
+    needed = needed_fields(work)
+    made = []
+    for crm in CRMS:
+        # All of them, not only the missing: a field that is there may still be closed to us.
+        specs = [one.spec for one in needed if one.crm == crm]
+        made += [(crm, name) for name in work.crms[crm].add_fields(work.objects[crm], specs)]
+    return made
+
+
+def _own_specs(work: Work, crm: str) -> list[FieldSpec]:
+    return [
+        FieldSpec(
+            name=own.name_in(crm),
+            label=own.label[work.language],
+            type=own.kind,
+            description=own.lead.meaning,
+            length=own.length,
+            unique=own.unique,
+            options=_options(work, own),
+        )
+        for own in OWN_FIELDS
+    ]
+
+
+def _options(work: Work, own: OwnField) -> tuple[tuple[str, str], ...]:
+    if own.verdict == "stage":
+        return tuple(STAGE_LABELS[work.language].items())
+    if own.verdict == "temperature":
+        return tuple((band.name, work.policy.label(band.name)) for band in work.policy.bands)
+    return ()
+
+
+def _mapped_specs(work: Work, crm: str) -> list[FieldSpec]:
+    own_names = {own.name_in(crm) for own in OWN_FIELDS}
+    specs = []
+    for name, rule in work.field_map.rules.items():
+        crm_name = rule.source(crm, work.objects[crm])
+        if crm_name and crm_name.startswith(OURS[crm]) and crm_name not in own_names:
+            specs.append(_spec(work.field_map.fields[name], crm_name, rule.label))
+    return specs
+
+
+def _spec(field: LeadField, crm_name: str, label: str) -> FieldSpec:
+    kind: _Kind = _KINDS.get(field.type, "long_text" if field.name in _LONG else "text")
+    return FieldSpec(
+        name=crm_name,
+        label=label or field.name.replace("_", " ").capitalize(),
+        type=kind,
+        description=field.meaning,
+        decimals=_DECIMALS.get(field.type, 0),
+    )
