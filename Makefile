@@ -1,0 +1,85 @@
+# What a person does with a clone. It needs make and Python 3.11, 3.12 or 3.13 with its venv module; no root.
+#
+#   make demo    both pretend CRMs, generated leads, two syncs, and the proof that both sides agree
+#   make test    every test
+#   make check   format, lint, types, documents, walls, and the wheel installed on its own
+#   make bench   the benchmarks
+#   make lock    both lock files anew
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PYTHONS := python3 python3.13 python3.12 python3.11
+SUPPORTED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# Nothing is compiled while installing: one vendor library has thousands of modules and we import a few.
+PIP     := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --no-compile
+FROM_LOCK := $(INSTALL) --require-hashes --requirement
+SELF    := $(INSTALL) --no-deps --no-build-isolation --editable .
+
+DEMO    := leadpact-demo
+WORKERS := 2
+DOCUMENTS := tests/test_architecture.py tests/unit/test_docs.py tests/unit/test_wheel.py tests/unit/test_licences.py
+
+.PHONY: demo test check bench lock format lint types documents clean-install
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.runtime
+	$(BIN)/leadpact demo --dir $(DEMO)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile
+
+check: format lint types documents clean-install
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+documents: $(VENV)/.dev
+	$(BIN)/python -m pytest -q $(DOCUMENTS)
+
+# The wheel has to work away from the checkout, with what the lock names and nothing that a person added.
+clean-install: $(VENV)/.dev
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && set -e && \
+	echo "build the wheel, install it alone, run it" && \
+	$(BIN)/python -m build --wheel --no-isolation --outdir "$$place/wheel" . >"$$place/build.log" 2>&1 \
+	  || { cat "$$place/build.log"; exit 1; }; \
+	$(BIN)/python -m venv "$$place/venv"; \
+	pip="$$place/venv/bin/python -m pip --quiet --quiet --disable-pip-version-check"; \
+	$$pip install --no-compile --require-hashes --requirement requirements.lock; \
+	$$pip install --no-compile --no-deps --no-index "$$place"/wheel/*.whl; \
+	cd "$$place" && venv/bin/leadpact version && venv/bin/leadpact --help >/dev/null
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.core
+
+# Universal: one file for every system and every Python that is supported. No address of an index is written.
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --extra build --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --extra build --extra dev --output-file requirements-dev.lock pyproject.toml
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c '$(SUPPORTED)' 2>/dev/null; then exec $$python -m venv $(VENV); fi; \
+	done; \
+	echo "Python 3.11, 3.12 or 3.13 with its venv module is needed; tried: $(PYTHONS)" >&2; exit 2
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing what requirements.lock names (about a minute)"
+	@	$(FROM_LOCK) requirements.lock
+	@	$(SELF)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "installing what requirements-dev.lock names (a minute or two)"
+	@	$(FROM_LOCK) requirements-dev.lock
+	@	$(SELF)
+	@touch $@ $(VENV)/.runtime
