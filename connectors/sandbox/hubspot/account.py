@@ -34,7 +34,10 @@ MERGE = Source("MERGE_OBJECTS")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A user records can be assigned to. Assign by ``id``; ``user_id`` is another number (section 6.3)."""
+    """A user records can be assigned to. Assign by ``id``; ``user_id`` is another number.
+
+    HubSpot reference, section 6.3.
+    """
 
     id: int
     email: str

@@ -1,4 +1,4 @@
-"""Owners, pipelines and what the account says of itself (sections 6.3, 6.4 and 9.1)."""
+"""Owners, pipelines and what the account says of itself (HubSpot reference, sections 6.3, 6.4 and 9.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Batches (sections 4.3 and 5.2): what one bad row does to the others, and in which order answers come."""
+"""Batches: what one bad row does to the others, and in which order answers come.
+
+HubSpot reference, sections 4.3 and 5.2.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +182,8 @@ def _updated(portal: Portal, id_: int, kind: Kind, row: Row, version: Version) -
 def upsert_many(portal: Portal, call: Call) -> Answer:
     """``batch/upsert``: updates the record that a unique value names, or creates one that has it.
 
-    With ``idProperty`` email one bad row fails the whole batch, trace ids or not (section 5.2).
+    With ``idProperty`` email one bad row fails the whole batch, trace ids or not
+    (HubSpot reference, section 5.2).
     """
     kind = call.kind
     _, rows = inputs_of(call)

@@ -38,7 +38,7 @@ class Call:
         return body
 
     def names(self, parameter: str) -> list[str]:
-        """A list parameter, repeated or comma-separated (section 2.1)."""
+        """A list parameter, repeated or comma-separated (HubSpot reference, section 2.1)."""
         values = (part.strip() for value in self.ask.every(parameter) for part in value.split(","))
         return list(dict.fromkeys(value for value in values if value))
 
@@ -57,7 +57,10 @@ class Call:
 
     @property
     def partial_status(self) -> int:
-        """The status of a batch in which some rows failed: 2026-09 has no 207 (section 1.3)."""
+        """The status of a batch in which some rows failed: 2026-09 has no 207.
+
+        HubSpot reference, section 1.3.
+        """
         return 200 if self.version == "2026-09" else 207
 
 
@@ -69,7 +72,8 @@ def answer(status: int, body: Any = None) -> Answer:
 def properties_given(body: dict[str, Any], version: Version) -> dict[str, Any]:
     """The ``properties`` of a write, each a text, number or boolean.
 
-    A null is refused before 2026-09 (section 1.3: not nullable) and clears from then on. Raises Refused.
+    A null is refused before 2026-09, where values are not nullable, and clears from then on
+    (HubSpot reference, section 1.3). Raises Refused.
     """
     given = body.get("properties")
     if not isinstance(given, dict):

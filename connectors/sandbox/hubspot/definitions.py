@@ -70,7 +70,7 @@ class Definitions:
         return self._views[kind.key]
 
     def stages(self, kind: Kind) -> tuple[str, ...]:
-        """The lifecycle stages in their order (section 6.4)."""
+        """The lifecycle stages in their order (HubSpot reference, section 6.4)."""
         return self.of(kind)[STAGE].options
 
     def bodies(self, kind: Kind, archived: bool = False) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""What people do on the web and in mails, and the counters that HubSpot computes from it (section 15)."""
+"""What people do on the web and in mails, and the counters that HubSpot computes from it.
+
+HubSpot reference, section 15.
+"""
 
 from __future__ import annotations
 

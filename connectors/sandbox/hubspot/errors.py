@@ -170,5 +170,5 @@ def already_defined(what: str, name: str) -> Refused:
 
 
 def too_many_identities() -> Refused:
-    """414 of a merge that would exceed 250 merged identities (section 4.6)."""
+    """414 of a merge that would exceed 250 merged identities (HubSpot reference, section 4.6)."""
     return Refused(414, "Cannot have more than 250 identities on a profile")

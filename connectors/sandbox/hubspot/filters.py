@@ -1,4 +1,4 @@
-"""Search filters as SQL conditions (section 4.4)."""
+"""Search filters as SQL conditions (HubSpot reference, section 4.4)."""
 
 from __future__ import annotations
 
@@ -165,7 +165,8 @@ def _membership(place: Column, item: dict[str, Any], operator: str) -> Condition
     if not isinstance(values, list) or not values:
         raise bad_request(f"{operator} needs values, a list")
     if place.compared == "folded":
-        # The values of a text list are taken as they are: upper case in them meets nothing (section 4.4).
+        # The values of a text list are taken as they are: upper case in them meets nothing
+        # (HubSpot reference, section 4.4).
         bound: list[Any] = [str(value) for value in values]
     else:
         bound = [operand(place, {"value": value}, "value") for value in values]

@@ -14,7 +14,7 @@ class Kind:
     key: str
     plural: str
     singular: str
-    modified: str  #: the property that moves with every change (section 4.4)
+    modified: str  #: the property that moves with every change (HubSpot reference, section 4.4)
     defaults: tuple[str, ...]  #: what is answered when no property is asked for
     one_of: tuple[str, ...]  #: at least one of these is needed to create a record
     searched: tuple[str, ...]  #: what free text in ``query`` looks at

@@ -1,4 +1,7 @@
-"""Lifecycle stages: their order, forward only, and the dates they leave behind (section 7)."""
+"""Lifecycle stages: their order, forward only, and the dates they leave behind.
+
+HubSpot reference, section 7.
+"""
 
 from __future__ import annotations
 

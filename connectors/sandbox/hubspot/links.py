@@ -1,4 +1,7 @@
-"""Associations between records, as far as creating and reading records shows them (sections 4.2, 5.1, 6.2)."""
+"""Associations between records, as far as creating and reading records shows them.
+
+HubSpot reference, sections 4.2, 5.1, 6.2.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ def _other_kind(kind: Kind, number: Any) -> Kind:
 
 
 def link(portal: Portal, record: Record, wanted: Iterable[tuple[Record, int]]) -> None:
-    """Associate a record with others; a primary association makes the unlabelled one too (section 6.2)."""
+    """Associate a record with others; a primary association makes the unlabelled one too.
+
+    HubSpot reference, section 6.2.
+    """
     for other, number in wanted:
         back = TYPES[record.kind.key, other.kind.key]
         for type_ in dict.fromkeys((number, _PLAIN.get(number, number))):

@@ -1,4 +1,4 @@
-"""The properties API: definitions and groups (section 6.1)."""
+"""The properties API: definitions and groups (HubSpot reference, section 6.1)."""
 
 from __future__ import annotations
 

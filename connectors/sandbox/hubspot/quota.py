@@ -1,4 +1,7 @@
-"""Call limits (section 9.1): two short windows by a clock that never jumps, the day by the account's."""
+"""Call limits: two short windows by a clock that never jumps, the day by the account's.
+
+HubSpot reference, section 9.1.
+"""
 
 from __future__ import annotations
 

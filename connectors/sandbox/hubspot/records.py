@@ -59,7 +59,8 @@ def holder(database: sqlite3.Connection, kind: Kind, name: str, value: str) -> i
 def naming_values(properties: Mapping[str, Property], values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The (property, value) pairs of a record that no other record may have.
 
-    Secondary addresses stand under ``email`` too: all addresses of a type are one space (section 4.6).
+    Secondary addresses stand under ``email`` too: all addresses of a type are one space
+    (HubSpot reference, section 4.6).
     """
     if "email" in properties:
         addresses = (values.get("email", ""), *values.get("hs_additional_emails", "").split(";"))

@@ -1,4 +1,4 @@
-"""Archiving, restoring, erasing and merging records (section 4.6)."""
+"""Archiving, restoring, erasing and merging records (HubSpot reference, section 4.6)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ MOST_IDENTITIES = 250
 
 
 def archive(portal: Portal, record: Record) -> None:
-    """Take a record out of sight for 90 days. ``lastmodifieddate`` stays as it was (section 4.4)."""
+    """Take a record out of sight for 90 days. ``lastmodifieddate`` stays as it was.
+
+    HubSpot reference, section 4.4.
+    """
     known = portal.definitions.of(record.kind)
     remember_before(portal, [record.id])
     record.archived = portal.now()

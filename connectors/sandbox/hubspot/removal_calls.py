@@ -1,4 +1,4 @@
-"""The calls that merge two records and that erase one (section 4.6)."""
+"""The calls that merge two records and that erase one (HubSpot reference, section 4.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records as answers carry them (section 4.2)."""
+"""Records as answers carry them (HubSpot reference, section 4.2)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ _ECHOED = (
 def created_body(portal: Portal, record: Record) -> dict[str, Any]:
     """A record as its creation answers it: everything it has.
 
-    The dates of its stage come as epoch milliseconds (recorded, section 5.2).
+    The dates of its stage come as epoch milliseconds (recorded, HubSpot reference, section 5.2).
     """
     names = {*record.values, *record.kind.stamps}
     if record.kind is CONTACTS:

@@ -1,4 +1,7 @@
-"""Which handler answers a path: the undated family and the dated ones are one table (section 3)."""
+"""Which handler answers a path: the undated family and the dated ones are one table.
+
+HubSpot reference, section 3.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,10 @@ class Found:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes the call needs (section 11); unknown object types are refused later, by name."""
+        """The scopes the call needs (HubSpot reference, section 11).
+
+        Unknown object types need none: they are refused later, by name.
+        """
         family, _, access = self.route.scope.partition(".")
         if family == "owners":
             return ("crm.objects.owners.read",)

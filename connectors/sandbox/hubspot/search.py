@@ -1,4 +1,4 @@
-"""The search endpoint (section 4.4)."""
+"""The search endpoint (HubSpot reference, section 4.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One record at a time, and the list of all (sections 4.2, 4.6 and 5.1)."""
+"""One record at a time, and the list of all (HubSpot reference, sections 4.2, 4.6 and 5.1)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def archive_one(portal: Portal, call: Call) -> Answer:
     if not given.isdecimal():
         raise not_found(given)
     record = identified(portal, call.kind, None, given)
-    # Reading and changing follow the id of a merged record (section 4.6); nothing says that deleting does.
+    # Reading and changing follow the id of a merged record; nothing says that deleting does
+    # (HubSpot reference, section 4.6).
     if record is not None and record.archived is None and str(record.id) == given:
         archive(portal, record)
     return answer(204)

@@ -69,7 +69,7 @@ def option_rows(options: Options) -> list[dict[str, Any]]:
 
 
 def definition(row: Standard, place: int) -> dict[str, Any]:
-    """A standard property in the recorded wire shape (section 6.1)."""
+    """A standard property in the recorded wire shape (HubSpot reference, section 6.1)."""
     made_here = "c" in row.flags
     metadata: dict[str, Any] = {"archivable": True, "readOnlyDefinition": not made_here}
     if "o" in row.flags:

@@ -14,33 +14,39 @@ class Switches:
     """Everything ``limits`` can set. None switches a limit off."""
 
     ten_secondly: int | None = 190
-    """Calls in any ten seconds; 190 is Professional, 100 is Free and Starter (section 9.1)."""
+    """Calls in any ten seconds; 190 is Professional, 100 is Free and Starter.
+
+    HubSpot reference, section 9.1.
+    """
     secondly_search: int | None = 5
-    """Searches in any second, per account (section 4.4)."""
+    """Searches in any second, per account (HubSpot reference, section 4.4)."""
     daily: int | None = 625_000
-    """Calls until midnight in the account's time zone (section 9.1)."""
+    """Calls until midnight in the account's time zone (HubSpot reference, section 9.1)."""
     search_lag_ms: int = 0
     """How long after a change search still shows the record as it was, by the sandbox clock."""
     late_commit_ms: int = 0
     """How long after a write list and search still show the record as it was, though its stamp is set."""
     empty: Literal["null", "absent"] = "null"
-    """How a requested property without a value is answered (section 4.2 tells both)."""
+    """How a requested property without a value is answered (HubSpot reference, section 4.2 tells both)."""
     trace_id_update: bool = True
-    """Whether trace ids make batch/update tolerant of bad rows (unverified, section 13)."""
+    """Whether trace ids make batch/update tolerant of bad rows (unverified, HubSpot reference, section 13)."""
     retry_after: bool = False
-    """Whether a 429 carries Retry-After in seconds (not documented, section 9.1)."""
+    """Whether a 429 carries Retry-After in seconds (not documented, HubSpot reference, section 9.1)."""
     default_lifecycle: str | None = "lead"
-    """The stage a contact created through the API gets; an account setting (section 7)."""
+    """The stage a contact created through the API gets; an account setting (HubSpot reference, section 7)."""
     scopes: tuple[str, ...] | None = None
     """The scopes the token has; None: all."""
     token: Literal["valid", "expired", "revoked"] = "valid"
-    """What the fixed token is worth (section 5.3, 401)."""
+    """What the fixed token is worth (HubSpot reference, section 5.3, 401)."""
     unique_contacts: bool = True
-    """Whether contacts may have ``hasUniqueValue`` properties (disputed, section 6.1)."""
+    """Whether contacts may have ``hasUniqueValue`` properties (disputed, HubSpot reference, section 6.1)."""
     batch_order: Literal["shuffled", "input"] = "shuffled"
-    """The order of batch results; never to be relied on (section 5.2)."""
+    """The order of batch results; never to be relied on (HubSpot reference, section 5.2)."""
     merge_keeps_primary_id: bool = False
-    """Whether a merge keeps the winner's id (the beta) or makes a new one (section 4.6)."""
+    """Whether a merge keeps the winner's id (the beta) or makes a new one.
+
+    HubSpot reference, section 4.6.
+    """
     merged_in_batch_read: bool = True
     """Whether batch/read follows the id of a merged record, as a single GET does (undocumented)."""
 

@@ -1,4 +1,7 @@
-"""Property values as they are written: checked by type and brought to the text that is kept (section 6.1)."""
+"""Property values as they are written: checked by type and brought to the text that is kept.
+
+HubSpot reference, section 6.1.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ def email(text: str) -> str:
 
 
 def owner(text: str) -> str:
-    """An owner id; a user id names nobody here (section 6.3). Raises BadValue."""
+    """An owner id; a user id names nobody here (HubSpot reference, section 6.3). Raises BadValue."""
     if all(text.strip() != str(o.id) for o in OWNERS):
         raise BadValue("INVALID_OPTION", f"{text} was not one of the allowed options: owner ids")
     return text.strip()
@@ -86,7 +89,7 @@ def owner(text: str) -> str:
 
 def _text(_: Property, text: str) -> str:
     if len(text) > LONGEST:
-        # The reference gives the length, not the code (section 6.1); the code is ours.
+        # The reference gives the length, not the code (HubSpot reference, section 6.1); the code is ours.
         raise BadValue("PROPERTY_VALUE_TOO_LONG", f"The value is longer than {LONGEST} characters")
     return text
 
@@ -130,7 +133,7 @@ def _enumeration(found: Property, text: str) -> str:
         return text
     parts = text.split(";") if found.many else [text]
     for part in parts:
-        # A leading semicolon means "add to what is there" (section 6.1).
+        # A leading semicolon means "add to what is there" (HubSpot reference, section 6.1).
         if part and part not in found.options:
             allowed = ", ".join(found.options)
             raise BadValue("INVALID_OPTION", f"{part} was not one of the allowed options: [{allowed}]")
@@ -153,7 +156,10 @@ def appended(before: str | None, text: str) -> str:
 
 
 def without_calling_code(phone: str) -> str:
-    """The digits a phone search looks at: no country code when the number starts with ``+`` (section 4.4)."""
+    """The digits a phone search looks at: no country code when the number starts with ``+``.
+
+    HubSpot reference, section 4.4.
+    """
     digits = _NOT_DIGITS.sub("", phone)
     if not phone.strip().startswith("+") or not digits:
         return digits
@@ -163,8 +169,7 @@ def without_calling_code(phone: str) -> str:
 
 
 _TWO_DIGIT_RANGES = ((20, 20), (27, 27), (30, 36), (39, 49), (51, 58), (60, 66), (81, 98))
-# The three-digit calling codes among those ranges start with 35, 37, 38, 42, 50, 59, 67–69, 80, 83, 85, 87–89
-# and 96–97.
+# Calling codes that start like this have three digits, although they lie in those ranges.
 _THREE_DIGIT_STARTS = frozenset({35, 42, 83, 85, 87, 88, 89, 96, 97})
 _TWO_DIGIT_CODES = frozenset(
     str(code)

@@ -1,4 +1,7 @@
-"""What list and search do not see yet: index lag and late commits (section 4.4, ``Switches``)."""
+"""What list and search do not see yet: index lag and late commits (``Switches``).
+
+HubSpot reference, section 4.4.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Creating and changing one record: what HubSpot checks, adds and silently ignores (sections 5 and 7)."""
+"""Creating and changing one record: what HubSpot checks, adds and silently ignores.
+
+HubSpot reference, sections 5 and 7.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def digest(email: str) -> str:
 
 
 def automatic(kind: Kind, source: Source) -> dict[str, str]:
-    """What every new record gets without asking (recorded, section 5.2)."""
+    """What every new record gets without asking (recorded, HubSpot reference, section 5.2)."""
     values = {"hs_object_source": source.type, "hs_pipeline": kind.pipeline}
     if source.id:
         values["hs_object_source_id"] = source.id
@@ -89,7 +92,7 @@ def update(
 ) -> set[str]:
     """Change a record in place and in the file; returns the properties that moved with it.
 
-    A backward stage is ignored without a word, as HubSpot does (section 7); a write that
+    A backward stage is ignored without a word, as HubSpot does (HubSpot reference, section 7); a write that
     changes nothing leaves ``lastmodifieddate`` alone. ``at`` backdates the history rows
     (milliseconds). Only the API is bound by read-only properties. Raises Refused.
     """
@@ -171,6 +174,7 @@ def _refuse_erased(portal: Portal, email: str) -> None:
         "SELECT 1 FROM erased WHERE email_digest = ?", (digest(email),)
     ).fetchone()
     if email and found:
-        # The reference says that the address is blocked, not how a write of it is answered (section 4.6).
+        # The reference says that the address is blocked, not how a write of it is answered
+        # (HubSpot reference, section 4.6).
         text = f"Email address {email} is invalid"
         raise invalid([Problem("email", "INVALID_EMAIL", text)])
