@@ -27,6 +27,7 @@ _SPELLED = {
     "æ": "ae",
     "œ": "oe",
     "ł": "l",
+    "ı": "i",
     "đ": "d",
 }
 _TITLES = (
@@ -38,10 +39,21 @@ _LEGAL_FORMS = (
     "|ltd|limited|inc|incorporated|llc|llp|lp|corp|corporation|company|plc|pty|pte|pvt|private"
     "|sa|sas|sasu|sarl|eurl|snc|sl|slu|sau|spa|srl|srls|bv|nv|vof|cv|sprl|bvba|ab|as|asa|aps|oy|oyj|abp"
     "|spzoo|sp z oo|sp z o o|sro|spol|doo|dd|kft|zrt|nyrt|bt|ood|eood|ad|oue|ou|uab|sia|kk|gk|sdn bhd|bhd|jsc|ooo"
-    "|ltda|lda"
+    "|ltda|lda|sti|тов|ооо|зао|оао|ат|αε|εε|οε|επε|ικε"
 )
 _TRAILING_FORMS = rf"(?: (?:und |and )?(?:{_LEGAL_FORMS}))+$"
 _ANYWHERE_FORMS = r"\b(?:gmbh|ggmbh|kgaa|ohg|llc|ltd|limited|inc|plc|srl|sarl)\b"
+
+
+# What people and forms put where a name is demanded. Two of these are not the same company.
+_NOTHING_SAID = frozenset(
+    (
+        *("unknown", "unbekannt", "inconnu", "desconocido", "sconosciuto", "onbekend", "none", "null", "nan"),
+        *("n a", "na", "k a", "not provided", "not available", "not applicable", "no name", "noname", "tbd"),
+        *("keine", "kein", "keine angabe", "ohne", "privat", "private", "privatperson", "private person"),
+        *("individual", "self employed", "selbststaendig", "freelancer", "freelance", "student", "xxx"),
+    )
+)
 
 
 def _folded(column: pl.Series) -> pl.Series:
@@ -68,13 +80,19 @@ def _name_keys(names: pl.Series) -> pl.Series:
 
 def _company_keys(companies: pl.Series) -> pl.Series:
     # Points vanish instead of becoming spaces, so that "S.p.A." is one word; "e. V." is put together first.
-    joined = _folded(companies).str.replace_all(r"\be\. ?(v|k|g)\b\.?", "e${1}").str.replace_all("[.'’`]", "")
+    joined = (
+        _folded(companies)
+        .str.replace_all(r"\be\. ?u\b\.?", "")
+        .str.replace_all(r"\be\. ?(v|k|g)\b\.?", "e${1}")
+        .str.replace_all("[.'’`]", "")
+    )
     joined = joined.str.replace_all(r"\ba/s\b", "as").str.replace_all("[&+]", " und ")
     words = _words(joined).str.replace_all(r"\b(?:and|et|e|y|og|och)\b", "und")
     bare = words.str.replace(_TRAILING_FORMS, "").str.replace_all(_ANYWHERE_FORMS, "")
     bare = _words(bare).str.replace(" und$", "").replace("", None)
     # A company that is called like a legal form keeps its name.
-    return bare.zip_with(bare.is_not_null(), words.replace("", None))
+    named = bare.zip_with(bare.is_not_null(), words.replace("", None))
+    return named.zip_with(~named.is_in(list(_NOTHING_SAID)), pl.Series([None], dtype=pl.String()))
 
 
 def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -82,10 +100,16 @@ def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl
     return texts.replace_strict(distinct, make(distinct), default=None, return_dtype=pl.String())
 
 
+def _said(name: pl.Expr) -> pl.Expr:
+    """The name, unless it only says that there is none ("[not provided]", "n/a")."""
+    words = name.str.to_lowercase().str.replace_all(r"[\p{P}\p{S}\s]+", " ").str.strip_chars()
+    return pl.when(~words.is_in(list(_NOTHING_SAID))).then(name)
+
+
 def name_key(first: pl.Expr, last: pl.Expr) -> pl.Expr:
     """The words of a person's name, folded and sorted, without titles: ``Dr. Anna Müller`` and ``MUELLER Anna``
     are ``anna mueller``. Null without a word."""
-    whole = pl.concat_str(first, last, separator=" ", ignore_nulls=True)
+    whole = pl.concat_str(_said(first), _said(last), separator=" ", ignore_nulls=True)
     return whole.map_batches(_name_keys, return_dtype=pl.String())
 
 

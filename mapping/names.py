@@ -19,6 +19,7 @@ _SHORT = 5
 _MOST_WORDS = 5
 _TELLING_ENDINGS = frozenset("aeious")
 _SOUNDS = (
+    (re.compile("([aou])e"), r"\1"),  # Müller, Muller and a slipped Müüller
     (re.compile("ph"), "f"),
     (re.compile("(?<=[a-z])h"), ""),
     (re.compile("ck|c(?=[^eiy]|$)"), "k"),

@@ -59,7 +59,7 @@ CD COD DR Congo|DR Kongo|The Democratic Republic Of Congo|Demokratische Republik
 CF CAF Central African Republic|Zentralafrikanische Republik|République Centre-Africaine|República
     Centroafricana|Repubblica Centrafricana
 CG COG Congo|Kongo|Republic of the Congo|Congo-Brazzaville|Republik Kongo
-CH CHE Switzerland|Schweiz|Suisse|Suiza|Svizzera|Schweizerische Eidgenossenschaft|Confoederatio
+CH CHE Switzerland|Schweiz|Helvetia|Suisse|Suiza|Svizzera|Schweizerische Eidgenossenschaft|Confoederatio
     Helvetica|Svizra|Zwitserland|Szwajcaria|Switserland
 CI CIV Ivory Coast|Elfenbeinküste|Côte d'Ivoire|Costa de Marfil|Costa d'Avorio
 CK COK Cook Islands|Cookinseln|Îles Cook|Islas Cook|Isole Cook

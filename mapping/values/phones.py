@@ -14,8 +14,12 @@ from mapping.values.text import fold_text
 
 # An extension is not part of E.164. The number in front of it is kept, the extension is not.
 _EXTENSION = re.compile(
-    r"[\s,;/(-]*(?:\b(?:ext|extn|extension|durchwahl|dw|nst|app|poste|interno|int)\b\.?|(?<=\d)\s*x|#)[\s.:]*\d{1,7}\)?$",
+    r"[\s,;/(-]*(?:\b(?:ext|extn|extension|app|poste|interno|int)\b\.?|(?<=\d)\s*x|#)[\s.:]*\d{1,7}\)?$",
     re.IGNORECASE,
+)
+# A direct dial ("Durchwahl") is dialled behind the number of the house, so it belongs to the number.
+_DIRECT_DIAL = re.compile(
+    r"[\s,;/(-]*\b(?:durchwahl|dw|nebenstelle|nst)\b[\s.:-]*(\d{1,5})\)?$", re.IGNORECASE
 )
 # Words that people put in front of a number; anything else with letters is not a number.
 _LABEL = re.compile(
@@ -41,7 +45,7 @@ def read_phone(text: str, region: str | None) -> str | Problem | None:
     if bare is None:
         return None
     bare = _LABEL.sub("", bare.lower().removeprefix("tel:"))
-    bare = _EXTENSION.sub("", bare)
+    bare = _EXTENSION.sub("", _DIRECT_DIAL.sub(r"-\1", bare))
     if _are_several(bare):
         return Problem.SEVERAL_PHONES
     if any(letter.isalpha() for letter in bare):

@@ -57,13 +57,14 @@ def clean_email(column: pl.Series) -> Cleaned:
 def read_url(text: str) -> str | Problem | None:
     """A web address with a scheme (https where none is given) and its host in lower-case ASCII.
 
-    A lone slash after the host and a default port are dropped, so that ``http://x.de`` and ``http://x.de/``
-    agree. Addresses with a user name or a password in them are refused: they are secrets, not web sites.
+    A ``www.`` in front, a lone slash after the host and a default port are dropped, so that ``x.de``,
+    ``https://www.x.de`` and ``https://x.de/`` agree. An address with a user name or a password in it is
+    refused: it is a secret, not a web site.
     """
     bare = fold_text(text)
     if bare is None:
         return None
-    if _URL.fullmatch(bare):
+    if _URL.fullmatch(bare) and "//www." not in bare:
         return bare
     if " " in bare:
         return Problem.NOT_A_URL
@@ -85,6 +86,8 @@ def _join_url(parts: SplitResult) -> str | Problem:
     ascii_host = validate_email(
         f"x@{host.rstrip('.')}", check_deliverability=False, test_environment=True
     ).ascii_domain.lower()
+    if ascii_host.startswith("www.") and ascii_host.count(".") > 1:
+        ascii_host = ascii_host.removeprefix("www.")
     netloc = ascii_host if port in (None, _DEFAULT_PORTS[scheme]) else f"{ascii_host}:{port}"
     bare_host = parts.path == "/" and not parts.query and not parts.fragment
     return urlunsplit((scheme, netloc, "" if bare_host else parts.path, parts.query, parts.fragment))
@@ -94,4 +97,5 @@ def clean_url(column: pl.Series) -> Cleaned:
     """Web addresses with a scheme and a lower-case host; anything but http and https is a problem."""
     if len(column) <= FEW:
         return read_each(column, read_url, pl.String())
-    return read_unsure(column, column, ~column.str.contains(_SURE_URL), read_url)
+    unsure = ~column.str.contains(_SURE_URL) | column.str.contains("//www.", literal=True)
+    return read_unsure(column, column, unsure, read_url)

@@ -98,8 +98,10 @@ def test_an_address_is_lower_case_and_valid_or_a_problem(text: str | None, value
     ("text", "value"),
     [
         ("https://firma.de/Pfad?a=B", "https://firma.de/Pfad?a=B"),
-        ("HTTP://WWW.Firma.de/", "http://www.firma.de"),
-        ("www.firma.de", "https://www.firma.de"),
+        ("HTTP://WWW.Firma.de/", "http://firma.de"),
+        ("https://www.firma.de/Pfad", "https://firma.de/Pfad"),
+        ("https://www.de", "https://www.de"),
+        ("www.firma.de", "https://firma.de"),
         ("//firma.de", "https://firma.de"),
         ("firma.de:8080/a#b", "https://firma.de:8080/a#b"),
         ("https://firma.de:443", "https://firma.de"),
@@ -128,7 +130,7 @@ def test_a_web_address_has_a_scheme_and_a_lower_case_host(text: str, value: obje
             (name, "AT")
             for name in ("A", "Österreich", "Oesterreich", "ÖSTERREICH", "Autriche", "O\u0308sterreich")
         ),
-        *((name, "CH") for name in ("Schweiz", "Suisse", "Svizzera", "CHE", "Switzerland")),
+        *((name, "CH") for name in ("Schweiz", "Suisse", "Helvetia", "Svizzera", "CHE", "Switzerland")),
         *((name, "GB") for name in ("UK", "U.K.", "England", "Großbritannien", "Grossbritannien")),
         *((name, "US") for name in ("USA", "u.s.a.", "United States of America", "Vereinigte Staaten")),
         ("Côte d’Ivoire", "CI"),
@@ -161,7 +163,8 @@ def test_a_country_is_known_by_code_and_by_name_in_many_languages(text: str, cod
         ("٠٢٢١١٢٣٤٥٦٧", "+492211234567"),
         ("Tel.: 0221 1234567", "+492211234567"),
         ("tel:+492211234567", "+492211234567"),
-        ("0221 1234567 Durchwahl 12", "+492211234567"),
+        ("0221 12345 Durchwahl 67", "+492211234567"),
+        ("0221 12345 Dw. 67", "+492211234567"),
         ("+1 650-253-0000 ext. 12", "+16502530000"),
         ("+1 650-253-0000 x12", "+16502530000"),
         ("+39 (0)6 12345678", "+390612345678"),
