@@ -167,8 +167,17 @@ def _of_kind(
 
 
 def _first(content: object) -> Mapping[str, Any]:
+    """The first error of an answer, as ``{errorCode, message, fields}``.
+
+    A collections call that failed as a whole can answer with its results instead: those say ``statusCode``.
+    """
     item = content[0] if isinstance(content, list) and content else content
-    return item if isinstance(item, Mapping) else {}
+    if not isinstance(item, Mapping):
+        return {}
+    errors = item.get("errors")
+    if "errorCode" not in item and isinstance(errors, list) and errors and isinstance(errors[0], Mapping):
+        return {**errors[0], "errorCode": errors[0].get("statusCode")}
+    return item
 
 
 def _code(raw: object) -> str:

@@ -26,7 +26,6 @@ class Org:
     """One pretend organisation and its controls."""
 
     def __init__(self, serving: Serving) -> None:
-        self.serving = serving
         self.url = serving.salesforce_url
 
     def control(self, name: str, **wanted: Any) -> Any:
@@ -37,12 +36,6 @@ class Org:
     def load(self, rows: Sequence[dict[str, Any]], object_name: str = "Lead") -> list[str]:
         ids: list[str] = self.control("load", object=object_name, rows=list(rows))["ids"]
         return ids
-
-    def requests(self) -> list[dict[str, Any]]:
-        logged: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/requests", timeout=30).json()[
-            "requests"
-        ]
-        return logged
 
     def act(self, action: str, **more: Any) -> str:
         """A person does something to a lead, a row that is not committed yet being left alone."""

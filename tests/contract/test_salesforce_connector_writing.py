@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +27,6 @@ class Org:
     """One pretend organisation and its controls."""
 
     def __init__(self, serving: Serving) -> None:
-        self.serving = serving
         self.url = serving.salesforce_url
 
     def control(self, name: str, **wanted: Any) -> Any:
@@ -231,3 +232,39 @@ def test_a_wrong_secret_needs_a_person(org: Org) -> None:
     with pytest.raises(NeedsPerson) as refused:
         crm.account()
     assert "planted" not in f"{refused.value} {refused.value.fix}"
+
+
+def test_threads_share_one_connector_and_one_new_token(org: Org, crm: SalesforceCrm) -> None:
+    ids = org.load([a_lead(n) for n in range(40)])
+    crm.describe("Lead")
+    org.control("people", action="revoke_tokens")
+    requests.delete(f"{org.url}/_sandbox/requests", timeout=30)
+
+    def work(place: int) -> tuple[str | None, int]:
+        mine = ids[place * 5 : place * 5 + 5]
+        results = crm.write("Lead", [Write(record, record, {"City": f"City {place}"}) for record in mine])
+        stored = {result.stored["City"] for result in results}
+        return stored.pop(), joined(crm.fetch("Lead", FIELDS, mine)).height
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(8))) == [(f"City {place}", 5) for place in range(8)]
+    assert sum("oauth2/token" in request["path"] for request in org.requests()) == 1
+
+
+def test_nothing_we_log_holds_a_secret_or_a_value(
+    org: Org, crm: SalesforceCrm, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="connectors")
+    (record,) = org.load([a_lead(1)])
+    org.control("limits", row_locks=50)
+    crm.write("Lead", [Write("a", record, {"City": "planted-city", "Email": "planted@"})])
+    org.control("limits", row_locks=0)
+    org.control("faults", match="composite/sobjects/Lead$", status=400, times=-1)
+    crm.write("Lead", [Write("a", record, {"City": "planted-city"})])
+    text = "\n".join(
+        entry.getMessage() for entry in caplog.records if entry.name.startswith("connectors.salesforce")
+    )
+    assert text
+    assert "planted" not in text
+    assert "salesforce-sandbox-secret" not in text
+    assert "00D" not in text
