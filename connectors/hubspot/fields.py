@@ -118,7 +118,7 @@ def _add_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -
     lacking = [o for o in spec.options if o[0] not in {h.value for h in have}]
     if spec.type != "choice" or not lacking:
         return
-    options = [
+    options: list[dict[str, Any]] = [
         {
             "value": o.value,
             "label": o.label or o.value,
@@ -127,9 +127,10 @@ def _add_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -
         }
         for n, o in enumerate(have)
     ]
+    last = max((o["displayOrder"] for o in options), default=-1)
     options += [
-        {"value": value, "label": label, "displayOrder": len(have) + n, "hidden": False}
-        for n, (value, label) in enumerate(lacking)
+        {"value": value, "label": label, "displayOrder": n, "hidden": False}
+        for n, (value, label) in enumerate(lacking, last + 1)
     ]
     body = orjson.dumps({"options": options})
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -279,3 +280,37 @@ def test_a_day_that_is_used_up_waits_for_midnight_in_berlin(hubspot: Account) ->
         hubspot.crm.describe("contacts")
     assert raised.value.not_before is not None
     assert raised.value.not_before.astimezone(UTC).hour in {22, 23}
+
+
+def test_companies_have_a_time_stamp_of_another_name(hubspot: Account) -> None:
+    hubspot.crm.write("companies", [Write("a", None, {"name": "Acme", "domain": "acme.test"})])
+    cursor = hubspot.crm.changes("companies", ["name"], None).cursor
+    hubspot.advance(3_600)
+    [made] = hubspot.crm.write("companies", [Write("b", None, {"name": "Ulm AG"})])
+    found = rows(hubspot.crm.changes("companies", ["name"], {"since": "2026-11-22T08:30:00+00:00"}).slabs)
+    assert found[RECORD_ID].to_list() == [made.record_id]
+    assert len(rows(hubspot.crm.changes("companies", ["name"], cursor).slabs)) == 2
+
+
+def test_an_object_that_the_account_does_not_have_is_a_clear_failure(hubspot: Account) -> None:
+    with pytest.raises((OurBug, NeedsPerson)):
+        hubspot.crm.describe("butterflies")
+
+
+def test_one_connector_serves_many_threads(hubspot: Account) -> None:
+    ids = [str(w.record_id) for w in hubspot.crm.write("contacts", people(64, firstname="Ada"))]
+
+    def fetch(record_id: str) -> list[str]:
+        return rows(hubspot.crm.fetch("contacts", ["email"], [record_id]))[RECORD_ID].to_list()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(fetch, ids)) == [[record_id] for record_id in ids]
+
+
+def test_the_number_of_calls_is_that_of_the_requests(hubspot: Account) -> None:
+    hubspot.session.delete(f"{hubspot.url}/_sandbox/requests", timeout=20)
+    hubspot.crm.account()
+    hubspot.crm.write("contacts", people(150))
+    rows(hubspot.crm.changes("contacts", ["email"], None).slabs)
+    log = hubspot.session.get(f"{hubspot.url}/_sandbox/requests", timeout=20).json()
+    assert hubspot.crm.calls == len(log["requests"])

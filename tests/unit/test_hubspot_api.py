@@ -187,6 +187,12 @@ def test_a_property_is_created_with_these_bytes(hubspot: responses.RequestsMock)
     }
 
 
+def test_every_request_has_a_timeout(hubspot: responses.RequestsMock) -> None:
+    hubspot.get(f"{BASE}/account-info/v3/details", json={"portalId": 17})
+    connector().account()
+    assert vars(hubspot.calls[0].request)["req_kwargs"]["timeout"] == (5.0, 60.0)
+
+
 @pytest.mark.parametrize(
     ("path", "version", "expected"),
     [

@@ -23,6 +23,11 @@ from connectors.session import BY_CLASS, PlainAddress, check_address, open_sessi
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    connections = 0
+
+    def setup(self) -> None:
+        type(self).connections += 1
+        super().setup()
 
     def do_GET(self) -> None:
         body = gzip.compress(f"{self.path} {self.headers.get('Cookie')}".encode())
@@ -62,6 +67,14 @@ def test_an_exchange_reads_an_answer_whole_and_unzipped(port: int) -> None:
     with open_session() as session:
         status, headers, body = session.exchange("GET", f"http://127.0.0.1:{port}/a%20b?c=d", {})
     assert (status, headers["content-encoding"], body) == (200, "gzip", b"/a%20b?c=d None")
+
+
+def test_exchanges_share_one_connection(port: int) -> None:
+    before = _Handler.connections
+    with open_session() as session:
+        for _ in range(5):
+            session.exchange("GET", f"http://127.0.0.1:{port}/", {})
+    assert _Handler.connections - before == 1
 
 
 def test_every_request_is_counted_and_the_newest_date_kept(port: int) -> None:
