@@ -120,6 +120,11 @@ def refusal_of(soql: str) -> Refusal:
         ("SELECT FOO(Id) FROM Lead", "MALFORMED_QUERY", "FOO"),
         ("SELECT Status FROM Lead GROUP BY Status ORDER BY Name", "MALFORMED_QUERY", "must be grouped or aggregated"),
         ("SELECT Id FROM Lead HAVING COUNT(Id) > 1", "MALFORMED_QUERY", "HAVING"),
+        ("WHERE COUNT(Id) > 1", "MALFORMED_QUERY", "not allowed in WHERE"),
+        ("SELECT Id FROM Lead ORDER BY COUNT(Id)", "MALFORMED_QUERY", "must be grouped or aggregated"),
+        ("SELECT COUNT(Id) FROM Lead GROUP BY COUNT(Id)", "MALFORMED_QUERY", "GROUP BY"),
+        ("SELECT Profile.Name FROM User", "INVALID_FIELD", "Didn't understand relationship 'Profile'"),
+        ("WHERE " + "NOT " * 3_000 + "Name = 'a'", "QUERY_TOO_COMPLICATED", "too complicated"),
         # Semi-joins
         ("WHERE Name IN (SELECT Id FROM Contact)", "INVALID_FIELD", "should be an id field, cannot use: 'Name'"),
         ("WHERE Id IN (SELECT Id FROM Contact)", "MALFORMED_QUERY", "should point to the same object type"),

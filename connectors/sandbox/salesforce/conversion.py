@@ -13,7 +13,16 @@ from connectors.sandbox.salesforce.records import Records, Writer, id_of
 from connectors.sandbox.salesforce.refusals import RowRefused
 from connectors.sandbox.salesforce.schema import SObject
 
-MERGEABLE = frozenset({"Lead", "Contact", "Account"})
+RELATED = {
+    "Lead": (("CampaignMember", "LeadId"), ("Task", "WhoId")),
+    "Contact": (("CampaignMember", "ContactId"), ("Task", "WhoId"), ("Contact", "ReportsToId")),
+    "Account": (
+        ("Contact", "AccountId"),
+        ("Opportunity", "AccountId"),
+        ("Account", "ParentId"),
+        ("Task", "WhatId"),
+    ),
+}
 TO_CONTACT = {
     **{
         name: name
@@ -128,7 +137,7 @@ def _move_members(org: Org, lead_id: str, contact: str, writer: Writer) -> None:
 
 def merge(org: Org, sobject: SObject, winner: str, losers: Sequence[str], writer: Writer) -> dict[str, Any]:
     """Merge one or two records into a winner, which keeps its own values and fills its empty ones."""
-    if sobject.name not in MERGEABLE:
+    if sobject.name not in RELATED:
         raise RowRefused("INVALID_TYPE", f"{sobject.name} cannot be merged")
     if not 1 <= len(losers) <= 2 or winner in losers:
         raise RowRefused("INVALID_ID_FIELD", "a merge takes one or two other records")
@@ -143,7 +152,23 @@ def merge(org: Org, sobject: SObject, winner: str, losers: Sequence[str], writer
         columns = {"IsDeleted": 1, "MasterRecordId": winner}
         records.save(sobject, loser, row, {**row, **columns}, columns, writer)
     records.save(sobject, winner, kept, {**kept, **filled}, filled, writer)
+    for loser in losers:
+        _move_related(org, sobject, loser, winner, writer)
     return {"id": winner, "merged": list(losers)}
+
+
+def _move_related(org: Org, sobject: SObject, loser: str, winner: str, writer: Writer) -> None:
+    """Records that point at a merged one point at the winner; a second membership of one campaign ends."""
+    for other, field in RELATED[sobject.name]:
+        for row in org.store.rows(f"SELECT * FROM {other} WHERE {field} = ? AND IsDeleted = 0", (loser,)):
+            row.pop("row")
+            changed: dict[str, Any] = {field: winner}
+            if other == "CampaignMember" and org.store.rows(
+                f"SELECT Id FROM CampaignMember WHERE CampaignId = ? AND {field} = ? AND IsDeleted = 0",
+                (row["CampaignId"], winner),
+            ):
+                changed = {"IsDeleted": 1}
+            Records(org).save(org.full.objects[other], row["Id"], row, {**row, **changed}, changed, writer)
 
 
 def undelete(org: Org, sobject: SObject, record_id: str, writer: Writer) -> str:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from connectors.sandbox.salesforce import ids, moments, seed
-from connectors.sandbox.salesforce.derived import person_name
+from connectors.sandbox.salesforce.derived import derived, person_name
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import SObject
@@ -17,6 +17,7 @@ from connectors.sandbox.side import ControlRefused
 AT_ONCE = 5_000
 STAMPS = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
 NAMED = frozenset({"Lead", "Contact", "User"})
+WORKED_OUT = frozenset({"Opportunity", "Task", "CampaignMember"})
 Row = Mapping[str, Any]
 
 
@@ -81,6 +82,9 @@ class Loader:
         record.setdefault("SystemModstamp", modified)
         if self.sobject.name in NAMED:
             record["Name"] = person_name(record)
+        elif self.sobject.name in WORKED_OUT:
+            worked_out = derived(self.org.store, self.sobject.name, record, record)
+            record.update((name, value) for name, value in worked_out.items() if row.get(name) is None)
         return record
 
     def _moment(self, record: dict[str, Any], name: str, value: Any) -> None:

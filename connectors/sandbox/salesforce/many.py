@@ -140,8 +140,13 @@ def _type(call: Call, record: Item) -> str:
     return sobject.name
 
 
+def _kind(record: Item) -> str:
+    given = record.get("attributes")
+    return str(given.get("type")).lower() if isinstance(given, dict) else ""
+
+
 def _check_chunks(records: Sequence[Item]) -> None:
-    kinds = (str((each.get("attributes") or {}).get("type")).lower() for each in records)
+    kinds = (_kind(each) for each in records)
     if sum(1 for _ in groupby(kinds)) > MOST_CHUNKS:
         text = (
             f"Cannot have more than {MOST_CHUNKS} chunks in a single operation. "

@@ -103,3 +103,48 @@ def revoke(org: Org, ask: Ask) -> Answer:
 def revoke_all(org: Org) -> int:
     """End every session; returns how many there were."""
     return org.store.db.execute("DELETE FROM _token").rowcount
+
+
+def user_info(org: Org, ask: Ask) -> Answer:
+    """Answer ``/services/oauth2/userinfo`` for the holder of a live token. Raises Refusal (401)."""
+    check_session(org, ask)
+    row = org.store.row(org.full.objects["User"], seed.INTEGRATION_USER) or {}
+    return answer_json(
+        {
+            "sub": f"{LOGIN_HOST}/id/{seed.ORG_ID}/{seed.INTEGRATION_USER}",
+            "user_id": seed.INTEGRATION_USER,
+            "organization_id": seed.ORG_ID,
+            "preferred_username": row.get("Username"),
+            "name": row.get("Name"),
+            "email": row.get("Email"),
+            "active": bool(row.get("IsActive")),
+            "user_type": "STANDARD",
+            "zoneinfo": row.get("TimeZoneSidKey"),
+            "locale": row.get("LocaleSidKey"),
+        }
+    )
+
+
+def introspect(org: Org, ask: Ask) -> Answer:
+    """Answer ``/services/oauth2/introspect``: whether a token is live, and until when if nobody uses it."""
+    form = dict(parse_qsl(ask.body.decode("utf-8", "replace"), keep_blank_values=True))
+    client, secret = _credentials(ask, form)
+    if client != CLIENT_ID or not hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode()):
+        return _refused("invalid_client", "invalid client credentials")
+    row = org.store.db.execute("SELECT used FROM _token WHERE token = ?", (form.get("token", ""),)).fetchone()
+    until = (
+        None
+        if row is None
+        else moments.moment_of(row[0]) + timedelta(seconds=org.switches["token_lifetime_s"])
+    )
+    if until is None or until <= org.now():
+        return answer_json({"active": False})
+    return answer_json(
+        {
+            "active": True,
+            "scope": "api",
+            "client_id": CLIENT_ID,
+            "token_type": "access_token",
+            "exp": int(until.timestamp()),
+        }
+    )

@@ -32,6 +32,7 @@ class Org:
         self.seen: Schema = self.full
         self.switches: dict[str, Any] = dict(switches.START)
         self.refreshed = False  #: whether the schema was built from rows that may yet be rolled back
+        self.waited_for: list[str] = []  #: records whose late writes were made visible for a second writer
         self.start()
 
     def start(self) -> None:
@@ -51,8 +52,18 @@ class Org:
         self.store.clear()
         self.start()
 
+    def begin(self) -> None:
+        """Note that nothing in memory hangs on a transaction that begins now."""
+        self.refreshed = False
+        self.waited_for.clear()
+
     def undone(self) -> None:
         """Bring what is kept in memory back in line after a rollback."""
+        waited_for, self.waited_for = self.waited_for, []
+        for record_id in waited_for:
+            self.settle(
+                record_id
+            )  # whoever was waited for has committed, whatever became of the one who waited
         if self.refreshed:
             self.refresh()
         self.refreshed = False
@@ -167,9 +178,20 @@ class Org:
             "SELECT * FROM _late WHERE due <= ? OR id = ? ORDER BY number",
             (self.now().timestamp(), record_id),
         )
+        if rows and record_id is not None:
+            self.waited_for.append(record_id)
         for row in rows:
             self._apply(row["object"], row["id"], json.loads(row["columns"]), bool(row["is_new"]))
             self.store.db.execute("DELETE FROM _late WHERE number = ?", (row["number"],))
+
+    def settle_value(self, table: str, column: str, value: Any) -> None:
+        """Make late new records with a value visible: who writes the same unique value waits for them."""
+        rows = self.store.rows(
+            "SELECT id FROM _late WHERE object = ? AND is_new = 1 AND json_extract(columns, ?) = ? COLLATE NOCASE",
+            (table, f'$."{column}"', value),
+        )
+        for row in rows:
+            self.settle(row["id"])
 
     def covered(self) -> datetime:
         """Up to when every change can be seen: now, or the start of the oldest write that is still open."""

@@ -7,6 +7,7 @@ written in between (Salesforce reference, section 3).
 from __future__ import annotations
 
 import re
+import sqlite3
 from array import array
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from connectors.sandbox.salesforce.refusals import Refusal
 from connectors.sandbox.salesforce.soql.compile import Compiler, Statement
 from connectors.sandbox.salesforce.soql.parse import parse
 from connectors.sandbox.salesforce.soql.shape import shaper
-from connectors.sandbox.salesforce.soql.wrong import malformed
+from connectors.sandbox.salesforce.soql.wrong import malformed, too_complicated
 from connectors.sandbox.side import Answer
 
 PAGE = 2_000
@@ -35,7 +36,14 @@ def query(call: Call, *, all_rows: bool) -> Answer:
 
 
 def run(call: Call, soql: str, all_rows: bool) -> dict[str, Any]:
-    """The body of the first page of a query."""
+    """The body of the first page of a query. Raises Refusal as Salesforce would refuse the query."""
+    try:
+        return _run(call, soql, all_rows)
+    except (sqlite3.OperationalError, RecursionError):  # deeper or wider than the file can work with
+        raise too_complicated() from None
+
+
+def _run(call: Call, soql: str, all_rows: bool) -> dict[str, Any]:
     statement = compiled(call, soql, all_rows)
     db = call.org.store.db
     if statement.kind == "count":

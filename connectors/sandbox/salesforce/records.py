@@ -240,6 +240,7 @@ class Records:
     ) -> None:
         for field in self.org.full.objects[sobject.name].fields.values():
             if field.unique and field.name in changed and row[field.name] is not None:
+                self.org.settle_value(sobject.name, field.name, row[field.name])
                 live = " AND IsDeleted = 0" if sobject.bin else ""
                 sql = (
                     f"SELECT Id FROM {quoted(sobject.name)} WHERE {quoted(field.name)} = ? AND Id <> ?{live}"

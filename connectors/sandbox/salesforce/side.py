@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,12 @@ from connectors.sandbox.salesforce.resources import is_write, route, versions
 from connectors.sandbox.side import Answer, Ask
 
 LONGEST_URI = 16_384
+OAUTH = {
+    "/services/oauth2/token": oauth.token,
+    "/services/oauth2/revoke": oauth.revoke,
+    "/services/oauth2/userinfo": oauth.user_info,
+    "/services/oauth2/introspect": oauth.introspect,
+}
 
 
 class SalesforceSide:
@@ -45,13 +51,18 @@ class SalesforceSide:
             return _error(Refusal(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", text))
         if path == "/services/data" and ask.method in ("GET", "HEAD"):
             return answer_json(versions())
-        if path in ("/services/oauth2/token", "/services/oauth2/revoke"):
-            work = oauth.token if path.endswith("token") else oauth.revoke
-            self.org.store.db.execute("BEGIN IMMEDIATE")
-            answer = work(self.org, ask)
-            self.org.store.db.execute("COMMIT")
-            return answer
-        return None
+        work = OAUTH.get(path)
+        return None if work is None else self._session(work, ask)
+
+    def _session(self, work: Callable[[Org, Ask], Answer], ask: Ask) -> Answer:
+        db = self.org.store.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            return work(self.org, ask)
+        except Refusal as refused:
+            return _error(refused)
+        finally:
+            db.execute("COMMIT")
 
     def _counted(self, ask: Ask) -> Answer:
         """A call of the REST API: a live session, one call of the budget, then the work."""
@@ -73,7 +84,7 @@ class SalesforceSide:
     def _worked(self, ask: Ask) -> Answer:
         db = self.org.store.db
         db.execute("BEGIN IMMEDIATE")
-        self.org.refreshed = False
+        self.org.begin()
         try:
             answer = route(self.org, ask)
             db.execute("COMMIT")
@@ -109,7 +120,7 @@ class SalesforceSide:
         """Act as a person: create, edit, delete, undelete, merge, convert, unsubscribe, revoke_tokens."""
         db = self.org.store.db
         db.execute("BEGIN IMMEDIATE")
-        self.org.refreshed = False
+        self.org.begin()
         try:
             self.org.settle()
             done = control.people(self.org, wanted)

@@ -122,6 +122,15 @@ def test_a_unique_value_belongs_to_one_record(keyed: Any) -> None:
     keyed.create({**ADA, "Key__c": "k-1"})
 
 
+def test_a_unique_value_of_an_open_transaction_is_waited_for(keyed: Any) -> None:
+    keyed.side.limits({"late_commit_ms": 60_000})
+    keyed.create({**ADA, "Key__c": "k-1"})
+    answer = keyed.call("PATCH", "sobjects/Lead/Key__c/k-1", ADA)
+    assert (answer.status, json.loads(answer.body)[0]["errorCode"]) == (400, "DUPLICATE_VALUE")
+    keyed.side.limits({"late_commit_ms": 0})
+    assert keyed.call("PATCH", "sobjects/Lead/Key__c/k-1", {"City": "Paris"}).status == 200
+
+
 def test_a_field_that_may_only_be_read_cannot_be_written(api: Any) -> None:
     api.deploy(api.package({"Key__c": api.fields["Key__c"]}, api.granting(["Key__c"], edit=False)))
     api.grant()

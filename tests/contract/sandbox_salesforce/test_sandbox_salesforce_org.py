@@ -139,6 +139,45 @@ def test_a_person_merges_two_leads_and_the_loser_names_the_winner(api: Any) -> N
     assert [(each["Id"], each["MasterRecordId"]) for each in gone] == [(loser, winner)]
 
 
+def test_what_pointed_at_a_merged_lead_points_at_the_winner(api: Any) -> None:
+    winner, loser = api.create(ADA), api.create(ADA)
+    first, second = (api.create({"Name": name}, "Campaign") for name in ("One", "Two"))
+    for campaign, lead in ((first, winner), (first, loser), (second, loser)):
+        api.create({"CampaignId": campaign, "LeadId": lead}, "CampaignMember")
+    api.side.people({"action": "merge", "object": "Lead", "id": winner, "losers": [loser]})
+    members = api.query("SELECT CampaignId, LeadId FROM CampaignMember ORDER BY CampaignId")
+    assert [(each["CampaignId"], each["LeadId"]) for each in members] == [(first, winner), (second, winner)]
+
+
+def test_loaded_opportunities_follow_their_stage(api: Any) -> None:
+    stages = ("Closed Won", "Closed Lost", "Prospecting")
+    day = "2026-08-01"
+    api.side.load("Opportunity", [{"Name": each, "StageName": each, "CloseDate": day} for each in stages])
+    found = api.query("SELECT IsWon, IsClosed, Probability, FiscalQuarter FROM Opportunity ORDER BY Id")
+    assert [
+        (each["IsWon"], each["IsClosed"], each["Probability"], each["FiscalQuarter"]) for each in found
+    ] == [
+        (True, True, 100.0, 3),
+        (False, True, 0.0, 3),
+        (False, False, 10.0, 3),
+    ]
+
+
+def test_a_campaign_member_responds_and_is_a_member_once(api: Any) -> None:
+    lead, campaign = api.create(ADA), api.create({"Name": "Fair"}, "Campaign")
+    pair = {"CampaignId": campaign, "LeadId": lead}
+    member = api.create(pair, "CampaignMember")
+    error = api.json("POST", "sobjects/CampaignMember", pair)[0]
+    assert (error["errorCode"], error["message"]) == ("DUPLICATE_VALUE", "Already a campaign member.")
+    assert api.call("PATCH", f"sobjects/CampaignMember/{member}", {"Status": "Responded"}).status == 204
+    found = api.get(member, "CampaignMember")
+    assert (found["HasResponded"], found["FirstRespondedDate"], found["Email"]) == (
+        True,
+        "2026-11-18",
+        ADA["Email"],
+    )
+
+
 def test_a_person_edits_deletes_and_brings_back_under_their_own_name(api: Any) -> None:
     record_id = api.create(ADA)
     who = {"object": "Lead", "id": record_id, "user": "mlind"}

@@ -72,6 +72,20 @@ def test_an_admin_can_end_every_session_at_once(api: Any) -> None:
     assert api.call("GET", "limits").status == 401
 
 
+def test_a_token_can_be_asked_about_and_revoked(api: Any) -> None:
+    def post(what: str, **headers: str) -> Any:
+        form = f"token={api.token}&client_id=leadpact-sandbox&client_secret=salesforce-sandbox-secret"
+        return api.side.answer(Ask("POST", f"/services/oauth2/{what}", (), headers, form.encode()))
+
+    bearer = {"authorization": f"Bearer {api.token}"}
+    info = json.loads(post("userinfo", **bearer).body)
+    assert (info["user_id"], info["organization_id"]) == (seed.INTEGRATION_USER, seed.ORG_ID)
+    assert json.loads(post("introspect").body)["active"] is True
+    assert post("revoke").status == 200
+    assert json.loads(post("introspect").body) == {"active": False}
+    assert (post("userinfo", **bearer).status, api.call("GET", "limits").status) == (401, 401)
+
+
 def test_the_versions_need_no_session_and_count_as_no_call(api: Any) -> None:
     answer = api.side.answer(Ask("GET", "/services/data/", (), {}, b""))
     versions = json.loads(answer.body)

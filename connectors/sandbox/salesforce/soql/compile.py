@@ -91,11 +91,16 @@ class Compiler:
         source = tree.Path((query.source,), (query.source_place,))
         return open_scope(soql, self.schema, source, query.alias, row_alias)
 
-    def _conditions(self, scope: Scope) -> Conditions:
+    def _conditions(self, scope: Scope, aggregates: bool = False) -> Conditions:
+        def of_rows(expression: tree.Expression) -> Column:
+            if is_aggregate(expression) and not aggregates:
+                raise malformed(f"Aggregate functions are not allowed in WHERE: {expression}")
+            return measure(scope, expression)
+
         def subquery(inner: tree.Query, outer: Field) -> tuple[str, list[Any]]:
             return self._subquery(scope, inner, outer)
 
-        return Conditions(scope, self.today, subquery, lambda expression: measure(scope, expression))
+        return Conditions(scope, self.today, subquery, of_rows)
 
     def _where(self, scope: Scope, query: tree.Query) -> tuple[str, list[Any]]:
         alias = scope.root.aliases[0][0]
@@ -146,6 +151,8 @@ class Compiler:
                 raise wrong_duplicate(column)
             seen.add(column.path)
             self._output(statement, scope, column)
+        if any(is_aggregate(each.expression) for each in query.order):
+            raise malformed("Ordered field must be grouped or aggregated")
         if query.order:
             statement.tail = "ORDER BY " + ", ".join(order_sql(scope, each) for each in query.order)
         return self._finish(statement, scope, query)
@@ -186,6 +193,8 @@ class Compiler:
 
     def _aggregate(self, scope: Scope, query: tree.Query) -> Statement:
         statement = self._start("aggregate", scope, query)
+        if any(is_aggregate(each) for each in query.group):
+            raise malformed("Aggregate functions are not allowed in GROUP BY")
         grouped = [measure(scope, each) for each in query.group]
         for one, expression in zip(grouped, query.group, strict=True):
             if not one.field.group or not one.field.stored:
@@ -211,7 +220,7 @@ class Compiler:
     def _grouping(self, statement: Statement, scope: Scope, query: tree.Query, grouped: list[Column]) -> str:
         tail = f"GROUP BY {', '.join(each.sql for each in grouped)}" if grouped else ""
         if query.having is not None:
-            conditions = self._conditions(scope)
+            conditions = self._conditions(scope, aggregates=True)
             tail += f" HAVING {conditions.sql(query.having)}"
             statement.values.extend(conditions.values)
         if query.order:

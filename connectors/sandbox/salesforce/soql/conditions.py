@@ -50,9 +50,9 @@ class Conditions:
         if isinstance(condition, tree.Not):
             return f"NOT ({self.sql(condition.of, True)})"
         if isinstance(condition, tree.All):
-            return " AND ".join(f"({self.sql(each, negated)})" for each in condition.of)
+            return _balanced([f"({self.sql(each, negated)})" for each in condition.of], "AND")
         if isinstance(condition, tree.Any):
-            return " OR ".join(f"({self.sql(each, negated)})" for each in condition.of)
+            return _balanced([f"({self.sql(each, negated)})" for each in condition.of], "OR")
         made = self._atom(condition)
         return f"ifnull({made}, 0)" if negated else made
 
@@ -132,8 +132,8 @@ class Conditions:
             return self._includes(column, condition, place)
         some = [self._compare(column, "=", each) for each in condition.right]
         if condition.operator == "IN":
-            return self._as_list(column, some) or "(" + " OR ".join(some) + ")"
-        return "NOT ifnull(" + (self._as_list(column, some) or " OR ".join(some)) + ", 0)"
+            return self._as_list(column, some) or "(" + _balanced(some, "OR") + ")"
+        return "NOT ifnull(" + (self._as_list(column, some) or _balanced(some, "OR")) + ", 0)"
 
     def _as_list(self, column: Column, some: list[str]) -> str | None:
         """``x IN (?, ?)`` where every value is compared plainly, so that an index can be used."""
@@ -181,6 +181,14 @@ class Conditions:
     def _wrong_type(self, one: Field, literal: tree.Literal, wanted: str, quotes: str) -> Exception:
         text = f"value of filter criterion for field '{one.name}' must be of type {wanted} and {quotes}"
         return wrong_at(self.scope.soql, literal.place, "INVALID_FIELD", text)
+
+
+def _balanced(parts: list[str], word: str) -> str:
+    """The parts joined in a tree of little depth; SQLite refuses expressions deeper than a thousand."""
+    while len(parts) > 2:
+        pairs = [parts[at : at + 2] for at in range(0, len(parts), 2)]
+        parts = [f"({each[0]} {word} {each[1]})" if len(each) == 2 else each[0] for each in pairs]
+    return f" {word} ".join(parts)
 
 
 def place_of(expression: tree.Expression) -> tree.Place:

@@ -13,11 +13,12 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 from connectors.sandbox.salesforce.refusals import Refusal
 from connectors.sandbox.salesforce.soql import tree
 from connectors.sandbox.salesforce.soql.relative_dates import is_relative
-from connectors.sandbox.salesforce.soql.wrong import malformed, wrong_at
+from connectors.sandbox.salesforce.soql.wrong import malformed, too_complicated, wrong_at
 
 LONGEST = 100_000
 LONGEST_STRING = 4_000
 MOST_OFFSET = 2_000
+LARGEST = 2**31 - 1
 ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[\s\S])")
 
@@ -55,6 +56,8 @@ def parse(soql: str) -> tree.Query:
         raise malformed("unexpected token: '<EOF>'") from None
     try:
         query: tree.Query = _Builder(soql).transform(parsed)
+    except RecursionError:
+        raise too_complicated() from None
     except VisitError as stop:
         if isinstance(stop.orig_exc, Refusal):
             raise stop.orig_exc from None
@@ -79,7 +82,12 @@ def unescape(literal: tree.Literal) -> str:
             raise _bad_escape(literal, code)
         return ESCAPES[code]
 
-    return _ESCAPE.sub(one, _inside(literal))
+    return _paired(_ESCAPE.sub(one, _inside(literal)))
+
+
+def _paired(text: str) -> str:
+    """Two ``\\u`` escapes of one character brought together; half a character alone becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def like_pattern(literal: tree.Literal) -> str:
@@ -95,7 +103,7 @@ def like_pattern(literal: tree.Literal) -> str:
             raise _bad_escape(literal, code)
         return "\\\\" if code == "\\" else ESCAPES[code]
 
-    return _ESCAPE.sub(one, _inside(literal))
+    return _paired(_ESCAPE.sub(one, _inside(literal)))
 
 
 def _inside(literal: tree.Literal) -> str:
@@ -166,9 +174,9 @@ class _Builder(Transformer[Token, Whatever]):
         return tree.OrderItem(parts[0], "DESC" in kinds, "NULLS_LAST" not in kinds)
 
     def _number(self, token: Token) -> int:
-        if not token.isdigit():
+        if not token.isdecimal():
             raise _unexpected(self.soql, token)
-        return int(token)
+        return min(int(token), LARGEST)
 
     def limit(self, parts: list[Token]) -> tuple[str, int]:
         return "limit", self._number(parts[1])

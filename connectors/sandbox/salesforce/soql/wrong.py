@@ -17,6 +17,15 @@ def malformed(message: str) -> Refusal:
     return Refusal(400, "MALFORMED_QUERY", message)
 
 
+def too_complicated() -> Refusal:
+    """QUERY_TOO_COMPLICATED: a query that nests too deeply, or joins too much."""
+    return Refusal(
+        400,
+        "QUERY_TOO_COMPLICATED",
+        "Query is either selecting too many fields or the filter conditions are too complicated.",
+    )
+
+
 def wrong_at(soql: str, place: Place, code: str, message: str) -> Refusal:
     """A refusal that points into the query, in the form of the recorded INVALID_TYPE answer.
 
