@@ -157,7 +157,9 @@ def compile_map(
     """Check the declared rules together and compile them.
 
     A rule with a ``type`` whose name the lead does not know declares a custom field. Fields that the CRM
-    observes itself (``behaviour``) become read_only whatever their rule says. Raises MapProblems.
+    observes itself (``behaviour``) become read_only whatever their rule says. ``decimal_comma`` is for amounts
+    that people typed into text fields; leave it None where the fields are numbers, or set it in single rules:
+    an API's plain ``1.234`` would be read as 1234. Raises MapProblems.
     """
     fields = {**lead_fields, **_custom_fields(rules, lead_fields)}
     problems = problems_of(rules, value_maps, fields)

@@ -45,14 +45,34 @@ _TRAILING_FORMS = rf"(?: (?:und |and )?(?:{_LEGAL_FORMS}))+$"
 _ANYWHERE_FORMS = r"\b(?:gmbh|ggmbh|kgaa|ohg|llc|ltd|limited|inc|plc|srl|sarl)\b"
 
 
-# What people and forms put where a name is demanded. Two of these are not the same company.
-_NOTHING_SAID = frozenset(
-    (
-        *("unknown", "unbekannt", "inconnu", "desconocido", "sconosciuto", "onbekend", "none", "null", "nan"),
-        *("n a", "na", "k a", "not provided", "not available", "not applicable", "no name", "noname", "tbd"),
-        *("keine", "kein", "keine angabe", "ohne", "privat", "private", "privatperson", "private person"),
-        *("individual", "self employed", "selbststaendig", "freelancer", "freelance", "student", "xxx"),
-    )
+# What people and forms put where a name is demanded. Two of these are not the same person or company. Words
+# that are somebody's name as well (Na, Null, Private) count as nothing only where a company is asked for.
+_NO_NAME = (
+    *(
+        "unknown",
+        "unbekannt",
+        "inconnu",
+        "desconocido",
+        "sconosciuto",
+        "onbekend",
+        "keine angabe",
+        "tbd",
+        "xxx",
+    ),
+    *("n a", "k a", "not provided", "not available", "not applicable", "no name", "noname"),
+)
+_NO_COMPANY = (
+    *_NO_NAME,
+    *("na", "none", "null", "nan", "keine", "kein", "ohne", "privat", "private", "privatperson"),
+    *(
+        "private person",
+        "individual",
+        "self employed",
+        "selbststaendig",
+        "freelancer",
+        "freelance",
+        "student",
+    ),
 )
 
 
@@ -92,7 +112,7 @@ def _company_keys(companies: pl.Series) -> pl.Series:
     bare = _words(bare).str.replace(" und$", "").replace("", None)
     # A company that is called like a legal form keeps its name.
     named = bare.zip_with(bare.is_not_null(), words.replace("", None))
-    return named.zip_with(~named.is_in(list(_NOTHING_SAID)), pl.Series([None], dtype=pl.String()))
+    return named.zip_with(~named.is_in(_NO_COMPANY), pl.Series([None], dtype=pl.String()))
 
 
 def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -103,7 +123,7 @@ def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl
 def _said(name: pl.Expr) -> pl.Expr:
     """The name, unless it only says that there is none ("[not provided]", "n/a")."""
     words = name.str.to_lowercase().str.replace_all(r"[\p{P}\p{S}\s]+", " ").str.strip_chars()
-    return pl.when(~words.is_in(list(_NOTHING_SAID))).then(name)
+    return pl.when(~words.is_in(_NO_NAME)).then(name)
 
 
 def name_key(first: pl.Expr, last: pl.Expr) -> pl.Expr:

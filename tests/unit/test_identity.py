@@ -47,6 +47,8 @@ def key_of_company(name: str | None) -> str | None:
         ("Anna 🌸 Berg", "anna berg"),
         ("Ing", "ing"),  # a title that is all there is, is the name
         ("Cigdem Yıldız", "cigdem yildiz"),
+        ("Na Hee-Young", "hee na young"),
+        ("Null", "null"),
         ("n/a", None),
         ("[not provided]", None),
         ("...", None),
@@ -128,6 +130,7 @@ def test_names_agree_when_they_can_only_be_one_person(
         ("ТОВ Приклад", "тов приклад"),
         ("n/a", None),
         ("Unbekannt", None),
+        ("Privat", None),
         ("[not provided]", None),
         ("?!", None),
         (None, None),
