@@ -119,23 +119,26 @@ def in_policy_currency(column: str, currency: str, rates: Mapping[str, Decimal])
     is unknown too: a number without a currency says nothing.
     """
     amount, code = pl.col(column), pl.col(currency_column(column))
-    exact = dtype_of(FieldType.MONEY)
     if not rates:
         return pl.when(code == currency).then(amount)
-    worth = pl.Series([Decimal(1), *rates.values()], dtype=pl.Decimal(38, 6))
-    codes = pl.Enum([currency, *rates])
-    rate = pl.lit(worth).gather(code.cast(codes, strict=False).to_physical())
-    return (amount * rate).cast(exact, strict=False)
+    exact = pl.Decimal(38, 6)
+    worth = pl.lit(None, dtype=exact)
+    for other, rate in {**rates, currency: Decimal(1)}.items():
+        worth = pl.when(code == other).then(pl.lit(rate, dtype=exact)).otherwise(worth)
+    return (amount * worth).cast(dtype_of(FieldType.MONEY), strict=False)
 
 
 def derived_columns(
-    needed: Iterable[Column], now: datetime, currency: str, rates: Mapping[str, Decimal]
+    leads: pl.DataFrame, needed: Iterable[Column], now: datetime, currency: str, rates: Mapping[str, Decimal]
 ) -> list[pl.Expr]:
-    """The expressions that add the derived columns among ``needed`` (ages, money) to a frame of leads."""
+    """The expressions that add the derived columns among ``needed`` (ages, money) to these leads."""
     derived: dict[str, pl.Expr] = {}
     for column in needed:
         if column.type in _AGEING:
             derived[column.source] = age_in_days(column.field, column.type, now)
         elif column.type is FieldType.MONEY:
-            derived[column.source] = in_policy_currency(column.field, currency, rates)
+            # Converting costs; a rate that no amount here needs is left out.
+            used = set(leads[currency_column(column.field)].unique()) if rates else set()
+            there = {code: rate for code, rate in rates.items() if code in used}
+            derived[column.source] = in_policy_currency(column.field, currency, there)
     return [expression.alias(name) for name, expression in derived.items()]

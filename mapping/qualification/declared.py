@@ -146,14 +146,7 @@ class Policy:
 
     def derived(self, leads: pl.DataFrame, now: datetime) -> list[pl.Expr]:
         """The expressions of the derived columns of these leads: ages in days, money in the policy's currency."""
-        columns = self.lead_columns().values()
-        rates = self.rates_at(now)
-        if rates:
-            # Converting costs; a rate that no amount in this frame needs is left out.
-            money = (currency_column(column.field) for column in columns if column.type is FieldType.MONEY)
-            present = {code for name in set(money) for code in leads[name].unique()}
-            rates = {code: rate for code, rate in rates.items() if code in present}
-        return derived_columns(columns, now, self.currency, rates)
+        return derived_columns(leads, self.lead_columns().values(), now, self.currency, self.rates_at(now))
 
     def needed(self) -> set[str]:
         """The columns that a frame of leads must have before ``derived`` is added."""
