@@ -80,19 +80,22 @@ def object_xml(specs: Iterable[FieldSpec]) -> bytes:
     return _document(root)
 
 
-def permission_set_xml(fields: Sequence[str]) -> bytes:
-    """``permissionsets/X.permissionset``: read and edit for fields named ``Object.Field__c``."""
+def permission_set_xml(fields: Mapping[str, bool]) -> bytes:
+    """``permissionsets/X.permissionset``: reading each ``Object.Field__c``, and writing it where True."""
     root = ET.Element("PermissionSet", xmlns=NAMESPACE)
     _child(root, "description", [], "Lets Leadpact's integration user read and write Leadpact's own fields.")
-    for name in sorted(set(fields)):
-        _child(root, "fieldPermissions", [("editable", "true"), ("field", name), ("readable", "true")])
+    for name, editable in sorted(fields.items()):
+        elements = [("editable", str(editable).lower()), ("field", name), ("readable", "true")]
+        _child(root, "fieldPermissions", elements)
     _child(root, "hasActivationRequired", [], "false")
     _child(root, "label", [], "Leadpact Integration")
     return _document(root)
 
 
-def package_zip(object_name: str, specs: Sequence[FieldSpec], granted: Sequence[str], version: str) -> bytes:
-    """The whole deployment. ``granted`` names every field the permission set is to cover, on any object."""
+def package_zip(
+    object_name: str, specs: Sequence[FieldSpec], granted: Mapping[str, bool], version: str
+) -> bytes:
+    """The whole deployment. ``granted`` has every field the permission set is to cover, on any object."""
     files = {
         "package.xml": _package_xml(object_name, specs, version),
         f"permissionsets/{PERMISSION_SET}.permissionset": permission_set_xml(granted),

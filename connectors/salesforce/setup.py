@@ -62,15 +62,17 @@ class Setup:
             if described.has(spec.name):
                 _check_same(object_name, spec, described.schema.fields[spec.name])
         closed = [spec for spec in specs if not _writable(described, spec.name)]
-        if closed:
-            self._deploy(object_name, missing, [f"{object_name}.{spec.name}" for spec in closed])
-            self._assign()
-            self._wait_until_writable(object_name, [spec.name for spec in closed])
-        return [spec.name for spec in missing]
+        if not closed:
+            return []
+        created = self._deploy(object_name, missing, [f"{object_name}.{spec.name}" for spec in closed])
+        self._assign()
+        self._wait_until_writable(object_name, [spec.name for spec in closed])
+        return [spec.name for spec in missing if f"{object_name}.{spec.name}" in created]
 
-    def _deploy(self, object_name: str, missing: Sequence[FieldSpec], fields: Sequence[str]) -> None:
+    def _deploy(self, object_name: str, missing: Sequence[FieldSpec], fields: Sequence[str]) -> set[str]:
+        """Deploy fields and access; the full names of the fields that were not there before."""
         # A deployed permission set replaces the one that is there: what it grants already stays in it.
-        granted = [*self._granted(), *fields]
+        granted = {**self._granted(), **dict.fromkeys(fields, True)}
         body, content_type = _multipart(package_zip(object_name, missing, granted, self._version))
         result = self._admin(
             lambda: self._calls.send(
@@ -82,10 +84,13 @@ class Setup:
                 headers={"Content-Type": content_type},
             )
         )
-        self._follow(part(result, "id", "deployRequest"))
+        details = self._follow(part(result, "id", "deployRequest")).get("details") or {}
+        return {
+            str(item.get("fullName")) for item in _items(details, "componentSuccesses") if item.get("created")
+        }
 
-    def _follow(self, deployment: str) -> None:
-        """Ask how the deployment goes until it is done, with growing pauses."""
+    def _follow(self, deployment: str) -> Mapping[str, Any]:
+        """Ask how the deployment goes until it is done, with growing pauses. Raises where it failed."""
         waited, pause = 0.0, 0.5
         while True:
             path = f"metadata/deployRequest/{deployment}"
@@ -99,6 +104,7 @@ class Setup:
             waited, pause = waited + pause, min(pause * 2, LONGEST_PAUSE)
         if not result.get("success"):
             raise _failed(result)
+        return result
 
     def _assign(self) -> None:
         """Give the permission set to the user we run as, unless that user has it."""
@@ -138,15 +144,16 @@ class Setup:
             fix=f"assign the permission set {PERMISSION_SET} to the integration user",
         )
 
-    def _granted(self) -> list[str]:
-        """The fields that the permission set covers now, as ``Object.Field``."""
-        query = soql.select("FieldPermissions", ["Field"], f"Parent.Name = {soql.text(PERMISSION_SET)}")
+    def _granted(self) -> dict[str, bool]:
+        """What the permission set grants now: whether a field, as ``Object.Field``, may be written too."""
+        parent = f"Parent.Name = {soql.text(PERMISSION_SET)}"
+        query = soql.select("FieldPermissions", ["Field", "PermissionsEdit"], parent)
         try:
-            return [row["Field"] for row in self._calls.few(query)]
+            return {row["Field"]: row["PermissionsEdit"] is True for row in self._calls.few(query)}
         except ConnectorError as error:
             if error.code not in ("INVALID_TYPE", "INVALID_FIELD"):
                 raise
-            return []
+            return {}
 
     def _select(self, object_name: str, where: str, value: str) -> list[dict[str, Any]]:
         return self._calls.few(soql.select(object_name, ["Id"], f"{where} = {soql.text(value)}"))
@@ -190,8 +197,7 @@ def _check_same(object_name: str, spec: FieldSpec, info: FieldInfo) -> None:
 def _failed(result: Mapping[str, Any]) -> NeedsPerson:
     """A deployment that was rolled back: which component, and what Salesforce says about it."""
     details = result.get("details") or {}
-    failures = details.get("componentFailures") or []
-    failures = [failures] if isinstance(failures, Mapping) else failures
+    failures = _items(details, "componentFailures")
     problems = [f"{item.get('fullName')}: {item.get('problem')}" for item in failures]
     text = "; ".join(problems) or str(result.get("errorMessage") or result.get("status") or "no reason given")
     return NeedsPerson(
@@ -200,6 +206,12 @@ def _failed(result: Mapping[str, Any]) -> NeedsPerson:
         code=str(result.get("errorStatusCode") or "DEPLOY_FAILED"),
         fix=_ADMIN,
     )
+
+
+def _items(details: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """A list of a deployment's details; a single one may come without its list, as in the SOAP form."""
+    items = details.get(name) or []
+    return [items] if isinstance(items, Mapping) else items
 
 
 def _multipart(package: bytes) -> tuple[bytes, str]:

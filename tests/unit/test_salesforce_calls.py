@@ -12,6 +12,7 @@ import requests
 import responses
 from responses import matchers
 
+from connectors.crm import Crm
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry
@@ -308,3 +309,11 @@ def test_a_secret_is_in_no_representation(session: CrmSession) -> None:
     crm = SalesforceCrm(session=session, login_url=LOGIN, client_id="client-id", client_secret=SECRET)
     assert SECRET not in repr(crm)
     assert SECRET.encode() not in orjson.dumps([repr(value) for value in vars(crm).values()])
+
+
+def test_it_is_the_port_that_every_connector_has(session: CrmSession) -> None:
+    # The type checker compares every signature; nothing is sent for it.
+    crm: Crm = SalesforceCrm(session=session, login_url=LOGIN, client_id="client-id", client_secret=SECRET)
+    assert crm.name == "salesforce"
+    assert crm.calls == 0
+    crm.close()

@@ -45,16 +45,18 @@ def test_a_field_of_each_type_is_valid_metadata(schema: etree.XMLSchema, spec: F
 
 
 def test_the_permission_set_is_valid_and_names_no_licence(schema: etree.XMLSchema) -> None:
-    document = etree.fromstring(permission_set_xml(["Lead.B__c", "Lead.A__c", "Lead.B__c"]))
+    document = etree.fromstring(permission_set_xml({"Lead.B__c": False, "Lead.A__c": True}))
     schema.assertValid(document)
     assert document.find(f"{{{NAMESPACE}}}license") is None
     fields = document.findall(f"{{{NAMESPACE}}}fieldPermissions/{{{NAMESPACE}}}field")
     assert [field.text for field in fields] == ["Lead.A__c", "Lead.B__c"]
+    editable = document.findall(f"{{{NAMESPACE}}}fieldPermissions/{{{NAMESPACE}}}editable")
+    assert [field.text for field in editable] == ["true", "false"]
 
 
 def test_the_zip_is_in_metadata_format_and_the_same_every_time(schema: etree.XMLSchema) -> None:
-    package = package_zip("Lead", SPECS, ["Lead.A__c"], "66.0")
-    assert package == package_zip("Lead", SPECS, ["Lead.A__c"], "66.0")
+    package = package_zip("Lead", SPECS, {"Lead.A__c": True}, "66.0")
+    assert package == package_zip("Lead", SPECS, {"Lead.A__c": True}, "66.0")
     with zipfile.ZipFile(io.BytesIO(package)) as archive:
         assert sorted(archive.namelist()) == [
             "objects/Lead.object",
@@ -68,7 +70,7 @@ def test_the_zip_is_in_metadata_format_and_the_same_every_time(schema: etree.XML
 
 
 def test_access_alone_is_deployed_without_an_object() -> None:
-    with zipfile.ZipFile(io.BytesIO(package_zip("Lead", [], ["Lead.A__c"], "66.0"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(package_zip("Lead", [], {"Lead.A__c": True}, "66.0"))) as archive:
         assert "objects/Lead.object" not in archive.namelist()
 
 
