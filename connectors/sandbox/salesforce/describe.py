@@ -25,6 +25,31 @@ SOAP_TYPES = {
 PREFILTERED = frozenset({"Account", "Contact", "Opportunity"})
 NOT_AGGREGATED = frozenset({"boolean", "address", "multipicklist"})
 
+ALWAYS: dict[str, Any] = {
+    "aiPredictionField": False,
+    "autoNumber": False,
+    "calculated": False,
+    "calculatedFormula": None,
+    "cascadeDelete": False,
+    "controllerName": None,
+    "defaultValueFormula": None,
+    "dependentPicklist": False,
+    "deprecatedAndHidden": False,
+    "displayLocationInDecimal": False,
+    "encrypted": False,
+    "filteredLookupInfo": None,
+    "formulaTreatNullNumberAsZero": False,
+    "highScaleNumber": False,
+    "htmlFormatted": False,
+    "inlineHelpText": None,
+    "mask": None,
+    "maskType": None,
+    "referenceTargetField": None,
+    "relationshipOrder": None,
+    "restrictedDelete": False,
+    "writeRequiresMasterRead": False,
+}  # nothing in this org is a formula, encrypted, dependent or predicted
+
 
 def describe_object(call: Call, name: str) -> Answer:
     """Answer ``/sobjects/X/describe``; 304 when nothing changed since If-Modified-Since."""
@@ -146,40 +171,23 @@ def _field(field: Field) -> dict[str, Any]:
     text = field.type not in NUMBERS and field.type not in ("boolean", "date", "datetime", "address")
     named = field.type in ("id", "reference")
     return {
+        **ALWAYS,
         "aggregatable": field.filter and field.type not in NOT_AGGREGATED,
-        "aiPredictionField": False,
-        "autoNumber": False,
         "byteLength": (field.length if named else field.length * 3) if text else 0,
-        "calculated": False,
-        "calculatedFormula": None,
-        "cascadeDelete": False,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.part_of,
-        "controllerName": None,
         "createable": field.create,
         "custom": field.custom,
         "defaultValue": bool(field.default) if field.type == "boolean" else _default_value(field),
-        "defaultValueFormula": None,
         "defaultedOnCreate": field.defaulted,
-        "dependentPicklist": False,
-        "deprecatedAndHidden": False,
         "digits": field.digits,
-        "displayLocationInDecimal": False,
-        "encrypted": False,
         "externalId": field.external_id,
         "extraTypeInfo": field.extra,
         "filterable": field.filter,
-        "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": False,
         "groupable": field.group,
-        "highScaleNumber": False,
-        "htmlFormatted": False,
         "idLookup": field.lookup or field.external_id,
-        "inlineHelpText": None,
         "label": field.label,
         "length": field.length if text else 0,
-        "mask": None,
-        "maskType": None,
         "name": field.name,
         "nameField": field.name_field,
         "namePointing": len(field.refers_to) > 1,
@@ -189,11 +197,8 @@ def _field(field: Field) -> dict[str, Any]:
         "polymorphicForeignKey": len(field.refers_to) > 1,
         "precision": field.precision,
         "queryByDistance": field.type == "address",
-        "referenceTargetField": None,
         "referenceTo": list(field.refers_to),
         "relationshipName": field.relationship,
-        "relationshipOrder": None,
-        "restrictedDelete": False,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
         "searchPrefilterable": bool(PREFILTERED.intersection(field.refers_to)) and len(field.refers_to) == 1,
@@ -202,7 +207,6 @@ def _field(field: Field) -> dict[str, Any]:
         "type": field.type,
         "unique": field.unique,
         "updateable": field.update,
-        "writeRequiresMasterRead": False,
     }
 
 

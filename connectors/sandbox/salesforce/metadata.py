@@ -110,8 +110,19 @@ def _carry_out(call: Call, deploy_id: str, options: dict[str, Any], file: bytes)
         db.execute("ROLLBACK TO deployment")
     db.execute("RELEASE deployment")
     call.org.schema_moved()
-    state = "Succeeded" if not failed else "Failed" if options["rollbackOnError"] else "SucceededPartial"
-    stamp = moments.shown(call.org.stamp())
+    deployed = [] if failed and undo else done
+    return _outcome(deploy_id, options, moments.shown(call.org.stamp()), done, deployed, problems)
+
+
+def _outcome(
+    deploy_id: str,
+    options: dict[str, Any],
+    stamp: str,
+    done: list[Component],
+    deployed: list[Component],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    state = "Succeeded" if not problems else "Failed" if options["rollbackOnError"] else "SucceededPartial"
     return {
         "id": deploy_id,
         "checkOnly": options["checkOnly"],
@@ -122,7 +133,7 @@ def _carry_out(call: Call, deploy_id: str, options: dict[str, Any], file: bytes)
         "ignoreWarnings": options["ignoreWarnings"],
         "lastModifiedDate": stamp,
         "numberComponentErrors": len(problems),
-        "numberComponentsDeployed": len(done) if not (failed and undo) else 0,
+        "numberComponentsDeployed": len(deployed),
         "numberComponentsTotal": len(done) + len(problems),
         "numberTestErrors": 0,
         "numberTestsCompleted": 0,
