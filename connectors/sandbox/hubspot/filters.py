@@ -17,6 +17,7 @@ from connectors.sandbox.hubspot.standard_contacts import ZERO
 
 Condition = tuple[str, list[Any]]
 MOST_GROUPS, MOST_PER_GROUP, MOST_FILTERS = 5, 6, 18
+_ESCAPED = frozenset('%_"\\')  # what LIKE or JSON writes differently
 _COMPARED = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">=", "EQ": "=", "NEQ": "<>"}
 OPERATORS = (*_COMPARED, "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY",
              "CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN")  # fmt: skip
@@ -211,7 +212,7 @@ def free_text(kind: Kind, known: dict[str, Property], text: str) -> Condition:
     sql: list[str] = []
     bound: list[str] = []
     for word in text.lower().split():
-        if word.isascii() and word.isalnum():
+        if word.isascii() and word.isprintable() and not set(word) & _ESCAPED:
             # Most records do not have the word anywhere: SQLite sees that without taking the JSON apart.
             sql.append("data LIKE ?")
             bound.append(f"%{word}%")

@@ -69,7 +69,8 @@ class HubSpotSide:
         switches = self._portal.switches
         if switches.token == "expired":
             raise expired_token()
-        if ask.headers.get("authorization") != f"Bearer {TOKEN}" or switches.token == "revoked":
+        scheme, _, token = ask.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token.strip() != TOKEN or switches.token == "revoked":
             raise no_credentials()
         is_search = ask.method == "POST" and ask.path.rstrip("/").endswith("/search")
         over = self._quota.take(switches, self._portal.moment(), is_search=is_search)
