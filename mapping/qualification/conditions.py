@@ -65,7 +65,7 @@ def compile_condition(text: str, columns: Mapping[str, Column]) -> Condition:
     used = tuple(compiler.used.values())
     schema = {column.source: column.dtype for column in used}
     try:
-        tried = pl.DataFrame(schema=schema).lazy().select(value.expression.alias("answer")).collect_schema()
+        tried = pl.DataFrame(schema=schema).select(value.expression.alias("answer")).schema
     except pl.exceptions.PolarsError as error:
         raise ConditionProblem(f"it cannot be evaluated: {error}") from error
     if tried["answer"] != pl.Boolean():

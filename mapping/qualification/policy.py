@@ -110,7 +110,7 @@ def _policy(
     believed = _believed(table.table("stages"))
     rates = _rates(table.table("rates"), currency)
     table.done()
-    judged = {**columns, **_verdict_columns(bands)}
+    judged = {**columns, **verdict_columns(bands)}
     tracks = tuple(track for track in (_track(item, judged) for item in top.tables("nurture")) if track)
     if interest is None or never is None or step is None:
         return None
@@ -228,8 +228,8 @@ def _track(item: Table, columns: Mapping[str, Column]) -> Track | None:
     return Track(name, when, track, content, tuple(map(Stage, stages)))
 
 
-def _verdict_columns(bands: Sequence[Band]) -> dict[str, Column]:
-    """What a nurture condition may name beside the lead's fields: the verdict so far."""
+def verdict_columns(bands: Sequence[Band]) -> dict[str, Column]:
+    """What a condition on a verdict (nurture, scope) may name beside the lead's fields: the verdict so far."""
     words = {
         "temperature": frozenset(band.name for band in bands),
         "stage": frozenset(_STAGE_WORDS),

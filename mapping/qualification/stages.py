@@ -11,7 +11,7 @@ it. Evidence that is blank (no word of sales, no stage in a CRM) is no evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -198,9 +198,10 @@ def _facts() -> list[Move]:
     An opportunity that HubSpot shows is no fact once sales has rejected the lead or sent it back: HubSpot is
     then still showing what it was told before.
     """
-    shown: Callable[[str, Stage], Move] = lambda crm, stage: Move(  # noqa: E731
-        f"{crm}_says", _flag(f"{crm}_{stage.value}"), stage
-    )
+
+    def shown(crm: str, stage: Stage) -> Move:
+        return Move(f"{crm}_says", _flag(f"{crm}_{stage.value}"), stage)
+
     struck_off_elsewhere = [
         Move(f"{crm}_says", _flag("new") & _flag(f"{crm}_disqualified"), Stage.DISQUALIFIED)
         for crm in ("salesforce", "hubspot")
