@@ -148,26 +148,32 @@ class Api:
 
     @cached_property
     def records(self) -> Any:
+        """Single records and lists."""
         return self._client.crm.objects.basic_api
 
     @cached_property
     def batches(self) -> Any:
+        """Batches of records: read, create, update, upsert."""
         return self._client.crm.objects.batch_api
 
     @cached_property
     def searches(self) -> Any:
+        """Searches; call them in the window "search"."""
         return self._client.crm.objects.search_api
 
     @cached_property
     def properties(self) -> Any:
+        """Property definitions."""
         return self._client.crm.properties.core_api
 
     @cached_property
     def groups(self) -> Any:
+        """Groups of properties."""
         return self._client.crm.properties.groups_api
 
     @cached_property
     def pipelines(self) -> Any:
+        """Pipelines and their stages."""
         return self._client.crm.pipelines.pipelines_api
 
     def call(

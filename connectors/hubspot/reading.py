@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import orjson
 import polars as pl
 
-from connectors.crm import Cursor, FieldInfo, ObjectSchema, Slab
+from connectors.crm import RECORD_ID, Cursor, FieldInfo, ObjectSchema, Slab
 from connectors.errors import OurBug
 from connectors.hubspot import pages
 from connectors.hubspot.api import Api
@@ -77,7 +77,8 @@ class RecordReader:
         found = pages.read_pages(self._api, object_name, self._reader(known(schema, fields)), wanted)
         names = frozenset(wanted)
         for slab in self._slabs(schema, found):
-            frame = slab.frame.filter(pl.col("_id").is_in(names))
+            # Two ids of one merged record are answered by the same record twice.
+            frame = slab.frame.filter(pl.col(RECORD_ID).is_in(names)).unique(RECORD_ID, maintain_order=True)
             if len(frame):
                 yield Slab(CRM, object_name, frame)
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import requests
 
-from connectors.crm import ABSENT, RECORD_ID, FieldSpec, Slab, Write
+from connectors.crm import ABSENT, RECORD_ID, Crm, FieldSpec, Slab, Write
 from connectors.errors import NeedsPerson, OurBug, RetryLater
 from connectors.hubspot.api import Version
 from connectors.hubspot.crm import HubSpotCrm
@@ -35,7 +35,7 @@ class Account:
         self.slept: list[float] = []
         self.session = requests.Session()
         self.session.trust_env = False
-        self.crm = self.connect()
+        self.crm: Crm = self.connect()
 
     def connect(self, version: Version = "v3", **settings: Any) -> HubSpotCrm:
         ledger = MemoryLedger(time.monotonic)
@@ -208,6 +208,7 @@ def test_merged_and_deleted_records_are_absent(hubspot: Account) -> None:
     merged = hubspot.people("merge", id=ids[0], other=ids[1])
     hubspot.people("delete", id=ids[2])
     assert rows(hubspot.crm.fetch("contacts", ["email"], ids))[RECORD_ID].to_list() == [ids[3]]
+    assert rows(hubspot.crm.fetch("contacts", [], [ids[0], ids[1], merged]))[RECORD_ID].to_list() == [merged]
     assert sorted(rows(hubspot.crm.changes("contacts", [], None).slabs)[RECORD_ID]) == sorted(
         [ids[3], merged]
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.crm import FieldSpec, Write, Written
+from connectors.crm import Crm, FieldSpec, Write, Written
 from connectors.errors import RetryLater
 from connectors.hubspot.api import RATES
 from connectors.hubspot.crm import HubSpotCrm
@@ -33,7 +33,7 @@ class Account:
         self.session.trust_env = False
         self.control("reset")
         self.control("limits", ten_secondly=None, secondly_search=None)
-        self.crm = self.connect({})
+        self.crm: Crm = self.connect({})
         self.crm.add_fields("contacts", [FieldSpec(KEY, "Lead key", "text", unique=True)])
         self.crm.describe("contacts")
 
