@@ -118,6 +118,9 @@ def _bad_escape(literal: tree.Literal, code: str) -> Refusal:
     )
 
 
+Clause = tuple[str, Whatever] | None
+
+
 class _Builder(Transformer[Token, Whatever]):
     """Makes the values of ``tree`` out of lark's parse tree, one method a rule."""
 
@@ -178,10 +181,12 @@ class _Builder(Transformer[Token, Whatever]):
             raise _unexpected(self.soql, token)
         return min(int(token), LARGEST)
 
-    def limit(self, parts: list[Token]) -> tuple[str, int]:
-        return "limit", self._number(parts[1])
+    def limit(self, parts: list[Token]) -> Clause:
+        return ("limit", self._number(parts[1])) if parts else None
 
-    def offset(self, parts: list[Token]) -> tuple[str, int]:
+    def offset(self, parts: list[Token]) -> Clause:
+        if not parts:
+            return None
         number = self._number(parts[1])
         if number > MOST_OFFSET:
             raise wrong_at(
@@ -192,23 +197,29 @@ class _Builder(Transformer[Token, Whatever]):
             )
         return "offset", number
 
-    def source(self, parts: list[Token]) -> tuple[str, list[Token]]:
+    def source(self, parts: list[Token]) -> Clause:
         return "source", parts
 
-    def using(self, parts: list[Token]) -> tuple[str, str]:
-        return "scope", str(parts[1])
+    def using(self, parts: list[Token]) -> Clause:
+        return ("scope", str(parts[1])) if parts else None
 
-    def where(self, parts: list[Whatever]) -> tuple[str, Whatever]:
-        return "where", parts[1]
+    def where(self, parts: list[Whatever]) -> Clause:
+        return ("where", parts[1]) if parts else None
 
-    def having(self, parts: list[Whatever]) -> tuple[str, Whatever]:
-        return "having", parts[1]
+    def having(self, parts: list[Whatever]) -> Clause:
+        return ("having", parts[1]) if parts else None
 
-    def group(self, parts: list[Whatever]) -> tuple[str, Whatever]:
-        return "group", tuple(parts[1:])
+    def group(self, parts: list[Whatever]) -> Clause:
+        return ("group", tuple(parts[1:])) if parts else None
 
-    def order(self, parts: list[Whatever]) -> tuple[str, Whatever]:
-        return "order", tuple(parts[1:])
+    def order(self, parts: list[Whatever]) -> Clause:
+        return ("order", tuple(parts[1:])) if parts else None
+
+    def reading(self, _parts: list[Token]) -> Clause:
+        return None  # FOR VIEW and its like change nothing that a query can see
+
+    def all_rows(self, parts: list[Token]) -> Clause:
+        return ("all_rows", True) if parts else None
 
     def query(self, parts: list[Whatever]) -> tree.Query:
         clauses: dict[str, Whatever] = dict(each for each in parts if isinstance(each, tuple))
@@ -218,6 +229,5 @@ class _Builder(Transformer[Token, Whatever]):
             source=str(source[0]),
             source_place=_place(source[0]),
             alias=str(source[1]) if len(source) > 1 else None,
-            all_rows=any(isinstance(each, Token) and each.type == "ALL_ROWS" for each in parts),
             **clauses,
         )
