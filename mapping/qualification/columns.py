@@ -129,16 +129,25 @@ def in_policy_currency(column: str, currency: str, rates: Mapping[str, Decimal])
 
 
 def derived_columns(
-    leads: pl.DataFrame, needed: Iterable[Column], now: datetime, currency: str, rates: Mapping[str, Decimal]
+    needed: Iterable[Column],
+    now: datetime,
+    currency: str,
+    rates: Mapping[str, Decimal],
+    leads: pl.DataFrame | None = None,
 ) -> list[pl.Expr]:
-    """The expressions that add the derived columns among ``needed`` (ages, money) to these leads."""
+    """The expressions that add the derived columns among ``needed`` (ages, money) to a frame of leads.
+
+    Converting costs: where the ``leads`` themselves are given, a rate that no amount of theirs needs is left
+    out. The answers are the same.
+    """
     derived: dict[str, pl.Expr] = {}
     for column in needed:
         if column.type in _AGEING:
             derived[column.source] = age_in_days(column.field, column.type, now)
         elif column.type is FieldType.MONEY:
-            # Converting costs; a rate that no amount here needs is left out.
-            used = set(leads[currency_column(column.field)].unique()) if rates else set()
-            there = {code: rate for code, rate in rates.items() if code in used}
+            there = rates
+            if rates and leads is not None:
+                used = set(leads[currency_column(column.field)].unique())
+                there = {code: rate for code, rate in rates.items() if code in used}
             derived[column.source] = in_policy_currency(column.field, currency, there)
     return [expression.alias(name) for name, expression in derived.items()]

@@ -146,7 +146,7 @@ class Policy:
 
     def derived(self, leads: pl.DataFrame, now: datetime) -> list[pl.Expr]:
         """The expressions of the derived columns of these leads: ages in days, money in the policy's currency."""
-        return derived_columns(leads, self.lead_columns().values(), now, self.currency, self.rates_at(now))
+        return derived_columns(self.lead_columns().values(), now, self.currency, self.rates_at(now), leads)
 
     def needed(self) -> set[str]:
         """The columns that a frame of leads must have before ``derived`` is added."""
