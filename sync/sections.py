@@ -1,0 +1,239 @@
+"""The sections of the config: their settings, types, limits and defaults.
+
+Every setting has a reader in the program and a sentence in ``config.example.toml``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from connectors.hubspot.api import Version
+from connectors.session import PlainAddress, check_address
+
+#: The type of our own errors; only their words are shown, because only they are known to hold no value.
+OURS = "leadpact"
+
+
+def _refuse(words: str) -> PydanticCustomError:
+    return PydanticCustomError(OURS, words)
+
+
+def _address(url: str) -> str:
+    try:
+        return check_address(url)
+    except (PlainAddress, ValueError):
+        wrong = _refuse(
+            "must be an https:// address without user and password (http:// only on this machine)"
+        )
+    raise wrong
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text or not re.fullmatch(r"[!-~]+", text):
+        raise _refuse("is empty, or holds a space, a line break or a character that no secret has")
+    return secret
+
+
+def _database(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if text != "embedded" and not text.startswith(("postgresql://", "postgres://")):
+        raise _refuse('must be "embedded" or an address that begins with postgresql://')
+    return url
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise _refuse("must not be empty")
+    return text
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise _refuse(words)
+        return text
+
+    return AfterValidator(check)
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Filled = Annotated[str, AfterValidator(_filled)]
+CurrencyCode = Annotated[str, _matching("[A-Z]{3}", "must be three capital letters, such as EUR")]
+CountryCode = Annotated[str, _matching("[A-Z]{2}", "must be two capital letters, such as DE")]
+ApiVersion = Annotated[str, _matching(r"[1-9]\d\.0", "must look like 66.0")]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Section(BaseModel):
+    """A table of the config. Strict: a text is no number, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class HubSpotSettings(Section):
+    """How HubSpot is reached. ``access_token`` and ``client_secret`` never stand in a file."""
+
+    base_url: Address = "https://api.hubapi.com"
+    access_token: Secret | None = None
+    client_secret: Secret | None = None
+    object: Filled = "contacts"
+    #: Seconds; HubSpot's search index lags behind (HubSpot reference, section 4.4).
+    overlap_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    #: How much of the account's daily calls, everybody's counted, may be used when we call.
+    daily_share: Share = 0.8
+    #: The family of paths (HubSpot reference, section 3).
+    api_family: Version = "v3"
+
+
+class SalesforceSettings(Section):
+    """How Salesforce is reached. ``client_secret`` never stands in a file."""
+
+    login_url: Address = "https://login.salesforce.com"
+    client_id: Filled | None = None
+    client_secret: Secret | None = None
+    api_version: ApiVersion = "66.0"
+    object: Filled = "Lead"
+    daily_share: Share = 0.8
+    ca_file: Filled | None = None
+    #: What a new record gets where Salesforce demands a value (Salesforce reference, section 6).
+    required: dict[str, Filled] = {"LastName": "[unbekannt]", "Company": "[unbekannt]"}
+
+
+class SandboxSettings(Section):
+    """The pretend CRMs instead of the real ones. A port of 0 is any free one."""
+
+    dir: Filled = "sandbox"
+    hubspot_port: Port = 0
+    salesforce_port: Port = 0
+
+
+class DatabaseSettings(Section):
+    """Leadpact's memory. ``url`` may hold a password, so it is never shown."""
+
+    url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr("embedded")
+    dir: Filled = "leadpact-data"
+
+    @property
+    def embedded(self) -> bool:
+        return self.url.get_secret_value() == "embedded"
+
+
+class SyncSettings(Section):
+    """How far a run goes, and in which portions."""
+
+    mode: Literal["observe", "own_fields", "full"] = "observe"
+    slice_leads: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    claim_seconds: Annotated[float, Field(ge=10, le=86_400)] = 900.0
+    language: Literal["de", "en"] = "de"
+
+
+class ScopeSettings(Section):
+    """Conditions: who is synced, and who gets a record where there is none yet."""
+
+    leads: Filled | None = None
+    create_in_hubspot: Filled | None = None
+    create_in_salesforce: Filled | None = None
+
+
+class GuardSettings(Section):
+    """Caps that stop a run before its first write."""
+
+    max_creates: Count = 500
+    max_updates: Count = 100_000
+    max_stage_moves: Count = 500
+    max_share_of_leads: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class CurrencySettings(Section):
+    """The currency of amounts that name none, per CRM (ISO 4217)."""
+
+    hubspot: CurrencyCode = "EUR"
+    salesforce: CurrencyCode = "EUR"
+
+
+class LocaleSettings(Section):
+    """How numbers typed into text fields, and telephone numbers without a country, are understood."""
+
+    region: CountryCode = "DE"
+    decimal_comma: bool | None = None
+    currency: CurrencySettings = CurrencySettings()
+
+
+class FilesSettings(Section):
+    """Parts of the config that stand in files of their own, beside it."""
+
+    fields: Filled | None = None
+    policy: Filled | None = None
+
+
+class _Layer(PydanticBaseSettingsSource):
+    """One source of settings, already read."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: dict[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._values = values
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return self._values
+
+
+class Declared(BaseSettings):
+    """Every section with settings of its own; built by ``merged``.
+
+    The tables that are lists of rules (fields, values, stages, policy) are read by ``sync.fieldtables`` and
+    by the policy itself.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    hubspot: HubSpotSettings = HubSpotSettings()
+    salesforce: SalesforceSettings = SalesforceSettings()
+    sandbox: SandboxSettings | None = None
+    database: DatabaseSettings = DatabaseSettings()
+    sync: SyncSettings = SyncSettings()
+    scope: ScopeSettings = ScopeSettings()
+    guards: GuardSettings = GuardSettings()
+    locale: LocaleSettings = LocaleSettings()
+    files: FilesSettings = FilesSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The two layers handed to ``merged``, the stronger one first, and nothing of the process."""
+        given = init_settings()
+        return tuple(_Layer(settings_cls, given[name]) for name in ("overrides", "declared"))
+
+
+def merged(declared: dict[str, Any], overrides: dict[str, Any]) -> Declared:
+    """The settings of the files under those of the environment. Raises pydantic's ValidationError."""
+    layers: dict[str, Any] = {"declared": declared, "overrides": overrides}
+    return Declared(**layers)
+
+
+def has_password(url: str) -> bool:
+    """Whether a database address carries a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # It cannot be taken apart, so nobody can say that there is none.
+        return True
+    return bool(parts.password) or any(key == "password" for key, _ in parse_qsl(parts.query))

@@ -1,0 +1,279 @@
+"""The settings of one command: the config file, the files it names, and the environment over both.
+
+``load_settings`` reads them all and raises ``WrongConfig`` with every problem it found, each with its file and
+line, or with the name of its variable. No problem repeats a value: values may be secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mapping.qualification.columns import nearest
+from mapping.rules import FieldRule
+from sync.complaints import words_of
+from sync.environment import CONFIG_VARIABLE, leaves, models_in, read_environment, variable_of
+from sync.fieldtables import FieldTables, Words, read_field_tables
+from sync.sections import (
+    DatabaseSettings,
+    Declared,
+    GuardSettings,
+    HubSpotSettings,
+    LocaleSettings,
+    SalesforceSettings,
+    SandboxSettings,
+    ScopeSettings,
+    SyncSettings,
+    has_password,
+    merged,
+)
+from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
+from sync.wrongconfig import Problem, WrongConfig, problem
+
+__all__ = ["Settings", "WrongConfig", "config_path", "load_settings"]
+
+DEFAULT_CONFIG = "leadpact.toml"
+FIELD_TABLES = ("fields", "values", "stages")
+POLICY_TABLES = ("policy", "nurture", "channels")
+#: What each part of the config may hold when it stands in a file of its own.
+PARTS: Mapping[str, tuple[str, ...]] = {"fields": FIELD_TABLES, "policy": POLICY_TABLES}
+TOP_LEVEL = (*Declared.model_fields, *FIELD_TABLES, *POLICY_TABLES)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the config says. Relative paths in it start at ``folder``, the config's own.
+
+    ``fields`` are the rules of ``[fields.NAME]`` in their order. ``values`` is ``[values.NAME]``: name to
+    common word to CRM to that CRM's words. ``stages`` is a stage to the HubSpot lifecycle word to write.
+    ``policy`` holds the tables ``policy``, ``nurture`` and ``channels`` as they were read, for ``load_policy``.
+    ``sandbox`` is None where the real CRMs are meant.
+    """
+
+    path: Path
+    folder: Path
+    hubspot: HubSpotSettings
+    salesforce: SalesforceSettings
+    sandbox: SandboxSettings | None
+    database: DatabaseSettings
+    sync: SyncSettings
+    scope: ScopeSettings
+    guards: GuardSettings
+    locale: LocaleSettings
+    fields: tuple[FieldRule, ...]
+    values: Mapping[str, Words]
+    stages: Mapping[str, str]
+    policy: Mapping[str, Any] = field(repr=False)
+    sources: tuple[TomlFile, ...] = field(repr=False)
+
+    def where(self, path: str) -> str:
+        """``policy.toml:31`` for ``policy.fit[2].when``; the nearest table where the key itself is missing."""
+        return _where(self.sources, parse_path(path))
+
+    def resolve(self, path: str) -> Path:
+        """A path of the config as it is meant: from the config's folder, with ``~`` understood."""
+        return (self.folder / Path(path).expanduser()).absolute()
+
+    def missing_secrets(self) -> list[Problem]:
+        """The credentials that calls to the real CRMs need and that are not there."""
+        if self.sandbox is not None:
+            return []
+        needed = {
+            ("hubspot", "access_token"): self.hubspot.access_token,
+            ("salesforce", "client_id"): self.salesforce.client_id,
+            ("salesforce", "client_secret"): self.salesforce.client_secret,
+        }
+        return [
+            problem(
+                variable_of(path),
+                f"{'.'.join(path)} is missing",
+                f"set {variable_of(path)}, or {variable_of(path)}_FILE to a file that holds it",
+            )
+            for path, value in needed.items()
+            if value is None
+        ]
+
+    def demand_secrets(self) -> None:
+        """Raise WrongConfig unless everything that calls to the CRMs need is there."""
+        missing = self.missing_secrets()
+        if missing:
+            raise WrongConfig(missing)
+
+
+def config_path(option: Path | None, environ: Mapping[str, str]) -> Path:
+    """The config to read: ``--config``, else ``$LEADPACT_CONFIG``, else ``./leadpact.toml``."""
+    if option is not None:
+        return option
+    named = environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else Path(DEFAULT_CONFIG)
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the config at ``path`` (None: see ``config_path``) under the given environment.
+
+    Credentials may be missing: commands that call no CRM do without (``Settings.demand_secrets``). Raises
+    WrongConfig with every problem.
+    """
+    path = config_path(path, environ)
+    if not path.is_file():
+        what = f"there is no config {path}"
+        raise WrongConfig(
+            [problem(str(path), what, "write one with `leadpact init`, or name it by --config")]
+        )
+    folder = path.absolute().parent
+    problems: list[Problem] = []
+    sources = _sources(read_toml(path, path.name), folder, problems)
+    data = {key: value for source in reversed(sources) for key, value in source.data.items()}
+    tables = read_field_tables(data, lambda keys: _where(sources, keys))
+    problems += tables.problems + _policy_problems(data, sources)
+    declared = _declared(data, sources, environ, folder, problems)
+    if problems or declared is None:
+        raise WrongConfig(problems)
+    return _settings(path, folder, declared, tables, data, sources)
+
+
+def _settings(
+    path: Path,
+    folder: Path,
+    declared: Declared,
+    tables: FieldTables,
+    data: Mapping[str, Any],
+    sources: tuple[TomlFile, ...],
+) -> Settings:
+    return Settings(
+        path=path,
+        folder=folder,
+        hubspot=declared.hubspot,
+        salesforce=declared.salesforce,
+        sandbox=declared.sandbox,
+        database=declared.database,
+        sync=declared.sync,
+        scope=declared.scope,
+        guards=declared.guards,
+        locale=declared.locale,
+        fields=tuple(tables.rules),
+        values=tables.values,
+        stages=tables.stages,
+        policy={name: data[name] for name in POLICY_TABLES if name in data},
+        sources=sources,
+    )
+
+
+def _where(sources: tuple[TomlFile, ...], path: KeyPath) -> str:
+    for source in sources:
+        if path[:1] in source.lines:
+            return source.where(path)
+    return sources[0].name
+
+
+def _sources(main: TomlFile, folder: Path, problems: list[Problem]) -> tuple[TomlFile, ...]:
+    """The main file and the parts it names, and what stands in the wrong one of them."""
+    sources = [main]
+    problems += [_unknown(main, key, TOP_LEVEL) for key in main.data if key not in TOP_LEVEL]
+    named = main.data.get("files", {})
+    for part, allowed in PARTS.items():
+        name = named.get(part) if isinstance(named, dict) else None
+        if not isinstance(name, str) or not name.strip():
+            continue
+        try:
+            source = read_toml(folder / name, name)
+        except WrongConfig as error:
+            said = f"{main.where(('files', part))} names this file"
+            problems += [{**one, "fix": f"{one['fix']}; {said}"} for one in error.problems]
+            continue
+        for key in source.data:
+            if key not in allowed:
+                problems.append(_unknown(source, key, allowed))
+            elif key in main.data:
+                problems.append(
+                    problem(
+                        main.where((key,)), f"{key} stands in {name} as well", "keep it in one of the files"
+                    )
+                )
+        sources.append(source)
+    return tuple(sources)
+
+
+def _unknown(source: TomlFile, key: str, known: tuple[str, ...]) -> Problem:
+    near = nearest(key, known)
+    fix = f"did you mean {near}?" if near else f"use {', '.join(known)}"
+    return problem(source.where((key,)), f"unknown key {key}", fix)
+
+
+def _policy_problems(data: Mapping[str, Any], sources: tuple[TomlFile, ...]) -> list[Problem]:
+    """The policy checks its own tables; here only what would keep it from being handed over."""
+    shapes: Mapping[str, tuple[type, str]] = {
+        "policy": (dict, "a table"),
+        "nurture": (list, "a list of tables, [[nurture]]"),
+        "channels": (list, "a list of tables, [[channels]]"),
+    }
+    return [
+        problem(_where(sources, (name,)), f"{name} must be {words}", "compare it with config.example.toml")
+        for name, (shape, words) in shapes.items()
+        if name in data and not isinstance(data[name], shape)
+    ]
+
+
+def _declared(
+    data: Mapping[str, Any],
+    sources: tuple[TomlFile, ...],
+    environ: Mapping[str, str],
+    folder: Path,
+    problems: list[Problem],
+) -> Declared | None:
+    """The sections with the environment over them; None where they cannot be used."""
+    sections = {key: value for key, value in data.items() if key in Declared.model_fields}
+    overrides = read_environment(environ, folder)
+    problems += overrides.problems + _secrets_in(sections, sources)
+    try:
+        return merged(sections, overrides.values)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+    for one in found:
+        path = tuple(str(part) for part in one["loc"])
+        origin = overrides.origins.get(path) or _where(sources, path)
+        problems.append(_section_problem(one, path, origin))
+    return None
+
+
+def _section_problem(error: Mapping[str, Any], path: tuple[str, ...], origin: str) -> Problem:
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(path[:-1])
+        near = nearest(path[-1], known)
+        fix = f"did you mean {near}?" if near else f"use {', '.join(known)}"
+        return problem(origin, f"unknown key {path[-1]} in [{'.'.join(path[:-1])}]", fix)
+    words, fix = words_of(error)
+    return problem(origin, f"{'.'.join(path)} {words}", fix)
+
+
+def _keys_at(path: tuple[str, ...]) -> list[str]:
+    model: Any = Declared
+    for name in path:
+        model = models_in(model.model_fields[name].annotation)[0]
+    return list(model.model_fields)
+
+
+def _secrets_in(sections: dict[str, Any], sources: tuple[TomlFile, ...]) -> list[Problem]:
+    """Secrets that stand in a file, and a database address with a password in it."""
+    problems = []
+    for path, leaf in leaves():
+        value: Any = sections
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if not leaf.secret or value is None:
+            continue
+        if path == ("database", "url") and not (isinstance(value, str) and has_password(value)):
+            continue
+        variable = variable_of(path)
+        problems.append(
+            problem(
+                _where(sources, path),
+                f"{'.'.join(path)} is a secret and must not stand in a file of the config",
+                f"take it out, and set {variable}, or {variable}_FILE to a file that holds it",
+            )
+        )
+    return problems
