@@ -19,7 +19,7 @@ SELF    := $(INSTALL) --no-deps --no-build-isolation --editable .
 
 DEMO    := leadpact-demo
 WORKERS := 2
-DOCUMENTS := tests/test_architecture.py tests/unit/test_docs.py tests/unit/test_wheel.py tests/unit/test_licences.py
+DOCUMENTS := tests/test_architecture.py tests/unit/test_docs.py tests/unit/test_wheel.py tests/unit/test_dependencies.py
 
 .PHONY: demo test check bench lock format lint types documents clean-install
 .DELETE_ON_ERROR:

@@ -30,3 +30,21 @@ def shared_data() -> Path:
 def shared_reference() -> Path:
     """The folder of the wire contracts; the test is skipped where it is missing."""
     return _beside_the_checkout("reference")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end which tests did not run, by name and number, so that a green run hides nothing."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"not run here: {len(skipped)}")
+        for number, report in enumerate(skipped, 1):
+            reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+            terminalreporter.write_line(f"{number}. {report.nodeid}: {str(reason).removeprefix('Skipped: ')}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything has to run, a skip is a failure, whatever its reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRE_ALL and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = max(session.exitstatus, pytest.ExitCode.TESTS_FAILED)
