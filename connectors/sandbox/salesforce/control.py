@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.sandbox.salesforce import oauth, seed
+from connectors.sandbox.salesforce import oauth, seed, usage
 from connectors.sandbox.salesforce.conversion import convert, merge, undelete
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.records import Records, Writer, id_of
@@ -26,6 +26,9 @@ def people(org: Org, wanted: Wanted) -> dict[str, Any]:
     act = ACTIONS.get(str(action))
     if act is None:
         raise ControlRefused(f"unknown action {action!r}; known: {', '.join(ACTIONS)}")
+    unknown = set(wanted) - COMMON_KEYS - KEYS.get(str(action), frozenset())
+    if unknown:
+        raise ControlRefused(f"{action}: unknown key {min(unknown)!r}")
     try:
         return act(org, wanted)
     except (RowRefused, Refusal) as refused:
@@ -87,13 +90,11 @@ def _undelete(org: Org, wanted: Wanted) -> dict[str, Any]:
 
 def _merge(org: Org, wanted: Wanted) -> dict[str, Any]:
     sobject = object_named(org, wanted.get("object"))
-    losers = wanted.get("losers", [wanted.get("loser")])
+    losers = wanted.get("losers", [wanted.get("other")])
     if not isinstance(losers, list):
         raise ControlRefused("losers: expected a list of ids")
     ids = [id_of(sobject, each) for each in losers]
-    return merge(
-        org, sobject, id_of(sobject, wanted.get("id", wanted.get("winner"))), ids, _person(org, wanted)
-    )
+    return merge(org, sobject, id_of(sobject, wanted.get("id")), ids, _person(org, wanted))
 
 
 def _convert(org: Org, wanted: Wanted) -> dict[str, Any]:
@@ -119,6 +120,15 @@ ACTIONS: dict[str, Callable[[Org, Wanted], dict[str, Any]]] = {
     "unsubscribe": _unsubscribe,
     "revoke_tokens": _revoke,
 }
+COMMON_KEYS = frozenset({"action", "object", "id", "user"})
+KEYS = {
+    "create": frozenset({"fields"}),
+    "edit": frozenset({"fields"}),
+    "merge": frozenset({"other", "losers"}),
+    "convert": frozenset(
+        {"status", "account_id", "contact_id", "opportunity_name", "no_opportunity", "owner_id"}
+    ),
+}
 
 
 def state(org: Org, wanted: Mapping[str, str]) -> dict[str, Any]:
@@ -131,7 +141,8 @@ def state(org: Org, wanted: Mapping[str, str]) -> dict[str, Any]:
             name: org.store.db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
             for name in org.full.objects
         }
-        return {"objects": counts, "org_id": seed.ORG_ID, "user_id": seed.INTEGRATION_USER}
+        known = {"org_id": seed.ORG_ID, "user_id": seed.INTEGRATION_USER, "calls_used": usage.used(org)}
+        return {"objects": counts, **known}
     sobject = object_named(org, wanted["object"])
     if "id" in wanted:
         try:

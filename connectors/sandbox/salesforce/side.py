@@ -113,8 +113,8 @@ class SalesforceSide:
         self.org.reset()
 
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Change limits and switches (see ``switches.py``); returns all, with the calls used."""
-        return {**self.org.change_switches(wanted), "used": usage.used(self.org)}
+        """Change limits and switches (see ``switches.py``); returns all in force."""
+        return self.org.change_switches(wanted)
 
     def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Act as a person: create, edit, delete, undelete, merge, convert, unsubscribe, revoke_tokens."""

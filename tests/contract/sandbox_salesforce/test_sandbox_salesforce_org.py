@@ -201,6 +201,7 @@ def test_a_person_edits_deletes_and_brings_back_under_their_own_name(api: Any) -
         {"action": "create", "object": "Lead", "fields": {"Nope": 1}},
         {"action": "create", "object": "Lead", "fields": {}},
         {"action": "create", "object": "Lead", "fields": ADA, "user": "nobody"},
+        {"action": "delete", "object": "Lead", "id": "x", "why": "no reason"},
     ],
 )
 def test_what_a_person_cannot_do_is_refused(api: Any, wanted: dict[str, Any]) -> None:

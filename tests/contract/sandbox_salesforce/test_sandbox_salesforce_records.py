@@ -263,6 +263,24 @@ def test_a_collection_that_is_too_big_is_refused_whole(api: Any, records: list[A
     assert api.query("SELECT Id FROM Lead") == []
 
 
+ODD = [None, [], {}, {"records": 1}, {"records": [1]}, {"records": [{}]}, {"records": [{"attributes": 3}]}]
+ODD += [{"records": [{"attributes": {"type": 4}}]}, {"compositeRequest": [{}]}, {"ids": "x", "fields": 3}]
+ODD += [{"compositeRequest": [{"url": 3, "method": None}]}, {"ids": [1, None], "fields": ["Id"]}]
+ODD += [{"LastName": {"a": 1}}, {"LastName": [1], "Company": 3}, {"LastName": 1.5, "Company": True}]
+
+
+@pytest.mark.parametrize("path", ["", "/sobjects", "/sobjects/Lead", "/sobjects/Lead/Id"])
+@pytest.mark.parametrize("body", ODD)
+def test_a_body_of_any_shape_gets_an_answer(api: Any, path: str, body: Any) -> None:
+    for method, where in (
+        ("POST", f"composite{path}"),
+        ("PATCH", f"composite{path}"),
+        ("POST", "sobjects/Lead"),
+    ):
+        assert api.call(method, where, body).status in (200, 400, 405)
+    assert api.query("SELECT Id FROM Lead") == []
+
+
 # Composite
 
 
