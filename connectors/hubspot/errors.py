@@ -103,7 +103,7 @@ def problem_of(found: Mapping[str, Any]) -> Problem:
     ]
     message = _text(found.get("message"))
     codes, fields = _property_errors(message)
-    codes += [_text(d["code"]) for d in details if d.get("code")]
+    codes += [code for d in details if (code := _text(d.get("code")))]
     fields += [name for c in contexts for name in _texts(c.get("propertyName"))]
     return Problem(
         category=_text(found.get("category")),

@@ -17,6 +17,7 @@ from connectors.crm import Write, Written
 from connectors.hubspot.api import Reply
 from connectors.hubspot.batches import Batch, folded_key
 from connectors.hubspot.errors import Problem, problem_of
+from connectors.hubspot.values import as_text
 
 #: One value of a property in the port's spelling: (name, text) → text.
 Spell = Callable[[str, str | None], str | None]
@@ -29,7 +30,7 @@ class Result(msgspec.Struct):
     """One written record."""
 
     id: str
-    properties: dict[str, str | None] = {}
+    properties: dict[str, Any] = {}
     new: bool | None = None
     objectWriteTraceId: str | None = None
 
@@ -52,7 +53,11 @@ class Settled:
 
 
 def decode_answer(reply: Reply) -> Answer:
-    return msgspec.json.decode(reply.data, type=Answer)
+    """Lenient about values: what was written must not be forgotten because an answer looks odd."""
+    answer = msgspec.json.decode(reply.data, type=Answer)
+    for result in answer.results:
+        result.properties = {name: as_text(value) for name, value in result.properties.items()}
+    return answer
 
 
 def settle(batch: Batch, answer: Answer, spell: Spell) -> Settled:

@@ -16,6 +16,7 @@ import orjson
 from connectors.errors import OurBug
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM, problem_of
+from connectors.hubspot.values import as_text
 from connectors.slabs import NOT_THERE, Rows
 
 #: Records in a page at most (HubSpot reference, section 4.1).
@@ -56,6 +57,13 @@ class Page(msgspec.Struct):
         return self.paging.next.after if self.paging is not None and self.paging.next is not None else None
 
 
+class _AnyPage(msgspec.Struct):
+    results: list[dict[str, Any]]
+    paging: Any = None
+    total: Any = None
+    errors: list[Any] = []
+
+
 class Reader:
     """Decodes pages of records that were asked for ``properties``, straight into columns.
 
@@ -87,8 +95,11 @@ class Reader:
         self._getters = [attrgetter(slot) for slot in slots]
 
     def page(self, reply: Reply) -> Page:
-        """Raises msgspec's errors; ``Api.call`` translates them and reads again."""
-        return cast(Page, self._decoder.decode(reply.data))
+        """Raises msgspec's errors; ``Api.call`` translates them and reads again where that helps."""
+        try:
+            return cast(Page, self._decoder.decode(reply.data))
+        except msgspec.ValidationError:
+            return cast(Page, self._decoder.decode(_with_texts(reply.data)))
 
     def rows(self, results: Sequence[Any]) -> Rows:
         """The records of a page as columns."""
@@ -100,6 +111,16 @@ class Reader:
             [r.archived for r in results],
             {name: list(map(get, values)) for name, get in zip(self.properties, self._getters, strict=True)},
         )
+
+
+def _with_texts(body: bytes) -> bytes:
+    """A page whose property values are texts: one odd value must not stop the reading of all records."""
+    page = msgspec.json.decode(body, type=_AnyPage)
+    for record in page.results:
+        record["properties"] = {name: as_text(value) for name, value in record.get("properties", {}).items()}
+    return orjson.dumps(
+        {"results": page.results, "paging": page.paging, "total": page.total, "errors": page.errors}
+    )
 
 
 def list_pages(api: Api, object_name: str, reader: Reader, *, after: str | None = None) -> Iterator[Rows]:

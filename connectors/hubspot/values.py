@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
+import orjson
 import polars as pl
 
 from connectors.crm import FieldInfo
@@ -50,6 +52,11 @@ def plain_text(kind: str, text: str | None) -> str | None:
         time = EPOCH + timedelta(milliseconds=int(text))
         return time.date().isoformat() if kind == "date" else iso(time)
     return _without_exponent(text) if kind == "number" else text
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON value as text: HubSpot sends all values as texts or null (HubSpot reference, section 4.2)."""
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def iso(time: datetime) -> str:

@@ -230,6 +230,10 @@ def _fits(value: object) -> bool:
     return True
 
 
+def test_a_code_that_is_no_text_gives_way_to_the_category() -> None:
+    assert read_problem(b'{"category":"X","errors":[{"code":7}]}').code == "X"
+
+
 def test_an_unreadable_body_is_an_empty_problem() -> None:
     assert (
         read_problem(b"<html>") == read_problem(b"") == read_problem(None) == read_problem(b"[]") == Problem()

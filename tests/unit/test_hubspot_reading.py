@@ -196,6 +196,18 @@ def test_many_properties_are_read_by_id_because_a_search_is_short() -> None:
     assert slab.frame[names[-1]].to_list() == ["x"]
 
 
+@responses.activate(assert_all_requests_are_fired=True)
+def test_more_properties_than_an_address_can_carry_are_read_by_id() -> None:
+    names = [f"a_rather_long_property_name_{n}" for n in range(600)]
+    account(responses.mock, *names)
+    responses.get(LIST, json={"results": []}, headers=DATE)
+    responses.get(LIST, json={"results": [record(9)]}, headers=DATE)
+    batch(responses.mock, record(9, **dict.fromkeys(names, "x")))
+    [slab] = connector().changes("contacts", names, None).slabs
+    assert slab.frame[names[-1]].to_list() == ["x"]
+    assert max(len(str(call.request.url)) for call in responses.calls) < 16_000
+
+
 @pytest.mark.parametrize("cursor", [{}, {"since": "soon"}, {"since": 5}, {"since": "2026-11-22T11:00:00"}])
 def test_a_cursor_of_somebody_else_is_refused(cursor: dict[str, Any]) -> None:
     with pytest.raises(OurBug):
@@ -295,6 +307,15 @@ def test_a_page_is_decoded_into_columns() -> None:
     rows = reader.rows(reader.page(Reply(200, body, {})).results)
     assert rows.columns == {"email": [None, NOT_THERE], "not-a-python-name": ["x", NOT_THERE]}
     assert slab_frame(rows)[RECORD_ID].to_list() == ["1", "2"]
+
+
+def test_a_value_that_is_no_text_does_not_stop_the_reading() -> None:
+    odd = {**record(1), "properties": {"email": 5, "phone": True, "city": None, "fax": ["x"]}}
+    reader = pages.Reader(["email", "phone", "city", "fax", "zip"])
+    page = reader.page(Reply(200, orjson.dumps({"results": [odd], "paging": {"next": {"after": "2"}}}), {}))
+    values = [column[0] for column in reader.rows(page.results).columns.values()]
+    assert values == ["5", "true", None, '["x"]', NOT_THERE]
+    assert page.after == "2"
 
 
 OWNER = Property("hubspot_owner_id", "enumeration", "Owner", "select", externalOptions=True)

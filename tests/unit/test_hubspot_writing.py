@@ -152,6 +152,11 @@ def test_stored_times_are_spelled_like_read_ones() -> None:
     assert result.stored == {"at": "2026-01-01T00:00:00.123Z", "phone": None}
 
 
+def test_an_odd_value_in_an_answer_does_not_forget_the_write() -> None:
+    results = Account(lambda body: (200, {"results": [{"id": "7", "properties": {"phone": 5}}]}))
+    assert results.write(update("a", "7", phone="5"))[0].stored == {"phone": "5"}
+
+
 @pytest.mark.parametrize("status", [200, 207])
 def test_errors_are_seen_whatever_the_status_says(status: int) -> None:
     def respond(body: Body) -> tuple[int, Body]:
