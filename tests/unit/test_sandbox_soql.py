@@ -37,7 +37,7 @@ LEADS = [
          Status="Working - Contacted", FirstName="Robert 'Bob'", OwnerId=seed.FIRST_SELLER),
     lead("Cleo", "Müller AG", 8, Email="cleo@mueller.example", Rating="Warm", AnnualRevenue=250,
          NumberOfEmployees=0, Status="Closed - Not Converted", FirstName="Chloé", OwnerId=seed.QUEUE),
-    lead("Dan", "Back\\slash_co", 20, Title="CTO\tand more", FirstName="DAN"),
+    lead("Dan", "Back\\slash_co", 20, Title="CTO\tand more", FirstName="DAN", City="Großstadt"),
     lead("Eve", "Engines", 330, Rating="Hot", AnnualRevenue=50_000, FirstName="eve", Description="long"),
 ]  # fmt: skip
 
@@ -74,6 +74,9 @@ def names(side: SalesforceSide, condition: str, *, all_rows: bool = False) -> st
         ("Email = 'ada@ENGINES.example'", "Ada"),
         ("FirstName = 'CHLOÉ'", "Cleo"),
         ("Company = 'MÜLLER ag'", "Cleo"),
+        ("Company LIKE 'M_LLER AG'", "Cleo"),
+        ("City = 'GROßSTADT'", "Dan"),
+        ("City = 'Grossstadt'", ""),
         ("FirstName != 'eve'", "Ada Bob Cleo Dan"),
         ("FirstName <> 'eve'", "Ada Bob Cleo Dan"),
         ("FirstName IN ('ADA', 'dan')", "Ada Dan"),

@@ -33,8 +33,8 @@ def quoted(name: str) -> str:
 
 
 def fold(text: str | int | float | None) -> str | int | float | None:
-    """Text without regard to case in any script; what is not text stays as it is."""
-    return text.casefold() if isinstance(text, str) else text
+    """Text in lower case, of any script; what is not text stays as it is."""
+    return text.lower() if isinstance(text, str) else text
 
 
 def column_type(field: Field) -> str:

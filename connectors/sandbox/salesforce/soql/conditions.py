@@ -85,7 +85,7 @@ class Conditions:
             return self._in_span(column, operator, literal)
         value = self._value(column.field, literal)
         if isinstance(value, str) and not value.isascii() and not column.field.case_sensitive:
-            sql, value = f"fold({sql})", value.casefold()
+            sql, value = f"fold({sql})", value.lower()
         self.values.append(value)
         if operator == "!=":
             return f"({sql} <> ? OR {sql} IS NULL)"
@@ -123,7 +123,7 @@ class Conditions:
             raise no_such_operator(self.scope.soql, condition.right.place, message)
         pattern, sql = like_pattern(condition.right), column.sql
         if not pattern.isascii():
-            sql, pattern = f"fold({sql})", pattern.casefold()
+            sql, pattern = f"fold({sql})", pattern.lower()
         self.values.append(pattern)
         return f"{sql} LIKE ? ESCAPE '\\'"
 
@@ -150,7 +150,7 @@ class Conditions:
         for literal in condition.right:
             parts = str(self._value(column.field, literal)).split(";")
             some.append(" AND ".join("instr(fold(';' || " + column.sql + " || ';'), ?) > 0" for _ in parts))
-            self.values.extend(f";{part.strip().casefold()};" for part in parts)
+            self.values.extend(f";{part.strip().lower()};" for part in parts)
         inside = " OR ".join(f"({each})" for each in some)
         return f"({inside})" if condition.operator == "INCLUDES" else f"NOT ifnull(({inside}), 0)"
 
