@@ -10,9 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import requests
-import simple_salesforce
 from requests.adapters import HTTPAdapter
-from simple_salesforce import Salesforce, format_soql
+from simple_salesforce import exceptions as refused
+from simple_salesforce.api import Salesforce
+from simple_salesforce.format import format_soql
 
 from connectors.sandbox.serving import Serving, sandbox
 
@@ -67,6 +68,11 @@ def client(session: requests.Session) -> Any:
     )
 
 
+def first_error(error: Any) -> dict[str, Any]:
+    found: dict[str, Any] = error.content[0]
+    return found
+
+
 def test_the_client_logs_in_by_itself(session: requests.Session) -> None:
     client = Salesforce(
         consumer_key="leadpact-sandbox",
@@ -85,9 +91,9 @@ def test_a_record_lives_through_the_client(client: Any) -> None:
     record = client.Lead.get(made["id"])
     assert (record["City"], record["Email"], record["Name"]) == ("Zürich", None, "Lovelace")
     assert client.Lead.delete(made["id"]) == 204
-    with pytest.raises(simple_salesforce.SalesforceResourceNotFound) as caught:
+    with pytest.raises(refused.SalesforceResourceNotFound) as caught:
         client.Lead.get(made["id"])
-    assert caught.value.content[0]["errorCode"] == "ENTITY_IS_DELETED"
+    assert first_error(caught.value)["errorCode"] == "ENTITY_IS_DELETED"
 
 
 def test_the_clients_quoting_survives_the_round_trip(client: Any) -> None:
@@ -111,18 +117,18 @@ def test_the_client_pages_through_a_long_answer(client: Any, serving: Serving) -
 
 
 def test_the_clients_errors_are_those_of_the_real_thing(client: Any) -> None:
-    with pytest.raises(simple_salesforce.SalesforceMalformedRequest) as caught:
+    with pytest.raises(refused.SalesforceMalformedRequest) as caught:
         client.query("SELECT Foo FROM Lead")
-    assert caught.value.content[0]["errorCode"] == "INVALID_FIELD"
-    with pytest.raises(simple_salesforce.SalesforceMalformedRequest) as caught:
+    assert first_error(caught.value)["errorCode"] == "INVALID_FIELD"
+    with pytest.raises(refused.SalesforceMalformedRequest) as caught:
         client.Lead.create({"LastName": "x"})
-    assert caught.value.content[0]["fields"] == ["Company"]
+    assert first_error(caught.value)["fields"] == ["Company"]
 
 
 def test_a_revoked_token_is_an_expired_session(client: Any, serving: Serving) -> None:
     url = f"{serving.salesforce_url}/_sandbox/people"
     requests.post(url, json={"action": "revoke_tokens"}, timeout=30).raise_for_status()
-    with pytest.raises(simple_salesforce.SalesforceExpiredSession):
+    with pytest.raises(refused.SalesforceExpiredSession):
         client.query("SELECT Id FROM Lead")
 
 
@@ -133,9 +139,9 @@ def test_the_client_sees_how_much_of_the_budget_is_used(client: Any, serving: Se
     client.query("SELECT Id FROM Lead")
     assert client.api_usage["api-usage"].used == 1
     client.query("SELECT Id FROM Lead")
-    with pytest.raises(simple_salesforce.SalesforceRefusedRequest) as caught:
+    with pytest.raises(refused.SalesforceRefusedRequest) as caught:
         client.query("SELECT Id FROM Lead")
-    assert caught.value.content[0]["errorCode"] == "REQUEST_LIMIT_EXCEEDED"
+    assert first_error(caught.value)["errorCode"] == "REQUEST_LIMIT_EXCEEDED"
 
 
 def test_the_client_asks_what_changed(client: Any, serving: Serving) -> None:

@@ -263,7 +263,15 @@ def test_a_collection_that_is_too_big_is_refused_whole(api: Any, records: list[A
     assert api.query("SELECT Id FROM Lead") == []
 
 
-ODD = [None, [], {}, {"records": 1}, {"records": [1]}, {"records": [{}]}, {"records": [{"attributes": 3}]}]
+ODD: list[Any] = [
+    None,
+    [],
+    {},
+    {"records": 1},
+    {"records": [1]},
+    {"records": [{}]},
+    {"records": [{"attributes": 3}]},
+]
 ODD += [{"records": [{"attributes": {"type": 4}}]}, {"compositeRequest": [{}]}, {"ids": "x", "fields": 3}]
 ODD += [{"compositeRequest": [{"url": 3, "method": None}]}, {"ids": [1, None], "fields": ["Id"]}]
 ODD += [{"LastName": {"a": 1}}, {"LastName": [1], "Company": 3}, {"LastName": 1.5, "Company": True}]
