@@ -19,7 +19,7 @@ from mapping.qualification.columns import derived_columns
 from mapping.qualification.conditions import Condition
 from mapping.qualification.judge import judge
 from mapping.qualification.wording import reasons, why
-from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, MergeRule, conflicts, merge
+from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, MergeRule, conflicts, merge, without_words
 from sync.plan import SIDES, plan, verdict_differs
 from sync.read import RAW
 from sync.work import Work
@@ -125,7 +125,7 @@ def decide(
     now: datetime,
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
-    merged = _fill_unread(merge(frame, work.rules), work)
+    merged = without_words(_fill_unread(merge(frame, work.rules), work), _unsayable(work))
     raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
@@ -135,6 +135,25 @@ def decide(
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
     return conclude(work, merged, raw, work.rules, held_leads, now)
+
+
+def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:
+    """What each CRM has no word for, for the fields where that can be."""
+    nothing = pl.lit(value=False)
+    found = {}
+    for rule in work.rules:
+        words = rule.field in work.field_map.values or rule.travels_with
+        if rule.direction == "read_only" or not words:
+            continue
+        named = {crm: work.field_map.rules[rule.field].source(crm, work.objects[crm]) for crm in SIDES}
+        cannot = {
+            crm: work.field_map.cannot_say(crm, work.objects[crm], rule.field, column=MERGED + rule.field)
+            if named[crm]
+            else nothing
+            for crm in SIDES
+        }
+        found[rule.field] = (cannot["hubspot"], cannot["salesforce"])
+    return found
 
 
 def conclude(
@@ -221,9 +240,7 @@ def _answers(
     """A condition's answer a lead; unknown is no: nobody is created or written to on a guess."""
     if condition is None:
         return pl.Series(name, [default]).new_from_index(0, judged.height)
-    derived = derived_columns(
-        judged, condition.columns, now, work.policy.currency, work.policy.rates_at(now)
-    )
+    derived = derived_columns(judged, condition.columns, now, work.policy.currency, work.policy.rates_at(now))
     answer = judged.with_columns(derived).select(condition.expression.fill_null(value=False).alias(name))
     return answer[name]
 

@@ -35,6 +35,7 @@ class Winner(IntEnum):
     UNREAD = 5  #: one side did not show it: left alone
     HUBSPOT_BY_RULE = 6  #: both changed it differently, and the rule says HubSpot
     SALESFORCE_BY_RULE = 7
+    UNSAYABLE = 8  #: the other CRM has no word for the value: left as it is, for a person to settle
 
 
 #: Winners whose value goes to the other CRM.
@@ -64,6 +65,22 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     winners = [_winner(rule, unread).cast(pl.UInt8).alias(WINNER + rule.field) for rule in rules]
     decided = frame.with_columns(winners)
     return decided.with_columns(value for rule in rules for value in _values(rule))
+
+
+def without_words(merged: pl.DataFrame, unsayable: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
+    """Mark winners whose value cannot be said in the CRM that it would go to.
+
+    ``unsayable``: field to what HubSpot and what Salesforce cannot say, as expressions on ``m.`` columns. To
+    write nothing there would clear the field, so such a field is left alone on both sides.
+    """
+    marks = []
+    for field, (hubspot, salesforce) in unsayable.items():
+        winner = pl.col(WINNER + field)
+        to_hubspot = winner.is_in([int(code) for code in TO_HUBSPOT]) & hubspot
+        to_salesforce = winner.is_in([int(code) for code in TO_SALESFORCE]) & salesforce
+        mark = pl.lit(int(Winner.UNSAYABLE), dtype=pl.UInt8)
+        marks.append(pl.when(to_hubspot | to_salesforce).then(mark).otherwise(winner).alias(WINNER + field))
+    return merged.with_columns(marks)
 
 
 def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:

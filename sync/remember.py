@@ -146,7 +146,9 @@ def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.E
 def _kept(leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr) -> pl.Expr:
     """Held and unread fields keep their old base: the difference is still to be settled."""
     if WINNER + owner in leads.columns:
-        open_ones = pl.col(WINNER + owner).is_in([int(Winner.HELD), int(Winner.UNREAD)])
+        open_ones = pl.col(WINNER + owner).is_in(
+            [int(Winner.HELD), int(Winner.UNREAD), int(Winner.UNSAYABLE)]
+        )
         value = pl.when(open_ones).then(base).otherwise(value)
     unread = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
     return pl.when(unread).then(base).otherwise(value)
@@ -329,7 +331,30 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
             .iter_rows()
         )
     ]
-    return pl.DataFrame(ambiguous + conflicts, schema=dict(HELD))
+    return pl.DataFrame(ambiguous + conflicts + _unsayable(decided), schema=dict(HELD))
+
+
+def _unsayable(decided: Decided) -> list[dict[str, str | None]]:
+    """Values that the other CRM has no word for."""
+    rows: list[dict[str, str | None]] = []
+    for column in (name for name in decided.leads.columns if name.startswith(WINNER)):
+        name = column.removeprefix(WINNER)
+        stuck = decided.leads.filter(pl.col(column) == int(Winner.UNSAYABLE))
+        for lead, record in stuck.select("lead_id", "h._id").iter_rows():
+            why = "the other CRM has no word for this value: add one under [values], or correct the value"
+            rows.append(
+                {
+                    "held_key": f"unsayable:{lead}:{name}",
+                    "kind": "unsayable",
+                    "lead_id": lead,
+                    "crm": "hubspot",
+                    "object": "",
+                    "record_id": record,
+                    "field": name,
+                    "details": json.dumps({"why": why}),
+                }
+            )
+    return rows
 
 
 def nothing_written() -> Results:

@@ -1,0 +1,336 @@
+"""The only place that builds things and joins them: CRMs, memory, map, policy, clock.
+
+Everything else is handed what it needs. A test builds an ``App`` with its own clock, or a ``Work`` of its own.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.crm import AtPoint, Crm, no_stop
+from connectors.hubspot.crm import HubSpotCrm
+from connectors.quota import MemoryLedger, Quota, Rate
+from connectors.retry import Retry
+from connectors.salesforce.crm import SalesforceCrm
+from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
+from connectors.session import is_loopback, open_session
+from mapping.fieldmap import FieldMap, compile_map
+from mapping.lead import LEAD_FIELDS, LeadField
+from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
+from mapping.qualification.columns import columns_for
+from mapping.qualification.conditions import Condition, compile_condition
+from mapping.qualification.declared import Policy
+from mapping.qualification.policy import PolicyProblems, load_policy, verdict_columns
+from mapping.qualification.syntax import ConditionProblem
+from mapping.rules import FieldRule, MapProblems
+from mapping.values.words import ValueMap
+from sync.errors import CrmAway, WrongUse
+from sync.merge import MergeRule
+from sync.settings import Settings
+from sync.store.embedded import EmbeddedServer
+from sync.store.store import Store
+from sync.work import CRMS, Guards, Scope, Work, all_fields, judged_fields
+from sync.wrongconfig import Problem, WrongConfig, problem
+
+#: HubSpot's limits before its headers tell (HubSpot reference, section 9.1): 100 calls in 10 s for the smallest
+#: accounts, and 5 searches a second, which no header ever shows.
+HUBSPOT_RATES: Mapping[str, Rate] = {"calls": Rate(100, 10.0), "search": Rate(5, 1.0)}
+#: The host behind every sandbox organisation; nothing is ever sent there, the session goes to loopback.
+SANDBOX_LOGIN = "https://{domain}.salesforce.com"
+#: The words of the choices that the policy knows. A value map may only use these.
+VOCABULARIES: Mapping[str, tuple[str, ...]] = {
+    "industry": (
+        *("E-Commerce", "Retail", "Wholesale", "Manufacturing", "Machinery", "Software", "Consumer Goods"),
+        *("Media", "Services", "Education", "Health", "Finance", "Construction", "Logistics", "Food"),
+        *("Public Sector", "Other"),
+    )
+}
+
+
+@dataclass
+class App:
+    """One command's belongings. ``work`` needs the CRMs; ``memory`` only the database. Close it, or use ``opened``.
+
+    ``clock`` is the machine's, or the sandbox's where the CRMs are pretend ones: they and we then agree on
+    what day it is when somebody moves it.
+    """
+
+    settings: Settings
+    store: Store
+    crms: Mapping[str, Crm]
+    clock: Callable[[], datetime]
+    field_map: FieldMap
+    policy: Policy
+    scope: Scope
+    fields: Mapping[str, LeadField]
+    at_point: AtPoint
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def work(self) -> Work:
+        """Everything a run is handed; asks both CRMs whose accounts they are. Raises the connectors' errors."""
+        accounts = self.accounts()
+        self.store.use(accounts["hubspot"], accounts["salesforce"], self.clock())
+        return self._work()
+
+    def accounts(self) -> dict[str, str]:
+        """The account ids behind the credentials."""
+        return {crm: self.crms[crm].account().account_id for crm in CRMS}
+
+    def memory(self) -> Work:
+        """For questions to the memory alone. The CRMs are asked only where it knows several pairs of accounts."""
+        known = self.store.accounts()
+        if not known:
+            raise WrongUse(
+                "nothing was ever synced with this database", fix="run `leadpact plan` or `leadpact sync`"
+            )
+        if len(known) > 1:
+            return self.work()
+        _, hubspot, salesforce, _, _ = known[0]
+        self.store.use(hubspot, salesforce, self.clock())
+        return self._work()
+
+    def policy_of(self, declared: Mapping[str, Any]) -> Policy:
+        """A policy from its stored tables."""
+        return load_policy(declared, fields=judged_fields(self.fields), vocabularies=VOCABULARIES)
+
+    def _work(self) -> Work:
+        settings = self.settings
+        return Work(
+            crms=self.crms,
+            objects={"hubspot": settings.hubspot.object, "salesforce": settings.salesforce.object},
+            store=self.store,
+            field_map=self.field_map,
+            fields=self.fields,
+            policy=self.policy,
+            rules=merge_rules(self.field_map),
+            scope=self.scope,
+            guards=Guards(**settings.guards.model_dump()),
+            mode=settings.sync.mode,
+            clock=self.clock,
+            stage_words=settings.stages,
+            spill_folder=data_folder(settings) / "spill",
+            required=settings.salesforce.required,
+            language=settings.sync.language,
+            slice_leads=settings.sync.slice_leads,
+            claim_seconds=settings.sync.claim_seconds,
+            at_point=self.at_point,
+        )
+
+    def close(self) -> None:
+        self.stack.close()
+
+
+def data_folder(settings: Settings) -> Path:
+    """Where the embedded database, spill files and the like are kept."""
+    return settings.folder / settings.database.dir
+
+
+def build(
+    settings: Settings, *, clock: Callable[[], datetime] | None = None, at_point: AtPoint = no_stop
+) -> App:
+    """Build everything a command needs. Nothing is sent to a CRM yet; the database is opened and migrated.
+
+    Raises WrongConfig for a map, policy or condition that cannot be used, DatabaseAway and CrmAway.
+    """
+    fields = {**LEAD_FIELDS, **settings.custom_fields}
+    field_map = _field_map(settings)
+    policy = _policy(settings, fields)
+    scope = _scope(settings, policy, fields)
+    stack = ExitStack()
+    try:
+        attached = _attached(settings, stack)
+        chosen = clock or _clock(settings, attached)
+        store = _store(settings, stack)
+        crms = {
+            "hubspot": _hubspot(settings, attached, chosen),
+            "salesforce": _salesforce(settings, attached, chosen),
+        }
+        for crm in crms.values():
+            stack.callback(crm.close)
+    except BaseException:
+        stack.close()
+        raise
+    return App(settings, store, crms, chosen, field_map, policy, scope, fields, at_point, stack)
+
+
+@contextmanager
+def opened(
+    settings: Settings, *, clock: Callable[[], datetime] | None = None, at_point: AtPoint = no_stop
+) -> Iterator[App]:
+    """``build`` for a ``with`` statement."""
+    app = build(settings, clock=clock, at_point=at_point)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+def merge_rules(field_map: FieldMap) -> tuple[MergeRule, ...]:
+    """How each mapped field is merged; our own fields are not, they show the verdict."""
+    return tuple(
+        MergeRule(
+            field=name,
+            direction=rule.direction,
+            if_both_changed=rule.if_both_changed,
+            if_emptied=rule.if_emptied,
+            opt_out=field_map.fields[name].opt_out,
+            travels_with=f"{name}_currency" if field_map.fields[name].type.value == "money" else None,
+        )
+        for name, rule in field_map.rules.items()
+        if name not in OWN_LEAD_FIELDS
+    )
+
+
+def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
+    sandbox = settings.sandbox
+    if sandbox is None:
+        return None
+    try:
+        attached = attach(settings.folder / sandbox.dir, sandbox.hubspot_port, sandbox.salesforce_port)
+    except SandboxUnavailable as away:
+        raise CrmAway(f"the pretend CRMs cannot be started: {away}") from away
+    stack.callback(attached.release)
+    return attached
+
+
+def _clock(settings: Settings, attached: Attached | None) -> Callable[[], datetime]:
+    """Pretend CRMs have a clock that can be moved, and then it is ours too; otherwise the machine's counts."""
+    url = attached.hubspot_url if attached else settings.hubspot.base_url
+    if not is_loopback(urlsplit(url).hostname):
+        return utc_now
+    session = open_session()
+
+    def sandbox_clock() -> datetime:
+        try:
+            answer = session.get(f"{url}/_sandbox/clock", timeout=(5, 30))
+        except OSError as away:
+            raise CrmAway(f"HubSpot cannot be reached at {url}") from away
+        if answer.status_code != 200:
+            return utc_now()
+        return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+
+    return sandbox_clock
+
+
+def _store(settings: Settings, stack: ExitStack) -> Store:
+    if settings.database.embedded:
+        server = EmbeddedServer(data_folder(settings) / "postgresql")
+        stack.callback(server.close)
+        url = server.url
+    else:
+        url = settings.database.url.get_secret_value()
+    store = Store(url)
+    stack.callback(store.close)
+    return store
+
+
+def _quota(crm: str, share: float, clock: Callable[[], datetime], rates: Mapping[str, Rate]) -> Quota:
+    return Quota(crm, rates, ledger=MemoryLedger(time.monotonic), clock=clock, sleep=time.sleep, share=share)
+
+
+def _hubspot(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:
+    ours = settings.hubspot
+    token = attached.hubspot_token if attached else settings.required_secret("hubspot.access_token")
+    return HubSpotCrm(
+        token,
+        attached.hubspot_url if attached else ours.base_url,
+        open_session(),
+        _quota("hubspot", ours.daily_share, clock, HUBSPOT_RATES),
+        retry=Retry(sleep=time.sleep, jitter=random.uniform),
+        version=ours.api_family,
+        overlap_seconds=ours.overlap_seconds,
+    )
+
+
+def _salesforce(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:
+    ours = settings.salesforce
+    if attached:
+        login, loopback = (
+            SANDBOX_LOGIN.format(domain=attached.salesforce_domain),
+            _host(attached.salesforce_url),
+        )
+        client_id, secret = attached.salesforce_client_id, attached.salesforce_client_secret
+    else:
+        login = ours.login_url
+        plain = login.startswith("http://")
+        loopback = _host(login) if plain else None
+        client_id = settings.required_setting("salesforce.client_id")
+        secret = settings.required_secret("salesforce.client_secret")
+    return SalesforceCrm(
+        session=open_session(ca_file=ours.ca_file, loopback=loopback),
+        login_url=login,
+        client_id=client_id,
+        client_secret=secret,
+        api_version=ours.api_version,
+        quota=_quota("salesforce", ours.daily_share, clock, {}),
+    )
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _field_map(settings: Settings) -> FieldMap:
+    own = [FieldRule(own.lead.name, hubspot=own.hubspot, salesforce=own.salesforce) for own in OWN_FIELDS]
+    values = {name: ValueMap(name, words) for name, words in settings.values.items()}
+    currency = settings.locale.currency
+    try:
+        return compile_map(
+            [*settings.fields, *own],
+            values,
+            all_fields(settings.custom_fields),
+            default_region=settings.locale.region,
+            default_currency={"hubspot": currency.hubspot, "salesforce": currency.salesforce},
+            decimal_comma=settings.locale.decimal_comma,
+        )
+    except MapProblems as wrong:
+        raise WrongConfig(
+            [
+                problem(settings.where(f"fields.{one.rule}"), f"{one.rule}: {one.what}", one.fix)
+                for one in wrong.problems
+            ]
+        ) from None
+
+
+def _policy(settings: Settings, fields: Mapping[str, LeadField]) -> Policy:
+    try:
+        return load_policy(settings.policy, fields=judged_fields(fields), vocabularies=VOCABULARIES)
+    except PolicyProblems as wrong:
+        raise WrongConfig(
+            [problem(settings.where(one.path), str(one), "correct the policy file") for one in wrong.problems]
+        ) from None
+
+
+def _scope(settings: Settings, policy: Policy, fields: Mapping[str, LeadField]) -> Scope:
+    columns = {**columns_for(judged_fields(fields), VOCABULARIES), **verdict_columns(policy.bands)}
+    problems: list[Problem] = []
+
+    def compiled(name: str) -> Condition | None:
+        text = getattr(settings.scope, name)
+        if text is None:
+            return None
+        try:
+            return compile_condition(text, columns)
+        except ConditionProblem as wrong:
+            problems.append(
+                problem(settings.where(f"scope.{name}"), f"scope.{name}: {wrong}", "correct the condition")
+            )
+            return None
+
+    scope = Scope(compiled("leads"), compiled("create_in_hubspot"), compiled("create_in_salesforce"))
+    if problems:
+        raise WrongConfig(problems)
+    return scope

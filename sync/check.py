@@ -1,0 +1,189 @@
+"""Compare the config with the live schemas of both CRMs, and say each problem with its line and a fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+
+from connectors.crm import FieldInfo, ObjectSchema
+from mapping.lead import FieldType
+from mapping.own import OWN_FIELDS
+from mapping.rules import FieldRule
+from sync.setup import OURS, needed_fields
+from sync.work import CRMS, Work
+from sync.wrongconfig import Problem
+
+NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
+
+
+def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
+    """Everything that would go wrong at write time, found before. Reads both schemas, writes nothing."""
+    problems: list[Problem] = []
+    schemas = {crm: work.crms[crm].describe(work.objects[crm]) for crm in CRMS}
+    for rule in work.field_map.rules.values():
+        if rule.lead in {own.lead.name for own in OWN_FIELDS}:
+            continue
+        for crm in CRMS:
+            problems += _of_field(work, rule, crm, schemas[crm], where)
+        problems += _of_rule(rule, where)
+    problems += _of_stages(work, schemas["hubspot"], where)
+    problems += _of_setup(work)
+    problems += _of_policy(work, where)
+    return problems
+
+
+def _found(where: str, severity: str, problem: str, fix: str) -> Problem:
+    return Problem(where=where, severity=severity, problem=problem, fix=fix)
+
+
+def failed(problems: list[Problem]) -> bool:
+    """Whether something has to be mended before a sync."""
+    return any(problem["severity"] == "error" for problem in problems)
+
+
+def _of_rule(rule: FieldRule, where: Callable[[str], str]) -> Iterator[Problem]:
+    if rule.if_both_changed == "newest":
+        yield _found(
+            where(f"fields.{rule.lead}.if_both_changed"),
+            "error",
+            "`newest` needs the time of each field's last change, and this version does not read it:"
+            " a record's own time says nothing about one of its fields",
+            "choose salesforce, hubspot or hold",
+        )
+
+
+def _of_field(
+    work: Work, rule: FieldRule, crm: str, schema: ObjectSchema, where: Callable[[str], str]
+) -> Iterator[Problem]:
+    name = rule.source(crm, work.objects[crm])
+    if name is None:
+        return
+    at = where(f"fields.{rule.lead}.{crm}")
+    info = schema.fields.get(name)
+    if info is None:
+        yield _unknown_field(name, crm, schema, at)
+        return
+    if not info.readable:
+        yield _found(
+            at, "error", f"{NAMES[crm]} does not let us read {name}", "give the integration user access to it"
+        )
+    if rule.writes_to(crm):
+        yield from _of_writing(work, rule, crm, info, at, where)
+
+
+def _unknown_field(name: str, crm: str, schema: ObjectSchema, at: str) -> Problem:
+    if name.startswith(OURS[crm]):
+        return _found(
+            at, "error", f"{NAMES[crm]} has no field {name} yet, or hides it", "run `leadpact setup --apply`"
+        )
+    near = difflib.get_close_matches(name, schema.fields, n=1)
+    hint = f"did you mean {near[0]}? Otherwise" if near else "correct the name, or"
+    return _found(
+        at,
+        "error",
+        f"{NAMES[crm]} has no field {name} on {schema.object}, or hides it from us",
+        f"{hint} give the integration user access to the field",
+    )
+
+
+def _of_writing(
+    work: Work, rule: FieldRule, crm: str, info: FieldInfo, at: str, where: Callable[[str], str]
+) -> Iterator[Problem]:
+    if info.calculated or not info.updatable:
+        kind = "calculated" if info.calculated else "read-only"
+        # Withdrawals are shown by HubSpot in a field that only its subscription API may change.
+        severity = "warning" if work.field_map.fields[rule.lead].opt_out else "error"
+        other = "salesforce" if crm == "hubspot" else "hubspot"
+        yield _found(
+            at,
+            severity,
+            f"{info.name} is {kind} in {NAMES[crm]}: it can be read, and will never be written",
+            f'say so: direction = "to_{other}", or "read_only"',
+        )
+        return
+    values = work.field_map.values.get(rule.lead)
+    if values is not None and info.options:
+        known = {value for value, _ in info.options}
+        for common, word in values.said(crm).items():
+            if word not in known and info.restricted:
+                near = difflib.get_close_matches(word, known, n=1)
+                yield _found(
+                    where(f"values.{values.name}"),
+                    "error",
+                    f"{NAMES[crm]}'s {info.name} has no option for {common!r} spelled {word!r}",
+                    f"did you mean {near[0]!r}?" if near else f"choose one of its {len(known)} options",
+                )
+    yield from _of_length(work, rule, crm, info, at)
+
+
+def _of_length(work: Work, rule: FieldRule, crm: str, info: FieldInfo, at: str) -> Iterator[Problem]:
+    other = "salesforce" if crm == "hubspot" else "hubspot"
+    source = rule.source(other, work.objects[other])
+    if source is None or info.length is None or work.field_map.fields[rule.lead].type is not FieldType.TEXT:
+        return
+    theirs = work.crms[other].describe(work.objects[other]).fields.get(source)
+    if theirs is not None and info.length < 60 and (theirs.length or 65_536) > info.length:
+        yield _found(
+            at,
+            "warning",
+            f"{info.name} holds {info.length} characters in {NAMES[crm]}, {source} in {NAMES[other]} more:"
+            " a longer value will be refused, never cut",
+            "shorten long values, or widen the field",
+        )
+
+
+def _of_stages(work: Work, schema: ObjectSchema, where: Callable[[str], str]) -> Iterator[Problem]:
+    known = set(schema.stages)
+    for stage, word in work.stage_words.items():
+        if known and word not in known:
+            near = difflib.get_close_matches(word, known, n=1)
+            yield _found(
+                where(f"stages.{stage}"),
+                "error",
+                f"HubSpot has no lifecycle stage {word!r}; it has {', '.join(schema.stages)}",
+                f"did you mean {near[0]!r}?" if near else "use the stage's internal name, not its label",
+            )
+
+
+def _of_setup(work: Work) -> Iterator[Problem]:
+    own = {own.name_in(crm) for own in OWN_FIELDS for crm in CRMS}
+    for crm in CRMS:
+        missing = [
+            one.spec.name
+            for one in needed_fields(work)
+            if one.crm == crm and not one.there and one.spec.name in own
+        ]
+        if missing:
+            yield _found(
+                f"{NAMES[crm]} {work.objects[crm]}",
+                "error",
+                f"{len(missing)} of Leadpact's own fields are missing: {', '.join(missing)}",
+                "run `leadpact setup` to see them and `leadpact setup --apply` to create them",
+            )
+
+
+def _of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
+    """Rules and gates that can never be judged, because nothing feeds the field they look at."""
+    fed = set(work.field_map.rules) | {
+        "email_domain",
+        "is_free_mail",
+        "has_contact_data",
+        "may_email",
+        "may_call",
+        "may_post",
+        "in_hubspot",
+        "in_salesforce",
+    }
+    counted = {"fit": 0, "engagement": 0}
+    for rule in work.policy.rules:
+        place = counted[rule.group]
+        counted[rule.group] += 1
+        fields = [*rule.when.fields, *([rule.since] if rule.since else [])]
+        missing = [name for name in fields if name in work.fields and name not in fed]
+        if missing:
+            yield _found(
+                where(f"policy.{rule.group}[{place}].when"),
+                "warning",
+                f"the rule {rule.name!r} looks at {', '.join(missing)}, which no CRM field feeds",
+                "map the field under [fields], or take it out of the rule",
+            )

@@ -1,0 +1,433 @@
+"""The ``leadpact`` command. Each command opens an app, asks one thing of it, and says what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
+from sync import logs
+from sync.agree import REASONS, agree
+from sync.app import App, data_folder, opened
+from sync.check import check as check_config
+from sync.check import failed
+from sync.cli_sandbox import sandbox
+from sync.console import Screen, show_changes, show_explanation, show_outcome
+from sync.demo import run_demo
+from sync.errors import CrmAway, GuardStopped, Stopped
+from sync.explaining import explain_lead, find_lead
+from sync.initdir import write_config
+from sync.run import Asked, Outcome, as_json, perform
+from sync.saved import load_plan, save_plan
+from sync.settings import Settings, find_config, load_settings
+from sync.setup import create_missing, needed_fields
+from sync.work import CRMS, Work
+from sync.wrongconfig import WrongConfig
+
+
+class Context:
+    """What every command gets: where the config is and how to speak."""
+
+    def __init__(self, config: Path | None, *, as_json: bool, verbose: bool) -> None:
+        self.config = config
+        self.screen = Screen(as_json=as_json)
+        self.verbose = verbose
+
+    def settings(self) -> Settings:
+        return load_settings(find_config(self.config, os.environ), os.environ)
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.moved:
+        return GuardStopped.exit_code
+    return 1 if outcome.became else 0
+
+
+def _wanted_time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as problem:
+        raise click.BadParameter("a time looks like 2026-11-22T09:00+01:00") from problem
+    if moment.tzinfo is None:
+        raise click.BadParameter("a time needs its zone, for example 2026-11-22T09:00+01:00 or …Z")
+    return moment
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The config; else $LEADPACT_CONFIG, else ./leadpact.toml.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more, to stderr.")
+@click.version_option(package_name="leadpact")
+@click.pass_context
+def leadpact(context: click.Context, config: Path | None, as_json: bool, verbose: bool) -> None:
+    """Keeps HubSpot and Salesforce in agreement about every lead, by one policy that both teams can read."""
+    logs.configure(verbose=verbose, json=False, stream=sys.stderr)
+    context.obj = Context(config, as_json=as_json, verbose=verbose)
+
+
+@leadpact.command("help")
+@click.argument("command", required=False)
+@click.pass_context
+def help_(context: click.Context, command: str | None) -> None:
+    """What a command does."""
+    if command is None:
+        click.echo(leadpact.get_help(context.parent or context))
+        return
+    found = leadpact.get_command(context, command)
+    if found is None:
+        raise click.UsageError(f"there is no command {command}")
+    with click.Context(found, info_name=f"leadpact {command}") as inner:
+        click.echo(found.get_help(inner))
+
+
+@leadpact.command()
+@click.option(
+    "--leads", default=400, show_default=True, type=click.IntRange(1), help="How many people to make up."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same people.")
+@click.option(
+    "--effect", default=1.0, show_default=True, help="How strongly fit and engagement cause sales; 0: not."
+)
+@click.option("--dir", "folder", default="leadpact-demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--keep-running", is_flag=True, help="Leave both pretend CRMs up until Ctrl-C.")
+@click.pass_obj
+def demo(context: Context, leads: int, seed: int, effect: float, folder: Path, keep_running: bool) -> None:
+    """Both pretend CRMs with made-up leads: setup, first sync, a day of changes, second sync, agreement."""
+    sys.exit(run_demo(context.screen, leads, seed, effect, folder, keep_running=keep_running))
+
+
+@leadpact.command()
+@click.argument("directory", default=".", type=click.Path(path_type=Path))
+@click.pass_obj
+def init(context: Context, directory: Path) -> None:
+    """Write a commented config to start from: connection, fields and policy in three files."""
+    written = write_config(directory)
+    for path in written:
+        context.screen.say(f"wrote {path}")
+    context.screen.say("Next: put the credentials into the environment, then `leadpact check`.")
+    context.screen.document({"written": [str(path) for path in written]})
+
+
+@leadpact.command()
+@click.pass_obj
+def check(context: Context) -> None:
+    """Config, credentials, mapping and policy against the live schemas; each problem with its line and a fix."""
+    try:
+        settings = context.settings()
+        with opened(settings) as app:
+            problems = check_config(app.work(), settings.where)
+    except WrongConfig as wrong:
+        context.screen.document({"problems": wrong.problems})
+        raise
+    for one in problems:
+        context.screen.say(f"{one['where']}: {one['severity']}: {one['problem']}")
+        context.screen.say(f"    fix: {one['fix']}")
+    context.screen.say(
+        "Nothing has to be mended." if not failed(problems) else "Mend the errors before a sync."
+    )
+    context.screen.document({"problems": problems})
+    sys.exit(1 if failed(problems) else 0)
+
+
+@leadpact.command()
+@click.option("--apply", "really", is_flag=True, help="Create what is missing.")
+@click.pass_obj
+def setup(context: Context, really: bool) -> None:
+    """Show, then create, the fields that the write-back needs in both CRMs."""
+    with opened(context.settings()) as app:
+        work = app.work()
+        needed = needed_fields(work)
+        made = create_missing(work) if really else []
+    rows = [
+        (one.crm, one.object, one.spec.name, one.spec.type, "there" if one.there else "missing")
+        for one in needed
+    ]
+    if really:
+        context.screen.say(f"{len(made)} fields created." if made else "Everything was there already.")
+    else:
+        context.screen.table(("crm", "object", "field", "type", "state"), rows)
+        missing = sum(not one.there for one in needed)
+        context.screen.say(
+            f"{missing} fields are missing." + (" Create them with --apply." if missing else "")
+        )
+    context.screen.document(
+        {
+            "fields": [
+                dict(zip(("crm", "object", "field", "type", "state"), row, strict=True)) for row in rows
+            ],
+            "created": [{"crm": crm, "field": name} for crm, name in made],
+        }
+    )
+
+
+@leadpact.command()
+@click.option(
+    "--lead", "keys", multiple=True, metavar="KEY", help="Only this lead; may be given more than once."
+)
+@click.option("--limit", type=click.IntRange(1), help="At most this many leads.")
+@click.option(
+    "--since", callback=_wanted_time, help="What changed since this time, instead of since the last sync."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `leadpact apply`.")
+@click.pass_obj
+def plan(
+    context: Context, keys: tuple[str, ...], limit: int | None, since: datetime | None, out: Path | None
+) -> None:
+    """What a sync would change, per field, with reasons; writes nothing."""
+    with opened(context.settings()) as app:
+        work = app.work()
+        names = _records_of(work, keys) if keys else None
+        moment = {crm: {"since": since.isoformat()} for crm in CRMS} if since else None
+        outcome = perform(
+            work, Asked("plan", names=names, since=moment, write=False, collect=True, limit=limit)
+        )
+        if out is not None:
+            whole = names is None and limit is None and since is None
+            save_plan(out, outcome, app.accounts(), work.policy.version, _touched(work, outcome), whole=whole)
+    show_changes(context.screen, outcome)
+    show_outcome(context.screen, outcome, planned=True)
+    if out is not None:
+        context.screen.say(f"saved to {out}; carry it out with `leadpact apply {out}`")
+    context.screen.document(as_json(outcome, with_changes=True))
+
+
+def _records_of(work: Work, keys: tuple[str, ...]) -> dict[str, list[str]]:
+    """The records that the KEYs name; a record that was never synced may be named as CRM:ID."""
+    names: dict[str, list[str]] = {crm: [] for crm in CRMS}
+    for key in keys:
+        crm, colon, record = key.partition(":")
+        if colon and crm in CRMS and not work.store.leads.named(key):
+            names[crm].append(record)
+            continue
+        for crm_name, record_id in work.store.leads.records_of(find_lead(work, key)):
+            names[crm_name].append(record_id)
+    return names
+
+
+def _touched(work: Work, outcome: Outcome) -> dict[str, list[str]]:
+    """The records of every lead that the plan changes: `apply` reads exactly these again."""
+    return {crm: sorted(ids) for crm, ids in outcome.touched.items()} or dict.fromkeys(work.crms, [])
+
+
+@leadpact.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
+@click.pass_obj
+def apply(context: Context, file: Path, with_changes: bool) -> None:
+    """Carry out a saved plan; each lead that moved since is left alone and named."""
+    saved = load_plan(file)
+    with opened(context.settings()) as app:
+        work = app.work()
+        if dict(saved.accounts) != app.accounts():
+            raise GuardStopped(
+                f"{file}: the plan was made for other accounts. Nothing was written", fix="make a new plan"
+            )
+        if saved.policy != work.policy.version:
+            raise GuardStopped(
+                f"{file}: the policy has changed since the plan was made. Nothing was written",
+                fix="make a new plan",
+            )
+        asked = Asked(
+            "apply",
+            names=saved.names,
+            approve=True,
+            keep=saved.changes,
+            now=saved.at,
+            collect=with_changes,
+            cursors=saved.cursors if saved.whole else None,
+        )
+        outcome = perform(work, asked)
+    show_outcome(context.screen, outcome, planned=False)
+    context.screen.document(as_json(outcome, with_changes=with_changes))
+    sys.exit(_exit_code(outcome))
+
+
+def _run(context: Context, asked: Callable[[App, Work], Asked], *, with_changes: bool) -> None:
+    with opened(context.settings()) as app:
+        work = app.work()
+        if work.mode == "observe":
+            context.screen.say("sync.mode is observe: nothing is written to a CRM.")
+        outcome = perform(work, asked(app, work))
+    show_outcome(context.screen, outcome, planned=work.mode == "observe")
+    context.screen.document(as_json(outcome, with_changes=with_changes))
+    sys.exit(_exit_code(outcome))
+
+
+@leadpact.command()
+@click.option("--approve", is_flag=True, help="Let the first writing run write.")
+@click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
+@click.pass_obj
+def sync(context: Context, approve: bool, with_changes: bool) -> None:
+    """Incremental: read, decide, write under the guards, remember."""
+    _run(
+        context,
+        lambda app, work: Asked("sync", approve=approve, collect=with_changes),
+        with_changes=with_changes,
+    )
+
+
+@leadpact.command()
+@click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
+@click.pass_obj
+def rescore(context: Context, with_changes: bool) -> None:
+    """What time alone changed, from stored values, without reading the CRMs."""
+    _run(
+        context,
+        lambda app, work: Asked("rescore", from_memory=True, collect=with_changes),
+        with_changes=with_changes,
+    )
+
+
+@leadpact.command()
+@click.argument("key")
+@click.option("--at", callback=_wanted_time, help="As of this time.")
+@click.pass_obj
+def explain(context: Context, key: str, at: datetime | None) -> None:
+    """Score, points, stage, conflicts and history of one lead, and the smallest change that would alter it."""
+    with opened(context.settings()) as app:
+        work = app.memory()
+        told = explain_lead(work, find_lead(work, key), at, app.policy_of)
+    show_explanation(context.screen, told)
+    context.screen.document(told)
+
+
+@leadpact.command("agree")
+@click.pass_obj
+def agree_(context: Context) -> None:
+    """Prove that both CRMs show the same stage, score and temperature for every linked lead, or why not yet."""
+    with opened(context.settings()) as app:
+        found = agree(app.work(), app.clock())
+    context.screen.say(f"{found.agreed} of {found.linked} linked leads agree ({found.share():.1%}).")
+    for reason, count in sorted(found.explained.items()):
+        context.screen.say(f"  {count} {reason}: {REASONS[reason]}; for example {found.samples[reason][0]}")
+    if found.unexplained:
+        context.screen.say(f"  {found.unexplained} unexplained: {', '.join(found.samples['unexplained'])}")
+    context.screen.document(
+        {
+            "linked": found.linked,
+            "agreed": found.agreed,
+            "explained": found.explained,
+            "unexplained": found.unexplained,
+        }
+    )
+    sys.exit(1 if found.unexplained else 0)
+
+
+@leadpact.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@click.pass_obj
+def runs(context: Context, limit: int) -> None:
+    """Past runs and their numbers, newest first."""
+    with opened(context.settings()) as app:
+        rows = app.memory().store.runs.newest(limit)
+    counted = ("records_read", "targets", "written", "unchanged", "held", "refused")
+    context.screen.table(
+        ("run", "command", "started", "state", *counted, "note"),
+        [
+            (
+                row.run,
+                row.command,
+                row.started,
+                row.state,
+                *(getattr(row.numbers, n) for n in counted),
+                row.note,
+            )
+            for row in rows
+        ],
+    )
+    context.screen.document(
+        {
+            "runs": [
+                {
+                    "run": row.run,
+                    "command": row.command,
+                    "started": row.started.isoformat(),
+                    "ended": row.ended.isoformat() if row.ended else None,
+                    "state": row.state,
+                    **{name: getattr(row.numbers, name) for name in counted},
+                }
+                for row in rows
+            ]
+        }
+    )
+
+
+@leadpact.command()
+@click.pass_obj
+def held(context: Context) -> None:
+    """What waits for a person: ambiguous records, and fields that both sides changed."""
+    with opened(context.settings()) as app:
+        rows = app.memory().store.journal.open_held()
+    columns = ("held_id", "kind", "lead_id", "crm", "record_id", "field", "since", "details")
+    _list(context, "held", columns, rows)
+
+
+@leadpact.command()
+@click.pass_obj
+def refused(context: Context) -> None:
+    """What a CRM rejected and has not taken since; a later sync tries it again."""
+    with opened(context.settings()) as app:
+        rows = app.memory().store.journal.refused()
+    _list(context, "refused", ("code", "lead_id", "crm", "record_id", "message", "first_at", "tries"), rows)
+
+
+def _list(context: Context, name: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    context.screen.table(columns, [[row[column] for column in columns] for row in rows])
+    if not rows:
+        context.screen.say("Nothing.")
+    context.screen.document({name: rows})
+
+
+@leadpact.group()
+def db() -> None:
+    """The state."""
+
+
+@db.command()
+@click.pass_obj
+def migrate(context: Context) -> None:
+    """Bring the database up to this program."""
+    settings = context.settings()
+    with opened(settings) as app:
+        applied = [migration.name for migration in app.store.migrated]
+    where = data_folder(settings) if settings.database.embedded else "the configured server"
+    context.screen.say(f"{where}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
+    context.screen.document({"applied": applied})
+
+
+leadpact.add_command(sandbox)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every expected failure becomes a sentence, a fix and an exit code."""
+    try:
+        leadpact.main(args=arguments, prog_name="leadpact", standalone_mode=True)
+    except Stopped as stop:
+        _fail(str(stop), stop.fix, stop.exit_code)
+    except RetryLater as away:
+        _fail(str(away), "try again later; nothing was lost", CrmAway.exit_code)
+    except NeedsPerson as stuck:
+        _fail(str(stuck), stuck.fix, CrmAway.exit_code)
+    except OurBug as bug:
+        _fail(f"this is a bug in Leadpact: {bug}", "please report it with this text", CrmAway.exit_code)
+    except ConnectorError as other:
+        _fail(str(other), "", CrmAway.exit_code)
+
+
+def _fail(what: str, fix: str, code: int) -> None:
+    click.echo(f"leadpact: {what}", err=True)
+    for line in filter(None, fix.splitlines()):
+        click.echo(f"  fix: {line}", err=True)
+    sys.exit(code)

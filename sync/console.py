@@ -1,0 +1,139 @@
+"""What people see: tables and sentences on a terminal, plain text in a pipe, one JSON document with ``--json``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sync.run import Outcome
+from sync.saved import numbers_as_text
+
+#: Changes shown of a plan before the rest is only counted.
+SHOWN_CHANGES = 40
+
+
+class Screen:
+    """Where a command speaks to. ``as_json``: nothing is printed but the one document."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._console = Console(
+            file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False
+        )
+
+    def say(self, text: str = "") -> None:
+        """A line for people; silent with ``--json``."""
+        if not self.as_json:
+            self._console.print(text)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Rows for people: a table on a terminal, tab-separated lines in a pipe."""
+        if self.as_json:
+            return
+        if not sys.stdout.isatty():
+            for row in rows:
+                print("\t".join(_cell(cell) for cell in row), file=sys.stdout)  # noqa: T201 - a pipe gets plain lines
+            return
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*(_cell(cell) for cell in row))
+        self._console.print(table)
+
+    def document(self, content: Mapping[str, Any] | str) -> None:
+        """The JSON document; printed only with ``--json``."""
+        if self.as_json:
+            text = (
+                content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
+            )
+            print(text, file=sys.stdout)  # noqa: T201 - the document belongs on stdout, and nothing else does
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else " ".join(str(value).split())
+
+
+def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool, moved: bool = True) -> None:
+    """A run's numbers and findings, in sentences."""
+    numbers = outcome.numbers
+    text = numbers_as_text(numbers)
+    screen.say(text.replace(" written,", " to be written,") if planned else text)
+    summary = outcome.summary
+    if outcome.leads:
+        stages = {key.partition(":")[2]: count for key, count in summary.items() if key.startswith("stage:")}
+        shown = ", ".join(
+            f"{count} {stage}" for stage, count in sorted(stages.items(), key=lambda pair: -pair[1])
+        )
+        screen.say(f"{outcome.leads} leads ({summary.get('in_both', 0)} in both CRMs): {shown}")
+    for (name, what), count in sorted(outcome.problems.items()):
+        screen.say(f"  could not be read: {name}: {what} ({count} records); left alone on both sides")
+    if outcome.busy:
+        screen.say(f"{outcome.busy} leads were left to another run that is working on them")
+    if moved and outcome.moved:
+        screen.say("Not written, because they moved since the plan:")
+        for lead, crm, record in outcome.moved:
+            screen.say(f"  lead {lead}, {crm} record {record or '(to be created)'}")
+    calls = f"{numbers.calls_hubspot} calls to HubSpot, {numbers.calls_salesforce} to Salesforce"
+    screen.say(f"{calls}; {outcome.seconds:.1f} s; fingerprint {outcome.fingerprint}")
+
+
+def show_changes(screen: Screen, outcome: Outcome) -> None:
+    """The first changes of a plan, and how many more there are by field."""
+    changes = outcome.changes
+    if changes is None or screen.as_json:
+        return
+    rows = (
+        changes.head(SHOWN_CHANGES)
+        .select("lead_id", "crm", "record_id", "field", "before", "after", "why")
+        .rows()
+    )
+    screen.table(("lead", "crm", "record", "field", "before", "after", "why"), rows)
+    left = changes.height - SHOWN_CHANGES
+    if left > 0:
+        screen.say(f"… and {left} more; `leadpact plan --out FILE` or --json has them all. By field:")
+        counted = changes.group_by("crm", "field").len().sort("len", descending=True).rows()
+        screen.table(("crm", "field", "changes"), counted)
+
+
+def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
+    """One lead, explained to people."""
+    score = told["score"]
+    screen.say(f"{told['email'] or '(no e-mail)'}   lead {told['lead']}")
+    screen.say(f"stage {told['stage']} ({told['why']}); {told['temperature']}; cycle {told['cycle']}")
+    screen.say(
+        f"score {score['total']} = fit {score['fit']} + engagement {score['engagement']};"
+        f" {told['coverage']} % of the rules could be judged; policy {told['policy']}"
+    )
+    for point in told["points"]:
+        screen.say(f"  {point['points']:+4d}  {point['rule']}: {point['because']}")
+    for gate in told["gates"]:
+        screen.say(f"  gate {gate['name']} ({gate['stage']}, {gate['decided_by']}): {gate['answer']}")
+    for missing in told["missing"]:
+        screen.say(f"  not known: {missing['name']} ({', '.join(missing['fields'])})")
+    change = told["smallest_change"]
+    if change:
+        screen.say(
+            f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
+        )
+    for record in told["records"]:
+        screen.say(f"  {record['crm']} {record['object']} {record['record']}")
+    for conflict in told["conflicts"]:
+        screen.say(
+            f"conflict on {conflict['field']}: {conflict['winner']} won by the rule {conflict['rule']};"
+            f" HubSpot had {conflict['hubspot_value']!r} ({conflict['hubspot_at']}),"
+            f" Salesforce {conflict['salesforce_value']!r} ({conflict['salesforce_at']})"
+        )
+    for entry in told["history"][:15]:
+        if entry["what"] == "verdict":
+            screen.say(
+                f"  {entry['at']}  verdict {entry['stage']}, {entry['temperature']}, score {entry['score']}"
+            )
+        else:
+            screen.say(
+                f"  {entry['at']}  {entry['what']} {entry['crm']} {entry['field']}:"
+                f" {entry['before']!r} -> {entry['after']!r} ({entry['why']})"
+            )
