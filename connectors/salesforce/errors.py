@@ -112,8 +112,14 @@ def answer_error(status: int, content: object) -> ConnectorError:
     if code == "INVALID_FIELD" and (column := _COLUMN.search(message)):
         says = f"the field {column[1]} is not there, or not visible to us"
     error_id = _ERROR_ID.search(message)
-    if status == 401 and code == "INVALID_SESSION_ID":
-        return SessionExpired(f"salesforce: {says} (401 {code})", crm=CRM, code=code, fix=meaning.fix)
+    if status == 401:
+        # Whatever stands in the body: a proxy's page may have taken the place of INVALID_SESSION_ID.
+        return SessionExpired(
+            f"salesforce: {says} (401{' ' + code if code else ''})",
+            crm=CRM,
+            code=code or "401",
+            fix=meaning.fix,
+        )
     if code == "INVALID_QUERY_LOCATOR":
         return LocatorGone(f"salesforce: {says} ({status} {code})", crm=CRM, code=code)
     return _of_kind(

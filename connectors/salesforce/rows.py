@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any
@@ -20,7 +19,7 @@ from connectors.errors import NeedsPerson
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.schema import Described
-from connectors.salesforce.values import texts
+from connectors.salesforce.values import moment_text, texts
 from connectors.slabs import NOT_THERE, Rows, cut, missing_from, name_absent
 
 ID = "Id"
@@ -170,6 +169,5 @@ def _whole(record_id: str) -> str:
     return record_id if len(record_id) == 18 else eighteen(record_id)
 
 
-def _moment(value: str | None) -> datetime | None:
-    """``2013-05-07T22:07:19.000+0000`` as an aware time."""
-    return None if value is None or value == NOT_THERE else datetime.fromisoformat(value)
+def _moment(value: str | None) -> str | None:
+    return None if value is None or value == NOT_THERE else moment_text(value)

@@ -171,13 +171,15 @@ def test_a_fresh_token_that_is_refused_too_needs_a_person(
 
 
 @pytest.mark.parametrize("body", [b"<html>no</html>", b"{}", b"", b"[]"])
-def test_a_401_that_is_no_list_of_errors_needs_a_person(
-    wire: responses.RequestsMock, calls: Calls, body: bytes
+def test_a_401_that_is_no_list_of_errors_gets_one_new_token_too(
+    wire: responses.RequestsMock, calls: Calls, session: CrmSession, body: bytes
 ) -> None:
-    wire.post(TOKEN_URL, json=granted())
+    wire.post(TOKEN_URL, json=granted(1))
+    wire.post(TOKEN_URL, json=granted(2))
     wire.get(DATA + "limits", body=body, status=401)
     with pytest.raises(NeedsPerson):
         calls.get("limits")
+    assert session.calls == 4
 
 
 def test_threads_that_saw_one_token_die_fetch_one_new_token(

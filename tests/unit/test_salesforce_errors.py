@@ -149,7 +149,7 @@ def test_a_code_says_what_to_do_next(
     ("status", "kind"),
     [
         (300, RecordRefused),
-        (401, NeedsPerson),
+        (401, SessionExpired),
         (403, NeedsPerson),
         (404, OurBug),
         (405, OurBug),
