@@ -169,11 +169,10 @@ def _record_types(call: Call, sobject: SObject) -> list[dict[str, Any]]:
 
 def _field(field: Field) -> dict[str, Any]:
     text = field.type not in NUMBERS and field.type not in ("boolean", "date", "datetime", "address")
-    named = field.type in ("id", "reference")
     return {
         **ALWAYS,
         "aggregatable": field.filter and field.type not in NOT_AGGREGATED,
-        "byteLength": (field.length if named else field.length * 3) if text else 0,
+        "byteLength": field.length * (1 if field.type in ("id", "reference") else 3) if text else 0,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.part_of,
         "createable": field.create,
