@@ -106,8 +106,6 @@ def answer_error(status: int, content: object) -> ConnectorError:
     meaning = meaning_of(code, status)
     if code == "REQUEST_LIMIT_EXCEEDED" and "concurrent" in message.lower():
         meaning = CONCURRENT
-    if status in (502, 504) and not code:
-        meaning = STATUSES[status]
     says = meaning.says
     if code == "INVALID_FIELD" and (column := _COLUMN.search(message)):
         says = f"the field {column[1]} is not there, or not visible to us"
