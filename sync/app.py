@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from connectors.crm import AtPoint, Crm, no_stop
 from connectors.hubspot.crm import HubSpotCrm
 from connectors.quota import MemoryLedger, Quota, Rate
@@ -130,7 +132,7 @@ class App:
 
 def data_folder(settings: Settings) -> Path:
     """Where the embedded database, spill files and the like are kept."""
-    return settings.folder / settings.database.dir
+    return settings.resolve(settings.database.dir)
 
 
 def build(
@@ -140,8 +142,10 @@ def build(
 
     Raises WrongConfig for a map, policy or condition that cannot be used, DatabaseAway and CrmAway.
     """
-    fields = {**LEAD_FIELDS, **settings.custom_fields}
     field_map = _field_map(settings)
+    custom = {name: known for name, known in field_map.fields.items() if known.custom}
+    fields = {**LEAD_FIELDS, **custom}
+    settings.demand_secrets()
     policy = _policy(settings, fields)
     scope = _scope(settings, policy, fields)
     stack = ExitStack()
@@ -199,7 +203,7 @@ def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
     if sandbox is None:
         return None
     try:
-        attached = attach(settings.folder / sandbox.dir, sandbox.hubspot_port, sandbox.salesforce_port)
+        attached = attach(settings.resolve(sandbox.dir), sandbox.hubspot_port, sandbox.salesforce_port)
     except SandboxUnavailable as away:
         raise CrmAway(f"the pretend CRMs cannot be started: {away}") from away
     stack.callback(attached.release)
@@ -243,7 +247,7 @@ def _quota(crm: str, share: float, clock: Callable[[], datetime], rates: Mapping
 
 def _hubspot(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:
     ours = settings.hubspot
-    token = attached.hubspot_token if attached else settings.required_secret("hubspot.access_token")
+    token = attached.hubspot_token if attached else _secret(ours.access_token)
     return HubSpotCrm(
         token,
         attached.hubspot_url if attached else ours.base_url,
@@ -265,18 +269,23 @@ def _salesforce(settings: Settings, attached: Attached | None, clock: Callable[[
         client_id, secret = attached.salesforce_client_id, attached.salesforce_client_secret
     else:
         login = ours.login_url
-        plain = login.startswith("http://")
-        loopback = _host(login) if plain else None
-        client_id = settings.required_setting("salesforce.client_id")
-        secret = settings.required_secret("salesforce.client_secret")
+        loopback = _host(login) if login.startswith("http://") else None
+        client_id = ours.client_id or ""
+        secret = _secret(ours.client_secret)
     return SalesforceCrm(
-        session=open_session(ca_file=ours.ca_file, loopback=loopback),
+        session=open_session(
+            ca_file=str(settings.resolve(ours.ca_file)) if ours.ca_file else None, loopback=loopback
+        ),
         login_url=login,
         client_id=client_id,
         client_secret=secret,
         api_version=ours.api_version,
         quota=_quota("salesforce", ours.daily_share, clock, {}),
     )
+
+
+def _secret(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
 
 
 def _host(url: str) -> str:
@@ -291,7 +300,7 @@ def _field_map(settings: Settings) -> FieldMap:
         return compile_map(
             [*settings.fields, *own],
             values,
-            all_fields(settings.custom_fields),
+            all_fields({}),
             default_region=settings.locale.region,
             default_currency={"hubspot": currency.hubspot, "salesforce": currency.salesforce},
             decimal_comma=settings.locale.decimal_comma,

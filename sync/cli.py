@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import click
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 from sync import logs
 from sync.agree import REASONS, agree
-from sync.app import App, data_folder, opened
+from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
 from sync.cli_sandbox import sandbox
@@ -25,7 +24,7 @@ from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
 from sync.run import Asked, Outcome, as_json, perform
 from sync.saved import load_plan, save_plan
-from sync.settings import Settings, find_config, load_settings
+from sync.settings import Settings, load_settings
 from sync.setup import create_missing, needed_fields
 from sync.work import CRMS, Work
 from sync.wrongconfig import WrongConfig
@@ -40,7 +39,7 @@ class Context:
         self.verbose = verbose
 
     def settings(self) -> Settings:
-        return load_settings(find_config(self.config, os.environ), os.environ)
+        return load_settings(self.config, os.environ)
 
 
 def _exit_code(outcome: Outcome) -> int:
@@ -195,7 +194,7 @@ def plan(
         )
         if out is not None:
             whole = names is None and limit is None and since is None
-            save_plan(out, outcome, app.accounts(), work.policy.version, _touched(work, outcome), whole=whole)
+            save_plan(out, outcome, app.accounts(), work.policy.version, whole=whole)
     show_changes(context.screen, outcome)
     show_outcome(context.screen, outcome, planned=True)
     if out is not None:
@@ -214,11 +213,6 @@ def _records_of(work: Work, keys: tuple[str, ...]) -> dict[str, list[str]]:
         for crm_name, record_id in work.store.leads.records_of(find_lead(work, key)):
             names[crm_name].append(record_id)
     return names
-
-
-def _touched(work: Work, outcome: Outcome) -> dict[str, list[str]]:
-    """The records of every lead that the plan changes: `apply` reads exactly these again."""
-    return {crm: sorted(ids) for crm, ids in outcome.touched.items()} or dict.fromkeys(work.crms, [])
 
 
 @leadpact.command()
@@ -254,12 +248,12 @@ def apply(context: Context, file: Path, with_changes: bool) -> None:
     sys.exit(_exit_code(outcome))
 
 
-def _run(context: Context, asked: Callable[[App, Work], Asked], *, with_changes: bool) -> None:
+def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
     with opened(context.settings()) as app:
         work = app.work()
         if work.mode == "observe":
             context.screen.say("sync.mode is observe: nothing is written to a CRM.")
-        outcome = perform(work, asked(app, work))
+        outcome = perform(work, asked)
     show_outcome(context.screen, outcome, planned=work.mode == "observe")
     context.screen.document(as_json(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
@@ -273,7 +267,7 @@ def sync(context: Context, approve: bool, with_changes: bool) -> None:
     """Incremental: read, decide, write under the guards, remember."""
     _run(
         context,
-        lambda app, work: Asked("sync", approve=approve, collect=with_changes),
+        Asked("sync", approve=approve, collect=with_changes),
         with_changes=with_changes,
     )
 
@@ -285,7 +279,7 @@ def rescore(context: Context, with_changes: bool) -> None:
     """What time alone changed, from stored values, without reading the CRMs."""
     _run(
         context,
-        lambda app, work: Asked("rescore", from_memory=True, collect=with_changes),
+        Asked("rescore", from_memory=True, collect=with_changes),
         with_changes=with_changes,
     )
 

@@ -240,7 +240,7 @@ def _answers(
     """A condition's answer a lead; unknown is no: nobody is created or written to on a guess."""
     if condition is None:
         return pl.Series(name, [default]).new_from_index(0, judged.height)
-    derived = derived_columns(judged, condition.columns, now, work.policy.currency, work.policy.rates_at(now))
+    derived = derived_columns(condition.columns, now, work.policy.currency, work.policy.rates_at(now))
     answer = judged.with_columns(derived).select(condition.expression.fill_null(value=False).alias(name))
     return answer[name]
 

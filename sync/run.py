@@ -57,6 +57,7 @@ class Outcome:
     at: datetime | None = None
     seconds: float = 0.0
     busy: int = 0  #: leads another run was working on
+    touched: dict[str, list[str]] = field(default_factory=dict)  #: CRM to records of leads that change
     became: int = 0  #: targets that became held or refused in this run, and were not before
     moved: list[tuple[str, str, str | None]] = field(default_factory=list)  #: (lead, crm, record) left alone
 
@@ -185,6 +186,7 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
         spelled.update(canonical(changes))
         if asked.collect:
             collected.append(changes)
+            _note_touched(outcome, decided)
         if len(ordered.slices) == 1:
             first.kept = decided
     _add(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
@@ -210,6 +212,13 @@ def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
     same = spelled(mine).join(spelled(decided.changes), on=["lead_id", "spelled"], how="semi")
     kept = pl.col("lead_id").is_in(same["lead_id"].implode())
     return replace(decided, changes=decided.changes.filter(kept), moved=mine.filter(~kept))
+
+
+def _note_touched(outcome: Outcome, decided: Decided) -> None:
+    """The records of the leads that a plan changes: ``apply`` reads exactly these again."""
+    changing = decided.leads.filter(pl.col("lead_id").is_in(decided.changes["lead_id"].unique().implode()))
+    for crm, side in SIDES.items():
+        outcome.touched.setdefault(crm, []).extend(changing[side + "_id"].drop_nulls().to_list())
 
 
 def _count(totals: dict[str, int], changes: pl.DataFrame) -> None:

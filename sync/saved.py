@@ -37,15 +37,7 @@ class SavedPlan:
     whole: bool
 
 
-def save_plan(
-    path: Path,
-    outcome: Outcome,
-    accounts: Mapping[str, str],
-    policy: str,
-    names: Mapping[str, list[str]],
-    *,
-    whole: bool,
-) -> None:
+def save_plan(path: Path, outcome: Outcome, accounts: Mapping[str, str], policy: str, *, whole: bool) -> None:
     """Write a plan. Raises WrongUse when the file cannot be written."""
     changes = outcome.changes if outcome.changes is not None else pl.DataFrame(schema=dict(CHANGES))
     document = {
@@ -56,7 +48,7 @@ def save_plan(
         "fingerprint": outcome.fingerprint,
         "whole": whole,
         "cursors": {crm: dict(cursor) for crm, cursor in outcome.cursors.items()},
-        "names": {crm: list(ids) for crm, ids in names.items()},
+        "names": {crm: sorted(ids) for crm, ids in outcome.touched.items()},
         "changes": changes.to_dicts(),
     }
     try:

@@ -100,6 +100,11 @@ class Leads:
         ).fetchone()
         return row or (None,)
 
+    def records_of(self, lead_id: str) -> list[tuple[str, str]]:
+        """(crm, record id) of a lead's records."""
+        found = self.links_of_leads(pl.Series("lead_id", [lead_id]))
+        return found.select("crm", "record_id").sort("crm").rows()
+
     def named(self, key: str) -> list[str]:
         """The lead ids a KEY stands for: a lead id, ``hubspot:ID``, ``salesforce:ID`` or an e-mail address."""
         crm, colon, record = key.partition(":")

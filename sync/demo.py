@@ -1,0 +1,308 @@
+"""The demo: both pretend CRMs with made-up leads, and the main job told in words.
+
+Setup, agreement before, plan and first sync, a day of changes on both sides, second sync, agreement after.
+What it leaves in its folder is an ordinary config that every other command works on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from connectors.sandbox.csvload import load_rows
+from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
+from connectors.sandbox.generate import Person, a_day_of_changes, generate, newcomers
+from sync.agree import Agreement, agree
+from sync.app import opened
+from sync.console import Screen
+from sync.errors import CrmAway, WrongUse
+from sync.initdir import write_config
+from sync.run import Asked, Outcome, perform
+from sync.settings import load_settings
+from sync.setup import create_missing
+from sync.work import Work
+
+#: Marks a folder that a demo made, and that the next demo may therefore replace.
+MARK = ".leadpact-demo"
+
+
+def run_demo(
+    screen: Screen, leads: int, seed: int, effect: float, folder: Path, *, keep_running: bool
+) -> int:
+    """Run the demo in a folder; returns the exit code (0 when nothing is unexplained).
+
+    Raises WrongUse when the folder holds something else than an earlier demo.
+    """
+    began = time.monotonic()
+    config = _prepare(folder, leads)
+    settings = load_settings(config, _without_our_variables())
+    try:
+        attached = attach(settings.resolve("sandbox"))
+    except SandboxUnavailable as away:
+        raise CrmAway(f"the pretend CRMs cannot be started: {away}") from away
+    with attached, opened(settings) as app:
+        screen.say(
+            f"Leadpact demo in {folder}: two pretend CRMs on this machine, and {leads} made-up people."
+        )
+        screen.say("Their visits, forms and mails are made up as well; no real person, no real CRM.")
+        now = _set_clock(attached, datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+        _load(screen, attached, generate(leads, seed, now, effect))
+        work = app.work()
+        made = create_missing(work)
+        screen.say(f"setup: {len(made)} fields of ours created in both CRMs")
+        first = _first_sync(screen, work)
+        before = _agreement_before(work, first)
+        screen.say(f"agreement before the first sync: {before}")
+        _say_agreement(screen, "agreement after the first sync", agree(work, app.clock()))
+        acts = _a_day_passes(screen, attached, seed, now)
+        second = perform(work, Asked("sync"))
+        _tell(screen, f"second sync, after {acts} changes by people in both CRMs", second)
+        final = agree(work, app.clock())
+        _say_agreement(screen, "agreement after the second sync", final)
+        examples = _examples(work)
+        seconds = time.monotonic() - began
+        screen.say(f"done in {seconds:.0f} s. Look around:")
+        for key in examples:
+            screen.say(f"  leadpact --config {config} explain {key}")
+        screen.say(f"  leadpact --config {config} plan | agree | runs | held")
+        screen.document(_document(config, leads, first, second, final, seconds))
+        if keep_running:
+            _wait(screen, attached)
+    return 1 if final.unexplained else 0
+
+
+def _without_our_variables() -> dict[str, str]:
+    """The demo's pretend CRMs must not be mixed with the credentials of real ones."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
+
+
+def _prepare(folder: Path, leads: int) -> Path:
+    """An empty folder with a config; an earlier demo there is replaced."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise WrongUse(
+                f"{folder} is not empty and no demo made it",
+                fix="choose another folder with --dir, or empty it",
+            )
+        _leave_running_sandbox(folder)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("made by `leadpact demo`; the next demo here replaces it\n")
+    write_config(folder)
+    config = folder / "leadpact.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(_for_the_demo(text, leads), encoding="utf-8")
+    return config
+
+
+def _leave_running_sandbox(folder: Path) -> None:
+    """Wait until the server of an earlier demo has gone: it ends by itself when nobody uses it."""
+    users = folder / "sandbox" / "ready.json"
+    for _ in range(50):
+        if not users.exists():
+            return
+        time.sleep(0.1)
+
+
+def _for_the_demo(text: str, leads: int) -> str:
+    """The config that `init` writes, with pretend CRMs and room for as many leads as asked for."""
+    text = text.replace('mode = "observe"', 'mode = "full"', 1)
+    kept = [line for line in text.splitlines() if not line.lstrip().startswith("#~demo")]
+    cap = max(1000, leads * 2)
+    lines = [
+        f"{line.split('=')[0].rstrip()} = {cap}" if line.split("=")[0].strip() in _CAPS else line
+        for line in kept
+    ]
+    return "\n".join([*lines, "", "[sandbox]", 'dir = "sandbox"', ""])
+
+
+_CAPS = ("max_creates", "max_stage_moves")
+
+
+def _set_clock(attached: Attached, moment: datetime) -> datetime:
+    _control(attached.hubspot_url, "clock", {"now": moment.isoformat()})
+    return moment
+
+
+def _control(url: str, name: str, body: Mapping[str, Any]) -> Any:
+    answer = requests.post(f"{url}/_sandbox/{name}", json=dict(body), timeout=120)
+    if answer.status_code != 200:
+        raise CrmAway(f"the sandbox refused {name}: {answer.status_code} {answer.text[:200]}")
+    return answer.json()
+
+
+def _load(screen: Screen, attached: Attached, people: Iterable[Person]) -> None:
+    hubspot: list[Mapping[str, Any]] = []
+    salesforce: list[Mapping[str, Any]] = []
+    for person in people:
+        if person.hubspot is not None:
+            hubspot.append(person.hubspot)
+        if person.salesforce is not None:
+            salesforce.append(person.salesforce)
+    load_rows(attached.hubspot_url, "contacts", hubspot)
+    load_rows(attached.salesforce_url, "Lead", salesforce)
+    screen.say(f"loaded {len(hubspot)} contacts into HubSpot and {len(salesforce)} leads into Salesforce")
+
+
+def _first_sync(screen: Screen, work: Work) -> Outcome:
+    planned = perform(work, Asked("plan", write=False, collect=True))
+    _tell(screen, "plan of the first sync (nothing written yet)", planned)
+    done = perform(work, Asked("sync", approve=True))
+    _tell(screen, "first sync", done)
+    done.changes = planned.changes
+    return done
+
+
+def _agreement_before(work: Work, first: Outcome) -> str:
+    """How many leads in both CRMs needed no change at all before the first sync."""
+    linked = first.summary.get("in_both", 0)
+    changes = first.changes
+    if changes is None or not linked:
+        return "nobody was in both CRMs"
+    del work
+    touched = changes["lead_id"].n_unique()
+    same = max(0, first.leads - touched)
+    return f"{same} of {linked} people in both CRMs looked the same in both, stage and score included"
+
+
+def _tell(screen: Screen, title: str, outcome: Outcome) -> None:
+    numbers, summary = outcome.numbers, outcome.summary
+    screen.say("")
+    screen.say(f"{title}:")
+    screen.say(
+        f"  {numbers.records_read} records read, {outcome.leads} leads, {summary.get('in_both', 0)} in both CRMs"
+    )
+    stages = {
+        name.removeprefix("stage:"): count for name, count in summary.items() if name.startswith("stage:")
+    }
+    warmth = {
+        name.removeprefix("temperature:"): count
+        for name, count in summary.items()
+        if name.startswith("temperature:")
+    }
+    screen.say(f"  MQLs {stages.get('mql', 0)}, SQLs {stages.get('sql', 0)}; by stage: {_counted(stages)}")
+    screen.say(f"  by temperature: {_counted(warmth)}")
+    fields = {
+        name.removeprefix("field:"): count for name, count in summary.items() if name.startswith("field:")
+    }
+    screen.say(f"  changes per field: {_counted(fields) or 'none'}")
+    screen.say(
+        f"  {numbers.targets} targets: {numbers.written} written, {numbers.unchanged} unchanged,"
+        f" {numbers.held} held for a person, {numbers.refused} refused by a CRM"
+    )
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{name} {count}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
+
+
+def _say_agreement(screen: Screen, title: str, found: Agreement) -> None:
+    explained = ", ".join(f"{count} {reason}" for reason, count in sorted(found.explained.items()))
+    screen.say(
+        f"{title}: {found.agreed} of {found.linked} linked leads show the same stage, score and temperature"
+        f" ({found.share():.1%}); explained: {explained or 'none'}; unexplained: {found.unexplained}"
+    )
+
+
+def _a_day_passes(screen: Screen, attached: Attached, seed: int, now: datetime) -> int:
+    """What people do in both CRMs in a day, at the times they do it."""
+    tomorrow = now + timedelta(days=1)
+    hubspot, salesforce = _state(attached.hubspot_url, "contacts"), _state(attached.salesforce_url, "Lead")
+    acts = a_day_of_changes(seed, hubspot, salesforce, tomorrow)
+    urls = {"hubspot": attached.hubspot_url, "salesforce": attached.salesforce_url}
+    for act in acts:
+        _set_clock(attached, act.at)
+        _control(urls[act.crm], "people", act.body)
+    new = newcomers(seed, hubspot, tomorrow)
+    _set_clock(attached, tomorrow)
+    screen.say("")
+    screen.say("a day passes: " + _counted(Counter(act.what.replace("_", " ") for act in acts)))
+    _load(screen, attached, new)
+    return len(acts) + len(new)
+
+
+def _state(url: str, object_name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every record a pretend CRM holds."""
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    after = ""
+    while True:
+        asked = {"object": object_name, "limit": "1000"} | ({"after": after} if after else {})
+        answer = requests.get(f"{url}/_sandbox/state", params=asked, timeout=120)
+        answer.raise_for_status()
+        records = answer.json()["records"]
+        rows += [(record["id"], record.get("properties") or record.get("fields") or {}) for record in records]
+        if len(records) < 1000:
+            return rows
+        after = records[-1]["id"]
+
+
+def _examples(work: Work) -> list[str]:
+    """Three different leads worth a look: a hot one, a wavering one, one where both sides had changed a field."""
+    wanted: list[Callable[[Mapping[str, Any]], bool]] = [
+        lambda row: row["stage"] in ("mql", "sql"),
+        lambda row: row["stage"] == "nurture",
+        lambda row: row["stage"] in ("customer", "opportunity", "disqualified"),
+    ]
+    rows = work.store.leads.of(work.store.leads.ids_after("", 5000)).rows(named=True)
+    found = []
+    for fits in wanted:
+        row = next((row for row in rows if fits(row)), None)
+        if row is not None:
+            found.append(row["lead_id"])
+    return found
+
+
+def _document(
+    config: Path, leads: int, first: Outcome, second: Outcome, final: Agreement, seconds: float
+) -> dict[str, Any]:
+    return {
+        "config": str(config),
+        "people": leads,
+        "first": json.loads(_numbers(first)),
+        "second": json.loads(_numbers(second)),
+        "agree": {
+            "linked": final.linked,
+            "agreed": final.agreed,
+            "explained": final.explained,
+            "unexplained": final.unexplained,
+        },
+        "seconds": round(seconds, 1),
+    }
+
+
+def _numbers(outcome: Outcome) -> str:
+    from sync.run import as_json
+
+    return as_json(outcome, with_changes=False)
+
+
+def _wait(screen: Screen, attached: Attached) -> None:
+    """Leave both CRMs up; the ready line comes last."""
+    ready = {
+        "hubspot": attached.hubspot_url,
+        "salesforce": attached.salesforce_url,
+        "pubsub": attached.pubsub,
+        "hubspot_token": attached.hubspot_token,
+        "hubspot_client_secret": attached.hubspot_client_secret,
+        "salesforce_client_id": attached.salesforce_client_id,
+        "salesforce_client_secret": attached.salesforce_client_secret,
+        "salesforce_domain": attached.salesforce_domain,
+        "ca_file": attached.ca_file,
+    }
+    screen.say(json.dumps(ready))
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        screen.say("stopped")
