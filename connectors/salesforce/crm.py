@@ -89,7 +89,7 @@ class SalesforceCrm:
         lower = None if since is None else from_cursor(since)
         wanted = self._records.wanted(object_name, fields)
         cursor = next_cursor(self._calls, object_name, lower, self.now)
-        return Reading(self._records.changed(wanted, lower), to_cursor(cursor))
+        return Reading(self._records.changed(wanted, lower, cursor), to_cursor(cursor))
 
     def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
         """The named records, 2,000 a call; ids of 15 or 18 characters."""

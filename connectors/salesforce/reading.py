@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import orjson
 
 from connectors.crm import Slab
-from connectors.errors import NeedsPerson, RecordRefused
+from connectors.errors import NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
 from connectors.salesforce.calls import Calls, listed
 from connectors.salesforce.errors import CRM, LocatorGone
@@ -21,6 +21,9 @@ from connectors.slabs import NOT_THERE, Rows
 
 #: Records of one collections read (Salesforce reference, section 4).
 READ_AT_ONCE = 2_000
+
+#: How often a result may be lost without a new record in between before the reading is left to a later try.
+LOST_AT_ONE_PLACE = 3
 
 Pages = Iterator[Sequence[Any]]
 
@@ -36,28 +39,29 @@ class Reading:
         """What can be read of ``fields``. Raises NeedsPerson where the object is not visible."""
         return shape(self._schemas.of(object_name), fields, self._schemas.of)
 
-    def changed(self, wanted: Shape, since: datetime | None) -> Iterator[Slab]:
+    def changed(self, wanted: Shape, since: datetime | None, settled: datetime) -> Iterator[Slab]:
         """Every record whose SystemModstamp is ``since`` or later, deleted ones too; all records when None.
 
+        ``settled``: what has this stamp or an earlier one was there to be seen before the reading began.
         A place in the result that Salesforce no longer knows is asked for again by a condition. An object
         without a SystemModstamp is read whole. Raises NeedsPerson where a field has gone since it was
         described; the next reading describes anew.
         """
         try:
-            yield from slabs(wanted, self._changed(wanted, since))
+            yield from slabs(wanted, self._changed(wanted, since, settled))
         except NeedsPerson as error:
             if error.code == "INVALID_FIELD":
                 self._schemas.forget(wanted.object_name)
             raise
 
-    def _changed(self, wanted: Shape, since: datetime | None) -> Iterator[Rows]:
+    def _changed(self, wanted: Shape, since: datetime | None, settled: datetime) -> Iterator[Rows]:
         layout, names = Layout(wanted), wanted.names
         if soql.encoded_bytes(soql.select(wanted.object_name, names)) <= soql.QUERY_BYTES - 500:
-            for page in self._pages(layout, names, since):
+            for page in self._pages(layout, names, since, settled):
                 yield layout.rows(page)
             return
         # More names than an address holds: ask who changed, then read the values with a request body.
-        for page in self._pages(layout, list(wanted.system), since):
+        for page in self._pages(layout, list(wanted.system), since, settled):
             gone = [record for record in page if record.deleted is True]
             if gone:
                 yield layout.rows(gone)
@@ -140,33 +144,52 @@ class Reading:
                 page = self._calls.more(str(page.next_url), layout.page)
                 yield page.records
 
-    def _pages(self, layout: Layout, names: Sequence[str], since: datetime | None) -> Pages:
-        """Pages in a fixed order, so that reading can go on behind any record without the locator."""
-        ask = self._asker(layout, names, since)
+    def _pages(
+        self, layout: Layout, names: Sequence[str], since: datetime | None, settled: datetime
+    ) -> Pages:
+        """Pages in a fixed order, so that reading can go on behind a record without the locator."""
+        by_id = since is None or MODIFIED not in layout.wanted.system
+        ask = self._by_place(layout, names) if by_id else self._by_stamp(layout, names, since or settled)
         page = ask(None)
         last: Any = None
+        lost = 0
         while True:
             if page.records:
-                last = page.records[-1]
+                place = page.records[-1] if by_id else _last_settled(page.records, settled)
+                last, lost = (place, 0) if place is not None else (last, lost)
                 yield page.records
             if page.done:
                 return
             try:
                 page = self._calls.more(str(page.next_url), layout.page)
-            except LocatorGone:
+            except LocatorGone as gone:
+                lost += 1
+                if lost > LOST_AT_ONE_PLACE:
+                    raise RetryLater("salesforce: a result is lost again and again", crm=CRM) from gone
                 page = ask(last)
 
-    def _asker(self, layout: Layout, names: Sequence[str], since: datetime | None) -> Callable[[Any], Page]:
-        wanted = layout.wanted
-        if since is None or MODIFIED not in wanted.system:
-            query = soql.everything(wanted.object_name, names)
-            return lambda last: self._calls.query(query(last.id if last else None), decode=layout.page)
-        changed = soql.changed_since(wanted.object_name, names, since)
+    def _by_place(self, layout: Layout, names: Sequence[str]) -> Callable[[Any], Page]:
+        query = soql.everything(layout.wanted.object_name, names)
+        return lambda last: self._calls.query(query(last.id if last else None), decode=layout.page)
+
+    def _by_stamp(self, layout: Layout, names: Sequence[str], since: datetime) -> Callable[[Any], Page]:
+        query = soql.changed_since(layout.wanted.object_name, names, since)
         # Deleted records change too, and only this way they are seen (Salesforce reference, section 6).
-        deleted_too = DELETED in wanted.system
+        deleted_too = DELETED in layout.wanted.system
         return lambda last: self._calls.query(
-            changed((last.modified, last.id) if last else None), deleted_too=deleted_too, decode=layout.page
+            query((last.modified, last.id) if last else None), deleted_too=deleted_too, decode=layout.page
         )
+
+
+def _last_settled(records: Sequence[Any], settled: datetime) -> Any:
+    """The last record that has not changed since the reading began, None where each has.
+
+    A page holds records as they are when it is sent, in the order they had when the query ran. Going on
+    behind a record that changed in between would pass over those that stood between its two stamps.
+    """
+    # The spelling of every stamp on the wire (Salesforce reference, section 2), so that texts compare.
+    limit = settled.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return next((record for record in reversed(records) if record.modified <= limit), None)
 
 
 def batches(items: Sequence[str], most: int) -> Iterator[list[str]]:

@@ -206,6 +206,7 @@ def test_a_place_in_the_result_that_is_lost_is_found_again(org: Org, crm: Salesf
 def test_many_records_of_one_second_come_once_each(org: Org, crm: SalesforceCrm) -> None:
     _, cursor = changed(crm, None)
     ids = org.load([a_lead(n) for n in range(4_100)])
+    org.control("clock", advance_seconds=300)
     gone = '[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
     org.control("faults", match="/query/01g", status=400, body=gone, times=2)
     frame, _ = changed(crm, cursor, ["LastName"])

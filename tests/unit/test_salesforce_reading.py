@@ -231,6 +231,31 @@ def test_a_lost_place_is_asked_for_by_its_last_record(
     )
 
 
+def test_reading_never_goes_on_behind_a_record_that_changed_while_it_was_read(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    covered(wire, "2026-11-22T07:05:00.000+0000")
+    # TWO stood behind ONE when the query ran, and was changed before its page was sent.
+    moved = {**record(TWO, Name="B"), "SystemModstamp": "2026-11-22T07:05:30.000+0000"}
+    wire.get(DATA + "queryAll/", json=page(record(ONE, Name="A"), moved, more="01g-2"))
+    wire.get(DATA + "query/01g-2", json=[{"errorCode": "INVALID_QUERY_LOCATOR"}], status=400)
+    wire.get(DATA + "queryAll/", json=page(moved))
+    read(crm, {"since": "2026-11-22T06:00:00Z"})
+    assert f"Id > '{ONE}'" in queries(wire)[1]
+    assert "SystemModstamp > 2026-11-22T07:00:00Z" in queries(wire)[1]
+
+
+def test_a_result_that_is_lost_again_and_again_is_left_to_a_later_try(
+    wire: responses.RequestsMock, crm: SalesforceCrm
+) -> None:
+    covered(wire, "2026-11-22T07:05:00.000+0000")
+    moved = {**record(TWO, Name="B"), "SystemModstamp": "2026-11-22T07:05:30.000+0000"}
+    wire.get(DATA + "queryAll/", json=page(moved, more="01g-1"))
+    wire.get(DATA + "query/01g-1", json=[{"errorCode": "INVALID_QUERY_LOCATOR"}], status=400)
+    with pytest.raises(RetryLater):
+        read(crm, {"since": "2026-11-22T06:00:00Z"})
+
+
 def test_the_cursor_is_fixed_before_the_first_record_is_read(
     wire: responses.RequestsMock, crm: SalesforceCrm
 ) -> None:
