@@ -54,7 +54,7 @@ clean-install: $(VENV)/.dev
 	pip="$$place/venv/bin/python -m pip --quiet --quiet --disable-pip-version-check"; \
 	$$pip install --no-compile --require-hashes --requirement requirements.lock; \
 	$$pip install --no-compile --no-deps --no-index "$$place"/wheel/*.whl; \
-	cd "$$place" && venv/bin/leadpact version && venv/bin/leadpact --help >/dev/null
+	cd "$$place" && venv/bin/leadpact --version && venv/bin/leadpact --help >/dev/null
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.core
