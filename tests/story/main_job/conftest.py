@@ -1,0 +1,280 @@
+"""A house to tell stories in: both pretend CRMs over real HTTP, a real PostgreSQL, and a config folder.
+
+``house`` is empty, ``furnished`` has Leadpact's fields in both CRMs. Every run and every ``--json`` document a
+test asks the house for is checked at the end: one document, and four numbers that add up to the targets.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from connectors.crm import AtPoint, no_stop
+from connectors.sandbox.serving import Serving, sandbox
+from sync.app import App, opened
+from sync.cli import main
+from sync.initdir import write_config
+from sync.run import Asked, Outcome, perform
+from sync.settings import Settings, load_settings
+from sync.setup import create_missing
+from sync.store.embedded import EmbeddedServer
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+SECRETS = ("LEADPACT_HUBSPOT__ACCESS_TOKEN", "LEADPACT_SALESFORCE__CLIENT_SECRET")
+OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a command said, and how it ended. ``document`` only where ``--json`` was asked for and it ended well."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout; a second one, or a word beside it, is a ValueError."""
+        return json.loads(self.out)
+
+
+@dataclass
+class House:
+    """Both CRMs, a database of its own, and a config folder that joins them."""
+
+    folder: Path
+    serving: Serving
+    database: str
+    environ: dict[str, str] = field(default_factory=dict)
+    runs: list[dict[str, int]] = field(default_factory=list)  #: the numbers of every run, to be added up
+
+    # --- the CRMs ---------------------------------------------------------------------------------------
+
+    def url(self, crm: str) -> str:
+        return self.serving.hubspot_url if crm == "hubspot" else self.serving.salesforce_url
+
+    def control(self, crm: str, name: str, body: Mapping[str, Any]) -> Any:
+        """One control of the sandbox; anything but 200 fails the test."""
+        answer = requests.post(f"{self.url(crm)}/_sandbox/{name}", json=dict(body), timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def look(self, crm: str, name: str, **query: str) -> Any:
+        answer = requests.get(f"{self.url(crm)}/_sandbox/{name}", params=query, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def load(self, crm: str, *rows: Mapping[str, Any]) -> list[str]:
+        """Records without any API call; returns their ids in order."""
+        wanted = {"object": OBJECTS[crm], "rows": [dict(row) for row in rows]}
+        return [str(each) for each in self.control(crm, "load", wanted)["ids"]]
+
+    def edit(self, crm: str, record_id: str, **values: Any) -> None:
+        """A person types new values into a record."""
+        key = "properties" if crm == "hubspot" else "fields"
+        self.control(crm, "people", {"action": "edit", "object": OBJECTS[crm], "id": record_id, key: values})
+
+    def unsubscribe(self, crm: str, record_id: str) -> None:
+        """The person behind a record opts out of e-mail."""
+        self.control(crm, "people", {"action": "unsubscribe", "object": OBJECTS[crm], "id": record_id})
+
+    def record(self, crm: str, record_id: str) -> dict[str, Any]:
+        """What the CRM holds about a record, whoever may see it."""
+        found = self.look(crm, "state", object=OBJECTS[crm], id=record_id)["records"]
+        assert found, f"{crm} has no record {record_id}"
+        return dict(found[0].get("properties") or found[0])
+
+    def records(self, crm: str) -> dict[str, dict[str, Any]]:
+        """Every record of a CRM by its id."""
+        rows: dict[str, dict[str, Any]] = {}
+        after: dict[str, str] = {}
+        while True:
+            page = self.look(crm, "state", object=OBJECTS[crm], limit="1000", **after)["records"]
+            for each in page:
+                number = str(each.get("id") or each["Id"])
+                rows[number] = dict(each.get("properties") or each)
+            if len(page) < 1000:
+                return rows
+            after = {"after": str(page[-1].get("id") or page[-1]["Id"])}
+
+    def later(self, seconds: float) -> None:
+        """Time passes in both CRMs, and for Leadpact with them."""
+        self.serving.clock.advance(seconds)
+
+    def mark(self) -> dict[str, int]:
+        """The newest request of each CRM, to ask for what came after it."""
+        return {crm: int(self.look(crm, "requests", limit="1")["newest"]) for crm in OBJECTS}
+
+    def writes(self, mark: Mapping[str, int]) -> dict[str, list[dict[str, Any]]]:
+        """The writing requests that each CRM got since a mark, bodies included."""
+        return {
+            crm: self.look(crm, "requests", after=str(mark[crm]), writes="1", bodies="1")["requests"]
+            for crm in OBJECTS
+        }
+
+    def wrote_nothing(self, mark: Mapping[str, int]) -> bool:
+        """Whether neither CRM got a writing request since a mark, by their own logs."""
+        return not any(self.writes(mark).values())
+
+    # --- Leadpact ---------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "leadpact.toml"
+
+    def settings(self, **environ: str) -> Settings:
+        return load_settings(self.config, {**self.environ, **environ})
+
+    def rewrite(self, name: str, old: str, new: str) -> None:
+        """Change a file of the config, as a person does with an editor."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{name} does not hold {old!r}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    @contextmanager
+    def app(self, *, at_point: AtPoint = no_stop, **environ: str) -> Iterator[App]:
+        with opened(self.settings(**environ), at_point=at_point) as app:
+            yield app
+
+    def run(self, command: str = "sync", environ: Mapping[str, str] | None = None, **asked: Any) -> Outcome:
+        """One run in this process, with the changes it made."""
+        with self.app(**(environ or {})) as app:
+            outcome = perform(app.work(), Asked(command, collect=True, **asked))
+        numbers = outcome.numbers
+        names = ("targets", "written", "unchanged", "held", "refused")
+        self.runs.append({name: getattr(numbers, name) for name in names})
+        return outcome
+
+    def sync(self, **environ: str) -> Outcome:
+        """A sync that may write."""
+        return self.run("sync", environ, approve=True)
+
+    def command(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Told:
+        """``leadpact --config … ARGUMENTS`` in this process, with the environment of the house alone."""
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with _environment({**self.environ, **(environ or {})}), redirect_stdout(out), redirect_stderr(err):
+            try:
+                main(["--config", str(self.config), *arguments])
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return self._noted(arguments, Told(code, out.getvalue(), err.getvalue()))
+
+    def process(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Told:
+        """The same as ``command``, as a process of its own."""
+        whole = {**_without_ours(os.environ), **self.environ, **(environ or {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "sync", "--config", str(self.config), *arguments],
+            env=whole,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return self._noted(arguments, Told(done.returncode, done.stdout, done.stderr))
+
+    def _noted(self, arguments: tuple[str, ...], told: Told) -> Told:
+        if "--json" in arguments and told.code in (0, 1, 3) and told.out.strip():
+            document = told.document
+            if "targets" in document:
+                self.runs.append(document)
+        return told
+
+
+def _without_ours(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not name.startswith("LEADPACT_")}
+
+
+@contextmanager
+def _environment(ours: Mapping[str, str]) -> Iterator[None]:
+    """The process's environment with exactly these variables of Leadpact's."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({**_without_ours(before), **ours})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one PostgreSQL server for the whole session."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("server") / "postgresql")
+    yield server.url
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[], str]:
+    """Makes an empty database; returns its address."""
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"story_{next(numbers)}"
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return postgres.replace("/postgres?", f"/{name}?", 1)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def crms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Both pretend CRMs for the whole session; ``house`` empties them before every test."""
+    with sandbox(tmp_path_factory.mktemp("crms") / "sandbox") as serving:
+        yield serving
+
+
+@pytest.fixture
+def house(tmp_path: Path, crms: Serving, new_database: Callable[[], str]) -> Iterator[House]:
+    """Empty CRMs without our fields, an empty database, and the config of ``init`` in mode full."""
+    for url in (crms.hubspot_url, crms.salesforce_url):
+        assert requests.post(f"{url}/_sandbox/reset", json={}, timeout=60).status_code == 200
+    crms.clock.set(NOW)
+    house = House(tmp_path / "leadpact", crms, new_database())
+    # Windows of rate limits pass by the sandbox's clock, and in a story that stands still.
+    house.control("hubspot", "limits", {"ten_secondly": None, "secondly_search": None, "daily": None})
+    write_config(house.folder)
+    house.rewrite("leadpact.toml", 'mode = "observe"', 'mode = "full"')
+    house.environ.update(_access(house))
+    yield house
+    for numbers in house.runs:
+        parts = sum(numbers[name] for name in ("written", "unchanged", "held", "refused"))
+        assert parts == numbers["targets"], numbers
+
+
+def _access(house: House) -> dict[str, str]:
+    ready = house.serving.ready
+    return {
+        "LEADPACT_HUBSPOT__BASE_URL": house.serving.hubspot_url,
+        "LEADPACT_HUBSPOT__ACCESS_TOKEN": str(ready["hubspot_token"]),
+        "LEADPACT_SALESFORCE__LOGIN_URL": house.serving.salesforce_url,
+        "LEADPACT_SALESFORCE__CLIENT_ID": str(ready["salesforce_client_id"]),
+        "LEADPACT_SALESFORCE__CLIENT_SECRET": str(ready["salesforce_client_secret"]),
+        "LEADPACT_DATABASE__URL": house.database,
+        "LEADPACT_DATABASE__DIR": str(house.folder / "data"),
+    }
+
+
+@pytest.fixture
+def furnished(house: House) -> House:
+    """A house whose CRMs have Leadpact's fields."""
+    with house.app() as app:
+        create_missing(app.work())
+    return house
