@@ -132,7 +132,7 @@ class App:
 
 def data_folder(settings: Settings) -> Path:
     """Where the embedded database, spill files and the like are kept."""
-    return settings.resolve(settings.database.dir)
+    return Path(settings.database.dir)
 
 
 def build(
@@ -145,7 +145,9 @@ def build(
     field_map = _field_map(settings)
     custom = {name: known for name, known in field_map.fields.items() if known.custom}
     fields = {**LEAD_FIELDS, **custom}
-    settings.demand_secrets()
+    missing = settings.missing_secrets()
+    if missing:
+        raise WrongConfig(missing)
     policy = _policy(settings, fields)
     scope = _scope(settings, policy, fields)
     stack = ExitStack()
@@ -203,7 +205,7 @@ def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
     if sandbox is None:
         return None
     try:
-        attached = attach(settings.resolve(sandbox.dir), sandbox.hubspot_port, sandbox.salesforce_port)
+        attached = attach(Path(sandbox.dir), sandbox.hubspot_port, sandbox.salesforce_port)
     except SandboxUnavailable as away:
         raise CrmAway(f"the pretend CRMs cannot be started: {away}") from away
     stack.callback(attached.release)
@@ -261,6 +263,7 @@ def _hubspot(settings: Settings, attached: Attached | None, clock: Callable[[], 
 
 def _salesforce(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:
     ours = settings.salesforce
+    loopback: str | None
     if attached:
         login, loopback = (
             SANDBOX_LOGIN.format(domain=attached.salesforce_domain),
@@ -273,9 +276,7 @@ def _salesforce(settings: Settings, attached: Attached | None, clock: Callable[[
         client_id = ours.client_id or ""
         secret = _secret(ours.client_secret)
     return SalesforceCrm(
-        session=open_session(
-            ca_file=str(settings.resolve(ours.ca_file)) if ours.ca_file else None, loopback=loopback
-        ),
+        session=open_session(ca_file=ours.ca_file, loopback=loopback),
         login_url=login,
         client_id=client_id,
         client_secret=secret,

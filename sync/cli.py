@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -16,51 +15,21 @@ from sync.agree import REASONS, agree
 from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
+from sync.cli_context import Context, wanted_time
+from sync.cli_runs import apply, plan, rescore, sync
 from sync.cli_sandbox import sandbox
-from sync.console import Screen, show_changes, show_explanation, show_outcome
+from sync.console import show_explanation
 from sync.demo import run_demo
-from sync.errors import CrmAway, GuardStopped, Stopped
+from sync.errors import CrmAway, Stopped
 from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
-from sync.run import Asked, Outcome, as_json, perform
-from sync.saved import load_plan, save_plan
-from sync.settings import Settings, load_settings
 from sync.setup import create_missing, needed_fields
-from sync.work import CRMS, Work
 from sync.wrongconfig import WrongConfig
 
 
-class Context:
-    """What every command gets: where the config is and how to speak."""
-
-    def __init__(self, config: Path | None, *, as_json: bool, verbose: bool) -> None:
-        self.config = config
-        self.screen = Screen(as_json=as_json)
-        self.verbose = verbose
-
-    def settings(self) -> Settings:
-        return load_settings(self.config, os.environ)
-
-
-def _exit_code(outcome: Outcome) -> int:
-    if outcome.moved:
-        return GuardStopped.exit_code
-    return 1 if outcome.became else 0
-
-
-def _wanted_time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as problem:
-        raise click.BadParameter("a time looks like 2026-11-22T09:00+01:00") from problem
-    if moment.tzinfo is None:
-        raise click.BadParameter("a time needs its zone, for example 2026-11-22T09:00+01:00 or …Z")
-    return moment
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]}, commands=[plan, apply, sync, rescore, sandbox]
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -172,121 +141,8 @@ def setup(context: Context, really: bool) -> None:
 
 
 @leadpact.command()
-@click.option(
-    "--lead", "keys", multiple=True, metavar="KEY", help="Only this lead; may be given more than once."
-)
-@click.option("--limit", type=click.IntRange(1), help="At most this many leads.")
-@click.option(
-    "--since", callback=_wanted_time, help="What changed since this time, instead of since the last sync."
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Save the plan for `leadpact apply`.")
-@click.pass_obj
-def plan(
-    context: Context, keys: tuple[str, ...], limit: int | None, since: datetime | None, out: Path | None
-) -> None:
-    """What a sync would change, per field, with reasons; writes nothing."""
-    with opened(context.settings()) as app:
-        work = app.work()
-        names = _records_of(work, keys) if keys else None
-        moment = {crm: {"since": since.isoformat()} for crm in CRMS} if since else None
-        outcome = perform(
-            work, Asked("plan", names=names, since=moment, write=False, collect=True, limit=limit)
-        )
-        if out is not None:
-            whole = names is None and limit is None and since is None
-            save_plan(out, outcome, app.accounts(), work.policy.version, whole=whole)
-    show_changes(context.screen, outcome)
-    show_outcome(context.screen, outcome, planned=True)
-    if out is not None:
-        context.screen.say(f"saved to {out}; carry it out with `leadpact apply {out}`")
-    context.screen.document(as_json(outcome, with_changes=True))
-
-
-def _records_of(work: Work, keys: tuple[str, ...]) -> dict[str, list[str]]:
-    """The records that the KEYs name; a record that was never synced may be named as CRM:ID."""
-    names: dict[str, list[str]] = {crm: [] for crm in CRMS}
-    for key in keys:
-        crm, colon, record = key.partition(":")
-        if colon and crm in CRMS and not work.store.leads.named(key):
-            names[crm].append(record)
-            continue
-        for crm_name, record_id in work.store.leads.records_of(find_lead(work, key)):
-            names[crm_name].append(record_id)
-    return names
-
-
-@leadpact.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
-@click.pass_obj
-def apply(context: Context, file: Path, with_changes: bool) -> None:
-    """Carry out a saved plan; each lead that moved since is left alone and named."""
-    saved = load_plan(file)
-    with opened(context.settings()) as app:
-        work = app.work()
-        if dict(saved.accounts) != app.accounts():
-            raise GuardStopped(
-                f"{file}: the plan was made for other accounts. Nothing was written", fix="make a new plan"
-            )
-        if saved.policy != work.policy.version:
-            raise GuardStopped(
-                f"{file}: the policy has changed since the plan was made. Nothing was written",
-                fix="make a new plan",
-            )
-        asked = Asked(
-            "apply",
-            names=saved.names,
-            approve=True,
-            keep=saved.changes,
-            now=saved.at,
-            collect=with_changes,
-            cursors=saved.cursors if saved.whole else None,
-        )
-        outcome = perform(work, asked)
-    show_outcome(context.screen, outcome, planned=False)
-    context.screen.document(as_json(outcome, with_changes=with_changes))
-    sys.exit(_exit_code(outcome))
-
-
-def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
-    with opened(context.settings()) as app:
-        work = app.work()
-        if work.mode == "observe":
-            context.screen.say("sync.mode is observe: nothing is written to a CRM.")
-        outcome = perform(work, asked)
-    show_outcome(context.screen, outcome, planned=work.mode == "observe")
-    context.screen.document(as_json(outcome, with_changes=with_changes))
-    sys.exit(_exit_code(outcome))
-
-
-@leadpact.command()
-@click.option("--approve", is_flag=True, help="Let the first writing run write.")
-@click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
-@click.pass_obj
-def sync(context: Context, approve: bool, with_changes: bool) -> None:
-    """Incremental: read, decide, write under the guards, remember."""
-    _run(
-        context,
-        Asked("sync", approve=approve, collect=with_changes),
-        with_changes=with_changes,
-    )
-
-
-@leadpact.command()
-@click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
-@click.pass_obj
-def rescore(context: Context, with_changes: bool) -> None:
-    """What time alone changed, from stored values, without reading the CRMs."""
-    _run(
-        context,
-        Asked("rescore", from_memory=True, collect=with_changes),
-        with_changes=with_changes,
-    )
-
-
-@leadpact.command()
 @click.argument("key")
-@click.option("--at", callback=_wanted_time, help="As of this time.")
+@click.option("--at", callback=wanted_time, help="As of this time.")
 @click.pass_obj
 def explain(context: Context, key: str, at: datetime | None) -> None:
     """Score, points, stage, conflicts and history of one lead, and the smallest change that would alter it."""
@@ -399,9 +255,6 @@ def migrate(context: Context) -> None:
     where = data_folder(settings) if settings.database.embedded else "the configured server"
     context.screen.say(f"{where}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
     context.screen.document({"applied": applied})
-
-
-leadpact.add_command(sandbox)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -66,7 +66,7 @@ def load(context: Any, crm: str, file: Path, object_name: str | None, mapping: d
         )
     ours = settings.sandbox
     try:
-        with attach(settings.resolve(ours.dir), ours.hubspot_port, ours.salesforce_port) as attached:
+        with attach(Path(ours.dir), ours.hubspot_port, ours.salesforce_port) as attached:
             url = attached.hubspot_url if crm == "hubspot" else attached.salesforce_url
             ids = load_csv(url, object_name or OBJECTS[crm], file, mapping)
     except BadCsv as bad:

@@ -241,8 +241,9 @@ def _answers(
     if condition is None:
         return pl.Series(name, [default]).new_from_index(0, judged.height)
     derived = derived_columns(condition.columns, now, work.policy.currency, work.policy.rates_at(now))
-    answer = judged.with_columns(derived).select(condition.expression.fill_null(value=False).alias(name))
-    return answer[name]
+    answer = condition.expression.fill_null(value=False).alias(name)
+    # with_columns and not select: a condition without a column ("false") has to fill every row.
+    return judged.with_columns(derived).with_columns(answer)[name]
 
 
 def _with_reasons(work: Work, judged: pl.DataFrame) -> pl.DataFrame:

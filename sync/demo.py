@@ -26,7 +26,7 @@ from sync.app import opened
 from sync.console import Screen
 from sync.errors import CrmAway, WrongUse
 from sync.initdir import write_config
-from sync.run import Asked, Outcome, perform
+from sync.run import Asked, Outcome, as_json, perform
 from sync.settings import load_settings
 from sync.setup import create_missing
 from sync.work import Work
@@ -44,9 +44,10 @@ def run_demo(
     """
     began = time.monotonic()
     config = _prepare(folder, leads)
+    folder = folder.absolute()
     settings = load_settings(config, _without_our_variables())
     try:
-        attached = attach(settings.resolve("sandbox"))
+        attached = attach(folder / "sandbox")
     except SandboxUnavailable as away:
         raise CrmAway(f"the pretend CRMs cannot be started: {away}") from away
     with attached, opened(settings) as app:
@@ -60,7 +61,7 @@ def run_demo(
         made = create_missing(work)
         screen.say(f"setup: {len(made)} fields of ours created in both CRMs")
         first = _first_sync(screen, work)
-        before = _agreement_before(work, first)
+        before = _agreement_before(first)
         screen.say(f"agreement before the first sync: {before}")
         _say_agreement(screen, "agreement after the first sync", agree(work, app.clock()))
         acts = _a_day_passes(screen, attached, seed, now)
@@ -114,18 +115,23 @@ def _leave_running_sandbox(folder: Path) -> None:
 
 
 def _for_the_demo(text: str, leads: int) -> str:
-    """The config that `init` writes, with pretend CRMs and room for as many leads as asked for."""
-    text = text.replace('mode = "observe"', 'mode = "full"', 1)
-    kept = [line for line in text.splitlines() if not line.lstrip().startswith("#~demo")]
+    """The config that `init` writes, set to write, for everybody, with room for as many leads as asked for."""
     cap = max(1000, leads * 2)
-    lines = [
-        f"{line.split('=')[0].rstrip()} = {cap}" if line.split("=")[0].strip() in _CAPS else line
-        for line in kept
-    ]
-    return "\n".join([*lines, "", "[sandbox]", 'dir = "sandbox"', ""])
-
-
-_CAPS = ("max_creates", "max_stage_moves")
+    wanted = {
+        "mode": 'mode = "full"',
+        "language": 'language = "en"',
+        "leads": "",
+        "create_in_hubspot": 'create_in_hubspot = "has_contact_data"   # everybody who can be reached',
+        "max_creates": f"max_creates = {cap}",
+        "max_stage_moves": f"max_stage_moves = {cap}",
+    }
+    lines = []
+    for line in text.splitlines():
+        key = line.split("=")[0].strip()
+        lines.append(wanted.get(key, line) if "=" in line else line)
+    return "\n".join(
+        [*lines, "", "[sandbox]", 'dir = "sandbox"   # the pretend CRMs keep their state there', ""]
+    )
 
 
 def _set_clock(attached: Attached, moment: datetime) -> datetime:
@@ -162,13 +168,12 @@ def _first_sync(screen: Screen, work: Work) -> Outcome:
     return done
 
 
-def _agreement_before(work: Work, first: Outcome) -> str:
+def _agreement_before(first: Outcome) -> str:
     """How many leads in both CRMs needed no change at all before the first sync."""
     linked = first.summary.get("in_both", 0)
     changes = first.changes
     if changes is None or not linked:
         return "nobody was in both CRMs"
-    del work
     touched = changes["lead_id"].n_unique()
     same = max(0, first.leads - touched)
     return f"{same} of {linked} people in both CRMs looked the same in both, stage and score included"
@@ -241,10 +246,11 @@ def _state(url: str, object_name: str) -> list[tuple[str, Mapping[str, Any]]]:
         answer = requests.get(f"{url}/_sandbox/state", params=asked, timeout=120)
         answer.raise_for_status()
         records = answer.json()["records"]
-        rows += [(record["id"], record.get("properties") or record.get("fields") or {}) for record in records]
+        # HubSpot's records keep their values under "properties", Salesforce's are flat.
+        rows += [(record.get("id") or record["Id"], record.get("properties", record)) for record in records]
         if len(records) < 1000:
             return rows
-        after = records[-1]["id"]
+        after = rows[-1][0]
 
 
 def _examples(work: Work) -> list[str]:
@@ -269,8 +275,8 @@ def _document(
     return {
         "config": str(config),
         "people": leads,
-        "first": json.loads(_numbers(first)),
-        "second": json.loads(_numbers(second)),
+        "first": json.loads(as_json(first, with_changes=False)),
+        "second": json.loads(as_json(second, with_changes=False)),
         "agree": {
             "linked": final.linked,
             "agreed": final.agreed,
@@ -279,12 +285,6 @@ def _document(
         },
         "seconds": round(seconds, 1),
     }
-
-
-def _numbers(outcome: Outcome) -> str:
-    from sync.run import as_json
-
-    return as_json(outcome, with_changes=False)
 
 
 def _wait(screen: Screen, attached: Attached) -> None:

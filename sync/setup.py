@@ -24,6 +24,10 @@ _KINDS: Mapping[FieldType, _Kind] = {
     FieldType.NUMBER: "number",
 }
 _DECIMALS: Mapping[FieldType, int] = {FieldType.MONEY: 2, FieldType.NUMBER: 4}
+_YES_NO: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "en": (("true", "Yes"), ("false", "No")),
+    "de": (("true", "Ja"), ("false", "Nein")),
+}
 #: Text fields that hold more than a line.
 _LONG = frozenset(("need", "previous_activity", "description"))
 
@@ -91,16 +95,21 @@ def _mapped_specs(work: Work, crm: str) -> list[FieldSpec]:
     for name, rule in work.field_map.rules.items():
         crm_name = rule.source(crm, work.objects[crm])
         if crm_name and crm_name.startswith(OURS[crm]) and crm_name not in own_names:
-            specs.append(_spec(work.field_map.fields[name], crm_name, rule.label))
+            specs.append(_spec(work, crm, work.field_map.fields[name], crm_name, rule.label))
     return specs
 
 
-def _spec(field: LeadField, crm_name: str, label: str) -> FieldSpec:
+def _spec(work: Work, crm: str, field: LeadField, crm_name: str, label: str) -> FieldSpec:
     kind: _Kind = _KINDS.get(field.type, "long_text" if field.name in _LONG else "text")
+    options: tuple[tuple[str, str], ...] = ()
+    if kind == "boolean" and crm == "salesforce":
+        # A checkbox there is never empty: unticked would read as "no" where nobody has answered yet.
+        kind, options = "choice", _YES_NO[work.language]
     return FieldSpec(
         name=crm_name,
         label=label or field.name.replace("_", " ").capitalize(),
         type=kind,
         description=field.meaning,
         decimals=_DECIMALS.get(field.type, 0),
+        options=options,
     )

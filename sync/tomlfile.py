@@ -43,6 +43,10 @@ _SAID = (
     ("Expected '='", "an = is missing between a key and its value"),
     ("Expected newline", "something follows the value on its line"),
     ("Unescaped '\\'", "a \\ in a text with \" must be doubled, or write the text with '"),
+    ("Expected \"'", "a quotation mark is missing at the end of a text"),
+    ("Expected ']", "a ] is missing at the end of a table's name"),
+    ("Unclosed array", "a ] or a comma is missing in a list"),
+    ("Unclosed inline table", "a } or a comma is missing"),
     ("Unterminated string", "a quotation mark is missing at the end of a text"),
     ("Illegal character", "a quotation mark is missing, or a character stands here that no text may hold"),
 )
