@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import psycopg
@@ -24,12 +24,24 @@ _SQL_TYPES: Mapping[type[pl.DataType], str] = {
 
 
 def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
-    """Append a frame to a table; columns are matched by name."""
+    """Append a frame to a table; columns are matched by name.
+
+    Zero bytes are left out of texts: a CRM may send them, and PostgreSQL holds none.
+    """
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in frame.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table), columns)
     with connection.cursor().copy(statement) as copy:
         for part in frame.iter_slices(ROWS_AT_A_TIME):
-            copy.write(part.write_csv(include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%z"))
+            copy.write(_as_csv(part))
+
+
+def _as_csv(frame: pl.DataFrame) -> str:
+    # Alone on its line and without quotes, "\\." ends the data before PostgreSQL 18.
+    quotes: Literal["necessary", "non_numeric"] = "non_numeric" if frame.width == 1 else "necessary"
+    text = frame.write_csv(
+        include_header=False, quote_style=quotes, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%z"
+    )
+    return text.replace("\0", "")
 
 
 def as_temporary(connection: psycopg.Connection, name: str, frame: pl.DataFrame) -> None:
