@@ -35,6 +35,16 @@ from sync.store.embedded import EmbeddedServer
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 SECRETS = ("LEADPACT_HUBSPOT__ACCESS_TOKEN", "LEADPACT_SALESFORCE__CLIENT_SECRET")
+SAME = {
+    "firstname": "FirstName",
+    "lastname": "LastName",
+    "company": "Company",
+    "jobtitle": "Title",
+    "phone": "Phone",
+    "city": "City",
+    "country": "Country",
+    "annualrevenue": "AnnualRevenue",
+}
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
 
 
@@ -82,6 +92,23 @@ class House:
         """Records without any API call; returns their ids in order."""
         wanted = {"object": OBJECTS[crm], "rows": [dict(row) for row in rows]}
         return [str(each) for each in self.control(crm, "load", wanted)["ids"]]
+
+    def couple(
+        self,
+        email: str,
+        both: Mapping[str, Any] | None = None,
+        hubspot: Mapping[str, Any] | None = None,
+        salesforce: Mapping[str, Any] | None = None,
+    ) -> tuple[str, str]:
+        """One person in both CRMs; returns the contact's id and the lead's.
+
+        ``both`` is said in HubSpot's words and holds in Salesforce too, for the names in ``SAME``.
+        """
+        known = {"firstname": "Anna", "lastname": "Sommer", "company": "Sommer Versand GmbH", **(both or {})}
+        theirs = {SAME[name]: value for name, value in known.items()}
+        (contact,) = self.load("hubspot", {"email": email, **known, **(hubspot or {})})
+        (lead,) = self.load("salesforce", {"Email": email, **theirs, **(salesforce or {})})
+        return contact, lead
 
     def edit(self, crm: str, record_id: str, **values: Any) -> None:
         """A person types new values into a record."""
@@ -136,8 +163,8 @@ class House:
     def config(self) -> Path:
         return self.folder / "leadpact.toml"
 
-    def settings(self, **environ: str) -> Settings:
-        return load_settings(self.config, {**self.environ, **environ})
+    def settings(self, environ: Mapping[str, str] | None = None) -> Settings:
+        return load_settings(self.config, {**self.environ, **(environ or {})})
 
     def rewrite(self, name: str, old: str, new: str) -> None:
         """Change a file of the config, as a person does with an editor."""
@@ -147,22 +174,28 @@ class House:
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
     @contextmanager
-    def app(self, *, at_point: AtPoint = no_stop, **environ: str) -> Iterator[App]:
-        with opened(self.settings(**environ), at_point=at_point) as app:
+    def app(self, environ: Mapping[str, str] | None = None, *, at_point: AtPoint = no_stop) -> Iterator[App]:
+        with opened(self.settings(environ), at_point=at_point) as app:
             yield app
 
     def run(self, command: str = "sync", environ: Mapping[str, str] | None = None, **asked: Any) -> Outcome:
         """One run in this process, with the changes it made."""
-        with self.app(**(environ or {})) as app:
+        with self.app(environ) as app:
             outcome = perform(app.work(), Asked(command, collect=True, **asked))
         numbers = outcome.numbers
         names = ("targets", "written", "unchanged", "held", "refused")
         self.runs.append({name: getattr(numbers, name) for name in names})
         return outcome
 
-    def sync(self, **environ: str) -> Outcome:
+    def sync(self, environ: Mapping[str, str] | None = None) -> Outcome:
         """A sync that may write."""
         return self.run("sync", environ, approve=True)
+
+    def explain(self, key: str) -> Any:
+        """What ``explain KEY --json`` says."""
+        told = self.command("--json", "explain", key)
+        assert told.code == 0, told.err
+        return told.document
 
     def command(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Told:
         """``leadpact --config … ARGUMENTS`` in this process, with the environment of the house alone."""
