@@ -36,6 +36,7 @@ ASSIGNED: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
     "how": pl.String(),  # known, cross_id, email, alone
     "address_taken": pl.Boolean(),  # another lead's HubSpot contact has this address already
+    "awaited": pl.Boolean(),  # a held record may be its counterpart, so none may be created
 }
 AMBIGUOUS: Mapping[str, pl.DataType] = {
     "crm": pl.String(),
@@ -73,20 +74,23 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     rest_h = hubspot.join(cross, left_on="record_id", right_on="h_id", how="anti")
     rest_s = salesforce.join(cross, left_on="record_id", right_on="s_id", how="anti")
     mailed, mailed_badly = _one_to_one(_email_edges(rest_h, rest_s))
+    second = _second_records(everyone, records)
+    mailed, in_doubt = _sure(mailed, second)
+    crossed, crossed_in_doubt = _sure(crossed, second)
+    several = "more than one record has this address and a matching name or company"
     ambiguous = pl.concat(
         [
             _held(crossed_badly, everyone, "their cross-ids do not agree"),
-            _held(
-                mailed_badly, everyone, "more than one record has this address and a matching name or company"
-            ),
-            _second_records(everyone, records),
+            _held(mailed_badly, everyone, several),
+            second,
+            _held(pl.concat([in_doubt, crossed_in_doubt]), everyone, "its counterpart may be another lead's"),
         ]
     ).unique(["crm", "record_id"], keep="first", maintain_order=True)
     pairs = pl.concat(
         [crossed.with_columns(how=pl.lit("cross_id")), mailed.with_columns(how=pl.lit("email"))]
     )
     assigned = _assign(everyone, pairs, ambiguous, new_lead_id)
-    return Pairing(_flag_taken_addresses(assigned, everyone), ambiguous)
+    return Pairing(_flag_awaited(_flag_taken_addresses(assigned, everyone), ambiguous), ambiguous)
 
 
 def _without_counterpart(everyone: pl.DataFrame) -> pl.DataFrame:
@@ -138,19 +142,32 @@ def _email_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFram
 def _agree() -> pl.Expr:
     """Name agrees, or company agrees and no name contradicts, or there is nothing to contradict.
 
-    A contact that left only its address has neither name nor company: its own address is then enough, a
-    role address (info@) is not.
+    Where one record has no name, the person's own address is enough unless the companies differ; a role
+    address (info@) is not.
     """
     no_name = pl.col("name_key").is_null() | pl.col("name_key_s").is_null()
-    named_alike = same_name("name_key", "name_key_s").fill_null(value=False)
-    company_alike = same_company("company_key", "company_key_s").fill_null(value=False)
-    return named_alike | (no_name & (company_alike | ~pl.col("is_role").fill_null(value=False)))
+    names = same_name("name_key", "name_key_s")
+    companies = same_company("company_key", "company_key_s")
+    is_role = (pl.col("is_role") | pl.col("is_role_s")).fill_null(value=False)
+    own_address = no_name & ~is_role & companies.fill_null(value=True)
+    # Null: a lone word that is part of the other name, or initials, neither agrees nor contradicts.
+    undecided = names.is_null() & (companies.fill_null(value=False) | own_address)
+    return names.fill_null(value=False) | undecided
 
 
 def _one_to_one(edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     counted = edges.with_columns(pl.len().over("h_id").alias("of_h"), pl.len().over("s_id").alias("of_s"))
     alone = (pl.col("of_h") == 1) & (pl.col("of_s") == 1)
     return counted.filter(alone).select("h_id", "s_id"), counted.filter(~alone).select("h_id", "s_id")
+
+
+def _sure(pairs: pl.DataFrame, second: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs that no held second record takes part in, and the others."""
+    held = {
+        crm: second.filter(pl.col("crm") == crm)["record_id"].implode() for crm in ("hubspot", "salesforce")
+    }
+    doubtful = pl.col("h_id").is_in(held["hubspot"]) | pl.col("s_id").is_in(held["salesforce"])
+    return pairs.filter(~doubtful), pairs.filter(doubtful)
 
 
 def _held(edges: pl.DataFrame, everyone: pl.DataFrame, why: str) -> pl.DataFrame:
@@ -171,17 +188,28 @@ def _held(edges: pl.DataFrame, everyone: pl.DataFrame, why: str) -> pl.DataFrame
 
 
 def _second_records(everyone: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """New records that look like a lead which has its record in that CRM already."""
-    new = records.filter(pl.col("lead_id").is_null() & pl.col("email_key").is_not_null())
+    """New records that look like a lead which has its record in that CRM already, or that name its other one."""
+    new = records.filter(pl.col("lead_id").is_null())
     complete = everyone.join(_without_counterpart(everyone), on=["crm", "record_id"], how="anti")
-    joined = new.join(complete, on="email_key", how="inner", suffix="_s").filter(
-        pl.col("crm") != pl.col("crm_s")
+    other_crm = pl.col("crm") != pl.col("crm_s")
+    alike = (
+        new.filter(pl.col("email_key").is_not_null())
+        .join(complete, on="email_key", how="inner", suffix="_s")
+        .filter(other_crm)
     )
-    if joined.is_empty():
-        return pl.DataFrame(schema=dict(AMBIGUOUS))
+    named = new.join(complete, left_on="cross_id", right_on="record_id", how="inner", suffix="_s").filter(
+        other_crm
+    )
+    found = pl.concat(
+        [
+            (alike.filter(_agree()) if not alike.is_empty() else alike).select(
+                "crm", "object", "record_id", "crm_s", "record_id_s"
+            ),
+            named.select("crm", "object", "record_id", "crm_s", record_id_s="cross_id"),
+        ]
+    )
     return (
-        joined.filter(_agree())
-        .group_by("crm", "object", "record_id", maintain_order=True)
+        found.group_by("crm", "object", "record_id", maintain_order=True)
         .agg(pl.format("{}:{}", "crm_s", "record_id_s").unique().sort().alias("others"))
         .with_columns(why=pl.lit("it looks like a lead that has a record in this CRM already"))
         .select(*AMBIGUOUS)
@@ -217,8 +245,13 @@ def _assign(
         .then(pl.lit("known"))
         .otherwise(pl.coalesce("how_h", "how_s", pl.lit("alone"))),
     )
+    # In whole seconds, since Salesforce knows no smaller ones (Salesforce reference, section 2): a copy we made
+    # there may seem older than its origin. Within a second the record without a cross-id is the origin.
+    labelled = labelled.with_columns(
+        _second=pl.col("created_at").dt.truncate("1s"), _is_copy=pl.col("cross_id").is_not_null()
+    )
     groups = (
-        labelled.sort("created_at", "crm", "record_id", nulls_last=True)
+        labelled.sort("_second", "_is_copy", "crm", "record_id", nulls_last=True)
         .group_by("group", maintain_order=True)
         .agg(
             pl.col("lead_id").drop_nulls().first().alias("have"),
@@ -257,12 +290,17 @@ def _flag_taken_addresses(assigned: pl.DataFrame, everyone: pl.DataFrame) -> pl.
         & ~pl.col("lead_id").is_in(has_hubspot)
         & pl.col("email_key").is_not_null()
     )
-    marked = keyed.join(in_hubspot, on="email_key", how="left").with_columns(
-        place=pl.when(without)
-        .then(pl.col("created_at").rank("ordinal").over(["email_key", without]))
-        .otherwise(None)
+    ordered = keyed.join(in_hubspot, on="email_key", how="left").sort(
+        "created_at", "record_id", "crm", nulls_last=True
     )
+    marked = ordered.with_columns(_place=pl.int_range(pl.len()).over(["email_key", without]))
     return marked.with_columns(
-        address_taken=without
-        & (pl.col("hubspot_lead").is_not_null() | (pl.col("place") > 1).fill_null(value=False))
-    ).select(*ASSIGNED)
+        address_taken=without & (pl.col("hubspot_lead").is_not_null() | (pl.col("_place") > 0))
+    ).drop("_place")
+
+
+def _flag_awaited(assigned: pl.DataFrame, ambiguous: pl.DataFrame) -> pl.DataFrame:
+    """Mark leads one of whose records is a plausible counterpart of a held one."""
+    counterparts = ambiguous["others"].explode().unique().drop_nulls()
+    named = assigned.filter(pl.format("{}:{}", "crm", "record_id").is_in(counterparts.implode()))["lead_id"]
+    return assigned.with_columns(awaited=pl.col("lead_id").is_in(named.implode())).select(*ASSIGNED)

@@ -118,7 +118,7 @@ def _known(work: Work, keys: pl.DataFrame) -> pl.DataFrame:
     )
     objects = pl.col("crm").replace_strict(dict(work.objects), return_dtype=pl.String)
     by_cross = store.links_of_records(named.with_columns(object=objects).select(*RECORDS))["lead_id"]
-    lead_ids = pl.concat([by_email, by_cross]).unique()
+    lead_ids = pl.concat([by_email, by_cross, _met(keys, new)]).unique()
     found = store.links_of_leads(lead_ids)
     missing = [
         pl.lit(None, dtype=dtype).alias(name)
@@ -126,6 +126,18 @@ def _known(work: Work, keys: pl.DataFrame) -> pl.DataFrame:
         if name not in found.columns
     ]
     return found.with_columns(missing).select(*RECORD_KEYS)
+
+
+def _met(keys: pl.DataFrame, new: pl.DataFrame) -> pl.Series:
+    """Leads of linked records, read just now, that unlinked ones may belong to.
+
+    What memory says of their address may be older than what was read, and their other record, which was not
+    read, decides whether they still want a counterpart.
+    """
+    named = pl.col("record_id").is_in(new["cross_id"].drop_nulls().implode())
+    names = pl.col("cross_id").is_in(new["record_id"].implode())
+    mailed = pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
+    return keys.filter(pl.col("lead_id").is_not_null() & (mailed | named | names))["lead_id"]
 
 
 def decided_slices(work: Work, ordered: Sorted, now: datetime) -> Iterator[tuple[Slice, Decided]]:
@@ -153,7 +165,7 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     taken = part.assigned.filter("address_taken")["lead_id"].implode()
     frame = frame.with_columns(address_taken=pl.col("lead_id").is_in(taken))
     frame = _undo_half_moves(work, frame)
-    return decide(work, frame, records, pl.Series("lead_id", [], dtype=pl.String), now)
+    return decide(work, frame, records, part.assigned.filter("awaited")["lead_id"], now)
 
 
 def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:

@@ -90,12 +90,12 @@ def machine_url() -> Iterator[str]:
 
 def _served(programs: Path, folder: Path, run_as: list[str]) -> Iterator[str]:
     data = folder / "data"
-    made = [*run_as, programs / "initdb", "-D", data, "-U", "leadpact", "-A", "trust", "-E", "UTF8", "-N"]
+    made = [*run_as, str(programs / "initdb"), "-D", str(data), "-U", "leadpact", "-A", "trust", "-E", "UTF8", "-N"]
     subprocess.run([*made, "--locale=C"], cwd=folder, check=True, capture_output=True)
-    options = ["-D", data, "-k", folder, "-h", "", "-F", "-c", "max_connections=40"]
+    options = ["-D", str(data), "-k", str(folder), "-h", "", "-F", "-c", "max_connections=40"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            [*run_as, programs / "postgres", *options], cwd=folder, stdout=log, stderr=log
+            [*run_as, str(programs / "postgres"), *options], cwd=folder, stdout=log, stderr=log
         )
         try:
             url = f"postgresql://leadpact@/postgres?host={folder}"
