@@ -14,6 +14,7 @@ from sync.errors import WrongUse
 from sync.sections import GuardSettings
 from sync.settings import Settings, WrongConfig, find_config, load_settings
 from sync.work import Guards
+from sync.wrongconfig import Problem
 
 PLANTED = "pl4nted-s3cret"
 
@@ -33,7 +34,7 @@ class Folder:
     def load(self, text: str = "", environ: Mapping[str, str] | None = None) -> Settings:
         return load_settings(self.write("leadpact.toml", text), environ or {})
 
-    def problems(self, text: str = "", environ: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    def problems(self, text: str = "", environ: Mapping[str, str] | None = None) -> list[Problem]:
         with pytest.raises(WrongConfig) as caught:
             self.load(text, environ)
         assert caught.value.exit_code == WrongUse.exit_code == 2
@@ -43,7 +44,7 @@ class Folder:
         assert PLANTED not in everything
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
-        return [dict(one) for one in caught.value.problems]
+        return caught.value.problems
 
     def only_problem(self, text: str = "", environ: Mapping[str, str] | None = None) -> tuple[str, str, str]:
         (one,) = self.problems(text, environ)
@@ -220,12 +221,12 @@ def test_a_database_without_password_may_stand_in_the_file(folder: Folder) -> No
 
 def test_what_calls_need_is_missed_all_at_once(folder: Folder) -> None:
     found = folder.load()
-    for asked in (
-        lambda: found.required_secret("hubspot.access_token"),
-        lambda: found.required_setting("salesforce.client_id"),
+    for asked, name in (
+        (found.required_secret, "hubspot.access_token"),
+        (found.required_setting, "salesforce.client_id"),
     ):
         with pytest.raises(WrongConfig) as caught:
-            asked()
+            asked(name)
         assert [one["where"] for one in caught.value.problems] == [
             "LEADPACT_HUBSPOT__ACCESS_TOKEN",
             "LEADPACT_SALESFORCE__CLIENT_ID",

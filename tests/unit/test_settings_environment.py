@@ -9,6 +9,7 @@ import pytest
 
 from sync.environment import leaves, variable_of
 from sync.settings import Settings, WrongConfig, load_settings
+from sync.wrongconfig import Problem
 
 PLANTED = "pl4nted-s3cret"
 TOKEN = "LEADPACT_HUBSPOT__ACCESS_TOKEN"
@@ -19,12 +20,12 @@ def load(folder: Path, environ: Mapping[str, str], text: str = "") -> Settings:
     return load_settings(folder / "leadpact.toml", environ)
 
 
-def only_problem(folder: Path, environ: Mapping[str, str], text: str = "") -> dict[str, str]:
+def only_problem(folder: Path, environ: Mapping[str, str], text: str = "") -> Problem:
     with pytest.raises(WrongConfig) as caught:
         load(folder, environ, text)
     assert PLANTED not in str(caught.value.problems) + str(caught.value)
     (one,) = caught.value.problems
-    return dict(one)
+    return one
 
 
 def token_of(found: Settings) -> str:
