@@ -22,6 +22,7 @@ from mapping.qualification.wording import reasons, why
 from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, MergeRule, conflicts, merge, without_words
 from sync.plan import SIDES, plan, verdict_differs
 from sync.read import RAW
+from sync.regions import with_new_countries
 from sync.work import Work
 
 STORED = "p."
@@ -125,7 +126,11 @@ def decide(
     now: datetime,
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
-    merged = without_words(_fill_unread(merge(frame, work.rules), work), _unsayable(work))
+    merged = merge(frame, work.rules)
+    renewed = with_new_countries(work, frame, merged, records)
+    if renewed is not None:
+        merged = merge(renewed, work.rules)
+    merged = without_words(_fill_unread(merged, work), _unsayable(work))
     raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
