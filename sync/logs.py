@@ -1,8 +1,8 @@
 """Logs for the people who run Leadpact: to stderr, as text or as one JSON object a line.
 
 No log line carries a value of a lead or a secret: call sites name the run, the lead's id and counts, never
-contents. Vendors' libraries log addresses with queries, headers and bodies at their lower levels, so they
-stay silent below a warning whatever the user asks for.
+contents. Vendors' libraries log addresses with queries, headers and bodies, some of them in warnings, so they
+stay silent below an error whatever the user asks for; the connectors say themselves what went wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
-#: Libraries whose lower levels would tell what was sent, in which words of whose address.
+#: Libraries whose logs would tell what was sent, in which words of whose address.
 VENDORS = (
     "hubspot",
     "simple_salesforce",
@@ -46,7 +46,7 @@ def configure(verbose: bool, json: bool, stream: TextIO) -> None:
     for room in ROOMS:
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
     for vendor in VENDORS:
-        logging.getLogger(vendor).setLevel(logging.WARNING)
+        logging.getLogger(vendor).setLevel(logging.ERROR)
 
 
 def _added(record: logging.LogRecord) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.qualification.columns import nearest
 from mapping.rules import FieldRule
 from sync.complaints import words_of
-from sync.environment import CONFIG_VARIABLE, leaves, models_in, read_environment, variable_of
+from sync.environment import CONFIG_VARIABLE, Overrides, leaves, models_in, read_environment, variable_of
 from sync.fieldtables import FieldTables, Words, read_field_tables
 from sync.sections import (
     DatabaseSettings,
@@ -152,11 +152,13 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         )
     folder = path.absolute().parent
     problems: list[Problem] = []
-    sources = _sources(read_toml(path, path.name), folder, problems)
+    overrides = read_environment(environ, folder)
+    problems += overrides.problems
+    sources = _sources(read_toml(path, path.name), folder, overrides, problems)
     data = {key: value for source in reversed(sources) for key, value in source.data.items()}
     tables = read_field_tables(data, lambda keys: _where(sources, keys))
     problems += tables.problems + _policy_problems(data, sources)
-    declared = _declared(data, sources, environ, folder, problems)
+    declared = _declared(data, sources, overrides, problems)
     if problems or declared is None:
         raise WrongConfig(problems)
     return _settings(path, folder, declared, tables, data, sources)
@@ -204,19 +206,22 @@ def _where(sources: tuple[TomlFile, ...], path: KeyPath) -> str:
     return sources[0].name
 
 
-def _sources(main: TomlFile, folder: Path, problems: list[Problem]) -> tuple[TomlFile, ...]:
+def _sources(
+    main: TomlFile, folder: Path, overrides: Overrides, problems: list[Problem]
+) -> tuple[TomlFile, ...]:
     """The main file and the parts it names, and what stands in the wrong one of them."""
     sources = [main]
     problems += [_unknown(main, key, TOP_LEVEL) for key in main.data if key not in TOP_LEVEL]
-    named = main.data.get("files", {})
+    files = main.data.get("files", {})
+    named = {**files, **overrides.values.get("files", {})} if isinstance(files, dict) else {}
     for part, allowed in PARTS.items():
-        name = named.get(part) if isinstance(named, dict) else None
+        name = named.get(part)
         if not isinstance(name, str) or not name.strip():
             continue
         try:
-            source = read_toml(folder / name, name)
+            source = read_toml(folder / Path(name).expanduser(), name)
         except WrongConfig as error:
-            said = f"{main.where(('files', part))} names this file"
+            said = f"{overrides.origins.get(('files', part), main.where(('files', part)))} names this file"
             problems += [{**one, "fix": f"{one['fix']}; {said}"} for one in error.problems]
             continue
         for key in source.data:
@@ -255,14 +260,12 @@ def _policy_problems(data: Mapping[str, Any], sources: tuple[TomlFile, ...]) -> 
 def _declared(
     data: Mapping[str, Any],
     sources: tuple[TomlFile, ...],
-    environ: Mapping[str, str],
-    folder: Path,
+    overrides: Overrides,
     problems: list[Problem],
 ) -> Declared | None:
     """The sections with the environment over them; None where they cannot be used."""
     sections = {key: value for key, value in data.items() if key in Declared.model_fields}
-    overrides = read_environment(environ, folder)
-    problems += overrides.problems + _secrets_in(sections, sources)
+    problems += _secrets_in(sections, sources)
     try:
         return merged(sections, overrides.values)
     except ValidationError as error:

@@ -164,3 +164,14 @@ def test_a_misspelt_file_of_the_secrets_directory_is_named(tmp_path: Path) -> No
 def test_a_secrets_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     one = only_problem(tmp_path, {"LEADPACT_SECRETS_DIR": "none"})
     assert one["where"] == "LEADPACT_SECRETS_DIR"
+
+
+def test_a_variable_can_name_another_policy(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[policy]\nscore_step = 1\n")
+    (tmp_path / "b.toml").write_text("[policy]\nscore_step = 2\n")
+    text = "[files]\npolicy = 'a.toml'\n"
+    assert load(tmp_path, {}, text).policy["policy"]["score_step"] == 1
+    assert load(tmp_path, {"LEADPACT_FILES__POLICY": "b.toml"}, text).policy["policy"]["score_step"] == 2
+    one = only_problem(tmp_path, {"LEADPACT_FILES__POLICY": "none.toml"}, text)
+    assert one["where"] == "none.toml"
+    assert "LEADPACT_FILES__POLICY names this file" in one["fix"]

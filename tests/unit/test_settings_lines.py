@@ -126,7 +126,7 @@ def as_toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 @given(st.lists(st.tuples(_KEYS, st.dictionaries(_KEYS, _VALUES, max_size=4)), max_size=4))
