@@ -74,7 +74,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _added(record).items())
         failure = _failure(record)
-        words = record.getMessage().replace("\n", " ")
+        words = " ".join(record.getMessage().splitlines())
         end = f" ({failure})" if failure else ""
         return f"{_moment(record)} {record.levelname} {record.name}: {words}{fields}{end}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os.path import expanduser
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -196,7 +197,7 @@ def _placed(section: SectionT, name: str, folder: Path) -> SectionT:
     path = getattr(section, name)
     if path is None:
         return section
-    return section.model_copy(update={name: str(folder / Path(path).expanduser())})
+    return section.model_copy(update={name: str(folder / expanduser(path))})
 
 
 def _where(sources: tuple[TomlFile, ...], path: KeyPath) -> str:
@@ -219,7 +220,7 @@ def _sources(
         if not isinstance(name, str) or not name.strip():
             continue
         try:
-            source = read_toml(folder / Path(name).expanduser(), name)
+            source = read_toml(folder / expanduser(name), name)
         except WrongConfig as error:
             said = f"{overrides.origins.get(('files', part), main.where(('files', part)))} names this file"
             problems += [{**one, "fix": f"{one['fix']}; {said}"} for one in error.problems]

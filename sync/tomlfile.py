@@ -83,6 +83,8 @@ def read_toml(path: Path, name: str) -> TomlFile:
         wrong = problem(name, "is not written in UTF-8", "save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
         wrong = problem(*_invalid(name, text, str(error)))
+    except ValueError:
+        wrong = problem(name, "is no name of a file", "name a file that can be read")
     # Raised out here, so that the first error, which may quote the text, is not carried along.
     raise WrongConfig([wrong])
 

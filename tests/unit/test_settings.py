@@ -286,6 +286,8 @@ def test_parts_are_read_from_files_beside_the_config(folder: Folder) -> None:
         ("[files]\nfields = 3", "", "leadpact.toml:2", "must be a text"),
         ("[files]\nfields = ''", "", "leadpact.toml:2", "must not be empty"),
         ("[files]\nfields = '.'", "", ".", "cannot be read"),
+        ("[files]\nfields = '~nobody-here/x.toml'", "", "~nobody-here/x.toml", "cannot be read"),
+        ('[files]\nfields = "a\\u0000b"', "", "a\0b", "no name of a file"),
     ],
 )
 def test_a_part_that_cannot_be_used_is_named(
