@@ -62,7 +62,7 @@ def help_(context: click.Context, command: str | None) -> None:
 
 @leadpact.command()
 @click.option(
-    "--leads", default=400, show_default=True, type=click.IntRange(1), help="How many people to make up."
+    "--leads", default=1000, show_default=True, type=click.IntRange(1), help="How many people to make up."
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same people.")
 @click.option(

@@ -13,8 +13,9 @@ from sync.cli_context import Context, wanted_time
 from sync.console import show_changes, show_outcome
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
-from sync.run import Asked, Outcome, as_json, perform
+from sync.run import Asked, as_json, perform
 from sync.saved import load_plan, save_plan
+from sync.tally import Outcome
 from sync.work import CRMS, Work
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from sync.run import Outcome
 from sync.saved import numbers_as_text
+from sync.tally import Outcome
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40

@@ -16,19 +16,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import requests
 
 from connectors.sandbox.csvload import load_rows
 from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
 from connectors.sandbox.generate import Person, a_day_of_changes, generate, newcomers
+from mapping.own import OWN_FIELDS
 from sync.agree import Agreement, agree
 from sync.app import opened
 from sync.console import Screen
 from sync.errors import CrmAway, WrongUse
 from sync.initdir import write_config
-from sync.run import Asked, Outcome, as_json, perform
+from sync.run import Asked, as_json, perform
 from sync.settings import load_settings
 from sync.setup import create_missing
+from sync.tally import Outcome
 from sync.work import Work
 
 #: Marks a folder that a demo made, and that the next demo may therefore replace.
@@ -64,7 +67,7 @@ def run_demo(
         before = _agreement_before(first)
         screen.say(f"agreement before the first sync: {before}")
         _say_agreement(screen, "agreement after the first sync", agree(work, app.clock()))
-        acts = _a_day_passes(screen, attached, seed, now)
+        acts = _a_day_passes(screen, attached, seed, now) + _sales_answers(screen, work, attached)
         second = perform(work, Asked("sync"))
         _tell(screen, f"second sync, after {acts} changes by people in both CRMs", second)
         final = agree(work, app.clock())
@@ -169,14 +172,14 @@ def _first_sync(screen: Screen, work: Work) -> Outcome:
 
 
 def _agreement_before(first: Outcome) -> str:
-    """How many leads in both CRMs needed no change at all before the first sync."""
-    linked = first.summary.get("in_both", 0)
-    changes = first.changes
-    if changes is None or not linked:
+    """How far the CRMs agreed about the people whom both knew, before anything was written."""
+    both, changes = first.summary.get("in_both", 0), first.changes
+    if changes is None or not both:
         return "nobody was in both CRMs"
-    touched = changes["lead_id"].n_unique()
-    same = max(0, first.leads - touched)
-    return f"{same} of {linked} people in both CRMs looked the same in both, stage and score included"
+    ours = [own.lead.name for own in OWN_FIELDS]
+    mapped = changes.filter(~pl.col("field").is_in(ours) & (pl.col("kind") != "create"))
+    same = max(0, both - mapped["lead_id"].n_unique())
+    return f"{same} of {both} people in both CRMs looked the same in both; nobody had a shared stage or score"
 
 
 def _tell(screen: Screen, title: str, outcome: Outcome) -> None:
@@ -196,14 +199,24 @@ def _tell(screen: Screen, title: str, outcome: Outcome) -> None:
     }
     screen.say(f"  MQLs {stages.get('mql', 0)}, SQLs {stages.get('sql', 0)}; by stage: {_counted(stages)}")
     screen.say(f"  by temperature: {_counted(warmth)}")
-    fields = {
-        name.removeprefix("field:"): count for name, count in summary.items() if name.startswith("field:")
-    }
-    screen.say(f"  changes per field: {_counted(fields) or 'none'}")
+    screen.say(f"  changes per field: {_counted(_by_field(summary)) or 'none'}")
     screen.say(
         f"  {numbers.targets} targets: {numbers.written} written, {numbers.unchanged} unchanged,"
         f" {numbers.held} held for a person, {numbers.refused} refused by a CRM"
     )
+
+
+def _by_field(summary: Mapping[str, int]) -> dict[str, int]:
+    """Changes by the lead's field; our own fields, which show the verdict, as one."""
+    ours = {own.lead.name for own in OWN_FIELDS}
+    fields: dict[str, int] = {}
+    for name, count in summary.items():
+        if name.startswith("field:"):
+            field = name.removeprefix("field:")
+            shown = "score, temperature, stage and links (Leadpact's own fields)" if field in ours else field
+            shown = "lifecycle stage in HubSpot" if field == "stage" else shown.replace("_", " ")
+            fields[shown] = fields.get(shown, 0) + count
+    return fields
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -235,6 +248,33 @@ def _a_day_passes(screen: Screen, attached: Attached, seed: int, now: datetime) 
     screen.say("a day passes: " + _counted(Counter(act.what.replace("_", " ") for act in acts)))
     _load(screen, attached, new)
     return len(acts) + len(new)
+
+
+def _sales_answers(screen: Screen, work: Work, attached: Attached) -> int:
+    """Sales look at what was handed over: they accept most MQLs and send one back as too early."""
+    leads = work.store.leads.of(work.store.leads.ids_after("", 100_000))
+    mqls = leads.filter(pl.col("stage") == "mql")["lead_id"]
+    handed_over = work.store.leads.links_of_leads(mqls).filter(pl.col("crm") == "salesforce").sort("lead_id")
+    accepted = {
+        "Leadpact_Sales_Accepted__c": "true",
+        "Leadpact_Has_Need__c": "true",
+        "Leadpact_Has_Budget__c": "true",
+        "Leadpact_Is_Decision_Maker__c": "true",
+        "Leadpact_Purchase_Date__c": (work.clock() + timedelta(days=90)).date().isoformat(),
+    }
+    too_early = {"Leadpact_Sales_Accepted__c": "false", "Leadpact_Rejection_Reason__c": "too early"}
+    for place, record in enumerate(handed_over["record_id"]):
+        fields = too_early if place == 1 else accepted
+        _control(
+            attached.salesforce_url,
+            "people",
+            {"action": "edit", "object": "Lead", "id": record, "fields": fields},
+        )
+    rejected = min(1, max(0, handed_over.height - 1))
+    screen.say(
+        f"sales answer: {handed_over.height - rejected} MQLs accepted, {rejected} sent back as too early"
+    )
+    return handed_over.height
 
 
 def _state(url: str, object_name: str) -> list[tuple[str, Mapping[str, Any]]]:

@@ -18,8 +18,10 @@ import polars as pl
 #: Column prefixes of the frame that is merged: one row a lead.
 #: ``h.``/``s.`` what HubSpot and Salesforce show now, ``bh.``/``bs.`` their bases, ``m.`` the merged
 #: value, ``w.`` who won (``Winner``). Beside them ``h._id``, ``s._id`` (null: no record there),
-#: ``h._unread``, ``s._unread`` (lists of fields that were not returned or could not be read).
+#: ``h._unread``, ``s._unread`` (lists of fields that were not returned or could not be read), and ``p.`` what
+#: is stored for the lead, where it is known.
 HUBSPOT, SALESFORCE = "h.", "s."
+KEPT = "p."
 BASE = {HUBSPOT: "bh.", SALESFORCE: "bs."}
 MERGED, WINNER = "m.", "w."
 
@@ -60,11 +62,41 @@ class MergeRule:
 
 
 def merge(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
-    """Add ``m.<field>`` and ``w.<field>`` for every rule. Columns of the schema above, one row a lead."""
+    """Add ``m.<field>`` and ``w.<field>`` for every rule. Columns of the schema above, one row a lead.
+
+    Where a lead's second record is met for the first time, the base of its first one is taken away: nothing was
+    agreed between the two, so neither value may pass for the newer one.
+    """
+    frame = _first_meetings(frame, rules)
     unread = {side: _ever_unread(frame, side) for side in (HUBSPOT, SALESFORCE)}
-    winners = [_winner(rule, unread).cast(pl.UInt8).alias(WINNER + rule.field) for rule in rules]
+    winners = [
+        _winner(rule, unread, frame.columns).cast(pl.UInt8).alias(WINNER + rule.field) for rule in rules
+    ]
     decided = frame.with_columns(winners)
-    return decided.with_columns(value for rule in rules for value in _values(rule))
+    return decided.with_columns(value for rule in rules for value in _values(rule, frame.columns))
+
+
+def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
+    # A withdrawal keeps its base: seen anywhere, at any time, it stands.
+    names = [
+        name
+        for rule in rules
+        if not rule.opt_out
+        for name in (rule.field, rule.travels_with)
+        if name is not None
+    ]
+    if not names:
+        return frame
+    based = {
+        side: pl.any_horizontal(pl.col(BASE[side] + name).is_not_null() for name in names)
+        for side in (HUBSPOT, SALESFORCE)
+    }
+    both_here = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
+    met = frame.select(met=both_here & (based[HUBSPOT] != based[SALESFORCE]))["met"]
+    if not met.any():
+        return frame
+    bases = [prefix + name for prefix in BASE.values() for name in names]
+    return frame.with_columns(pl.when(~met).then(pl.col(name)).alias(name) for name in bases)
 
 
 def without_words(merged: pl.DataFrame, unsayable: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
@@ -87,12 +119,13 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     """Where both sides had changed a field differently: who won by which rule, and both values as text.
 
     Columns: ``lead_id, field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesforce_at``.
+    A withdrawal that nobody shows any more is among them, for a person: its rule is ``withdrawn``.
     """
     found = [
         merged.filter(pl.col(WINNER + rule.field).is_in([int(code) for code in CONFLICTS])).select(
             "lead_id",
             field=pl.lit(rule.field),
-            rule=pl.lit(rule.if_both_changed),
+            rule=pl.lit("withdrawn" if rule.opt_out else rule.if_both_changed),
             winner=pl.col(WINNER + rule.field).replace_strict(
                 _WINNER_WORDS, default="nobody", return_dtype=pl.String
             ),
@@ -102,7 +135,7 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
             salesforce_at=pl.col(SALESFORCE + "_modified_at"),
         )
         for rule in rules
-        if rule.direction == "both" and not rule.opt_out
+        if rule.direction == "both" or (rule.opt_out and rule.direction != "read_only")
     ]
     return pl.concat(found) if found else pl.DataFrame(schema=dict(CONFLICT_SCHEMA))
 
@@ -136,18 +169,20 @@ def _known(rule: MergeRule, side: str, unread: Mapping[str, set[str]]) -> pl.Exp
     return ~pl.col(side + "_unread").list.contains(rule.field).fill_null(value=False)
 
 
-def _winner(rule: MergeRule, unread: Mapping[str, set[str]]) -> pl.Expr:
+def _winner(rule: MergeRule, unread: Mapping[str, set[str]], columns: Sequence[str]) -> pl.Expr:
     nobody = pl.lit(int(Winner.NOBODY), dtype=pl.UInt8)
     if rule.direction == "read_only":
         return nobody
-    decided = _opt_out_winner(rule) if rule.opt_out else _plain_winner(rule)
     both_here = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
     known = [part for side in (HUBSPOT, SALESFORCE) if (part := _known(rule, side, unread)) is not None]
-    decided = pl.when(both_here).then(decided).otherwise(nobody)
+    if rule.opt_out:
+        decided, asked = _opt_out_winner(rule, both_here, columns), pl.lit(value=True)
+    else:
+        decided, asked = pl.when(both_here).then(_plain_winner(rule)).otherwise(nobody), both_here
     if not known:
         return decided
     return (
-        pl.when(both_here & ~pl.all_horizontal(known))
+        pl.when(asked & ~pl.all_horizontal(known))
         .then(pl.lit(int(Winner.UNREAD), dtype=pl.UInt8))
         .otherwise(decided)
     )
@@ -220,52 +255,61 @@ def _has_or_cleared(rule: MergeRule, side: str) -> pl.Expr:
     return now.is_not_null() | pl.col(BASE[side] + rule.field).is_not_null()
 
 
-def _opt_out_winner(rule: MergeRule) -> pl.Expr:
+def _opt_out_winner(rule: MergeRule, both_here: pl.Expr, columns: Sequence[str]) -> pl.Expr:
     """A withdrawal seen anywhere, now or before, stands; only a true travels, never a false."""
     h, s = pl.col(HUBSPOT + rule.field), pl.col(SALESFORCE + rule.field)
     h_true, s_true = h.fill_null(value=False), s.fill_null(value=False)
-    withdrawn = _withdrawn(rule)
+    code = {winner: pl.lit(int(winner), dtype=pl.UInt8) for winner in Winner}
     return (
         pl.when(h_true & s_true)
-        .then(pl.lit(int(Winner.BOTH), dtype=pl.UInt8))
-        .when(withdrawn & ~s_true & h_true)
-        .then(pl.lit(int(Winner.HUBSPOT), dtype=pl.UInt8))
-        .when(withdrawn & ~h_true & s_true)
-        .then(pl.lit(int(Winner.SALESFORCE), dtype=pl.UInt8))
-        .when(withdrawn)
-        .then(pl.lit(int(Winner.HELD), dtype=pl.UInt8))
-        .otherwise(pl.lit(int(Winner.NOBODY), dtype=pl.UInt8))
+        .then(code[Winner.BOTH])
+        .when(both_here & h_true)
+        .then(code[Winner.HUBSPOT])
+        .when(both_here & s_true)
+        .then(code[Winner.SALESFORCE])
+        .when(_withdrawn(rule, columns) & ~h_true & ~s_true)
+        .then(code[Winner.HELD])
+        .otherwise(code[Winner.NOBODY])
     )
 
 
-def _withdrawn(rule: MergeRule) -> pl.Expr:
-    return pl.any_horizontal(
-        pl.col(prefix + rule.field).fill_null(value=False) for prefix in (HUBSPOT, SALESFORCE, *BASE.values())
-    )
+def _withdrawn(rule: MergeRule, columns: Sequence[str]) -> pl.Expr:
+    prefixes = (HUBSPOT, SALESFORCE, *BASE.values(), KEPT)
+    names = [prefix + rule.field for prefix in prefixes if prefix + rule.field in columns]
+    return pl.any_horizontal(pl.col(name).fill_null(value=False) for name in names)
 
 
-def _values(rule: MergeRule) -> list[pl.Expr]:
+def _values(rule: MergeRule, columns: Sequence[str]) -> list[pl.Expr]:
     """``m.<field>`` (and its currency): the value that stands."""
     if rule.opt_out:
-        known = pl.coalesce(HUBSPOT + rule.field, SALESFORCE + rule.field)
-        return [
-            pl.when(_withdrawn(rule)).then(pl.lit(value=True)).otherwise(known).alias(MERGED + rule.field)
-        ]
+        shown = _first_with(rule.field, rule.field, HUBSPOT, SALESFORCE)
+        withdrawn = pl.when(_withdrawn(rule, columns)).then(pl.lit(value=True))
+        return [withdrawn.otherwise(shown).alias(MERGED + rule.field)]
     names = [rule.field, *([rule.travels_with] if rule.travels_with else [])]
+    if rule.direction == "read_only":
+        return [_first_with(rule.field, name, HUBSPOT, SALESFORCE).alias(MERGED + name) for name in names]
     winner = pl.col(WINNER + rule.field)
     salesforce = winner.is_in([int(code) for code in TO_HUBSPOT])
     hubspot = winner.is_in([int(code) for code in (*TO_SALESFORCE, Winner.BOTH)])
-    held = winner == int(Winner.HELD)
+    stood = [*BASE.values(), *([KEPT] if KEPT + rule.field in columns else [])]
     return [
         pl.when(salesforce)
         .then(pl.col(SALESFORCE + name))
         .when(hubspot)
         .then(pl.col(HUBSPOT + name))
-        .when(held)
-        .then(pl.coalesce(BASE[HUBSPOT] + name, BASE[SALESFORCE] + name))
-        .otherwise(pl.coalesce(HUBSPOT + name, SALESFORCE + name))
+        .when(winner == int(Winner.HELD))
+        .then(_first_with(rule.field, name, *stood))
+        .otherwise(_first_with(rule.field, name, HUBSPOT, SALESFORCE))
         .alias(MERGED + name)
-        if rule.direction != "read_only"
-        else pl.coalesce(HUBSPOT + name, SALESFORCE + name).alias(MERGED + name)
         for name in names
     ]
+
+
+def _first_with(field: str, name: str, *prefixes: str) -> pl.Expr:
+    """``name`` where ``field`` is first known: an amount never gets another one's currency."""
+    if name == field:
+        return pl.coalesce(prefix + field for prefix in prefixes)
+    found: pl.Expr = pl.lit(None, dtype=pl.String)
+    for prefix in reversed(prefixes):
+        found = pl.when(pl.col(prefix + field).is_not_null()).then(pl.col(prefix + name)).otherwise(found)
+    return found

@@ -13,13 +13,16 @@ import polars as pl
 
 from connectors.crm import RECORD_ID, Cursor, Slab
 from mapping.identity import keys
-from mapping.own import CROSS_ID
+from mapping.mapread import ReadResult
+from mapping.own import CROSS_ID, OWN_LEAD_FIELDS
 from sync.pairs import RECORD_KEYS
 from sync.shelf import Shelf
 from sync.work import CRMS, Work
 
 #: Prefix of the columns that keep a record in its CRM's own words beside the typed ones.
 RAW = "raw:"
+#: The problem of a field that was asked for and did not come.
+NOT_RETURNED = "not returned"
 
 
 @dataclass(slots=True)
@@ -97,13 +100,27 @@ def typed_records(
         read = work.field_map.read(frame.with_columns(stand_ins), crm, work.objects[crm])
     else:
         read = work.field_map.read(frame, crm, work.objects[crm])
-    if problems is not None and not read.problems.is_empty():
-        counted = read.problems.group_by("source", "problem").len()
-        for source, problem, count in counted.iter_rows():
-            key = (f"{crm}.{source}", problem)
-            problems[key] = problems.get(key, 0) + count
+    if problems is not None:
+        _count_problems(work, crm, frame, read, problems)
     raw = frame.select(pl.col(name).alias(RAW + name) for name in frame.columns if not name.startswith("_"))
     return keys(read.frame).hstack(raw)
+
+
+def _count_problems(
+    work: Work, crm: str, frame: pl.DataFrame, read: ReadResult, problems: dict[tuple[str, str], int]
+) -> None:
+    """What could not be read, and what did not come, by field."""
+    found = list(read.problems.group_by("source", "problem").len().iter_rows())
+    for name in read.not_returned:
+        # Our own fields are missing until `setup` has made them; that is no news about anybody's data.
+        if name not in OWN_LEAD_FIELDS:
+            source = work.field_map.rules[name].source(crm, work.objects[crm]) or name
+            found.append((source, NOT_RETURNED, frame.height))
+    absent = frame["_absent"].drop_nulls().explode().value_counts()
+    found += [(source, NOT_RETURNED, count) for source, count in absent.iter_rows()]
+    for source, problem, count in found:
+        key = (f"{crm}.{source}", problem)
+        problems[key] = problems.get(key, 0) + count
 
 
 def record_keys(typed: pl.DataFrame, crm: str, object_name: str) -> pl.DataFrame:

@@ -27,39 +27,15 @@ from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.errors import GuardStopped
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
-from sync.plan import CHANGES, SIDES, canonical
+from sync.plan import CHANGES, canonical
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
 from sync.slices import Slice, Sorted, decide_slice, sort_into_leads
 from sync.store.runs import Numbers
+from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
 from sync.work import CRMS, Work, empty
-from sync.write import Results, carry_out
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run came to, or what a plan would do.
-
-    ``changes`` (``plan.CHANGES``) only where they were asked for. ``summary`` counts leads by stage and by
-    temperature, and pairs. ``problems``: values that could not be read, by field, with how often.
-    """
-
-    run: int
-    command: str
-    fingerprint: str = ""
-    numbers: Numbers = field(default_factory=Numbers)
-    changes: pl.DataFrame | None = None
-    summary: dict[str, int] = field(default_factory=dict)
-    problems: dict[tuple[str, str], int] = field(default_factory=dict)
-    cursors: dict[str, Cursor] = field(default_factory=dict)
-    leads: int = 0
-    at: datetime | None = None
-    seconds: float = 0.0
-    busy: int = 0  #: leads another run was working on
-    touched: dict[str, list[str]] = field(default_factory=dict)  #: CRM to records of leads that change
-    became: int = 0  #: targets that became held or refused in this run, and were not before
-    moved: list[tuple[str, str, str | None]] = field(default_factory=list)  #: (lead, crm, record) left alone
+from sync.write import carry_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +156,16 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
         decided = _decided(work, part, asked, now)
         changes = decided.changes
         outcome.leads += decided.leads.height
-        _count(first.totals, changes)
-        _summarise(outcome.summary, decided)
-        _targets(outcome, decided, None)
+        count_changes(first.totals, changes)
+        summarise(outcome.summary, decided)
+        count_targets(outcome, decided, None)
         spelled.update(canonical(changes))
         if asked.collect:
             collected.append(changes)
-            _note_touched(outcome, decided)
+            note_touched(outcome, decided)
         if len(ordered.slices) == 1:
             first.kept = decided
-    _add(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
+    add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     outcome.fingerprint = spelled.hexdigest()[:16]
     if asked.collect:
         outcome.changes = pl.concat(collected) if collected else pl.DataFrame(schema=dict(CHANGES))
@@ -212,74 +188,6 @@ def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
     same = spelled(mine).join(spelled(decided.changes), on=["lead_id", "spelled"], how="semi")
     kept = pl.col("lead_id").is_in(same["lead_id"].implode())
     return replace(decided, changes=decided.changes.filter(kept), moved=mine.filter(~kept))
-
-
-def _note_touched(outcome: Outcome, decided: Decided) -> None:
-    """The records of the leads that a plan changes: ``apply`` reads exactly these again."""
-    changing = decided.leads.filter(pl.col("lead_id").is_in(decided.changes["lead_id"].unique().implode()))
-    for crm, side in SIDES.items():
-        outcome.touched.setdefault(crm, []).extend(changing[side + "_id"].drop_nulls().to_list())
-
-
-def _count(totals: dict[str, int], changes: pl.DataFrame) -> None:
-    creates = changes.filter(pl.col("kind") == "create")
-    totals["creates"] += creates.select("lead_id", "crm").unique().height
-    totals["updates"] += changes.filter(pl.col("kind") != "create").select("lead_id", "crm").unique().height
-    totals["stage_moves"] += changes.filter(
-        (pl.col("field") == "stage") & (pl.col("kind") != "create")
-    ).height
-    totals["leads_touched"] += changes["lead_id"].n_unique()
-
-
-def _summarise(summary: dict[str, int], decided: Decided) -> None:
-    def add(name: str, count: int) -> None:
-        summary[name] = summary.get(name, 0) + count
-
-    leads = decided.leads
-    both = pl.col("h._id").is_not_null() & pl.col("s._id").is_not_null()
-    add("in_both", leads.filter(both).height)
-    add("out_of_scope", leads.filter(~pl.col("in_scope")).height)
-    for column in ("stage", "temperature"):
-        for value, count in leads.group_by(column).len().iter_rows():
-            add(f"{column}:{value}", count)
-    for name, count in decided.changes.group_by("field").len().iter_rows():
-        add(f"field:{name}", count)
-    add("conflicts", decided.conflicts.height)
-
-
-def _targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
-    """Count each lead in each CRM once; the worst outcome of its fields counts."""
-    held = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"].unique()
-    changes = decided.changes if results is None else results.changes
-    counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
-    for crm, side in SIDES.items():
-        touched = changes.filter(pl.col("crm") == crm)
-        refused = held.clear()
-        if results is not None:
-            refused = touched.filter(pl.col("state") != "written")["lead_id"]
-        if decided.moved is not None:
-            refused = pl.concat([refused, decided.moved.filter(pl.col("crm") == crm)["lead_id"]]).unique()
-        theirs = decided.leads.filter(
-            pl.col(side + "_id").is_not_null()
-            | pl.col("lead_id").is_in(touched["lead_id"].implode())
-            | pl.col("lead_id").is_in(refused.implode())
-        )["lead_id"]
-        is_refused = theirs.is_in(refused.implode())
-        is_held = theirs.is_in(held.implode()) & ~is_refused
-        is_written = theirs.is_in(touched["lead_id"].implode()) & ~is_refused & ~is_held
-        counts["targets"] += len(theirs)
-        counts["refused"] += int(is_refused.sum())
-        counts["held"] += int(is_held.sum())
-        counts["written"] += int(is_written.sum())
-    counts["unchanged"] = counts["targets"] - counts["refused"] - counts["held"] - counts["written"]
-    _add(outcome, **counts)
-
-
-def _add(outcome: Outcome, **counts: int) -> None:
-    numbers = outcome.numbers
-    outcome.numbers = replace(
-        numbers, **{name: getattr(numbers, name) + more for name, more in counts.items()}
-    )
 
 
 def _guard(work: Work, asked: Asked, outcome: Outcome, totals: Mapping[str, int]) -> None:
@@ -311,7 +219,7 @@ def _write_all(
 ) -> None:
     """Second pass: claim, write and remember slice by slice, then move the cursors."""
     outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
-    _add(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
+    add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     if asked.approve:
         work.store.runs.approve(outcome.run, now)
     for part in ordered.slices:
@@ -360,7 +268,7 @@ def _write_slice(
             decided.moved.select("lead_id", "crm", "record_id").unique().sort("lead_id", "crm").rows()
         )
     store.runs.release(run, fence)
-    _targets(outcome, decided, results)
+    count_targets(outcome, decided, results)
 
 
 def _only(decided: Decided, lead_ids: set[str]) -> Decided:

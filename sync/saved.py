@@ -17,8 +17,8 @@ import polars as pl
 
 from sync.errors import WrongUse
 from sync.plan import CHANGES, fingerprint
-from sync.run import Outcome
 from sync.store.runs import Numbers
+from sync.tally import Outcome
 
 FORMAT = 1
 

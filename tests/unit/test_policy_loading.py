@@ -299,7 +299,7 @@ SHOP: dict[str, Any] = {
     "may_email": True,
     "forms": 2,
     "last_form_at": NOW,
-    "last_contact_request": NOW,
+    "last_form_name": "Kontaktformular",
 }
 
 
@@ -308,10 +308,10 @@ SHOP: dict[str, Any] = {
     [
         ({}, "hot", "mql"),
         ({"has_contact_data": False}, "hot", "visitor"),
-        ({"forms": 0, "last_contact_request": None}, "wavering", "prospect"),
-        ({"forms": 0, "last_contact_request": None, "lead_source": "Messe DMEXCO"}, "wavering", "nurture"),
-        ({"industry": "Machinery", "job_title": "Einkäufer", "last_contact_request": None}, "cold", "lead"),
-        ({"last_contact_request": None}, "wavering", "nurture"),
+        ({"forms": 0, "last_form_name": "Newsletter-Anmeldung"}, "wavering", "prospect"),
+        ({"forms": 0, "last_form_name": "Newsletter-Anmeldung", "lead_source": "Messe DMEXCO"}, "wavering", "nurture"),
+        ({"industry": "Machinery", "job_title": "Einkäufer", "last_form_name": "Newsletter-Anmeldung"}, "cold", "lead"),
+        ({"last_form_name": "Newsletter-Anmeldung"}, "hot", "mql"),
         ({"may_email": False, "may_call": False, "may_post": False}, "hot", "lead"),
         ({"industry": "Machinery"}, "wavering", "nurture"),
         ({"may_email": None}, "hot", "lead"),

@@ -1,0 +1,118 @@
+"""The numbers of a run: targets and how each ended, what it would change, and the leads by stage and warmth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from connectors.crm import Cursor
+from sync.decide import Decided
+from sync.merge import WINNER, Winner
+from sync.plan import SIDES
+from sync.store.runs import Numbers
+from sync.write import Results
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to, or what a plan would do.
+
+    ``changes`` (``plan.CHANGES``) only where they were asked for. ``summary`` counts leads by stage and by
+    temperature, and pairs. ``problems``: values that could not be read, by field, with how often.
+    """
+
+    run: int
+    command: str
+    fingerprint: str = ""
+    numbers: Numbers = field(default_factory=Numbers)
+    changes: pl.DataFrame | None = None
+    summary: dict[str, int] = field(default_factory=dict)
+    problems: dict[tuple[str, str], int] = field(default_factory=dict)
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+    leads: int = 0
+    at: datetime | None = None
+    seconds: float = 0.0
+    busy: int = 0  #: leads another run was working on
+    touched: dict[str, list[str]] = field(default_factory=dict)  #: CRM to records of leads that change
+    became: int = 0  #: targets that became held or refused in this run, and were not before
+    moved: list[tuple[str, str, str | None]] = field(default_factory=list)  #: (lead, crm, record) left alone
+
+
+def held_leads(decided: Decided) -> pl.Series:
+    """Leads with a field that waits for a person: both sides changed it, or a CRM has no word for it."""
+    contested = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"]
+    stuck = [
+        pl.col(name) == int(Winner.UNSAYABLE) for name in decided.leads.columns if name.startswith(WINNER)
+    ]
+    wordless = decided.leads.filter(pl.any_horizontal(stuck))["lead_id"] if stuck else contested.clear()
+    return pl.concat([contested, wordless]).unique()
+
+
+def note_touched(outcome: Outcome, decided: Decided) -> None:
+    """The records of the leads that a plan changes: ``apply`` reads exactly these again."""
+    changing = decided.leads.filter(pl.col("lead_id").is_in(decided.changes["lead_id"].unique().implode()))
+    for crm, side in SIDES.items():
+        outcome.touched.setdefault(crm, []).extend(changing[side + "_id"].drop_nulls().to_list())
+
+
+def count_changes(totals: dict[str, int], changes: pl.DataFrame) -> None:
+    creates = changes.filter(pl.col("kind") == "create")
+    totals["creates"] += creates.select("lead_id", "crm").unique().height
+    totals["updates"] += changes.filter(pl.col("kind") != "create").select("lead_id", "crm").unique().height
+    totals["stage_moves"] += changes.filter(
+        (pl.col("field") == "stage") & (pl.col("kind") != "create")
+    ).height
+    totals["leads_touched"] += changes["lead_id"].n_unique()
+
+
+def summarise(summary: dict[str, int], decided: Decided) -> None:
+    def add(name: str, count: int) -> None:
+        summary[name] = summary.get(name, 0) + count
+
+    leads = decided.leads
+    both = pl.col("h._id").is_not_null() & pl.col("s._id").is_not_null()
+    add("in_both", leads.filter(both).height)
+    add("out_of_scope", leads.filter(~pl.col("in_scope")).height)
+    for column in ("stage", "temperature"):
+        for value, count in leads.group_by(column).len().iter_rows():
+            add(f"{column}:{value}", count)
+    for name, count in decided.changes.group_by("field").len().iter_rows():
+        add(f"field:{name}", count)
+    add("conflicts", decided.conflicts.height)
+
+
+def count_targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
+    """Count each lead in each CRM once; the worst outcome of its fields counts."""
+    held = held_leads(decided)
+    changes = decided.changes if results is None else results.changes
+    counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
+    for crm, side in SIDES.items():
+        touched = changes.filter(pl.col("crm") == crm)
+        refused = held.clear()
+        if results is not None:
+            refused = touched.filter(pl.col("state") != "written")["lead_id"]
+        if decided.moved is not None:
+            refused = pl.concat([refused, decided.moved.filter(pl.col("crm") == crm)["lead_id"]]).unique()
+        theirs = decided.leads.filter(
+            pl.col(side + "_id").is_not_null()
+            | pl.col("lead_id").is_in(touched["lead_id"].implode())
+            | pl.col("lead_id").is_in(refused.implode())
+        )["lead_id"]
+        is_refused = theirs.is_in(refused.implode())
+        is_held = theirs.is_in(held.implode()) & ~is_refused
+        is_written = theirs.is_in(touched["lead_id"].implode()) & ~is_refused & ~is_held
+        counts["targets"] += len(theirs)
+        counts["refused"] += int(is_refused.sum())
+        counts["held"] += int(is_held.sum())
+        counts["written"] += int(is_written.sum())
+    counts["unchanged"] = counts["targets"] - counts["refused"] - counts["held"] - counts["written"]
+    add_numbers(outcome, **counts)
+
+
+def add_numbers(outcome: Outcome, **counts: int) -> None:
+    numbers = outcome.numbers
+    outcome.numbers = replace(
+        numbers, **{name: getattr(numbers, name) + more for name, more in counts.items()}
+    )
