@@ -312,7 +312,7 @@ _records = st.lists(
 
 
 def _rows(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    linked: set[tuple[str, str]] = set()
+    linked: set[tuple[str | None, str]] = set()
     rows = []
     for number, one in enumerate(drawn):
         lead = one["lead"] if (one["lead"], one["crm"]) not in linked else None
