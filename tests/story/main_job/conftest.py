@@ -28,10 +28,11 @@ from connectors.sandbox.serving import Serving, sandbox
 from sync.app import App, opened
 from sync.cli import main
 from sync.initdir import write_config
-from sync.run import Asked, Outcome, perform
+from sync.run import Asked, perform
 from sync.settings import Settings, load_settings
 from sync.setup import create_missing
 from sync.store.embedded import EmbeddedServer
+from sync.tally import Outcome
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 SECRETS = ("LEADPACT_HUBSPOT__ACCESS_TOKEN", "LEADPACT_SALESFORCE__CLIENT_SECRET")
