@@ -63,7 +63,7 @@ def test_every_setting_that_is_switched_off_is_known(tmp_path: Path) -> None:
     [
         (section, name)
         for section in ("hubspot", "salesforce", "database", "sync", "guards", "locale")
-        for name in {path[1] for path, _ in leaves() if path[0] == section}
+        for name in sorted({path[1] for path, _ in leaves() if path[0] == section})
     ],
 )
 def test_the_example_shows_what_holds_without_it(tmp_path: Path, section: str, name: str) -> None:
