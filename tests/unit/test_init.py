@@ -101,10 +101,14 @@ def test_every_standard_word_of_both_crms_is_understood(field_map: FieldMap) -> 
     assert {value for value, _ in STAGES} == set(field_map.values["hubspot_stage"].heard("hubspot"))
 
 
-def test_only_words_of_salesforces_own_list_are_written_there(field_map: FieldMap) -> None:
-    picklist = lead_fields()["Industry"]["values"]
+def test_salesforce_takes_every_industry_that_is_written_there(field_map: FieldMap) -> None:
+    industry = lead_fields()["Industry"]
+    picklist = industry["values"]
     assert isinstance(picklist, list)
-    assert set(field_map.values["industry"].said("salesforce").values()) <= set(picklist)
+    # Its list knows no wholesale. Until an organisation restricts the picklist, it takes any text by API.
+    added = set(field_map.values["industry"].said("salesforce").values()) - set(picklist)
+    assert added == {"Wholesale"}
+    assert not industry.get("restricted", False)
 
 
 def test_a_stage_written_to_hubspot_is_one_of_its_own(written: Settings) -> None:
