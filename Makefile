@@ -25,7 +25,8 @@ DOCUMENTS := tests/test_architecture.py tests/unit/test_docs.py tests/unit/test_
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.runtime
-	$(BIN)/leadpact demo --dir $(DEMO)
+	@$(BIN)/leadpact demo --dir $(DEMO)
+	@echo "(leadpact is $(BIN)/leadpact here)"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile
