@@ -37,7 +37,6 @@ class Snapshots:
             ],
             omit_defaults=True,
         )
-        self._decoder = msgspec.json.Decoder(self._row)
         self._encoder = msgspec.json.Encoder()
 
     def encode(self, frame: pl.DataFrame, prefix: str = "") -> pl.Series:
@@ -52,12 +51,34 @@ class Snapshots:
         return pl.Series("snapshot", texts or ["{}"] * frame.height, dtype=pl.String)
 
     def decode(self, texts: pl.Series, prefix: str = "") -> pl.DataFrame:
-        """One row a text (a null text: all null), columns ``prefix + name``, typed by the schema."""
-        nothing, decode = self._row(), self._decoder.decode
-        rows = [nothing if text is None else decode(text) for text in texts]
-        return pl.DataFrame(
-            [
-                pl.Series(prefix + name, [getattr(row, f"f{index}") for row in rows], dtype=dtype)
-                for index, (name, dtype) in enumerate(self.schema.items())
-            ]
+        """One row a text (a null text: all null), columns ``prefix + name``, typed by the schema.
+
+        Canonical texts hold no raw line break, so together they are lines of JSON, which Polars reads without
+        making one Python object a value. Raises ``polars.exceptions.ComputeError`` for what is no JSON object.
+        """
+        if texts.is_empty():
+            return pl.DataFrame(schema={prefix + name: dtype for name, dtype in self.schema.items()})
+        lines = texts.fill_null("{}").str.join("\n").item()
+        read = pl.read_ndjson(
+            lines.encode(), schema={name: _as_read(dtype) for name, dtype in self.schema.items()}
         )
+        if read.height != len(texts):
+            raise pl.exceptions.ComputeError("a snapshot is not one JSON object")
+        return read.select(_typed(name, dtype).alias(prefix + name) for name, dtype in self.schema.items())
+
+
+def _as_read(dtype: pl.DataType) -> pl.DataType:
+    """What a value is in JSON; the rest is text there."""
+    return dtype if isinstance(dtype, pl.Int64 | pl.Boolean) else pl.String()
+
+
+def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+    match dtype:
+        case pl.Datetime():
+            return pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC")
+        case pl.Date():
+            return pl.col(name).str.to_date("%Y-%m-%d")
+        case pl.Decimal():
+            return pl.col(name).cast(dtype)
+        case _:
+            return pl.col(name)
