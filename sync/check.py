@@ -5,14 +5,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 
+import polars as pl
+
 from connectors.crm import FieldInfo, ObjectSchema
+from mapping.identity import derive
 from mapping.lead import FieldType
 from mapping.own import OWN_FIELDS
+from mapping.qualification.hits import hits
+from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
 from sync.setup import OURS, needed_fields
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
 
+#: Stored leads that a rule is tried on at most.
+SAID_BACK = 100_000
 NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 
 
@@ -29,6 +36,7 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_stages(work, schemas["hubspot"], where)
     problems += _of_setup(work)
     problems += _of_policy(work, where)
+    problems += _rules_back(work, where)
     return problems
 
 
@@ -187,3 +195,30 @@ def _of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
                 f"the rule {rule.name!r} looks at {', '.join(missing)}, which no CRM field feeds",
                 "map the field under [fields], or take it out of the rule",
             )
+
+
+def _rules_back(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
+    """Every rule and gate said back as a sentence, with how many stored leads it fits."""
+    ids = work.store.leads.ids_after("", SAID_BACK)
+    if ids.is_empty():
+        return
+    stored = work.store.leads.of(ids)
+    values = work.lead_snapshots().decode(stored["lead_values"]).with_columns(stored["lead_id"])
+    links = work.store.leads.links_of_leads(stored["lead_id"])
+    has = {crm: links.filter(pl.col("crm") == crm)["lead_id"].implode() for crm in CRMS}
+    leads = derive(
+        values,
+        in_hubspot=pl.col("lead_id").is_in(has["hubspot"]),
+        in_salesforce=pl.col("lead_id").is_in(has["salesforce"]),
+    )
+    places = {"fit": 0, "engagement": 0, "gate": 0}
+    for hit in hits(judge(leads, work.policy, work.clock()), work.policy):
+        path = (
+            f"policy.gates[{places['gate']}]"
+            if hit.kind == "gate"
+            else f"policy.{hit.kind}[{places[hit.kind]}]"
+        )
+        places[hit.kind] += 1
+        yield _found(
+            where(path), "note", f"{hit.name}: {' '.join(hit.when.split())}", hit.sentence(work.language)
+        )

@@ -19,7 +19,7 @@ from sync.cli_context import Context, wanted_time
 from sync.cli_runs import apply, plan, rescore, sync
 from sync.cli_sandbox import sandbox
 from sync.console import show_explanation
-from sync.demo import run_demo
+from sync.demo import DemoAsked, run_demo
 from sync.errors import CrmAway, Stopped
 from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
@@ -73,7 +73,7 @@ def help_(context: click.Context, command: str | None) -> None:
 @click.pass_obj
 def demo(context: Context, leads: int, seed: int, effect: float, folder: Path, keep_running: bool) -> None:
     """Both pretend CRMs with made-up leads: setup, first sync, a day of changes, second sync, agreement."""
-    sys.exit(run_demo(context.screen, leads, seed, effect, folder, keep_running=keep_running))
+    sys.exit(run_demo(context.screen, DemoAsked(leads, seed, effect, keep_running), folder))
 
 
 @leadpact.command()
@@ -101,7 +101,8 @@ def check(context: Context) -> None:
         raise
     for one in problems:
         context.screen.say(f"{one['where']}: {one['severity']}: {one['problem']}")
-        context.screen.say(f"    fix: {one['fix']}")
+        if one["fix"]:
+            context.screen.say(f"    fix: {one['fix']}")
     context.screen.say(
         "Nothing has to be mended." if not failed(problems) else "Mend the errors before a sync."
     )

@@ -12,19 +12,20 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import requests
 
 from connectors.sandbox.csvload import load_rows
 from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
 from connectors.sandbox.generate import Person, a_day_of_changes, generate, newcomers
+from connectors.sandbox.remote import ControlFailed, control, records
 from mapping.own import OWN_FIELDS
 from sync.agree import Agreement, agree
-from sync.app import opened
+from sync.app import App, opened, utc_now
 from sync.console import Screen
 from sync.errors import CrmAway, WrongUse
 from sync.initdir import write_config
@@ -38,50 +39,63 @@ from sync.work import Work
 MARK = ".leadpact-demo"
 
 
-def run_demo(
-    screen: Screen, leads: int, seed: int, effect: float, folder: Path, *, keep_running: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class DemoAsked:
+    """How many people, from which seed, with how much cause and effect (0: none)."""
+
+    leads: int
+    seed: int
+    effect: float
+    keep_running: bool
+
+
+def run_demo(screen: Screen, asked: DemoAsked, folder: Path) -> int:
     """Run the demo in a folder; returns the exit code (0 when nothing is unexplained).
 
-    Raises WrongUse when the folder holds something else than an earlier demo.
+    Raises WrongUse when the folder holds something else than an earlier demo, CrmAway when the pretend CRMs
+    do not do their part.
     """
     began = time.monotonic()
-    config = _prepare(folder, leads)
-    folder = folder.absolute()
+    config = _prepare(folder, asked.leads)
     settings = load_settings(config, _without_our_variables())
     try:
-        attached = attach(folder / "sandbox")
-    except SandboxUnavailable as away:
-        raise CrmAway(f"the pretend CRMs cannot be started: {away}") from away
-    with attached, opened(settings) as app:
-        screen.say(
-            f"Leadpact demo in {folder}: two pretend CRMs on this machine, and {leads} made-up people."
-        )
-        screen.say("Their visits, forms and mails are made up as well; no real person, no real CRM.")
-        now = _set_clock(attached, datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
-        _load(screen, attached, generate(leads, seed, now, effect))
-        work = app.work()
-        made = create_missing(work)
-        screen.say(f"setup: {len(made)} fields of ours created in both CRMs")
-        first = _first_sync(screen, work)
-        before = _agreement_before(first)
-        screen.say(f"agreement before the first sync: {before}")
-        _say_agreement(screen, "agreement after the first sync", agree(work, app.clock()))
-        acts = _a_day_passes(screen, attached, seed, now) + _sales_answers(screen, work, attached)
-        second = perform(work, Asked("sync"))
-        _tell(screen, f"second sync, after {acts} changes by people in both CRMs", second)
-        final = agree(work, app.clock())
-        _say_agreement(screen, "agreement after the second sync", final)
-        examples = _examples(work)
-        seconds = time.monotonic() - began
-        screen.say(f"done in {seconds:.0f} s. Look around:")
-        for key in examples:
-            screen.say(f"  leadpact --config {config} explain {key}")
-        screen.say(f"  leadpact --config {config} plan | agree | runs | held")
-        screen.document(_document(config, leads, first, second, final, seconds))
-        if keep_running:
-            _wait(screen, attached)
+        with attach(folder.absolute() / "sandbox") as attached, opened(settings) as app:
+            screen.say(f"Leadpact demo in {folder}: two pretend CRMs here, and {asked.leads} made-up people.")
+            screen.say("Their visits, forms and mails are made up as well; no real person, no real CRM.")
+            first, second, final = _play(screen, asked, attached, app)
+            seconds = time.monotonic() - began
+            screen.say(f"done in {seconds:.0f} s. Look around:")
+            for key in _examples(app.work()):
+                screen.say(f"  leadpact --config {config} explain {key}")
+            screen.say(f"  leadpact --config {config} plan | agree | runs | held")
+            screen.document(_document(config, asked.leads, first, second, final, seconds))
+            if asked.keep_running:
+                _wait(screen, attached)
+    except (SandboxUnavailable, ControlFailed) as away:
+        raise CrmAway(f"the pretend CRMs: {away}") from away
     return 1 if final.unexplained else 0
+
+
+def _play(
+    screen: Screen, asked: DemoAsked, attached: Attached, app: App
+) -> tuple[Outcome, Outcome, Agreement]:
+    """Setup, plan, first sync, a day of changes, second sync; agreement before and after."""
+    now = _set_clock(attached, utc_now().replace(minute=0, second=0, microsecond=0))
+    _load(screen, attached, generate(asked.leads, asked.seed, now, asked.effect))
+    work = app.work()
+    screen.say(f"setup: {len(create_missing(work))} fields of ours created in both CRMs")
+    planned = perform(work, Asked("plan", write=False, collect=True))
+    _tell(screen, "plan of the first sync (nothing written yet)", planned)
+    screen.say(f"agreement before the first sync: {_agreement_before(planned)}")
+    first = perform(work, Asked("sync", approve=True))
+    _tell(screen, "first sync", first)
+    _say_agreement(screen, "agreement after the first sync", agree(work, app.clock()))
+    acts = _a_day_passes(screen, attached, asked.seed, now) + _sales_answers(screen, work, attached)
+    second = perform(work, Asked("sync"))
+    _tell(screen, f"second sync, after {acts} changes by people in both CRMs", second)
+    final = agree(work, app.clock())
+    _say_agreement(screen, "agreement after the second sync", final)
+    return first, second, final
 
 
 def _without_our_variables() -> dict[str, str]:
@@ -138,15 +152,8 @@ def _for_the_demo(text: str, leads: int) -> str:
 
 
 def _set_clock(attached: Attached, moment: datetime) -> datetime:
-    _control(attached.hubspot_url, "clock", {"now": moment.isoformat()})
+    control(attached.hubspot_url, "clock", {"now": moment.isoformat()})
     return moment
-
-
-def _control(url: str, name: str, body: Mapping[str, Any]) -> Any:
-    answer = requests.post(f"{url}/_sandbox/{name}", json=dict(body), timeout=120)
-    if answer.status_code != 200:
-        raise CrmAway(f"the sandbox refused {name}: {answer.status_code} {answer.text[:200]}")
-    return answer.json()
 
 
 def _load(screen: Screen, attached: Attached, people: Iterable[Person]) -> None:
@@ -162,18 +169,9 @@ def _load(screen: Screen, attached: Attached, people: Iterable[Person]) -> None:
     screen.say(f"loaded {len(hubspot)} contacts into HubSpot and {len(salesforce)} leads into Salesforce")
 
 
-def _first_sync(screen: Screen, work: Work) -> Outcome:
-    planned = perform(work, Asked("plan", write=False, collect=True))
-    _tell(screen, "plan of the first sync (nothing written yet)", planned)
-    done = perform(work, Asked("sync", approve=True))
-    _tell(screen, "first sync", done)
-    done.changes = planned.changes
-    return done
-
-
-def _agreement_before(first: Outcome) -> str:
+def _agreement_before(planned: Outcome) -> str:
     """How far the CRMs agreed about the people whom both knew, before anything was written."""
-    both, changes = first.summary.get("in_both", 0), first.changes
+    both, changes = planned.summary.get("in_both", 0), planned.changes
     if changes is None or not both:
         return "nobody was in both CRMs"
     ours = [own.lead.name for own in OWN_FIELDS]
@@ -236,12 +234,12 @@ def _say_agreement(screen: Screen, title: str, found: Agreement) -> None:
 def _a_day_passes(screen: Screen, attached: Attached, seed: int, now: datetime) -> int:
     """What people do in both CRMs in a day, at the times they do it."""
     tomorrow = now + timedelta(days=1)
-    hubspot, salesforce = _state(attached.hubspot_url, "contacts"), _state(attached.salesforce_url, "Lead")
+    hubspot, salesforce = records(attached.hubspot_url, "contacts"), records(attached.salesforce_url, "Lead")
     acts = a_day_of_changes(seed, hubspot, salesforce, tomorrow)
     urls = {"hubspot": attached.hubspot_url, "salesforce": attached.salesforce_url}
     for act in acts:
         _set_clock(attached, act.at)
-        _control(urls[act.crm], "people", act.body)
+        control(urls[act.crm], "people", act.body)
     new = newcomers(seed, hubspot, tomorrow)
     _set_clock(attached, tomorrow)
     screen.say("")
@@ -265,7 +263,7 @@ def _sales_answers(screen: Screen, work: Work, attached: Attached) -> int:
     too_early = {"Leadpact_Sales_Accepted__c": "false", "Leadpact_Rejection_Reason__c": "too early"}
     for place, record in enumerate(handed_over["record_id"]):
         fields = too_early if place == 1 else accepted
-        _control(
+        control(
             attached.salesforce_url,
             "people",
             {"action": "edit", "object": "Lead", "id": record, "fields": fields},
@@ -275,22 +273,6 @@ def _sales_answers(screen: Screen, work: Work, attached: Attached) -> int:
         f"sales answer: {handed_over.height - rejected} MQLs accepted, {rejected} sent back as too early"
     )
     return handed_over.height
-
-
-def _state(url: str, object_name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Every record a pretend CRM holds."""
-    rows: list[tuple[str, Mapping[str, Any]]] = []
-    after = ""
-    while True:
-        asked = {"object": object_name, "limit": "1000"} | ({"after": after} if after else {})
-        answer = requests.get(f"{url}/_sandbox/state", params=asked, timeout=120)
-        answer.raise_for_status()
-        records = answer.json()["records"]
-        # HubSpot's records keep their values under "properties", Salesforce's are flat.
-        rows += [(record.get("id") or record["Id"], record.get("properties", record)) for record in records]
-        if len(records) < 1000:
-            return rows
-        after = rows[-1][0]
 
 
 def _examples(work: Work) -> list[str]:

@@ -187,7 +187,9 @@ def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
     mine = planned.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
     same = spelled(mine).join(spelled(decided.changes), on=["lead_id", "spelled"], how="semi")
     kept = pl.col("lead_id").is_in(same["lead_id"].implode())
-    return replace(decided, changes=decided.changes.filter(kept), moved=mine.filter(~kept))
+    unplanned = decided.changes.join(mine, on="lead_id", how="anti")
+    moved = pl.concat([mine.filter(~kept), unplanned])
+    return replace(decided, changes=decided.changes.filter(kept), moved=moved)
 
 
 def _guard(work: Work, asked: Asked, outcome: Outcome, totals: Mapping[str, int]) -> None:
@@ -224,9 +226,12 @@ def _write_all(
         work.store.runs.approve(outcome.run, now)
     for part in ordered.slices:
         _write_slice(work, part, ordered, asked, outcome, now, kept)
+    if asked.keep is not None:
+        _note_vanished(outcome, ordered, asked.keep)
     if asked.names is None and asked.limit is None and not asked.from_memory and not outcome.busy:
         _move_cursors(work, outcome.cursors, outcome.run, now)
-    elif asked.cursors and not outcome.busy:
+    elif asked.cursors and not outcome.busy and not outcome.moved:
+        # What moved was not brought into agreement, so it has to be read again, whatever moved it.
         _move_cursors(work, asked.cursors, outcome.run, now)
 
 
@@ -253,22 +258,36 @@ def _write_slice(
     decided = kept if kept is not None else _decided(work, part, asked, now)
     if len(ours) < len(part.lead_ids):
         decided = _only(decided, ours)
-    settled = decided.conflicts
+    # Leads that moved are left as they were: to remember them now would take their difference for agreed.
+    moved = set() if decided.moved is None else set(decided.moved["lead_id"].to_list())
+    carried, ours = _only(decided, ours - moved), ours - moved
     work.at_point("before intents")
     with store.transaction():
-        store.journal.intend(decided.changes, run, now)
-        store.journal.remember_conflicts(settled.filter(pl.col("winner") != "nobody"), run, now)
+        store.journal.intend(carried.changes, run, now)
+        store.journal.remember_conflicts(carried.conflicts.filter(pl.col("winner") != "nobody"), run, now)
     work.at_point("after intents")
-    results = carry_out(work, decided.changes) if not decided.changes.is_empty() else nothing_written()
+    results = carry_out(work, carried.changes) if not carried.changes.is_empty() else nothing_written()
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
-    held = None if asked.from_memory else held_rows(ordered.pairing, decided)
-    outcome.became += remember(work, run, fence, decided, links, held, results, now)
+    held = None if asked.from_memory else held_rows(ordered.pairing, carried)
+    outcome.became += remember(work, run, fence, carried, links, held, results, now)
     if decided.moved is not None:
-        outcome.moved += (
-            decided.moved.select("lead_id", "crm", "record_id").unique().sort("lead_id", "crm").rows()
-        )
+        outcome.moved += _records(decided.moved)
     store.runs.release(run, fence)
     count_targets(outcome, decided, results)
+
+
+def _note_vanished(outcome: Outcome, ordered: Sorted, planned: pl.DataFrame) -> None:
+    """Planned leads that are not there any more: their records were deleted, or belong to another lead now."""
+    found = [part.lead_ids for part in ordered.slices]
+    ids = pl.concat(found) if found else planned["lead_id"].clear()
+    vanished = _records(planned.filter(~pl.col("lead_id").is_in(ids.implode())))
+    outcome.moved += vanished
+    targets = len({(lead, crm) for lead, crm, _ in vanished})
+    add_numbers(outcome, targets=targets, refused=targets)
+
+
+def _records(changes: pl.DataFrame) -> list[tuple[str, str, str | None]]:
+    return changes.select("lead_id", "crm", "record_id").unique().sort("lead_id", "crm", "record_id").rows()
 
 
 def _only(decided: Decided, lead_ids: set[str]) -> Decided:
@@ -277,6 +296,7 @@ def _only(decided: Decided, lead_ids: set[str]) -> Decided:
         decided.leads.filter(mine),
         decided.changes.filter(mine),
         decided.conflicts.filter(mine),
+        None if decided.moved is None else decided.moved.filter(mine),
     )
 
 

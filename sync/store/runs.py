@@ -62,13 +62,15 @@ class Runs:
 
     def start(self, command: str, now: datetime, policy_version: str | None) -> int:
         """Open a run; returns its number. While it lives it holds a lock that a kill releases."""
-        row = self._connection.execute(
-            self._sql["start_run"],
-            {"connection": self.connection_id, "command": command, "now": now, "policy": policy_version},
-        ).fetchone()
-        run = int(row[0]) if row else 0
-        wanted = {"connection": self.connection_id, "run": run, "lock": RUN_LOCK, "now": now}
-        self._connection.execute(self._sql["hold_run"], wanted)
+        # In one transaction: a run that others can see holds its lock, so nobody buries it alive.
+        with self._connection.transaction():
+            row = self._connection.execute(
+                self._sql["start_run"],
+                {"connection": self.connection_id, "command": command, "now": now, "policy": policy_version},
+            ).fetchone()
+            run = int(row[0]) if row else 0
+            wanted = {"connection": self.connection_id, "run": run, "lock": RUN_LOCK, "now": now}
+            self._connection.execute(self._sql["hold_run"], wanted)
         self._connection.execute(self._sql["bury_dead_runs"], wanted)
         return run
 

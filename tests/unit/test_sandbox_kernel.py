@@ -165,7 +165,7 @@ def raw_deflate(body: bytes) -> bytes:
     [
         ("gzip", gzip.compress),
         ("GZIP", gzip.compress),
-        ("gzip", lambda body: gzip.compress(body[:3]) + gzip.compress(body[3:])),
+        ("gzip", lambda body: gzip.compress(body[:3], mtime=0) + gzip.compress(body[3:], mtime=0)),
         ("deflate", zlib.compress),
         ("deflate", raw_deflate),
         ("identity", lambda body: body),
@@ -184,7 +184,7 @@ def test_a_zipped_body_reaches_the_side_unzipped(
     ("encoding", "body", "status"),
     [
         ("gzip", b"not zipped", 400),
-        ("gzip", gzip.compress(b"cut short" * 100)[:-12], 400),
+        ("gzip", gzip.compress(b"cut short" * 100, mtime=0)[:-12], 400),
         ("br", b"whatever", 415),
     ],
 )

@@ -88,5 +88,5 @@ DELETE FROM refused USING passed
    AND refused.crm = passed.crm;
 
 -- refused_leads --
-SELECT lead_id, crm, object, record_id, code, message, array_to_string(fields, ','), first_at, last_at, tries
+SELECT lead_id, crm, object, record_id, code, message, array_to_string(fields, ',') AS fields, first_at, last_at, tries
   FROM refused WHERE connection_id = %(connection)s ORDER BY first_at, lead_id;

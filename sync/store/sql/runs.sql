@@ -65,11 +65,13 @@ SELECT nextval('fence');
 SELECT claim.lead_id FROM claim JOIN claim_wanted USING (lead_id) WHERE claim.connection_id = %(connection)s;
 
 -- fenced_out --
--- Leads of the slice whose claim somebody else has taken over since.
-SELECT wanted.lead_id FROM claim_wanted AS wanted
-  LEFT JOIN claim ON claim.connection_id = %(connection)s AND claim.lead_id = wanted.lead_id
-                 AND claim.fence = %(fence)s
- WHERE claim.lead_id IS NULL;
+-- Leads of the slice whose claim somebody else has taken over since. Ours are kept from being taken over until
+-- this transaction ends, in id order as they were claimed.
+WITH ours AS (
+  SELECT claim.lead_id FROM claim JOIN claim_wanted USING (lead_id)
+   WHERE claim.connection_id = %(connection)s AND claim.fence = %(fence)s
+   ORDER BY claim.lead_id FOR UPDATE OF claim)
+SELECT lead_id FROM claim_wanted WHERE lead_id NOT IN (SELECT lead_id FROM ours);
 
 -- release_claims --
 DELETE FROM claim WHERE connection_id = %(connection)s AND run_id = %(run)s AND fence = %(fence)s;
