@@ -12,6 +12,7 @@ import pytest
 
 import sync.errors
 from sync.cli import leadpact
+from sync.environment import CONFIG_VARIABLE, SECRETS_VARIABLE, leaves, variable_of
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
@@ -140,6 +141,20 @@ def test_documents_name_make_targets_that_exist() -> None:
     }
     assert named
     assert named <= targets
+
+
+def test_documents_name_settings_and_variables_that_exist() -> None:
+    settings = {".".join(path) for path, _ in leaves()}
+    sections = {name.partition(".")[0] for name in settings}
+    variables = {variable_of(path) for path, _ in leaves()} | {CONFIG_VARIABLE, SECRETS_VARIABLE}
+    variables |= {f"{name}_FILE" for name in variables} | {"LEADPACT_REQUIRE_ALL"}
+    variables |= {"LEADPACT_SECTION__NAME", "LEADPACT_SECTION__NAME_FILE"}  # how they are made
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        assert set(re.findall(r"\bLEADPACT_[A-Z_]+\b", text)) <= variables, path.name
+        dotted = set(re.findall(r"`([a-z]+\.[a-z_]+)(?: = [^`]*)?`", text))
+        unknown = {name for name in dotted - settings if name.partition(".")[0] in sections}
+        assert {name for name in unknown if not name.endswith((".py", ".toml"))} == set(), path.name
 
 
 def test_the_list_of_decisions_is_whole() -> None:
