@@ -69,7 +69,8 @@ def _of_field(
     at = where(f"fields.{rule.lead}.{crm}")
     info = schema.fields.get(name)
     if info is None:
-        yield _unknown_field(name, crm, schema, at)
+        if not name.startswith(OURS[crm]):  # our own are told together, with the command that creates them
+            yield _unknown_field(name, crm, schema, at)
         return
     if not info.readable:
         yield _found(
@@ -80,10 +81,6 @@ def _of_field(
 
 
 def _unknown_field(name: str, crm: str, schema: ObjectSchema, at: str) -> Problem:
-    if name.startswith(OURS[crm]):
-        return _found(
-            at, "error", f"{NAMES[crm]} has no field {name} yet, or hides it", "run `leadpact setup --apply`"
-        )
     near = difflib.get_close_matches(name, schema.fields, n=1)
     hint = f"did you mean {near[0]}? Otherwise" if near else "correct the name, or"
     return _found(
@@ -154,13 +151,9 @@ def _of_stages(work: Work, schema: ObjectSchema, where: Callable[[str], str]) ->
 
 
 def _of_setup(work: Work) -> Iterator[Problem]:
-    own = {own.name_in(crm) for own in OWN_FIELDS for crm in CRMS}
+    needed = needed_fields(work)
     for crm in CRMS:
-        missing = [
-            one.spec.name
-            for one in needed_fields(work)
-            if one.crm == crm and not one.there and one.spec.name in own
-        ]
+        missing = [one.spec.name for one in needed if one.crm == crm and not one.there]
         if missing:
             yield _found(
                 f"{NAMES[crm]} {work.objects[crm]}",
