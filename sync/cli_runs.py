@@ -13,6 +13,7 @@ from sync.cli_context import Context, wanted_time
 from sync.console import show_changes, show_outcome
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
+from sync.read import with_counterparts
 from sync.run import Asked, as_json, perform
 from sync.saved import load_plan, save_plan
 from sync.tally import Outcome
@@ -41,7 +42,7 @@ def plan(
     """What a sync would change, per field, with reasons; writes nothing."""
     with opened(context.settings()) as app:
         work = app.work()
-        names = _records_of(work, keys) if keys else None
+        names = with_counterparts(work, _records_of(work, keys)) if keys else None
         moment = {crm: {"since": since.isoformat()} for crm in CRMS} if since else None
         outcome = perform(
             work, Asked("plan", names=names, since=moment, write=False, collect=True, limit=limit)

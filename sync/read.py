@@ -61,6 +61,35 @@ def gather_named(work: Work, ids: Mapping[str, list[str]]) -> Gathered:
     return gathered
 
 
+def with_counterparts(work: Work, ids: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The named records and, for those without a link, the other CRM's records with the same address.
+
+    A record that was never synced is known to nobody yet: planned alone it would look like a person of one CRM
+    only, and get a second record in the other.
+    """
+    found = {crm: list(ids.get(crm, [])) for crm in CRMS}
+    for crm, other in zip(CRMS, reversed(CRMS), strict=True):
+        source = work.field_map.rules["email"].source(other, work.objects[other])
+        addresses = _addresses_of_unlinked(work, crm, ids.get(crm, []))
+        if source is None or not addresses:
+            continue
+        for slab in work.crms[other].find(work.objects[other], (source,), source, addresses):
+            found[other] += [one for one in slab.frame[RECORD_ID].to_list() if one not in found[other]]
+    return found
+
+
+def _addresses_of_unlinked(work: Work, crm: str, ids: list[str]) -> list[str]:
+    if not ids:
+        return []
+    named = pl.DataFrame({"crm": crm, "object": work.objects[crm], "record_id": ids})
+    linked = work.store.leads.links_of_records(named)["record_id"].to_list()
+    unlinked = [one for one in ids if one not in linked]
+    addresses: list[str] = []
+    for slab in work.crms[crm].fetch(work.objects[crm], _asked(work, crm), unlinked) if unlinked else ():
+        addresses += typed_records(work, crm, slab.frame)["email"].drop_nulls().to_list()
+    return addresses
+
+
 def _asked(work: Work, crm: str) -> tuple[str, ...]:
     return work.field_map.asked(crm, work.objects[crm])
 

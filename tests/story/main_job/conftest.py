@@ -31,7 +31,6 @@ from sync.initdir import write_config
 from sync.run import Asked, perform
 from sync.settings import Settings, load_settings
 from sync.setup import create_missing
-from sync.store.embedded import EmbeddedServer
 from sync.tally import Outcome
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -247,23 +246,15 @@ def _environment(ours: Mapping[str, str]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one PostgreSQL server for the whole session."""
-    server = EmbeddedServer(tmp_path_factory.mktemp("server") / "postgresql")
-    yield server.url
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def new_database(postgres: str) -> Callable[[], str]:
-    """Makes an empty database; returns its address."""
+def new_database(embedded_url: str) -> Callable[[], str]:
+    """Makes an empty database on the session's embedded server; returns its address."""
     numbers = itertools.count(1)
 
     def make() -> str:
-        name = f"story_{next(numbers)}"
-        with psycopg.connect(postgres, autocommit=True) as connection:
+        name = f"main_job_{os.getpid()}_{next(numbers)}"
+        with psycopg.connect(embedded_url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
-        return postgres.replace("/postgres?", f"/{name}?", 1)
+        return embedded_url.replace("/postgres?", f"/{name}?", 1)
 
     return make
 
