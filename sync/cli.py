@@ -264,14 +264,25 @@ def main(arguments: list[str] | None = None) -> None:
         leadpact.main(args=arguments, prog_name="leadpact", standalone_mode=True)
     except Stopped as stop:
         _fail(str(stop), stop.fix, stop.exit_code)
-    except RetryLater as away:
-        _fail(str(away), "try again later; nothing was lost", CrmAway.exit_code)
-    except NeedsPerson as stuck:
-        _fail(str(stuck), stuck.fix, CrmAway.exit_code)
-    except OurBug as bug:
-        _fail(f"this is a bug in Leadpact: {bug}", "please report it with this text", CrmAway.exit_code)
-    except ConnectorError as other:
-        _fail(str(other), "", CrmAway.exit_code)
+    except ConnectorError as error:
+        _fail(*_told(error))
+
+
+#: Codes that say that a CRM's call budget is used up: our own, and Salesforce's.
+QUOTA = ("DAILY", "REQUEST_LIMIT_EXCEEDED")
+
+
+def _told(error: ConnectorError) -> tuple[str, str, int]:
+    """What a CRM's failure means for whoever ran the command: the sentence, the fix, the exit code."""
+    code = GuardStopped.exit_code if error.code in QUOTA else CrmAway.exit_code
+    if isinstance(error, RetryLater):
+        when = f"not before {error.not_before.isoformat()}" if error.not_before else "later"
+        return str(error), f"try again {when}; nothing was lost", code
+    if isinstance(error, NeedsPerson):
+        return str(error), error.fix, code
+    if isinstance(error, OurBug):
+        return f"this is a bug in Leadpact: {error}", "please report it with this text", code
+    return str(error), "", code
 
 
 def _fail(what: str, fix: str, code: int) -> None:
