@@ -1,0 +1,222 @@
+"""The whole sync, measured: over HTTP against both pretend CRMs, with a real PostgreSQL.
+
+    python -m bench.sync --leads 20000
+
+The pretend CRMs are a process of their own, and so is the database: their processor time and memory are not
+ours and are printed beside. Peak memory is that of one phase (on Linux; elsewhere that of the run so far).
+The wall clock of a machine that others use says little: look at the processor seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from connectors.sandbox.csvload import load_rows
+from connectors.sandbox.detached import Attached, attach
+from connectors.sandbox.generate import generate
+from connectors.sandbox.remote import control
+from sync.agree import agree
+from sync.app import opened
+from sync.initdir import write_config
+from sync.run import Asked, perform
+from sync.settings import load_settings
+from sync.setup import create_missing
+from sync.work import CRMS, Work
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
+#: Records of Salesforce that an edit of the day gives another title: one in a hundred.
+ONE_IN = 100
+HEAD = (
+    f"{'phase':<28}{'seconds':>9}{'our cpu':>9}{'sandbox':>9}{'database':>9}{'leads/cpu s':>13}"
+    f"{'calls':>8}{'peak MB':>9}"
+)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase. Seconds; ``calls`` to both CRMs together; ``note``: the numbers of its run."""
+
+    name: str
+    leads: int
+    wall: float
+    ours: float
+    sandbox: float
+    database: float
+    calls: int
+    peak_mb: float
+    note: str = ""
+
+
+@dataclass
+class Watch:
+    """Measures phases: our own processor time, and that of the two other processes."""
+
+    leads: int
+    sandbox: Path
+    database: Path
+    work: Work
+    phases: list[Phase] = field(default_factory=list)
+
+    def phase(self, name: str, act: Callable[[], str]) -> None:
+        """Do something and print what it took."""
+        _forget_peak()
+        calls, began, spent = self._calls(), time.monotonic(), self._spent()
+        note = act()
+        now = self._spent()
+        ours, sandbox, database = (after - before for after, before in zip(now, spent, strict=True))
+        done = Phase(
+            *(name, self.leads, time.monotonic() - began, ours, sandbox, database),
+            calls=self._calls() - calls,
+            peak_mb=_peak_mb(),
+            note=note,
+        )
+        self.phases.append(done)
+        print(
+            f"{name:<28}{done.wall:>9.1f}{ours:>9.1f}{sandbox:>9.1f}{database:>9.1f}"
+            f"{self.leads / max(ours, 0.01):>13,.0f}{done.calls:>8}{done.peak_mb:>9,.0f}  {note}",
+            flush=True,
+        )
+
+    def _calls(self) -> int:
+        return sum(self.work.crms[crm].calls for crm in CRMS)
+
+    def _spent(self) -> tuple[float, float, float]:
+        ours = resource.getrusage(resource.RUSAGE_SELF)
+        return ours.ru_utime + ours.ru_stime, *(_spent_by(one) for one in (self.sandbox, self.database))
+
+
+def _spent_by(pid_file: Path) -> float:
+    """Processor seconds of the process that a file names, its children's included."""
+    text = pid_file.read_text()
+    pid = int(json.loads(text)["pid"] if text.startswith("{") else text.split()[0])
+    return sum(_ticks(one) for one in (pid, *_children(pid))) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0
+    # proc(5): own time in fields 14 and 15, that of children which have ended in 16 and 17.
+    return sum(int(value) for value in fields[11:15])
+
+
+def _children(pid: int) -> Iterator[int]:
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        yield from (int(child) for child in listed.read_text().split())
+
+
+def _forget_peak() -> None:
+    # proc(5): 5 sets the peak of resident memory back to what is resident now.
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def _config(folder: Path, leads: int) -> tuple[Path, Mapping[str, str]]:
+    """The config of ``init``, set to write, for everybody who can be reached, without caps in the way."""
+    write_config(folder)
+    with (folder / "leadpact.toml").open("a", encoding="utf-8") as config:
+        config.write('\n[sandbox]\ndir = "sandbox"\n')
+    cap = str(max(1000, leads * 2))
+    return folder / "leadpact.toml", {
+        "LEADPACT_SYNC__MODE": "full",
+        "LEADPACT_SCOPE__LEADS": "true",
+        "LEADPACT_SCOPE__CREATE_IN_HUBSPOT": "has_contact_data",
+        "LEADPACT_GUARDS__MAX_CREATES": cap,
+        "LEADPACT_GUARDS__MAX_UPDATES": cap,
+        "LEADPACT_GUARDS__MAX_STAGE_MOVES": cap,
+    }
+
+
+def _load(attached: Attached, leads: int) -> list[str]:
+    """Fill both CRMs, one after the other so that nobody is held in memory; the ids of Salesforce's records."""
+    people = generate(leads, 1, NOW)
+    load_rows(attached.hubspot_url, "contacts", (one.hubspot for one in people if one.hubspot is not None))
+    people = generate(leads, 1, NOW)
+    return load_rows(
+        attached.salesforce_url, "Lead", (one.salesforce for one in people if one.salesforce is not None)
+    )
+
+
+def _sync(work: Work, asked: Asked) -> str:
+    outcome = perform(work, asked)
+    numbers = {name: count for name, count in asdict(outcome.numbers).items() if "calls" not in name}
+    return " ".join(f"{name}={count}" for name, count in numbers.items())
+
+
+def _agree(work: Work) -> str:
+    found = agree(work, work.clock())
+    return f"agreed={found.agreed} of {found.linked}, explained={found.explained}, not={found.unexplained}"
+
+
+def _edit(attached: Attached, ids: list[str]) -> None:
+    for place, one in enumerate(ids[::ONE_IN]):
+        fields = {"Title": f"Head of Marketing {place}"}
+        control(
+            attached.salesforce_url,
+            "people",
+            {"action": "edit", "object": "Lead", "id": one, "fields": fields},
+        )
+
+
+def _set_clock(attached: Attached, now: datetime) -> None:
+    for url in (attached.hubspot_url, attached.salesforce_url):
+        control(url, "clock", {"now": now.isoformat()})
+
+
+def measure(leads: int, folder: Path) -> list[Phase]:
+    """Load both CRMs with so many people and measure every phase of the main job."""
+    config, environ = _config(folder, leads)
+    with attach(folder / "sandbox") as attached, opened(load_settings(config, environ)) as app:
+        _set_clock(attached, NOW)
+        # Windows of rate limits would pass by the sandbox's clock, which stands still here.
+        limits = {"ten_secondly": None, "secondly_search": None, "daily": None}
+        control(attached.hubspot_url, "limits", limits)
+        ids = _load(attached, leads)
+        work = app.work()
+        create_missing(work)
+        database = folder / "leadpact-data" / "postgresql" / "postmaster.pid"
+        watch = Watch(leads, folder / "sandbox" / "serving.json", database, work)
+        print(HEAD, flush=True)
+        watch.phase("first sync", lambda: _sync(work, Asked("sync", approve=True)))
+        _set_clock(attached, NOW + timedelta(minutes=10))
+        watch.phase("second sync", lambda: _sync(work, Asked("sync")))
+        _set_clock(attached, NOW + timedelta(hours=1))
+        watch.phase("third sync, nothing new", lambda: _sync(work, Asked("sync")))
+        _edit(attached, ids)
+        watch.phase(f"sync of {len(ids[::ONE_IN])} edits", lambda: _sync(work, Asked("sync")))
+        watch.phase("agree", lambda: _agree(work))
+        _set_clock(attached, NOW + timedelta(days=30))
+        watch.phase("rescore after 30 days", lambda: _sync(work, Asked("rescore", from_memory=True)))
+        watch.phase("rescore, nothing new", lambda: _sync(work, Asked("rescore", from_memory=True)))
+    return watch.phases
+
+
+def main() -> None:
+    """The command."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--leads", type=int, default=5_000, help="people in the two CRMs (5,000)")
+    options.add_argument("--json", action="store_true", help="one line of JSON at the end")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        phases = measure(chosen.leads, Path(folder))
+    if chosen.json:
+        print(json.dumps([asdict(phase) for phase in phases]))
+
+
+if __name__ == "__main__":
+    main()
