@@ -20,7 +20,7 @@ from sync.cli_runs import apply, plan, rescore, sync
 from sync.cli_sandbox import sandbox
 from sync.console import show_explanation
 from sync.demo import DemoAsked, run_demo
-from sync.errors import CrmAway, Stopped
+from sync.errors import CrmAway, GuardStopped, Stopped
 from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
 from sync.setup import create_missing, needed_fields
