@@ -48,10 +48,13 @@ class Store:
 
     def use(self, hubspot_account: str, salesforce_account: str, now: datetime) -> None:
         """Work on the state of this pair of accounts; a pair never seen before starts empty."""
-        row = self._connection.execute(
-            self._statements["connection_of_accounts"].encode(),
-            {"hubspot": hubspot_account, "salesforce": salesforce_account, "now": now},
-        ).fetchone()
+        asked = {"hubspot": hubspot_account, "salesforce": salesforce_account, "now": now}
+        statement = self._statements["connection_of_accounts"].encode()
+        # Asked again where another process added the pair in the same moment: then it is there.
+        row = (
+            self._connection.execute(statement, asked).fetchone()
+            or self._connection.execute(statement, asked).fetchone()
+        )
         if row is None:
             raise DatabaseAway("the database did not answer with a connection id")
         connection_id, approved_at = row

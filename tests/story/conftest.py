@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -68,6 +69,10 @@ def embedded_url() -> Iterator[str]:
     """The address of an embedded server that nobody else uses."""
     with tempfile.TemporaryDirectory(prefix="leadpact-embedded-") as folder:
         server = EmbeddedServer(Path(folder) / "postgresql")
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            # Nothing here has to outlive a power cut, and waiting for the disk is most of a test's time.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.url
         server.close()
 
@@ -90,7 +95,19 @@ def machine_url() -> Iterator[str]:
 
 def _served(programs: Path, folder: Path, run_as: list[str]) -> Iterator[str]:
     data = folder / "data"
-    made = [*run_as, str(programs / "initdb"), "-D", str(data), "-U", "leadpact", "-A", "trust", "-E", "UTF8", "-N"]
+    made = [
+        *run_as,
+        str(programs / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "leadpact",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "-N",
+    ]
     subprocess.run([*made, "--locale=C"], cwd=folder, check=True, capture_output=True)
     options = ["-D", str(data), "-k", str(folder), "-h", "", "-F", "-c", "max_connections=40"]
     with (folder / "log").open("wb") as log:
@@ -125,29 +142,53 @@ def server_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-@pytest.fixture
-def database(server_url: str) -> Iterator[str]:
-    """An empty database of its own; gone after the test, whoever is still connected."""
+@contextmanager
+def _made(server_url: str, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     yield server_url.replace("/postgres?", f"/{name}?")
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def _open(database: str, opened: list[Store], portal: str = "101", organisation: str = "00D1") -> Store:
-    store = Store(database)
+@pytest.fixture
+def database(server_url: str) -> Iterator[str]:
+    """An empty database of its own; gone after the test, whoever is still connected."""
+    with _made(server_url, "template0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def templates() -> dict[str, str]:
+    """The migrated database of each server that new ones are copied from."""
+    return {}
+
+
+@pytest.fixture
+def migrated_database(server_url: str, templates: dict[str, str]) -> Iterator[str]:
+    """A migrated database of its own that knows nothing yet."""
+    if server_url not in templates:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE migrated TEMPLATE template0")
+        Store(server_url.replace("/postgres?", "/migrated?")).close()
+        templates[server_url] = "migrated"
+    with _made(server_url, templates[server_url]) as url:
+        yield url
+
+
+def _open(url: str, opened: list[Store], portal: str = "101", organisation: str = "00D1") -> Store:
+    store = Store(url)
     opened.append(store)
     store.use(portal, organisation, NOW)
     return store
 
 
 @pytest.fixture
-def another(database: str) -> Iterator[Callable[..., Store]]:
+def another(migrated_database: str) -> Iterator[Callable[..., Store]]:
     """Opens one more connection to the test's database: what another process would have."""
     opened: list[Store] = []
-    yield partial(_open, database, opened)
+    yield partial(_open, migrated_database, opened)
     for store in opened:
         store.close()
 

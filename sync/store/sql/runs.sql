@@ -1,8 +1,14 @@
 -- connection_of_accounts --
-INSERT INTO connection (hubspot_account, salesforce_account, first_seen)
-VALUES (%(hubspot)s, %(salesforce)s, %(now)s)
-ON CONFLICT (hubspot_account, salesforce_account) DO UPDATE SET hubspot_account = excluded.hubspot_account
-RETURNING connection_id, approved_at;
+-- A pair that is known is only read: to write its row would wait for every run that is remembering now.
+WITH known AS (
+  SELECT connection_id, approved_at FROM connection
+   WHERE hubspot_account = %(hubspot)s AND salesforce_account = %(salesforce)s),
+made AS (
+  INSERT INTO connection (hubspot_account, salesforce_account, first_seen)
+  SELECT %(hubspot)s, %(salesforce)s, %(now)s WHERE NOT EXISTS (SELECT 1 FROM known)
+  ON CONFLICT (hubspot_account, salesforce_account) DO NOTHING
+  RETURNING connection_id, approved_at)
+SELECT connection_id, approved_at FROM known UNION ALL SELECT connection_id, approved_at FROM made;
 
 -- connections --
 SELECT connection_id, hubspot_account, salesforce_account, first_seen, approved_at
