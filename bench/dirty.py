@@ -60,6 +60,14 @@ _LAST_NAMES = _each(
     "Schmidt Fischer Köhler Vogel Krämer Jäger O'Neill Strauß Böhm Zimmermann Hoffmann García "
     "Kowalska Peeters Rossi Becker"
 )
+_STEMS = _each(
+    "Hö Grün Brand Wester Oster Lind Rosen Stein Hirsch Wiesen Berg Mühl Kirch Alten Neu Schön Hof Burg Eich "
+    "Tannen Reh Bach Feld Thal Ried Haupt Lang Kurz Roth Schwarz Sommer Winter Morgen Abend Stern Gold Silber"
+)
+_ENDINGS = _each(
+    "mann meier bauer hofer berger müller huber wald stein bach feld brück hagen kamp horst sen ström ski "
+    "gren dahl lund becker schulte reuter krüger stedt loh fels heim rode"
+)
 _TRADES = _each("Moden Bücher Garten Sport Möbel Feinkost Spielwaren Technik Parfüm Werkzeug Schuhe Käse")
 _FORMS = ("GmbH", "GmbH & Co. KG", "AG", "e.K.", "Ltd.", "S.p.A.", "SE", "Agentur GmbH")
 _TITLES = (
@@ -134,9 +142,20 @@ def _maybe(rng: random.Random, share: float, value: Any) -> Any:
     return value if rng.random() < share else None if rng.random() < 0.8 else ""
 
 
+def _first_name(rng: random.Random) -> str:
+    first = rng.choice(_FIRST_NAMES)
+    return f"{first}-{rng.choice(_FIRST_NAMES)}" if rng.random() < 0.15 else first
+
+
+def _last_name(rng: random.Random) -> str:
+    """A name out of some thousands, as in a real list: most leads share theirs with nobody in a slab."""
+    last = rng.choice(_LAST_NAMES) if rng.random() < 0.3 else rng.choice(_STEMS) + rng.choice(_ENDINGS)
+    return f"{last}-{rng.choice(_LAST_NAMES)}" if rng.random() < 0.1 else last
+
+
 def _person(rng: random.Random) -> dict[str, Any]:
-    first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
-    shop = f"{rng.choice(_LAST_NAMES)} {rng.choice(_TRADES)}"
+    first, last = _first_name(rng), _last_name(rng)
+    shop = f"{_last_name(rng)} {rng.choice(_TRADES)}"
     plain = shop.lower().replace(" ", "-").replace("'", "").encode("ascii", "ignore").decode()
     domain = rng.choice(_DOMAINS) if rng.random() < 0.2 else f"{plain}.de"
     return {

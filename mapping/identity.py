@@ -6,7 +6,7 @@ Keys are for comparing and joining, never for showing: they lose case, accents, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import polars as pl
 import tldextract
@@ -76,13 +76,18 @@ _NO_COMPANY = (
 )
 
 
+_NOT_ASCII = "[^ -~]"
+
+
 def _folded(column: pl.Series) -> pl.Series:
     """Lower case without accents, umlauts spelled out."""
     lower = column.str.to_lowercase()
-    if not lower.str.contains(r"[^ -~]").any():
+    if not lower.str.contains(_NOT_ASCII).any():
         return lower
-    spelled = lower.str.normalize("NFC").str.replace_many(list(_SPELLED), list(_SPELLED.values()))
-    return spelled.str.normalize("NFKD").str.replace_all("[\u0300-\u036f]", "")
+    distinct = lower.filter(lower.str.contains(_NOT_ASCII)).unique()
+    spelled = distinct.str.normalize("NFC").str.replace_many(list(_SPELLED), list(_SPELLED.values()))
+    plain = spelled.str.normalize("NFKD").str.replace_all("[\u0300-\u036f]", "")
+    return lower.replace_strict(distinct, plain, default=lower, return_dtype=pl.String())
 
 
 def _words(column: pl.Series) -> pl.Series:
@@ -122,15 +127,19 @@ def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl
 
 def _said(name: pl.Expr) -> pl.Expr:
     """The name, unless it only says that there is none ("[not provided]", "n/a")."""
-    words = name.str.to_lowercase().str.replace_all(r"[\p{P}\p{S}\s]+", " ").str.strip_chars()
-    return pl.when(~words.is_in(_NO_NAME)).then(name)
+    return name.map_batches(lambda names: _by_distinct(names, _named), return_dtype=pl.String())
+
+
+def _named(names: pl.Series) -> pl.Series:
+    words = names.str.to_lowercase().str.replace_all(r"[\p{P}\p{S}\s]+", " ").str.strip_chars()
+    return names.zip_with(~words.is_in(_NO_NAME), pl.Series([None], dtype=pl.String()))
 
 
 def name_key(first: pl.Expr, last: pl.Expr) -> pl.Expr:
     """The words of a person's name, folded and sorted, without titles: ``Dr. Anna Müller`` and ``MUELLER Anna``
     are ``anna mueller``. Null without a word."""
     whole = pl.concat_str(_said(first), _said(last), separator=" ", ignore_nulls=True)
-    return whole.map_batches(_name_keys, return_dtype=pl.String())
+    return whole.map_batches(lambda names: _by_distinct(names, _name_keys), return_dtype=pl.String())
 
 
 def company_key(company: pl.Expr) -> pl.Expr:
@@ -144,6 +153,7 @@ def _suffixes() -> tldextract.TLDExtract:
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
+@lru_cache(maxsize=65_536)
 def _registrable(host: str) -> str | None:
     return _suffixes()(host).top_domain_under_public_suffix or None
 

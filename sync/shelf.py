@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 
 #: Records that are kept in memory before the rest goes to disk.
 ROWS_IN_MEMORY = 100_000
+#: Records that are sorted into slices together: a file of a few rows costs as much as one of some thousands,
+#: and without a pause to gather them there would be one for every slab and slice.
+ROWS_BEING_SORTED = 200_000
 
 
 class Shelf:
@@ -48,15 +51,19 @@ class Shelf:
         Each slice is a shelf of its own whose records carry their ``lead_id``. This shelf is empty afterwards.
         """
         parts = [self._part(number) for number in range(slices)]
+        spills, waiting = self._rows > self._limit, 0
         for crm in list(self._held):
+            ordered = places[crm].sort("_id")
             for frame in self.frames(crm):
-                placed = frame.join(places[crm], on="_id", how="inner")
-                if slices == 1:
-                    parts[0].put(crm, placed.drop("slice"))
-                    continue
-                for (number,), rows in placed.partition_by("slice", as_dict=True, include_key=False).items():
-                    parts[int(number)].put(crm, rows)
+                placed = _placed(frame, ordered)
+                for number, rows in _by_slice(placed, slices):
+                    parts[number]._held[crm].append(rows)
+                waiting += placed.height
+                if spills and waiting > ROWS_BEING_SORTED:
+                    waiting = _spill(parts)
             self._held[crm].clear()
+        if spills:
+            _spill(parts)
         return parts
 
     def _part(self, number: int) -> Shelf:
@@ -88,6 +95,41 @@ class Shelf:
         """Forget everything and remove the files."""
         self._held.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _placed(frame: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The records that have a place, with ``lead_id`` and ``slice``. ``places`` is sorted by ``_id``.
+
+    Looked up, not joined: a join would go through every place there is for every frame.
+    """
+    if places.is_empty():
+        return frame.clear().with_columns(
+            lead_id=pl.lit(None, dtype=pl.String), slice=pl.lit(0, dtype=pl.Int64)
+        )
+    at = places["_id"].search_sorted(frame["_id"]).clip(0, places.height - 1)
+    found = places[at]
+    placed = frame.hstack(found.select("lead_id", "slice"))
+    known = found["_id"] == frame["_id"]
+    return placed if known.all() else placed.filter(known)
+
+
+def _by_slice(placed: pl.DataFrame, slices: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    if slices == 1:
+        yield 0, placed.drop("slice")
+        return
+    for (number,), rows in placed.partition_by("slice", as_dict=True, include_key=False).items():
+        yield int(number), rows
+
+
+def _spill(parts: Iterable[Shelf]) -> int:
+    """Write what the slices still hold in memory, one file a slice and CRM. Returns what is left: nothing."""
+    for part in parts:
+        for crm, held in part._held.items():
+            rows = [one for one in held if isinstance(one, pl.DataFrame)]
+            if rows:
+                files = [one for one in held if isinstance(one, Path)]
+                part._held[crm] = [*files, part._to_disk(pl.concat(rows, how="diagonal"))]
+    return 0
 
 
 def sweep(folder: Path) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import partial
+from functools import lru_cache, partial
 
 import polars as pl
 
@@ -148,6 +148,7 @@ def _grouped(digits: str, group: str, decimal: str | None) -> Decimal | Problem:
     return Decimal(plain.replace(decimal, ".") if decimal else plain)
 
 
+@lru_cache(maxsize=65_536)
 def read_amount(
     text: str, *, decimal_comma: bool | None, whole: bool, words: bool
 ) -> tuple[Decimal, str | None] | Problem | None:
