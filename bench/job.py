@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ from typing import Any, cast
 
 from bench import dirty
 from connectors.crm import Crm, Cursor, FieldInfo, ObjectSchema, Reading, Slab
-from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.reading import RecordReader
-from connectors.salesforce.calls import Calls
-from connectors.salesforce.reading import Reading as SalesforceReading
-from connectors.salesforce.schema import Described, Schemas
-from connectors.slabs import SLAB_ROWS
+from connectors.hubspot.api import Reply
+from connectors.hubspot.pages import Reader
+from connectors.hubspot.values import plain
+from connectors.salesforce.rows import Layout, shape, slabs
+from connectors.salesforce.schema import Described
+from connectors.slabs import cut, field_names, missing_from, name_absent
 from mapping.fieldmap import FieldMap, FieldRule, ValueMap, compile_map
 from mapping.lead import LEAD_FIELDS, FieldType
 from mapping.qualification.declared import Policy
@@ -173,31 +173,6 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-class _Pages:
-    """Stands in for HubSpot's API: answers each request for a page with the next one."""
-
-    records = cast(Any, type("Records", (), {"get_page": None}))
-
-    def __init__(self, pages: Iterator[bytes]) -> None:
-        self._pages = pages
-
-    def read(self, decode: Callable[[Reply], Any], *_: Any, **__: Any) -> Any:
-        return decode(Reply(200, next(self._pages), {}))
-
-
-class _Answers:
-    """Stands in for Salesforce's calls: a query and each request for more get the next page."""
-
-    def __init__(self, pages: Iterator[bytes]) -> None:
-        self._pages = pages
-
-    def query(self, _: str, *, decode: Callable[[bytes], Any], **__: Any) -> Any:
-        return decode(next(self._pages))
-
-    def more(self, _: str, decode: Callable[[bytes], Any]) -> Any:
-        return decode(next(self._pages))
-
-
 _SALESFORCE_TYPES = {"AnnualRevenue": "currency", "HasOptedOutOfEmail": "boolean", "Status": "picklist"}
 _HUBSPOT_TYPES = {
     "hs_email_optout": "boolean",
@@ -235,13 +210,21 @@ class GivenCrm:
         return Reading(self._slabs(object_name, fields), {})
 
     def _slabs(self, object_name: str, fields: Sequence[str]) -> Iterator[Slab]:
-        if self.name == "hubspot":
-            api = cast(Api, _Pages(self.pages))
-            return RecordReader(api, self.describe, SLAB_ROWS).everything(object_name, fields)
-        described = salesforce_schema()
-        schemas = cast(Schemas, type("Given", (), {"of": staticmethod(lambda _: described)}))
-        reading = SalesforceReading(cast(Calls, _Answers(self.pages)), schemas)
-        return reading.changed(reading.wanted(object_name, fields), None, NOW)
+        if self.name == "salesforce":
+            described = salesforce_schema()
+            layout = Layout(shape(described, fields, lambda _: described))
+            return slabs(layout.wanted, (layout.rows(layout.page(body).records) for body in self.pages))
+        reader = Reader([name for name in fields if name in hubspot_schema().fields])
+        answers = (reader.page(Reply(200, body, {})) for body in self.pages)
+        return _settled(cut(self.name, object_name, (reader.rows(page.results) for page in answers)))
+
+
+def _settled(read: Iterator[Slab]) -> Iterator[Slab]:
+    """HubSpot's slabs with what did not come named, in the port's spelling."""
+    schema = hubspot_schema()
+    for slab in read:
+        named = name_absent(slab.frame, missing_from(slab.frame))
+        yield replace(slab, frame=plain(named, {name: schema.fields[name] for name in field_names(named)}))
 
 
 def work(
