@@ -114,6 +114,8 @@ def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcom
         ordered = _limited(ordered, asked.limit)
     first = _decide_all(work, ordered, asked, outcome, now)
     if asked.write and work.mode != "observe":
+        # Counted so far is what would happen; from here on, what does.
+        outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
         _guard(work, asked, outcome, first.totals)
         _write_all(work, ordered, asked, outcome, now, first.kept)
     elif asked.write:
@@ -126,7 +128,15 @@ def _read(work: Work, asked: Asked) -> Gathered:
     if asked.since is not None:
         return gather(work, asked.since)
     kept = work.store.runs.cursors()
-    return gather(work, {crm: kept.get((crm, work.objects[crm])) for crm in CRMS})
+    return gather(work, {crm: kept.get((crm, _reading(work, crm))) for crm in CRMS})
+
+
+def _reading(work: Work, crm: str) -> str:
+    """The name of a cursor. Mode own_fields has cursors of its own.
+
+    It reads records without bringing their fields into agreement, so a full run still has to read them.
+    """
+    return f"{work.objects[crm]}:own_fields" if work.mode == "own_fields" else work.objects[crm]
 
 
 def _limited(ordered: Sorted, limit: int) -> Sorted:
@@ -220,7 +230,6 @@ def _write_all(
     work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Decided | None
 ) -> None:
     """Second pass: claim, write and remember slice by slice, then move the cursors."""
-    outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     if asked.approve:
         work.store.runs.approve(outcome.run, now)
@@ -239,7 +248,7 @@ def _move_cursors(work: Work, cursors: Mapping[str, Cursor], run: int, now: date
     work.at_point("before cursor")
     with work.store.transaction():
         for crm, cursor in cursors.items():
-            work.store.runs.move_cursor(crm, work.objects[crm], cursor, run, now)
+            work.store.runs.move_cursor(crm, _reading(work, crm), cursor, run, now)
     work.at_point("after cursor")
 
 

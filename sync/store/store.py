@@ -40,7 +40,11 @@ class Store:
                 fix="check database.url and that PostgreSQL runs; without database.url Leadpact brings its own",
             ) from None
         self._statements = load_statements()
-        self.migrated: list[Migration] = migrate(self._connection)
+        try:
+            self.migrated: list[Migration] = migrate(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def accounts(self) -> list[tuple[int, str, str, datetime, datetime | None]]:
         """Every pair of accounts ever synced: (connection, portal id, organisation id, first seen, approved)."""
