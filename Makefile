@@ -59,6 +59,7 @@ clean-install: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.core
+	$(BIN)/python -m bench.sync
 
 # Universal: one file for every system and every Python that is supported. No address of an index is written.
 lock: $(VENV)/.dev
