@@ -1,13 +1,16 @@
 """Where read records wait until every record of a lead is there: in memory, or on disk when there are many.
 
 Files are Arrow IPC in a folder of this run, readable by its owner only, gone when the run ends; what a killed
-run left is swept by the next one.
+run left is swept by the next one. A living run holds a lock on its folder, which a kill releases: process ids
+come again, in containers at once.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,7 +28,9 @@ class Shelf:
     """Frames of records by CRM, put in as they are read and taken out lead by lead."""
 
     def __init__(self, folder: Path, rows_in_memory: int = ROWS_IN_MEMORY) -> None:
-        self._folder = folder / f"run-{os.getpid()}"
+        self._parent = folder
+        self._folder: Path | None = None  # made when the first frame goes to disk
+        self._lock: int | None = None
         self._limit = rows_in_memory
         self._held: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
         self._rows = 0
@@ -68,7 +73,9 @@ class Shelf:
 
     def _part(self, number: int) -> Shelf:
         part = Shelf.__new__(Shelf)
-        part._folder = self._folder / f"slice-{number}"
+        part._parent = self._made() if self._rows > self._limit else self._parent
+        part._folder = part._parent / f"slice-{number}" if self._rows > self._limit else None
+        part._lock = None
         part._limit = self._limit if self._rows <= self._limit else 0
         part._held = defaultdict(list)
         part._rows = 0
@@ -83,18 +90,35 @@ class Shelf:
         return pl.concat(frames, how="diagonal").unique("_id", keep="last", maintain_order=True)
 
     def _to_disk(self, frame: pl.DataFrame) -> Path:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{self._files}.arrow"
+        folder = self._made()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{self._files}.arrow"
         self._files += 1
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             frame.write_ipc(file)
         return path
 
+    def _made(self) -> Path:
+        """The folder of this shelf, made and locked."""
+        while self._folder is None:
+            self._parent.mkdir(parents=True, exist_ok=True)
+            made = Path(tempfile.mkdtemp(prefix="run-", dir=self._parent))
+            lock = _locked(made)
+            if lock is not None and made.is_dir():
+                self._folder, self._lock = made, lock
+            elif lock is not None:
+                os.close(lock)
+        return self._folder
+
     def clear(self) -> None:
         """Forget everything and remove the files."""
         self._held.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._folder = self._lock = None
 
 
 def _placed(frame: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
@@ -133,18 +157,23 @@ def _spill(parts: Iterable[Shelf]) -> int:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what runs of processes that no longer live left behind: it is personal data."""
+    """Remove what runs that no longer live left behind: it is personal data."""
     for left in folder.glob("run-*"):
-        owner = left.name.removeprefix("run-")
-        if not owner.isdigit() or (int(owner) != os.getpid() and not _lives(int(owner))):
+        lock = _locked(left)
+        if lock is not None:
             shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
 
 
-def _lives(pid: int) -> bool:
+def _locked(folder: Path) -> int | None:
+    """The lock on a folder; None where a living shelf holds it, or the folder is gone."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # gone, or another user's
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,140 @@
+"""Where read records wait: whole, private, and gone when nobody needs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from sync.shelf import Shelf, sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _records(*ids: str, title: str = "CEO") -> pl.DataFrame:
+    return pl.DataFrame({"_id": list(ids), "title": [title] * len(ids)})
+
+
+def _places(**leads: tuple[str, int]) -> pl.DataFrame:
+    rows = [{"_id": record, "lead_id": lead, "slice": number} for record, (lead, number) in leads.items()]
+    return pl.DataFrame(rows, schema={"_id": pl.String, "lead_id": pl.String, "slice": pl.Int64})
+
+
+def _ids(shelf: Shelf, crm: str) -> list[str]:
+    taken = shelf.take(crm)
+    return [] if taken is None else sorted(taken["_id"])
+
+
+@pytest.fixture(params=[100, 0], ids=["in memory", "on disk"])
+def limit(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+def test_what_was_put_in_comes_out(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", _records("1", "2"))
+    shelf.put("salesforce", _records("00Q1"))
+    assert (_ids(shelf, "hubspot"), _ids(shelf, "salesforce")) == (["1", "2"], ["00Q1"])
+    shelf.clear()
+
+
+def test_the_newest_reading_of_a_record_wins(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", _records("1", "2", title="old"))
+    shelf.put("hubspot", _records("1", title="new"))
+    taken = shelf.take("hubspot")
+    assert taken is not None
+    assert_frame_equal(taken.sort("_id"), pl.DataFrame({"_id": ["1", "2"], "title": ["new", "old"]}))
+    shelf.clear()
+
+
+def test_slices_keep_the_records_of_a_lead_together(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", _records("1", "2", "3"))
+    shelf.put("salesforce", _records("00Q1", "00Q2"))
+    places = {
+        "hubspot": _places(**{"1": ("L1", 0), "2": ("L2", 1)}),
+        "salesforce": _places(**{"00Q1": ("L1", 0), "00Q2": ("L2", 1)}),
+    }
+    first, second = shelf.sliced(places, 2)
+    assert (_ids(first, "hubspot"), _ids(first, "salesforce")) == (["1"], ["00Q1"])
+    assert (_ids(second, "hubspot"), _ids(second, "salesforce")) == (["2"], ["00Q2"])
+    taken = second.take("salesforce")
+    assert taken is not None
+    assert taken["lead_id"].to_list() == ["L2"]
+    shelf.clear()
+
+
+def test_an_empty_shelf_has_nothing_and_makes_no_folder(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, 0)
+    shelf.put("hubspot", _records())
+    assert shelf.take("hubspot") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_and_folders_are_for_their_owner_only(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, 0)
+    shelf.put("hubspot", _records("1", "2"))
+    shelf.sliced({"hubspot": _places(**{"1": ("L1", 0), "2": ("L2", 1)})}, 2)
+    modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes == {True: 0o700, False: 0o600}
+    shelf.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_shelves_of_one_process_do_not_meet(tmp_path: Path) -> None:
+    one, other = Shelf(tmp_path, 0), Shelf(tmp_path, 0)
+    one.put("hubspot", _records("1"))
+    other.put("hubspot", _records("2"))
+    Shelf(tmp_path, 0)
+    assert (_ids(one, "hubspot"), _ids(other, "hubspot")) == (["1"], ["2"])
+    one.clear()
+    assert _ids(other, "hubspot") == ["2"]
+    other.clear()
+
+
+HOLDER = """
+import sys, pathlib, polars, sync.shelf
+shelf = sync.shelf.Shelf(pathlib.Path(sys.argv[1]), 0)
+shelf.put("hubspot", polars.DataFrame({"_id": ["1"]}))
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_run_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"holding\n"
+    sweep(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    holder.stdin.close()
+    holder.stdout.close()
+    Shelf(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dead_run_of_the_same_process_id_left_is_swept_too(tmp_path: Path) -> None:
+    left = tmp_path / f"run-{os.getpid()}"
+    left.mkdir()
+    (left / "0.arrow").write_bytes(b"personal")
+    shelf = Shelf(tmp_path, 0)
+    assert not left.exists()
+    shelf.put("hubspot", _records("1"))
+    assert _ids(shelf, "hubspot") == ["1"]
+    shelf.clear()

@@ -1,0 +1,89 @@
+"""Lead values as text and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from sync.snapshots import Snapshots
+
+SCHEMA: dict[str, pl.DataType] = {
+    "text": pl.String(),
+    "whole": pl.Int64(),
+    "truth": pl.Boolean(),
+    "money": pl.Decimal(18, 2),
+    "day": pl.Date(),
+    "moment": pl.Datetime("us", "UTC"),
+}
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "text": st.text(st.characters(codec="utf-8"), max_size=20),
+    "whole": st.integers(-(2**63), 2**63 - 1),
+    "truth": st.booleans(),
+    "money": st.integers(-(10**17), 10**17).map(lambda cents: Decimal(cents).scaleb(-2)),
+    "day": st.dates(),
+    "moment": st.datetimes(timezones=st.just(UTC)),
+}
+_rows = st.lists(
+    st.fixed_dictionaries({name: st.none() | strategy for name, strategy in VALUES.items()}), max_size=5
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_rows)
+def test_every_value_comes_back_as_it_was(rows: list[dict[str, Any]]) -> None:
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    texts = Snapshots(SCHEMA).encode(frame)
+    assert_frame_equal(Snapshots(SCHEMA).decode(texts), frame)
+
+
+def test_equal_values_give_equal_texts_however_they_came() -> None:
+    snapshots = Snapshots(SCHEMA)
+    one = pl.DataFrame({"whole": [1], "text": ["a"]}, schema={"whole": pl.Int64(), "text": pl.String()})
+    other = pl.DataFrame([{"text": "a", "whole": 1}], schema=SCHEMA)
+    assert snapshots.encode(one).to_list() == snapshots.encode(other).to_list() == ['{"text":"a","whole":1}']
+
+
+def test_blanks_are_left_out_and_zero_false_and_empty_texts_are_not() -> None:
+    frame = pl.DataFrame([{"text": "", "whole": 0, "truth": False}], schema=SCHEMA)
+    assert json.loads(Snapshots(SCHEMA).encode(frame)[0]) == {"text": "", "whole": 0, "truth": False}
+
+
+def test_amounts_are_text_and_times_are_utc() -> None:
+    moment = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+    row = {"money": Decimal("0.10"), "day": date(2026, 1, 2), "moment": moment}
+    texts = Snapshots(SCHEMA).encode(pl.DataFrame([row], schema=SCHEMA))
+    assert texts[0] == '{"money":"0.10","day":"2026-01-02","moment":"2026-11-22T09:00:00Z"}'
+
+
+def test_a_field_that_is_no_longer_known_is_passed_over() -> None:
+    texts = pl.Series(['{"gone":{"deep":[1]},"text":"a"}'])
+    assert Snapshots(SCHEMA).decode(texts)["text"].to_list() == ["a"]
+
+
+def test_a_field_that_is_new_is_blank() -> None:
+    wider = Snapshots({**SCHEMA, "new": pl.String()})
+    assert wider.decode(pl.Series(['{"text":"a"}']))["new"].to_list() == [None]
+
+
+def test_no_text_is_nothing_known() -> None:
+    decoded = Snapshots(SCHEMA).decode(pl.Series([None], dtype=pl.String), "b.")
+    assert decoded.columns == ["b." + name for name in SCHEMA]
+    assert decoded.row(0) == (None,) * len(SCHEMA)
+
+
+def test_no_rows_give_no_texts_and_back() -> None:
+    snapshots = Snapshots(SCHEMA)
+    assert snapshots.encode(pl.DataFrame(schema=SCHEMA)).to_list() == []
+    assert_frame_equal(snapshots.decode(pl.Series([], dtype=pl.String)), pl.DataFrame(schema=SCHEMA))
+
+
+def test_a_prefix_chooses_the_side() -> None:
+    frame = pl.DataFrame({"h.text": ["a"], "s.text": ["b"]})
+    assert Snapshots(SCHEMA).encode(frame, "s.").to_list() == ['{"text":"b"}']
