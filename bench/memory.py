@@ -6,6 +6,7 @@ answers is not counted as the job's time; what the store itself costs is measure
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,8 @@ class Remembered:
     def of(self, _: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(schema=dict(LEADS))
 
-    def open_stage_moves(self, _: pl.Series) -> pl.DataFrame:
-        return pl.DataFrame(schema={"lead_id": pl.String, "before": pl.String})
+    def open_intents(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        return pl.DataFrame(schema=dict(schema))
 
     def open_held(self) -> list[dict[str, Any]]:
         return []
