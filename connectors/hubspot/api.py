@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
@@ -20,10 +22,11 @@ import orjson
 import requests
 import urllib3.exceptions
 from hubspot import HubSpot
+from requests.structures import CaseInsensitiveDict
 
 from connectors.errors import ConnectorError, RetryLater
 from connectors.hubspot.errors import Refusal, translate, translate_exception
-from connectors.quota import Quota, Rate
+from connectors.quota import Quota, Rate, read_limits
 from connectors.retry import Retry
 from connectors.session import CrmSession, check_address
 
@@ -96,6 +99,45 @@ class Rest:
         return Reply(status, content, heard)
 
 
+#: An answer may tell of a window that ended so many seconds before we hear of it: answers take their time.
+TOLD_LATE = 5.0
+
+
+class OwnCalls:
+    """The moments of our own calls, so that they are not taken for somebody else's.
+
+    HubSpot's count of a window is as old as the answer that carries it. Where many calls are under way, it
+    still holds calls that have left our window; believing it would count them twice, for another ten seconds.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._made: deque[datetime] = deque()
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """One call is about to be made."""
+        with self._lock:
+            self._made.append(self._now())
+
+    def without(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers of an answer; a count that our own calls explain is taken out of them."""
+        heard = read_limits(headers)
+        if heard.rate is None or heard.used is None:
+            return headers
+        since = self._now() - timedelta(seconds=heard.rate.seconds + TOLD_LATE)
+        with self._lock:
+            while self._made and self._made[0] < since:
+                self._made.popleft()
+            explained = heard.used <= len(self._made)
+        if not explained:
+            return headers
+        return CaseInsensitiveDict({**headers, REMAINING: str(heard.rate.calls)})
+
+
+REMAINING = "X-HubSpot-RateLimit-Remaining"
+
+
 def dated(url: str, version: Version) -> str:
     """A url of the client's undated family in another one: ``/crm/v3/objects/…`` → ``/crm/objects/DATE/…``.
 
@@ -125,6 +167,7 @@ class Api:
         self.session = session
         self.quota = quota
         self._retry = retry
+        self._own = OwnCalls(quota.now)
         self._also_hears = session.on_response
         session.on_response = self._learn
         headers = {"Accept-Encoding": "gzip", "User-Agent": "leadpact"}
@@ -194,6 +237,8 @@ class Api:
 
         def once() -> T:
             self.quota.before(window)
+            if window == "calls":
+                self._own.add()
             try:
                 return decode(send(*args, _preload_content=False, **kwargs))
             except RetryLater as error:
@@ -217,7 +262,7 @@ class Api:
         return self._rest.request("GET", self.base_url + path, headers=self._authorization)
 
     def _learn(self, response: requests.Response) -> None:
-        self.quota.learn(response.headers)
+        self.quota.learn(self._own.without(response.headers))
         if self._also_hears is not None:
             self._also_hears(response)
 

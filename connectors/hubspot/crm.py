@@ -13,6 +13,7 @@ from connectors.errors import NeedsPerson, OurBug
 from connectors.hubspot.api import Api, Reply, Version
 from connectors.hubspot.errors import CRM, NotAllowed, Refusal
 from connectors.hubspot.fields import add_fields
+from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.reading import RecordReader, since_of
 from connectors.hubspot.schema import CONTACTS, describe
 from connectors.hubspot.writing import Writer
@@ -30,7 +31,8 @@ class HubSpotCrm:
 
     ``base_url`` is https, or http on the loopback interface (``session.PlainAddress`` otherwise). ``version``
     chooses the family of paths (HubSpot reference, section 3). ``overlap_seconds`` is how far an incremental
-    reading looks back behind its cursor. Nothing is sent before the first method is called.
+    reading looks back behind its cursor. ``list_threads`` is how many pages of a full reading may be asked for
+    at the same time; 1 reads them one after the other. Nothing is sent before the first method is called.
     """
 
     name = CRM
@@ -46,12 +48,13 @@ class HubSpotCrm:
         version: Version = "v3",
         overlap_seconds: float = OVERLAP_SECONDS,
         slab_rows: int = SLAB_ROWS,
+        list_threads: int = THREADS,
     ) -> None:
         self._api = Api(token, base_url, session, quota, retry, version)
         self._overlap = timedelta(seconds=overlap_seconds)
         self._schemas: dict[str, ObjectSchema] = {}
         self._account: Account | None = None
-        self._reader = RecordReader(self._api, self.describe, slab_rows)
+        self._reader = RecordReader(self._api, self.describe, slab_rows, list_threads)
         self._writer = Writer(self._api, self.describe)
 
     def __repr__(self) -> str:

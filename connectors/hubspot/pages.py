@@ -7,6 +7,7 @@ changed, batch reads for named records. Each is a generator of ``Rows``; what th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
 
@@ -123,26 +124,30 @@ def _with_texts(body: bytes) -> bytes:
     )
 
 
-def list_pages(api: Api, object_name: str, reader: Reader, *, after: str | None = None) -> Iterator[Rows]:
-    """Every record that is not archived, in id order, from the record ``after`` on (HubSpot reference, 4.2).
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a list: ``ids`` as the list showed them, ``rows`` what is known of them.
 
-    Raises OurBug when HubSpot names the same next page twice: reading on would never end.
+    ``after`` is the cursor of the next page, None on the last one.
     """
-    while True:
-        page = api.read(
-            reader.page,
-            api.records.get_page,
-            object_name,
-            limit=LIST_PAGE,
-            after=after,
-            properties=reader.properties or None,
-        )
-        yield reader.rows(page.results)
-        if page.after is None:
-            return
-        if page.after == after:
-            raise OurBug("HubSpot's list does not move on", crm=CRM, code="NO_PROGRESS")
-        after = page.after
+
+    ids: Sequence[str]
+    rows: Rows
+    after: str | None
+
+
+def list_page(api: Api, object_name: str, reader: Reader, after: str | None) -> ListPage:
+    """One page of the records that are not archived, from the record ``after`` on (HubSpot reference, 4.2)."""
+    page = api.read(
+        reader.page,
+        api.records.get_page,
+        object_name,
+        limit=LIST_PAGE,
+        after=after,
+        properties=reader.properties or None,
+    )
+    rows = reader.rows(page.results)
+    return ListPage(rows.ids, rows, page.after)
 
 
 def fits_list(properties: Sequence[str]) -> bool:

@@ -23,6 +23,7 @@ from connectors.errors import OurBug
 from connectors.hubspot import pages
 from connectors.hubspot.api import Api
 from connectors.hubspot.errors import CRM
+from connectors.hubspot.ranges import THREADS, list_in_ranges, scout_by_search
 from connectors.hubspot.schema import CONTACTS, EMAIL, known
 from connectors.hubspot.values import milliseconds, plain
 from connectors.slabs import Rows, blank, cut, field_names, missing_from, name_absent
@@ -35,10 +36,16 @@ PROPERTIES_IN_SEARCH = 1_500
 
 
 class RecordReader:
-    """Reads the records of one account. ``describe`` gives the schema of an object, kept by the caller."""
+    """Reads the records of one account. ``describe`` gives the schema of an object, kept by the caller.
 
-    def __init__(self, api: Api, describe: Callable[[str], ObjectSchema], slab_rows: int) -> None:
+    ``threads``: pages of a list that are asked for at the same time at most.
+    """
+
+    def __init__(
+        self, api: Api, describe: Callable[[str], ObjectSchema], slab_rows: int, threads: int = THREADS
+    ) -> None:
         self._api = api
+        self._threads = threads
         self._describe = describe
         self._slab_rows = slab_rows
         self._sends_nulls: set[str] = set()
@@ -52,7 +59,7 @@ class RecordReader:
         return self._readers[names]
 
     def everything(self, object_name: str, fields: Sequence[str]) -> Iterator[Slab]:
-        """Every record that is not archived, by list."""
+        """Every record that is not archived, by list; the slabs are in no order (``ranges``)."""
         schema = self._describe(object_name)
         asked = known(schema, fields)
         return self._slabs(schema, self._all_pages(object_name, asked))
@@ -117,11 +124,19 @@ class RecordReader:
             yield from self._searched(object_name, asked, [one_of])
 
     def _all_pages(self, object_name: str, asked: Sequence[str]) -> Iterator[Rows]:
-        if pages.fits_list(asked):
-            yield from pages.list_pages(self._api, object_name, self._reader(asked))
-        else:
-            ids = pages.list_pages(self._api, object_name, self._reader(()))
-            yield from self._filled(object_name, asked, ids)
+        api, reader = self._api, self._reader(asked)
+        fits = pages.fits_list(asked)
+        listed = reader if fits else self._reader(())
+
+        def fetch(after: str | None) -> pages.ListPage:
+            page = pages.list_page(api, object_name, listed, after)
+            if fits or not page.ids:
+                return page
+            # A page of a list is no longer than a batch: there is exactly one.
+            [rows] = pages.read_pages(api, object_name, reader, page.ids)
+            return pages.ListPage(page.ids, rows, page.after)
+
+        return list_in_ranges(fetch, scout_by_search(api, object_name), self._threads)
 
     def _searched(
         self, object_name: str, asked: Sequence[str], filters: Sequence[pages.Filter]
