@@ -92,7 +92,7 @@ class Watch:
 
     def _spent(self) -> tuple[float, float, float]:
         ours = resource.getrusage(resource.RUSAGE_SELF)
-        return ours.ru_utime + ours.ru_stime, *(_spent_by(one) for one in (self.sandbox, self.database))
+        return ours.ru_utime + ours.ru_stime, _spent_by(self.sandbox), _spent_by(self.database)
 
 
 def _spent_by(pid_file: Path) -> float:
