@@ -135,15 +135,13 @@ def _update(
     # Withdrawals first, then handovers: a stop in the middle has at least carried these.
     order = pl.col("lane").replace_strict({"consent": 0, "handover": 1}, default=2, return_dtype=pl.Int8)
     first = updates.with_columns(_order=order.min().over("lead_id")).sort("_order", maintain_order=True)
+    records = dict(first.select("lead_id", "record_id").unique("lead_id").iter_rows())
+    names = _fields_by_lead(first)
     writes = []
-    for (lead_id,), rows in first.partition_by("lead_id", as_dict=True, maintain_order=True).items():
-        pairs = zip(
-            rows["field"].to_list(), rows["crm_field"].to_list(), rows["after"].to_list(), strict=True
-        )
-        values = {name: after for field, name, after in pairs if (str(lead_id), crm, field) not in states}
+    for lead_id, fields in names.items():
+        values = {name: after for field, name, after in fields if (lead_id, crm, field) not in states}
         if values:
-            writes.append(Write(str(lead_id), rows["record_id"][0], values))
-    names = _fields_by_lead(updates)
+            writes.append(Write(lead_id, records[lead_id], values))
     for one in _write(work, crm, updates["object"][0], writes, "update", results):
         for name, crm_field, after in names[one.trace]:
             if (one.trace, crm, name) in states:
