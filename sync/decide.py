@@ -45,13 +45,15 @@ class Decided:
 
     ``leads``: one row a lead with everything; ``changes``: see ``plan.CHANGES``; ``conflicts``: see
     ``merge.conflicts``. ``moved`` (``plan.CHANGES``): planned changes that are not carried out, because the
-    lead has moved since the plan was saved.
+    lead has moved since the plan was saved. ``unplanned``: leads that have changes now and had none in the plan;
+    they are left to a later run.
     """
 
     leads: pl.DataFrame
     changes: pl.DataFrame
     conflicts: pl.DataFrame
     moved: pl.DataFrame | None = None
+    unplanned: pl.Series | None = None
 
 
 def lead_frame(

@@ -162,6 +162,7 @@ class _First:
 def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime) -> _First:
     first = _First({"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0})
     spelled, collected = hashlib.sha256(), []
+    whole = asked.names is None and asked.limit is None
     for part in ordered.slices:
         decided = _decided(work, part, asked, now)
         changes = decided.changes
@@ -172,11 +173,17 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
         spelled.update(canonical(changes))
         if asked.collect:
             collected.append(changes)
-            note_touched(outcome, decided)
+            if not whole:
+                note_touched(outcome, decided)
         if len(ordered.slices) == 1:
             first.kept = decided
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     outcome.fingerprint = spelled.hexdigest()[:16]
+    if asked.collect and whole:
+        # Every record that was read: a lead that needs no change has to be remembered with the others, and
+        # an ambiguous one held, or a later run would meet half of it and take that for somebody new.
+        for crm in CRMS:
+            outcome.touched[crm] = ordered.keys.filter(pl.col("crm") == crm)["record_id"].to_list()
     if asked.collect:
         outcome.changes = pl.concat(collected) if collected else pl.DataFrame(schema=dict(CHANGES))
     return first
@@ -197,9 +204,10 @@ def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
     mine = planned.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
     same = spelled(mine).join(spelled(decided.changes), on=["lead_id", "spelled"], how="semi")
     kept = pl.col("lead_id").is_in(same["lead_id"].implode())
-    unplanned = decided.changes.join(mine, on="lead_id", how="anti")
-    moved = pl.concat([mine.filter(~kept), unplanned])
-    return replace(decided, changes=decided.changes.filter(kept), moved=moved)
+    unplanned = decided.changes.join(mine, on="lead_id", how="anti")["lead_id"].unique()
+    return replace(
+        decided, changes=decided.changes.filter(kept), moved=mine.filter(~kept), unplanned=unplanned
+    )
 
 
 def _guard(work: Work, asked: Asked, outcome: Outcome, totals: Mapping[str, int]) -> None:
@@ -239,7 +247,7 @@ def _write_all(
         _note_vanished(outcome, ordered, asked.keep)
     if asked.names is None and asked.limit is None and not asked.from_memory and not outcome.busy:
         _move_cursors(work, outcome.cursors, outcome.run, now)
-    elif asked.cursors and not outcome.busy and not outcome.moved:
+    elif asked.cursors and not outcome.busy and not outcome.moved and not outcome.unplanned:
         # What moved was not brought into agreement, so it has to be read again, whatever moved it.
         _move_cursors(work, asked.cursors, outcome.run, now)
 
@@ -268,8 +276,10 @@ def _write_slice(
     if len(ours) < len(part.lead_ids):
         decided = _only(decided, ours)
     # Leads that moved are left as they were: to remember them now would take their difference for agreed.
-    moved = set() if decided.moved is None else set(decided.moved["lead_id"].to_list())
-    carried, ours = _only(decided, ours - moved), ours - moved
+    if decided.moved is not None and decided.unplanned is not None:
+        ours = ours - set(decided.moved["lead_id"]) - set(decided.unplanned)
+        outcome.unplanned += len(decided.unplanned)
+    carried = _only(decided, ours)
     work.at_point("before intents")
     with store.transaction():
         store.journal.intend(carried.changes, run, now)
@@ -301,11 +311,12 @@ def _records(changes: pl.DataFrame) -> list[tuple[str, str, str | None]]:
 
 def _only(decided: Decided, lead_ids: set[str]) -> Decided:
     mine = pl.col("lead_id").is_in(list(lead_ids))
-    return Decided(
-        decided.leads.filter(mine),
-        decided.changes.filter(mine),
-        decided.conflicts.filter(mine),
-        None if decided.moved is None else decided.moved.filter(mine),
+    return replace(
+        decided,
+        leads=decided.leads.filter(mine),
+        changes=decided.changes.filter(mine),
+        conflicts=decided.conflicts.filter(mine),
+        moved=None if decided.moved is None else decided.moved.filter(mine),
     )
 
 

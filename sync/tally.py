@@ -37,6 +37,7 @@ class Outcome:
     busy: int = 0  #: leads another run was working on
     touched: dict[str, list[str]] = field(default_factory=dict)  #: CRM to records of leads that change
     became: int = 0  #: targets that became held or refused in this run, and were not before
+    unplanned: int = 0  #: leads that changed after a plan in which they were not; left to a later run
     moved: list[tuple[str, str, str | None]] = field(default_factory=list)  #: (lead, crm, record) left alone
 
 
