@@ -85,9 +85,21 @@ def _folded(column: pl.Series) -> pl.Series:
     if not lower.str.contains(_NOT_ASCII).any():
         return lower
     distinct = lower.filter(lower.str.contains(_NOT_ASCII)).unique()
-    spelled = distinct.str.normalize("NFC").str.replace_many(list(_SPELLED), list(_SPELLED.values()))
-    plain = spelled.str.normalize("NFKD").str.replace_all("[\u0300-\u036f]", "")
+    # Below U+0300 every character is composed already, and few are left once umlauts are spelled out.
+    composed = _where(distinct, "[\u0300-\U0010ffff]", lambda some: some.str.normalize("NFC"))
+    spelled = composed.str.replace_many(list(_SPELLED), list(_SPELLED.values()))
+    plain = _where(spelled, _NOT_ASCII, _without_accents)
     return lower.replace_strict(distinct, plain, default=lower, return_dtype=pl.String())
+
+
+def _without_accents(texts: pl.Series) -> pl.Series:
+    return texts.str.normalize("NFKD").str.replace_all("[\u0300-\u036f]", "")
+
+
+def _where(texts: pl.Series, pattern: str, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """The texts, those that the pattern finds changed."""
+    rows = texts.str.contains(pattern).arg_true()
+    return texts if rows.is_empty() else texts.clone().scatter(rows, change(texts.gather(rows)))
 
 
 def _words(column: pl.Series) -> pl.Series:
@@ -100,7 +112,23 @@ def _name_keys(names: pl.Series) -> pl.Series:
     whole = _words(_folded(names).str.replace_all("['’`´]", ""))
     bare = _words(whole.str.replace_all(rf"\b(?:{_TITLES})\b", "")).replace("", None)
     words = bare.zip_with(bare.is_not_null(), whole.replace("", None))
-    return words.str.split(" ").list.sort().list.join(" ")
+    return _sorted_words(words)
+
+
+def _sorted_words(texts: pl.Series) -> pl.Series:
+    """The words of each text in order; most names have two, and those need no list."""
+    two = texts.to_frame("text").select(
+        "text",
+        pl.col("text").str.split_exact(" ", 1).struct.rename_fields(["first", "second"]).alias("words"),
+    )
+    swapped = pl.concat_str(pl.col("words").struct["second"], pl.lit(" "), pl.col("words").struct["first"])
+    in_order = pl.col("words").struct["second"].is_null() | (
+        pl.col("words").struct["first"] <= pl.col("words").struct["second"]
+    )
+    pairs = two.select(pl.when(in_order).then("text").otherwise(swapped)).to_series()
+    rows = texts.str.contains(" .* ").arg_true()
+    many = texts.gather(rows).str.split(" ").list.sort().list.join(" ")
+    return pairs if rows.is_empty() else pairs.scatter(rows, many)
 
 
 def _company_keys(companies: pl.Series) -> pl.Series:
