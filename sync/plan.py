@@ -73,12 +73,17 @@ def plan(
     ``kind``: set, create, stage_back (HubSpot ignores a backward move unless the field is cleared first)
     or cross_id (its value is the id of a record that this very plan creates).
     """
-    leads = leads.filter(pl.col("in_scope"))
+    consent = [rule for rule in rules if rule.opt_out]
+    outside, leads = leads.filter(~pl.col("in_scope")), leads.filter(pl.col("in_scope"))
     parts: list[pl.DataFrame] = []
     for crm in SIDES:
+        if wanted.mode == "full":
+            # A withdrawal holds in both CRMs whatever the scope says.
+            known = outside.filter(pl.col(SIDES[crm] + "_id").is_not_null())
+            parts += _merged_changes(known, crm, field_map, consent, writable)
         existing = leads.filter(pl.col(SIDES[crm] + "_id").is_not_null())
         if wanted.mode == "full":
-            parts += _merged_changes(existing, crm, field_map, rules, writable, wanted)
+            parts += _merged_changes(existing, crm, field_map, rules, writable)
             parts += _stage_changes(existing, crm, writable)
         parts += _own_changes(existing, crm, field_map, writable, wanted)
         parts += _cross_id_changes(existing, crm, writable, wanted)
@@ -136,10 +141,8 @@ def _merged_changes(
     field_map: FieldMap,
     rules: Sequence[MergeRule],
     writable: Writable,
-    wanted: Wanted,
 ) -> list[pl.DataFrame]:
     """Fields that the other side changed, or that are empty here."""
-    del wanted
     here = SIDES[crm]
     theirs = [int(code) for code in (TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE)]
     targets = dict(field_map.writable(crm, writable.objects[crm]))
@@ -176,9 +179,10 @@ def _stage_changes(leads: pl.DataFrame, crm: str, writable: Writable) -> list[pl
     if crm != "hubspot" or not writable.stage_words or writable.stage_field not in writable.updatable[crm]:
         return []
     words = pl.col("stage").replace_strict(dict(writable.stage_words), default=None, return_dtype=pl.String)
-    unread = pl.col(HUBSPOT + "_unread").list.contains("hubspot_stage").fill_null(value=False)
     moved = leads.with_columns(_word=words).filter(
-        pl.col("_word").is_not_null() & ~unread & pl.col("hubspot_stage_word").ne_missing(pl.col("_word"))
+        pl.col("_word").is_not_null()
+        & _shown(HUBSPOT, "hubspot_stage")
+        & pl.col("hubspot_stage_word").ne_missing(pl.col("_word"))
     )
     if moved.is_empty():
         return []
@@ -202,14 +206,24 @@ def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
     tests = [pl.lit(value=False)]
     for side in SIDES.values():
         here = pl.col(side + "_id").is_not_null()
-        differs = [pl.col(side + name).ne_missing(pl.col(SHOWN[name]).cast(pl.String)) for name in DECISIVE]
+        differs = [
+            _shown(side, name) & pl.col(side + name).ne_missing(pl.col(SHOWN[name]).cast(pl.String))
+            for name in DECISIVE
+        ]
         moved = (pl.col(side + "shown_score") - pl.col("score")).abs() >= score_step
-        missing = pl.col(side + "shown_score").is_null()
-        tests.append(here & pl.any_horizontal(*differs, moved.fill_null(value=True), missing))
+        tests.append(
+            here & pl.any_horizontal(*differs, _shown(side, "shown_score") & moved.fill_null(value=True))
+        )
     both = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
     for name in ("shown_score", "shown_fit", "shown_engagement", "shown_coverage"):
-        tests.append(both & pl.col(HUBSPOT + name).ne_missing(pl.col(SALESFORCE + name)))
+        known = both & _shown(HUBSPOT, name) & _shown(SALESFORCE, name)
+        tests.append(known & pl.col(HUBSPOT + name).ne_missing(pl.col(SALESFORCE + name)))
     return leads.select(pl.any_horizontal(tests).alias("differs"))["differs"]
+
+
+def _shown(side: str, name: str) -> pl.Expr:
+    """Whether the CRM lets us see its field: what it does not return differs from nothing."""
+    return ~pl.col(side + "_unread").list.contains(name).fill_null(value=False)
 
 
 def _own_changes(
@@ -224,8 +238,9 @@ def _own_changes(
             continue
         name = own.lead.name
         value = pl.col(own.verdict)
-        known = ~pl.col(side + "_unread").list.contains(name).fill_null(value=False)
-        moved = due.filter(known & pl.col(side + name).cast(pl.String).ne_missing(value.cast(pl.String)))
+        moved = due.filter(
+            _shown(side, name) & pl.col(side + name).cast(pl.String).ne_missing(value.cast(pl.String))
+        )
         if not moved.is_empty():
             why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit("the policy's verdict")
             parts.append(_rows(moved, crm, name, crm_field, value.cast(pl.String), why, writable))
@@ -243,9 +258,10 @@ def _cross_id_changes(
         return []
     counterpart = pl.col(SIDES[other] + "_id")
     why = pl.lit(f"the id of its record in {NAMES[other]}")
-    known = ~pl.col(SIDES[crm] + "_unread").list.contains(CROSS_ID).fill_null(value=False)
     differs = leads.filter(
-        known & counterpart.is_not_null() & pl.col(SIDES[crm] + CROSS_ID).ne_missing(counterpart)
+        _shown(SIDES[crm], CROSS_ID)
+        & counterpart.is_not_null()
+        & pl.col(SIDES[crm] + CROSS_ID).ne_missing(counterpart)
     )
     parts = [_rows(differs, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
     if wanted.mode == "full":
@@ -280,6 +296,9 @@ def _creates(
         )
         values[STAGE] = (writable.stage_field, words)
     required = (writable.required or {}) if crm == "salesforce" else {}
+    mapped = {crm_field for crm_field, _ in values.values()}
+    nothing = pl.lit(None, dtype=pl.String)
+    values |= {crm_field: (crm_field, nothing) for crm_field in required if crm_field not in mapped}
     parts = []
     for field, (crm_field, after) in values.items():
         if crm_field in writable.creatable[crm]:

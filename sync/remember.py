@@ -16,7 +16,7 @@ from connectors.crm import SLAB_SCHEMA
 from mapping.lead import columns_of
 from mapping.own import SHOWN
 from sync.decide import Decided
-from sync.merge import BASE, MERGED, WINNER, Winner
+from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.pairs import Pairing
 from sync.plan import SIDES, STAGE
 from sync.read import typed_records
@@ -112,7 +112,7 @@ def _agreed(
             here = pl.col("lead_id").is_in(written_by_field[change].implode())
             said = pl.col("_stored." + name) if stored is not None and name in stored.columns else None
             value = pl.when(here).then(_written_value(leads, name, said)).otherwise(value)
-        value = _kept(leads, side, owner, base, value)
+        value = _kept(work, leads, side, owner, base, value, results)
         if work.mode != "full" and owner in merged_fields:
             value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
         if change in failed_by_field:
@@ -143,12 +143,22 @@ def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.E
     return sent if said is None else pl.coalesce(said, sent)
 
 
-def _kept(leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr) -> pl.Expr:
-    """Held and unread fields keep their old base: the difference is still to be settled."""
+def _kept(
+    work: Work, leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr, results: Results
+) -> pl.Expr:
+    """Held, unread and unwritten fields keep their old base: the difference is still to be settled."""
     if WINNER + owner in leads.columns:
         open_ones = pl.col(WINNER + owner).is_in(
             [int(Winner.HELD), int(Winner.UNREAD), int(Winner.UNSAYABLE)]
         )
+        for crm, winners in (("hubspot", TO_HUBSPOT), ("salesforce", TO_SALESFORCE)):
+            if owner in dict(work.field_map.writable(crm, work.objects[crm])):
+                written = results.changes.filter(
+                    (pl.col("crm") == crm) & (pl.col("field") == owner) & (pl.col("state") == "written")
+                )["lead_id"]
+                # Out of scope, or not ours to write: nothing was planned, so nothing was agreed.
+                won = pl.col(WINNER + owner).is_in([int(code) for code in winners])
+                open_ones |= won & ~pl.col("lead_id").is_in(written.implode())
         value = pl.when(open_ones).then(base).otherwise(value)
     unread = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
     return pl.when(unread).then(base).otherwise(value)
@@ -253,12 +263,16 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
 
 def _with_previous(changed: pl.DataFrame) -> pl.Series:
     """The inputs of a verdict: the lead's values and what the last verdict said."""
-    columns = ("prev_stage", "prev_highest_stage", "prev_cycle", "prev_temperature", "prev_score")
-    texts = [
-        json.dumps({"lead": json.loads(values), **dict(zip(columns, row, strict=True))}, ensure_ascii=False)
-        for values, row in zip(changed["inputs"], changed.select(columns).iter_rows(), strict=True)
-    ]
-    return pl.Series("inputs", texts, dtype=pl.String)
+    before = pl.struct("prev_stage", "prev_highest_stage", "prev_cycle", "prev_temperature", "prev_score")
+    # Both are JSON objects already, and the second is never empty: they are joined as text, not parsed again.
+    return changed.select(
+        inputs=pl.concat_str(
+            pl.lit('{"lead":'),
+            "inputs",
+            pl.lit(","),
+            before.struct.json_encode().str.slice(1),
+        )
+    )["inputs"]
 
 
 def _looked_at(leads: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
@@ -317,9 +331,10 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
             "held_key": f"conflict:{lead}:{name}",
             "kind": "conflict",
             "lead_id": lead,
-            "crm": "hubspot",
+            # A lead of Salesforce alone is named by its record there: what was looked at settles what is held.
+            "crm": "hubspot" if hubspot_id else "salesforce",
             "object": "",
-            "record_id": hubspot_id,
+            "record_id": hubspot_id or salesforce_id,
             "field": name,
             "details": json.dumps(
                 {"hubspot": h, "salesforce": s, "salesforce_id": salesforce_id}, ensure_ascii=False
