@@ -7,12 +7,11 @@ A deployed field is there, but nobody sees it until a permission set with its fi
 from __future__ import annotations
 
 import json
-from email import policy
-from email.parser import BytesParser
 from typing import Any
 
 from connectors.sandbox.salesforce import moments, seed
 from connectors.sandbox.salesforce.call import Call, answer_json
+from connectors.sandbox.salesforce.multipart import parts_of
 from connectors.sandbox.salesforce.package import Component, Package, Problem, read_package
 from connectors.sandbox.salesforce.refusals import Refusal, not_found
 from connectors.sandbox.salesforce.schema import SObject
@@ -35,7 +34,7 @@ BIGGEST = 39_000_000
 
 def deploy(call: Call) -> Answer:
     """Answer a deployment: it is carried out at once, and its outcome waits for the status call."""
-    parts = _parts(call)
+    parts = parts_of(call)
     if "json" not in parts or "file" not in parts:
         raise Refusal(400, "INVALID_MULTIPART_REQUEST", "parts json and file are required")
     if len(parts["file"]) > BIGGEST:
@@ -79,23 +78,6 @@ def status(call: Call, deploy_id: str) -> Answer:
     return answer_json(
         {"id": result["id"], "validatedDeployRequestId": None, "deployResult": result, "deployOptions": None}
     )
-
-
-def _parts(call: Call) -> dict[str, bytes]:
-    kind = call.header("content-type") or ""
-    if not kind.lower().startswith("multipart/form-data"):
-        raise Refusal(
-            415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type not supported: multipart/form-data is required"
-        )
-    head = b"Content-Type: " + kind.encode("latin-1", "replace") + b"\r\n\r\n"
-    message = BytesParser(policy=policy.HTTP).parsebytes(head + call.ask.body)
-    found = {}
-    for part in message.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        payload = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(payload, bytes):
-            found[name] = payload
-    return found
 
 
 def _carry_out(call: Call, deploy_id: str, options: dict[str, Any], file: bytes) -> dict[str, Any]:

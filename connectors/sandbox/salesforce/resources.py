@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from connectors.sandbox.salesforce import changes, composite, describe, many, metadata, queries, rows, usage
+from connectors.sandbox.salesforce.bulk import ingest_jobs, query_jobs
 from connectors.sandbox.salesforce.call import Call, answer_json
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import Refusal, not_found
@@ -19,7 +20,7 @@ OLDEST, NEWEST = 31, 67
 RETIRED = range(21, 31)
 VERSION = re.compile(r"/services/data/(v(\d\d)\.0)(?:/(.*))?", re.DOTALL)
 SEASONS = ("Winter", "Spring", "Summer")  # by (version + 1) modulo 3
-RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "metadata")
+RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "metadata", "jobs")
 Work = Callable[..., Answer]
 
 
@@ -36,6 +37,7 @@ def _resource(pattern: str, **works: Work) -> Resource:
 
 
 NAME = r"([A-Za-z]\w*)"
+JOB = r"(\w{15}(?:\w{3})?)"
 TABLE = (
     _resource("", GET=lambda call: answer_json({each: call.url(each) for each in RESOURCES})),
     _resource("query", GET=partial(queries.query, all_rows=False)),
@@ -56,6 +58,16 @@ TABLE = (
     _resource(f"composite/sobjects/{NAME}/{NAME}", PATCH=many.upsert),
     _resource("metadata/deployRequest", POST=metadata.deploy),
     _resource("metadata/deployRequest/([^/]+)", GET=metadata.status),
+    _resource("jobs/query", GET=query_jobs.every, POST=query_jobs.create),
+    _resource(f"jobs/query/{JOB}", GET=query_jobs.info, PATCH=query_jobs.change, DELETE=query_jobs.delete),
+    _resource(f"jobs/query/{JOB}/results", GET=query_jobs.results),
+    _resource(f"jobs/query/{JOB}/resultPages", GET=query_jobs.result_pages),
+    _resource("jobs/ingest", GET=ingest_jobs.every, POST=ingest_jobs.create),
+    _resource(
+        f"jobs/ingest/{JOB}", GET=ingest_jobs.info, PATCH=ingest_jobs.change, DELETE=ingest_jobs.delete
+    ),
+    _resource(f"jobs/ingest/{JOB}/batches", PUT=ingest_jobs.upload),
+    _resource(f"jobs/ingest/{JOB}/({'|'.join(ingest_jobs.KINDS)})", GET=ingest_jobs.results),
 )
 
 
@@ -121,5 +133,7 @@ def is_write(ask: Ask) -> bool:
     match = VERSION.fullmatch(ask.path.rstrip("/"))
     if match is None or ask.method in ("GET", "HEAD"):
         return False
-    read = re.fullmatch(rf"composite/sobjects/{NAME}", match[3] or "")
-    return read is None or ask.method != "POST"
+    path = match[3] or ""
+    if path.split("/")[:2] == ["jobs", "query"]:
+        return False
+    return re.fullmatch(rf"composite/sobjects/{NAME}", path) is None or ask.method != "POST"

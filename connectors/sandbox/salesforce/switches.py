@@ -18,6 +18,15 @@ START: dict[str, Any] = {
     "hidden_fields": {},
     "restricted_picklists": {},
     "default_status": "Open - Not Contacted",
+    "bulk_polls": 1,
+    "bulk_seconds": 60,
+    "bulk_page_rows": 50_000,
+    "bulk_charset": True,
+    "bulk_empty_header": True,
+    "bulk_moments": "Z",
+    "bulk_fails_after": None,
+    "daily_bulk_queries": 10_000,
+    "daily_bulk_batches": 15_000,
 }
 
 
@@ -47,6 +56,17 @@ RULES = {
     "hidden_fields": _Rule(_names, "object names with lists of field names"),
     "restricted_picklists": _Rule(_names, "object names with lists of picklist names"),
     "default_status": _Rule(lambda value: isinstance(value, str), "the ApiName of a LeadStatus"),
+    "bulk_polls": _Rule(lambda value: _whole(value, 0), "how many looks find a bulk job unfinished"),
+    "bulk_seconds": _Rule(lambda value: _whole(value, 1), "the seconds after which a bulk job is over"),
+    "bulk_page_rows": _Rule(lambda value: _whole(value, 1), "how many records a result page holds"),
+    "bulk_charset": _Rule(lambda value: isinstance(value, bool), "true or false"),
+    "bulk_empty_header": _Rule(lambda value: isinstance(value, bool), "true or false"),
+    "bulk_moments": _Rule(lambda value: value in ("Z", "+0000"), "Z or +0000"),
+    "bulk_fails_after": _Rule(
+        lambda value: value is None or _whole(value, 0), "after how many rows ingest jobs fail, or null"
+    ),
+    "daily_bulk_queries": _Rule(lambda value: _whole(value, 0), "a whole number of query jobs"),
+    "daily_bulk_batches": _Rule(lambda value: _whole(value, 0), "a whole number of batches"),
 }
 
 

@@ -11,11 +11,18 @@ from connectors.sandbox.salesforce.refusals import Refusal
 UNLIMITED_SHOWN = 100_000
 
 
-def used(org: Org) -> int:
-    """The calls of the last 24 hours."""
-    oldest = (org.now() - timedelta(hours=23)).strftime("calls:%Y-%m-%dT%H")
+#: The allocations of bulk jobs: their counter, and the switch with their size.
+BULK = {
+    "DailyBulkV2QueryJobs": ("queries", "daily_bulk_queries"),
+    "DailyBulkApiBatches": ("batches", "daily_bulk_batches"),
+}
+
+
+def used(org: Org, counter: str = "calls") -> int:
+    """The calls of the last 24 hours, or what else is counted by the hour."""
+    oldest = (org.now() - timedelta(hours=23)).strftime(f"{counter}:%Y-%m-%dT%H")
     row = org.store.db.execute(
-        "SELECT ifnull(sum(value), 0) FROM _counter WHERE name LIKE 'calls:%' AND name >= ?", (oldest,)
+        "SELECT ifnull(sum(value), 0) FROM _counter WHERE name LIKE ? AND name >= ?", (f"{counter}:%", oldest)
     ).fetchone()
     return int(row[0])
 
@@ -26,6 +33,14 @@ def spend(org: Org) -> None:
     if daily is not None and used(org) >= daily:
         raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     org.store.next_number(org.now().strftime("calls:%Y-%m-%dT%H"))
+
+
+def spend_bulk(org: Org, allocation: str, count: int) -> None:
+    """Count what a bulk job uses. Raises Refusal (400 LIMIT_EXCEEDED) when the allocation is gone."""
+    counter, switch = BULK[allocation]
+    if used(org, counter) + count > org.switches[switch]:
+        raise Refusal(400, "LIMIT_EXCEEDED", f"{allocation} Limit exceeded.")
+    org.store.next_number(org.now().strftime(f"{counter}:%Y-%m-%dT%H"), count)
 
 
 def header(org: Org) -> dict[str, str]:
@@ -42,9 +57,9 @@ def limits(org: Org) -> dict[str, Any]:
     """The body of ``/limits``: what is left of each allocation that the sandbox knows."""
     most = _most(org)
     left = {"DailyApiRequests": (most, max(0, most - used(org)))}
+    for name, (counter, switch) in BULK.items():
+        left[name] = (org.switches[switch], max(0, org.switches[switch] - used(org, counter)))
     full = {
-        "DailyBulkApiBatches": 15_000,
-        "DailyBulkV2QueryJobs": 10_000,
         "DailyBulkV2QueryFileStorageMB": 976_562,
         "DailyDeliveredPlatformEvents": 25_000,
         "DataStorageMB": 10_240,

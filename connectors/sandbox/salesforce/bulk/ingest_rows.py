@@ -1,0 +1,162 @@
+"""The rows of an ingest job, one at a time, by the same rules as any other write.
+
+An empty cell leaves the field alone, ``#N/A`` clears it, and a column such as ``Owner.Username`` or
+``Lead:Who.Email`` finds the record to refer to by one of its fields (Salesforce reference, section 5).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.sandbox.salesforce.bulk.csvtext import BadFile
+from connectors.sandbox.salesforce.bulk.jobs import Job
+from connectors.sandbox.salesforce.call import Call
+from connectors.sandbox.salesforce.records import Records, Writer, id_of
+from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
+from connectors.sandbox.salesforce.schema import NUMBERS, Field, SObject
+from connectors.sandbox.salesforce.values import reader
+
+NULL = "#N/A"
+RELATION = re.compile(r"(?:(\w+):)?(\w+)\.(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row; ``cells`` is the row as it was sent."""
+
+    cells: Sequence[str]
+    id: str = ""
+    created: bool = False
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the row was written."""
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the field it fills, and for a relation where its record is looked for."""
+
+    field: Field
+    target: SObject | None = None
+    by: Field | None = None
+    found: dict[str, str | None] = dataclasses.field(default_factory=dict)
+
+
+class Loading:
+    """Writes the rows of one job. Raises BadFile for a header that does not fit the object."""
+
+    def __init__(self, call: Call, job: Job, header: Sequence[str]) -> None:
+        self.call = call
+        self.records = Records(call.org)
+        self.operation = job.facts["operation"]
+        self.sobject = call.org.seen.objects[job.facts["object"]]
+        self.key = self.sobject.fields[job.facts["externalIdFieldName"] or "Id"]
+        self.writer = Writer(auto_assign=job.facts["assignmentRuleId"] is not None)
+        self.columns = [self._column(name) for name in header]
+        names = [column.field.name for column in self.columns]
+        for name in names:
+            if names.count(name) > 1:
+                raise BadFile(f"InvalidBatch : Duplicate field name found : {name}")
+        if self.operation != "insert" and self.key.name not in names:
+            raise BadFile(f"InvalidBatch : Field name not found : {self.key.name}")
+        if self.operation == "delete" and len(names) > 1:
+            raise BadFile("InvalidBatch : A delete takes the column Id alone")
+
+    def _column(self, name: str) -> Column:
+        own = self.sobject.find(name)
+        if own is not None and own.stored:
+            return Column(own)
+        match = RELATION.fullmatch(name)
+        if match is not None:
+            for each in self.sobject.readable():
+                if each.relationship and each.relationship.lower() == match[2].lower():
+                    targets = [match[1]] if match[1] else list(each.refers_to)
+                    return self._relation(name, each, targets, match[3])
+        raise BadFile(f"InvalidBatch : Field name not found : {name}")
+
+    def _relation(self, name: str, reference: Field, targets: Sequence[str], by: str) -> Column:
+        for target in targets:
+            sobject = self.call.org.seen.find(target)
+            key = sobject.find(by) if sobject is not None and sobject.name in reference.refers_to else None
+            if key is not None and (key.name == "Id" or key.external_id or key.lookup or key.type == "email"):
+                return Column(reference, sobject, key)
+        raise BadFile(f"InvalidBatch : Field name not found : {name}")
+
+    def row(self, cells: Sequence[str]) -> Outcome:
+        """Write one row."""
+        given = ""
+        try:
+            values = self._values(cells)
+            raw = values.get("Id")
+            given = raw if isinstance(raw, str) else ""
+            record_id, created = self._write(values)
+            return Outcome(cells, record_id, created)
+        except RowRefused as refused:
+            fields = f"{','.join(refused.fields)} " if refused.fields else ""
+            return Outcome(cells, given, error=f"{refused.code}:{refused.message}:{fields}--")
+
+    def _write(self, values: dict[str, Any]) -> tuple[str, bool]:
+        name = self.sobject.name
+        if self.operation == "insert":
+            return self.records.create(name, values, self.writer), True
+        key = values.pop(self.key.name, None)
+        if self.operation == "upsert" and self.key.name != "Id":
+            return self.records.upsert(name, self.key, key, values, self.writer)
+        if key is None:
+            if self.operation == "upsert":
+                return self.records.create(name, values, self.writer), True
+            text = f"Id not specified in {'a' if self.operation == 'delete' else 'an'} {self.operation} call"
+            raise RowRefused("MISSING_ARGUMENT", text)
+        record_id = id_of(self.sobject, key)
+        if self.operation == "delete":
+            self.records.delete(name, record_id, self.writer)
+        else:
+            self.records.update(name, record_id, values, self.writer)
+        return record_id, False
+
+    def _values(self, cells: Sequence[str]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for place, (column, cell) in enumerate(zip(self.columns, cells, strict=True)):
+            if cell == "":
+                continue
+            if cell == NULL:
+                values[column.field.name] = None
+            elif column.by is not None and column.target is not None:
+                values[column.field.name] = self._referred(column, column.target, column.by, cell)
+            else:
+                values[column.field.name] = _typed(column.field, place, cell)
+        return values
+
+    def _referred(self, column: Column, target: SObject, by: Field, cell: str) -> str:
+        if cell not in column.found:
+            ids = self.records.matching(target.name, by, cell)
+            column.found[cell] = ids[0] if len(ids) == 1 else None
+        found = column.found[cell]
+        if found is None:
+            text = f"Foreign key external ID: {cell} not found for field {by.name} in entity {target.name}"
+            raise RowRefused("INVALID_FIELD", text)
+        return found
+
+
+def _typed(column: Field, place: int, cell: str) -> Any:
+    """A cell as the value it stands for. Raises RowRefused where it cannot be one of its field's type."""
+    value: Any = {"true": True, "1": True, "false": False, "0": False}.get(cell.lower(), cell)
+    if column.type != "boolean":
+        value = cell
+    try:
+        reader(column)(value)
+    except Refusal:
+        kind = {"datetime": "dateTime", "int": "int"}.get(column.type, column.type)
+        kind = "double" if kind in NUMBERS and kind != "int" else kind
+        text = (
+            f"Failed to deserialize field at col {place}. Due to, '{cell}' is not a valid value for the type"
+        )
+        raise RowRefused("INVALID_FIELD", f"{text} xsd:{kind}", [column.name]) from None
+    return value
