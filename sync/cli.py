@@ -68,7 +68,14 @@ def help_(context: click.Context, command: str | None) -> None:
 @click.option(
     "--effect", default=1.0, show_default=True, help="How strongly fit and engagement cause sales; 0: not."
 )
-@click.option("--dir", "folder", default="leadpact-demo", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--dir",
+    "folder",
+    default="leadpact-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where the demo keeps its config, its database and its pretend CRMs.",
+)
 @click.option("--keep-running", is_flag=True, help="Leave both pretend CRMs up until Ctrl-C.")
 @click.pass_obj
 def demo(context: Context, leads: int, seed: int, effect: float, folder: Path, keep_running: bool) -> None:
@@ -177,7 +184,7 @@ def agree_(context: Context) -> None:
 
 
 @leadpact.command()
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many.")
 @click.pass_obj
 def runs(context: Context, limit: int) -> None:
     """Past runs and their numbers, newest first."""

@@ -22,8 +22,20 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--hubspot-port", default=0, show_default="any free one", type=click.IntRange(0, 65535))
-@click.option("--salesforce-port", default=0, show_default="any free one", type=click.IntRange(0, 65535))
+@click.option(
+    "--hubspot-port",
+    default=0,
+    show_default="any free one",
+    type=click.IntRange(0, 65535),
+    help="Where the pretend HubSpot listens.",
+)
+@click.option(
+    "--salesforce-port",
+    default=0,
+    show_default="any free one",
+    type=click.IntRange(0, 65535),
+    help="Where the pretend Salesforce listens.",
+)
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="Keep the state there; else it is temporary."
 )
