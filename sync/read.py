@@ -15,6 +15,7 @@ from connectors.crm import RECORD_ID, Cursor, Slab
 from mapping.identity import keys
 from mapping.mapread import ReadResult
 from mapping.own import CROSS_ID, OWN_LEAD_FIELDS
+from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import RECORD_KEYS
 from sync.shelf import Shelf
 from sync.work import CRMS, Work
@@ -41,10 +42,11 @@ def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     """Everything that may have changed in both CRMs since the cursors (everything at all for None)."""
     gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
     narrow: list[pl.DataFrame] = []
+    intents = work.store.journal.open_intents(OPEN_INTENTS)
     for crm in CRMS:
         reading = work.crms[crm].changes(work.objects[crm], _asked(work, crm), since.get(crm))
         gathered.cursors[crm] = reading.cursor
-        narrow += _take_in(work, crm, reading.slabs, gathered)
+        narrow += _take_in(work, crm, reading.slabs, gathered, intents)
     gathered.keys = _newest(narrow)
     return gathered
 
@@ -53,10 +55,11 @@ def gather_named(work: Work, ids: Mapping[str, list[str]]) -> Gathered:
     """The named records as they are now, by CRM."""
     gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
     narrow: list[pl.DataFrame] = []
+    intents = work.store.journal.open_intents(OPEN_INTENTS)
     for crm in CRMS:
         if ids.get(crm):
             slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), ids[crm])
-            narrow += _take_in(work, crm, slabs, gathered)
+            narrow += _take_in(work, crm, slabs, gathered, intents)
     gathered.keys = _newest(narrow)
     return gathered
 
@@ -100,14 +103,17 @@ def _newest(narrow: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 
-def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered) -> list[pl.DataFrame]:
+def _take_in(
+    work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, intents: pl.DataFrame
+) -> list[pl.DataFrame]:
     narrow = []
     for slab in slabs:
         gathered.records_read += slab.frame.height
         gone = slab.frame.filter("_archived")
         if not gone.is_empty():
             gathered.archived.setdefault(crm, []).extend(gone[RECORD_ID].to_list())
-        typed = typed_records(work, crm, slab.frame.filter(~pl.col("_archived")), gathered.problems)
+        there = as_before(slab.frame.filter(~pl.col("_archived")), crm, intents)
+        typed = typed_records(work, crm, there, gathered.problems)
         if typed.is_empty():
             continue
         gathered.shelf.put(crm, typed)

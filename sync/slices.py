@@ -10,9 +10,8 @@ from datetime import datetime
 
 import polars as pl
 
-from mapping.fieldmap import FieldMap
 from sync.decide import Decided, decide, lead_frame
-from sync.merge import HUBSPOT
+from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import RECORD_KEYS, Pairing, pair
 from sync.read import Gathered, gather_named, typed_records
 from sync.shelf import Shelf
@@ -78,22 +77,21 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     A record that changed elsewhere may settle the first, a cause that is gone the second; neither shows in a
     change log.
     """
-    seen = set(gathered.keys.select("crm", "record_id").rows())
     open_ones = [
         (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
     ]
     refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
-    waiting: dict[str, list[str]] = {crm: [] for crm in CRMS}
-    for crm, record_id in open_ones:
-        if (crm, record_id) not in seen:
-            waiting[crm].append(record_id)
+    named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")
+    unseen = named.join(gathered.keys, on=["crm", "record_id"], how="anti", maintain_order="left")
+    waiting = {crm: unseen.filter(pl.col("crm") == crm)["record_id"].to_list() for crm in CRMS}
     if not any(waiting.values()):
         return
     more = gather_named(work, waiting)
     for crm in CRMS:
         for frame in more.shelf.frames(crm):
             gathered.shelf.put(crm, frame)
+    more.shelf.clear()
     gathered.keys = pl.concat([gathered.keys, more.keys])
     gathered.records_read += more.records_read
 
@@ -164,13 +162,13 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     frame = lead_frame(work, part.lead_ids, records, linked, bases, store.of(part.lead_ids))
     taken = part.assigned.filter("address_taken")["lead_id"].implode()
     frame = frame.with_columns(address_taken=pl.col("lead_id").is_in(taken))
-    frame = _undo_half_moves(work, frame)
     return decide(work, frame, records, part.assigned.filter("awaited")["lead_id"], now)
 
 
 def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:
     """The slice's records; counterparts that were not read are fetched as they are now."""
     records: dict[str, pl.DataFrame | None] = {}
+    intents = work.store.journal.open_intents(OPEN_INTENTS)
     for crm in CRMS:
         frame = part.shelf.take(crm)
         have = frame["_id"] if frame is not None else pl.Series("_id", [], dtype=pl.String)
@@ -182,34 +180,9 @@ def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.Dat
                 work.field_map.asked(crm, work.objects[crm]),
                 missing["record_id"].to_list(),
             ):
-                fetched = typed_records(work, crm, slab.frame.filter(~pl.col("_archived")))
+                there = as_before(slab.frame.filter(~pl.col("_archived")), crm, intents)
+                fetched = typed_records(work, crm, there)
                 part.shelf.put(crm, fetched.join(owners, on="_id", how="inner"))
             frame = part.shelf.take(crm)
         records[crm] = frame
     return records
-
-
-def _undo_half_moves(work: Work, frame: pl.DataFrame) -> pl.DataFrame:
-    """Judge a record whose stage a dead run was moving by the stage that stood before.
-
-    Between clearing and setting, or before the result was remembered, HubSpot shows our own half-done work:
-    taking it for evidence would decide otherwise than the run that was stopped.
-    """
-    column = HUBSPOT + "hubspot_stage"
-    open_moves = work.store.journal.open_stage_moves(frame["lead_id"])
-    if open_moves.is_empty() or column not in frame.columns:
-        return frame
-    words = _stage_words_read(work.field_map)
-    before = open_moves.with_columns(
-        _before=pl.col("before").replace_strict(words, default=None, return_dtype=pl.String),
-        _open=pl.lit(value=True),
-    ).drop("before")
-    joined = frame.join(before, on="lead_id", how="left", maintain_order="left")
-    return joined.with_columns(pl.when(pl.col("_open")).then("_before").otherwise(column).alias(column)).drop(
-        "_before", "_open"
-    )
-
-
-def _stage_words_read(field_map: FieldMap) -> dict[str, str]:
-    """HubSpot's stages in our words, as the map reads them."""
-    return field_map.values["hubspot_stage"].heard("hubspot")

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from connectors.crm import Write, Written
+from connectors.crm import RECORD_ID, Write, Written
 from mapping.own import CROSS_ID, OWN_FIELDS
+from sync.halfdone import OPEN_INTENTS
 from sync.plan import CHANGES, STAGE
 from sync.work import CRMS, Work
 
@@ -116,7 +117,7 @@ def _clear_stages(
     work: Work, changes: pl.DataFrame, states: dict[tuple[str, str, str], str], results: Results
 ) -> None:
     """HubSpot answers 200 to a backward move and ignores it; a cleared stage can be set to any."""
-    back = changes.filter(pl.col("kind") == "stage_back")
+    back = _not_yet_there(work, changes.filter(pl.col("kind") == "stage_back"))
     if back.is_empty():
         return
     writes = [
@@ -127,6 +128,26 @@ def _clear_stages(
         if one.outcome != "written":
             states[one.trace, "hubspot", STAGE] = one.outcome
             results.refusals[one.trace, "hubspot"] = one
+
+
+def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
+    """The backward moves that a run which died had not carried out already.
+
+    Clearing and setting such a stage a second time would enter it twice: in HubSpot's history, and for every
+    workflow that waits for it.
+    """
+    begun = work.store.journal.open_intents(OPEN_INTENTS).filter(pl.col("field") == STAGE)["record_id"]
+    doubtful = back.filter(pl.col("record_id").is_in(begun.implode()))
+    if doubtful.is_empty():
+        return back
+    name = str(doubtful["crm_field"][0])
+    slabs = work.crms["hubspot"].fetch(doubtful["object"][0], (name,), doubtful["record_id"].to_list())
+    now = [slab.frame.select(pl.col(RECORD_ID).alias("record_id"), after=name) for slab in slabs]
+    return (
+        back.join(pl.concat(now), on=["record_id", "after"], how="anti", maintain_order="left")
+        if now
+        else back
+    )
 
 
 def _update(

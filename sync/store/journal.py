@@ -82,6 +82,15 @@ class Journal:
                 {"connection": self._id},
             )
 
+    def open_intents(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        """What runs that ended set out to write and never remembered, newest first of each record and field.
+
+        ``schema``: the columns lead_id, crm, record_id, field, crm_field, before, after, in this order.
+        """
+        return read_frame(
+            self._connection, self._statements["open_intents"], schema, {"connection": self._id}
+        )
+
     def remember_conflicts(self, conflicts: pl.DataFrame, run: int, now: datetime) -> None:
         """``CONFLICTS`` that this run decided or left for a person."""
         if not conflicts.is_empty():

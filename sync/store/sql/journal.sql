@@ -27,6 +27,15 @@ SELECT DISTINCT ON (journal.lead_id) journal.lead_id, journal.before
    AND journal.crm = 'hubspot'
  ORDER BY journal.lead_id, journal.journal_id DESC;
 
+-- open_intents --
+-- What ended runs had set out to write and never remembered: the newest of each record and field.
+SELECT DISTINCT ON (journal.lead_id, journal.crm, journal.record_id, journal.field)
+       journal.lead_id, journal.crm, journal.record_id, journal.field, journal.crm_field,
+       journal.before, journal.after
+  FROM journal JOIN run USING (run_id)
+ WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND run.ended_at IS NOT NULL
+ ORDER BY journal.lead_id, journal.crm, journal.record_id, journal.field, journal.journal_id DESC;
+
 -- changes_of_lead --
 SELECT run_id, crm, record_id, field, before, after, why, state, noted_at, done_at
   FROM journal WHERE connection_id = %(connection)s AND lead_id = %(lead)s
@@ -43,6 +52,15 @@ INSERT INTO conflict (connection_id, run_id, lead_id, field, rule, winner, hubsp
 SELECT %(connection)s, %(run)s, lead_id, field, rule, winner, hubspot_value, salesforce_value,
        hubspot_at, salesforce_at, %(now)s
   FROM new_conflicts
+ WHERE NOT EXISTS (
+       -- Met by a run that died over this field: its own write has moved the record's time since.
+       SELECT FROM conflict AS met
+         JOIN journal ON journal.connection_id = met.connection_id AND journal.run_id = met.run_id
+                     AND journal.lead_id = met.lead_id AND journal.field = met.field
+        WHERE met.connection_id = %(connection)s AND met.run_id <> %(run)s AND journal.state = 'intent'
+          AND met.lead_id = new_conflicts.lead_id AND met.field = new_conflicts.field
+          AND met.hubspot_value IS NOT DISTINCT FROM new_conflicts.hubspot_value
+          AND met.salesforce_value IS NOT DISTINCT FROM new_conflicts.salesforce_value)
 ON CONFLICT DO NOTHING;
 
 -- conflicts_of_lead --

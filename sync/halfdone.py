@@ -1,0 +1,90 @@
+"""Records as they stood before a run that died: its half-done writes are ours, and no evidence of anything.
+
+A run that is killed between its first write and its memory of it leaves both CRMs half done. Taken for facts, what it
+wrote would be merged and judged as if a person had typed it, and the next run would decide otherwise than the one
+that died. So the next run reads around it: a field that still holds what an open intent was to write there shows
+what stood before, and a record that was only just made is made again, which finds it by its key. The same is
+decided again, and written again where it already stands.
+
+What a person has changed since is never read around: it is not what was intended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from connectors.crm import RECORD_ID
+from mapping.own import CROSS_ID, OWN_FIELDS
+from sync.plan import STAGE
+
+#: What a dead run had set out to write: ``record_id`` is null where it was to create the record.
+OPEN_INTENTS: Mapping[str, pl.DataType] = {
+    name: pl.String() for name in ("lead_id", "crm", "record_id", "field", "crm_field", "before", "after")
+}
+_CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
+
+
+def as_before(frame: pl.DataFrame, crm: str, intents: pl.DataFrame) -> pl.DataFrame:
+    """A slab's records without what dead runs did to them.
+
+    ``frame``: ``RECORD_ID`` and text columns in the CRM's words. ``intents`` (``OPEN_INTENTS``): the newest open
+    one of each field. Pure.
+    """
+    ours = intents.filter(pl.col("crm") == crm)
+    if ours.is_empty() or frame.is_empty():
+        return frame
+    made = ours.filter(pl.col("record_id").is_null())
+    frame = _without_new_records(frame, crm, made)
+    written = ours.filter(pl.col("record_id").is_in(frame[RECORD_ID].implode()))
+    for (name,), rows in written.partition_by("crm_field", as_dict=True).items():
+        if name in frame.columns:
+            frame = _field_before(frame, str(name), rows)
+    return frame
+
+
+def _field_before(frame: pl.DataFrame, name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    now, after, field = pl.col(name), pl.col("_after"), pl.col("_field")
+    # The id of a record that was to be created was not known when the intent was noted.
+    filled_in = (field == CROSS_ID) & after.is_null()
+    # A backward stage is cleared before it is set.
+    cleared = (field == STAGE) & now.is_null()
+    half_done = field.is_not_null() & (_same(now, after) | filled_in | cleared)
+    intended = rows.unique("record_id", keep="last").select(
+        pl.col("record_id").alias(RECORD_ID), _before="before", _after="after", _field="field"
+    )
+    return (
+        frame.join(intended, on=RECORD_ID, how="left", maintain_order="left")
+        .with_columns(pl.when(half_done).then("_before").otherwise(now).alias(name))
+        .drop("_before", "_after", "_field")
+    )
+
+
+def _without_new_records(frame: pl.DataFrame, crm: str, made: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the records that a dead run created, as long as they hold nothing but what it wrote."""
+    key = _CROSS.name_in(crm)
+    if made.is_empty() or key not in frame.columns:
+        return frame
+    keys = made.filter(pl.col("field") == CROSS_ID).select("lead_id", pl.col("after").alias(key))
+    found = frame.join(keys, on=key, how="inner")
+    named = [name for name in made["crm_field"].unique(maintain_order=True) if name in frame.columns]
+    holds = found.unpivot(named, index=[RECORD_ID, "lead_id"], variable_name="crm_field", value_name="_now")
+    differs = made.join(holds, on=["lead_id", "crm_field"], how="inner").filter(
+        ~_same(pl.col("_now"), pl.col("after"))
+    )
+    new = found.filter(~pl.col(RECORD_ID).is_in(differs[RECORD_ID].implode()))[RECORD_ID]
+    return frame.filter(~pl.col(RECORD_ID).is_in(new.implode()))
+
+
+def _same(now: pl.Expr, intended: pl.Expr) -> pl.Expr:
+    """Whether a CRM holds what was sent to it: it may spell a number otherwise, and an address in lower case."""
+
+    def plain(text: pl.Expr) -> pl.Expr:
+        return text.str.strip_chars().str.to_lowercase()
+
+    def number(text: pl.Expr) -> pl.Expr:
+        return text.cast(pl.Float64, strict=False)
+
+    alike = (plain(now) == plain(intended)) | (number(now) == number(intended))
+    return now.eq_missing(intended) | alike.fill_null(value=False)
