@@ -270,6 +270,12 @@ def crms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield serving
 
 
+@pytest.fixture(scope="session")
+def house_in() -> Callable[[Path, Any], House]:
+    """A house around a folder and CRMs that somebody else brings; only its own config says where they are."""
+    return lambda folder, crms: House(folder, crms, "")
+
+
 @pytest.fixture
 def house(tmp_path: Path, crms: Serving, new_database: Callable[[], str]) -> Iterator[House]:
     """Empty CRMs without our fields, an empty database, and the config of ``init`` in mode full."""

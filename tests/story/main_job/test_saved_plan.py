@@ -226,3 +226,37 @@ def test_a_planned_record_that_was_deleted_meanwhile_is_refused_and_named(planne
     assert told.code == 3
     assert gone in told.out
     assert house.record("hubspot", people[1][0])["jobtitle"] == "Head of Marketing"
+
+
+def test_a_change_to_somebody_the_plan_does_not_touch_is_left_to_the_next_sync(furnished: Any) -> None:
+    house = furnished
+    contact, lead = house.couple("anna@sommer.de")
+    house.sync()
+    house.couple("new@shop.de", hubspot={"jobtitle": "Einkauf"})
+    file = house.folder / "plan.json"
+    house.command("--json", "plan", "--out", str(file))
+    house.later(600)
+    house.edit("hubspot", contact, jobtitle="CMO")
+
+    told = house.command("--json", "apply", str(file))
+
+    assert (told.code, told.document["refused"]) == (0, 0)
+    assert house.record("salesforce", lead).get("Title") is None
+    house.sync()
+    assert house.record("salesforce", lead)["Title"] == "CMO"
+
+
+def test_people_who_need_no_change_are_linked_by_the_plan_too(furnished: Any) -> None:
+    house = furnished
+    house.rewrite("leadpact.toml", 'create_in_salesforce = "stage', 'create_in_salesforce = "true OR stage')
+    contact, _lead = house.couple("paul@paris.fr", {"country": "France"})
+    house.couple("anna@sommer.de")
+    file = house.folder / "plan.json"
+    house.command("--json", "plan", "--out", str(file))
+    house.command("--json", "apply", str(file))
+    house.later(86_400)
+    house.edit("hubspot", contact, country="Germany")
+
+    house.sync()
+
+    assert len(house.records("salesforce")) == 2, "Paul came into scope and has a Salesforce lead already"
