@@ -26,6 +26,7 @@ from requests.structures import CaseInsensitiveDict
 
 from connectors.errors import ConnectorError, RetryLater
 from connectors.hubspot.errors import Refusal, translate, translate_exception
+from connectors.hubspot.token import FixedToken, TokenSource
 from connectors.quota import Quota, Rate, read_limits
 from connectors.retry import Retry
 from connectors.session import CrmSession, check_address
@@ -60,9 +61,11 @@ class Rest:
         session: CrmSession,
         version: Version,
         headers: Mapping[str, str],
+        tokens: TokenSource,
         now: Callable[[], datetime],
     ) -> None:
         self._session = session
+        self._tokens = tokens
         self._version = version
         self._headers = dict(headers)
         self._now = now
@@ -89,14 +92,23 @@ class Rest:
         if query_params:
             url += "?" + urlencode(query_params)
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
-        sent = {**(headers or {}), **self._headers}
-        try:
-            status, heard, content = self._session.exchange(method, dated(url, self._version), sent, data)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise translate_exception(error, self._now()) from None
+        address, sent = dated(url, self._version), {**(headers or {}), **self._headers}
+        token = self._tokens.current()
+        status, heard, content = self._exchange(method, address, sent, data, token)
+        if status == 401 and (other := self._tokens.after(token)) is not None:
+            status, heard, content = self._exchange(method, address, sent, data, other)
         if not 200 <= status < 300:
             raise translate(status, heard, content, self._now())
         return Reply(status, content, heard)
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, token: str
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        sent = {**headers, "Authorization": f"Bearer {token}"}
+        try:
+            return self._session.exchange(method, url, sent, data)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise translate_exception(error, self._now()) from None
 
 
 #: An answer may tell of a window that ended so many seconds before we hear of it: answers take their time.
@@ -156,13 +168,14 @@ class Api:
 
     def __init__(
         self,
-        token: str,
+        token: str | TokenSource,
         base_url: str,
         session: CrmSession,
         quota: Quota,
         retry: Retry,
         version: Version = "v3",
     ) -> None:
+        tokens = FixedToken(token) if isinstance(token, str) else token
         self.base_url = check_address(base_url)
         self.session = session
         self.quota = quota
@@ -171,9 +184,9 @@ class Api:
         self._also_hears = session.on_response
         session.on_response = self._learn
         headers = {"Accept-Encoding": "gzip", "User-Agent": "leadpact"}
-        self._rest = Rest(session, version, headers, quota.now)
-        self._authorization = {"Authorization": f"Bearer {token}"}
-        self._client = HubSpot(access_token=token, host=self.base_url, api_factory=self._build)
+        self._rest = Rest(session, version, headers, tokens, quota.now)
+        # The client wants a token; the one that is sent is put in by ``Rest``, for every call anew.
+        self._client = HubSpot(access_token="-", host=self.base_url, api_factory=self._build)
 
     def __repr__(self) -> str:
         return f"Api({self.base_url!r})"
@@ -259,7 +272,7 @@ class Api:
 
     def get(self, path: str, **_: Any) -> Reply:
         """A path that the vendor's client does not know. Use it through ``call`` or ``read``."""
-        return self._rest.request("GET", self.base_url + path, headers=self._authorization)
+        return self._rest.request("GET", self.base_url + path)
 
     def _learn(self, response: requests.Response) -> None:
         self.quota.learn(self._own.without(response.headers))

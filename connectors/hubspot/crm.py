@@ -16,6 +16,7 @@ from connectors.hubspot.fields import add_fields
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.reading import RecordReader, since_of
 from connectors.hubspot.schema import CONTACTS, describe
+from connectors.hubspot.token import TokenSource
 from connectors.hubspot.writing import Writer
 from connectors.quota import Quota
 from connectors.retry import Retry
@@ -27,19 +28,20 @@ OVERLAP_SECONDS = 300.0
 
 
 class HubSpotCrm:
-    """HubSpot, spoken to with one token. Objects are named as in its paths: "contacts", "companies".
+    """HubSpot, spoken to with one token, or with those of a ``TokenSource`` such as ``token.OAuthTokens``.
 
-    ``base_url`` is https, or http on the loopback interface (``session.PlainAddress`` otherwise). ``version``
-    chooses the family of paths (HubSpot reference, section 3). ``overlap_seconds`` is how far an incremental
-    reading looks back behind its cursor. ``list_threads`` is how many pages of a full reading may be asked for
-    at the same time; 1 reads them one after the other. Nothing is sent before the first method is called.
+    Objects are named as in HubSpot's paths: "contacts", "companies". ``base_url`` is https, or http on the
+    loopback interface (``session.PlainAddress`` otherwise). ``version`` chooses the family of paths (HubSpot
+    reference, section 3). ``overlap_seconds`` is how far an incremental reading looks back behind its cursor.
+    ``list_threads`` is how many pages of a full reading may be asked for at the same time; 1 reads them one
+    after the other. Nothing is sent before the first method is called.
     """
 
     name = CRM
 
     def __init__(
         self,
-        token: str,
+        token: str | TokenSource,
         base_url: str,
         session: CrmSession,
         quota: Quota,

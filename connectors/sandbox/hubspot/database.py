@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS link (
   WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS link_back ON link (to_id);
 
+-- OAuth tokens: an access token has an end, a refresh token is here once it was revoked or given again.
+CREATE TABLE IF NOT EXISTS token (
+  value TEXT PRIMARY KEY, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS merged (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (email_digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS property (
@@ -52,7 +56,18 @@ WALKED = {
     "record_created": "CREATE INDEX IF NOT EXISTS record_created ON record (kind, created, archived)",
     "record_email": "CREATE INDEX IF NOT EXISTS record_email ON record (kind, email, archived)",
 }
-_NAMES = ("note", "record", "unique_value", "history", "earlier", "link", "merged", "erased", "property")
+_NAMES = (
+    "note",
+    "record",
+    "unique_value",
+    "history",
+    "earlier",
+    "link",
+    "merged",
+    "erased",
+    "token",
+    "property",
+)
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -136,9 +136,9 @@ def no_credentials() -> Refused:
     return Refused(401, text, "INVALID_AUTHENTICATION")
 
 
-def expired_token() -> Refused:
-    """401 for a token whose time has passed."""
-    text = "The OAuth token used to make this call expired 7 second(s) ago."
+def expired_token(seconds: int = 7) -> Refused:
+    """401 for a token whose time has passed, so many seconds ago."""
+    text = f"The OAuth token used to make this call expired {seconds} second(s) ago."
     return Refused(401, text, "EXPIRED_AUTHENTICATION")
 
 

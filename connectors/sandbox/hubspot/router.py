@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from connectors.sandbox.hubspot import (
     account_calls,
     batch,
+    oauth,
     property_calls,
     removal_calls,
     search,
@@ -68,10 +69,18 @@ ROUTES = (
     Route("GET", "pipelines", "{}/{}", account_calls.get_pipeline, "objects.read"),
     Route("GET", "pipelines", "{}/{}/stages", account_calls.list_stages, "objects.read"),
     Route("GET", "account-info", "details", account_calls.details),
+    Route("POST", "oauth-v1", "token", oauth.token),
+    Route("GET", "oauth-v1", "access-tokens/{}", oauth.about_access),
+    Route("GET", "oauth-v1", "refresh-tokens/{}", oauth.about_refresh),
+    Route("DELETE", "oauth-v1", "refresh-tokens/{}", oauth.delete_refresh),
+    Route("POST", "oauth", "token", oauth.token),
+    Route("POST", "oauth", "token/introspect", oauth.introspect),
+    Route("POST", "oauth", "token/revoke", oauth.revoke),
 )
 _UNDATED = re.compile(r"/crm/v3/(objects|properties|owners|pipelines)(?:/(.*))?")
 _DATED = re.compile(r"/crm/(objects|properties|owners|pipelines)/(2026-0[39])(?:/(.*))?")
-_ACCOUNT = re.compile(r"/account-info/(v3|2026-0[39])/(.*)")
+# Families whose version stands behind their name, the undated ones too.
+_NAMED = re.compile(r"/(account-info|oauth)/(v1|v3|2026-0[39])/(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +109,16 @@ def family_of(path: str) -> tuple[str, Version, str]:
     if found := _UNDATED.fullmatch(path):
         return found[1], "undated", found[2] or ""
     if found := _DATED.fullmatch(path):
-        return found[1], "2026-09" if found[2] == "2026-09" else "2026-03", found[3] or ""
-    if found := _ACCOUNT.fullmatch(path):
-        version: Version = (
-            "undated" if found[1] == "v3" else "2026-09" if found[1] == "2026-09" else "2026-03"
-        )
-        return "account-info", version, found[2]
+        return found[1], _version(found[2]), found[3] or ""
+    if found := _NAMED.fullmatch(path):
+        family = "oauth-v1" if found[1] == "oauth" and found[2] == "v1" else found[1]
+        if found[2] != "v1" or family == "oauth-v1":
+            return family, _version(found[2]), found[3]
     raise no_resource()
+
+
+def _version(text: str) -> Version:
+    return "2026-09" if text == "2026-09" else "2026-03" if text == "2026-03" else "undated"
 
 
 def route(ask: Ask) -> Found:

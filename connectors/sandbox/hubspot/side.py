@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from connectors.sandbox.hubspot.filters import register
 from connectors.sandbox.hubspot.kinds import Kind, find_kind
 from connectors.sandbox.hubspot.loading import load
 from connectors.sandbox.hubspot.moments import wire
+from connectors.sandbox.hubspot.oauth import seconds_left
 from connectors.sandbox.hubspot.persons import act
 from connectors.sandbox.hubspot.portal import Clock, Portal
 from connectors.sandbox.hubspot.quota import Quota
@@ -45,6 +47,7 @@ class HubSpotSide:
         register(self._database)
         self._portal = Portal(self._database, clock, int(note(self._database, "seed") or 0))
         self._quota = Quota(elapsed, note(self._database, "used"))
+        self._oauth_quota = Quota(elapsed)
         with self._transaction():
             self._portal.definitions.make_standard()
         kept = note(self._database, "switches")
@@ -66,15 +69,13 @@ class HubSpotSide:
 
     def _admitted(self, ask: Ask, headers: dict[str, str]) -> Found:
         """The route of a call that may be made; fills in the limit headers. Raises Refused."""
-        switches = self._portal.switches
-        if switches.token == "expired":
-            raise expired_token()
-        scheme, _, token = ask.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or token.strip() != TOKEN or switches.token == "revoked":
-            raise no_credentials()
+        if ask.path.startswith("/oauth/"):
+            # The app shows its own secret there, and no call limit is documented.
+            return route(ask)
+        quota, switches = self._let_in(ask)
         is_search = ask.method == "POST" and ask.path.rstrip("/").endswith("/search")
-        over = self._quota.take(switches, self._portal.moment(), is_search=is_search)
-        headers |= self._quota.headers(switches, is_search=is_search)
+        over = quota.take(switches, self._portal.moment(), is_search=is_search)
+        headers |= quota.headers(switches, is_search=is_search)
         if over is not None:
             policy, seconds = over
             if switches.retry_after:
@@ -85,6 +86,21 @@ class HubSpotSide:
         if missing:
             raise missing_scopes(missing)
         return found
+
+    def _let_in(self, ask: Ask) -> tuple[Quota, Switches]:
+        """Whose limits a call is counted against: the fixed token's or the OAuth app's. Raises Refused (401)."""
+        switches = self._portal.switches
+        scheme, _, token = ask.headers.get("authorization", "").partition(" ")
+        left = seconds_left(self._portal, token.strip()) if scheme.lower() == "bearer" else None
+        if left is not None:
+            if left <= 0:
+                raise expired_token(-left)
+            return self._oauth_quota, replace(switches, ten_secondly=switches.oauth_ten_secondly, daily=None)
+        if switches.token == "expired":
+            raise expired_token()
+        if scheme.lower() != "bearer" or token.strip() != TOKEN or switches.token == "revoked":
+            raise no_credentials()
+        return self._quota, switches
 
     def is_write(self, ask: Ask) -> bool:
         """Whether a call changes records or properties; batch/read and search do not."""
@@ -103,6 +119,7 @@ class HubSpotSide:
         self._portal.switches = Switches()
         self._portal.reseed(seed or 0)
         self._quota.clear()
+        self._oauth_quota.clear()
 
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Set limits and switches (see ``Switches``); returns all in force. Raises ControlRefused."""

@@ -18,6 +18,11 @@ class Switches:
 
     HubSpot reference, section 9.1.
     """
+    oauth_ten_secondly: int | None = 110
+    """Calls in any ten seconds with tokens of the OAuth app, which has no daily limit.
+
+    HubSpot reference, section 9.1.
+    """
     secondly_search: int | None = 5
     """Searches in any second, per account (HubSpot reference, section 4.4)."""
     daily: int | None = 625_000
