@@ -7,7 +7,7 @@ Every other lead is explained by what is known about it, or counts as unexplaine
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,13 +58,25 @@ def agree(work: Work, now: datetime) -> Agreement:
     """Compare both CRMs for every linked lead. Reads the CRMs, writes nothing."""
     found = Agreement()
     last = next((row.ended for row in work.store.runs.newest(200) if row.state == "done" and row.ended), None)
+    waiting = _waiting(work)
     for part in stored_slices(work):
-        for judged in _compared(work, part, now, last):
+        for judged in _compared(work, part, now, last, waiting):
             _count(found, judged)
     return found
 
 
-def _compared(work: Work, part: Slice, now: datetime, last: datetime | None) -> Iterator[pl.DataFrame]:
+def _waiting(work: Work) -> dict[str, pl.Series]:
+    """The leads that are held and those that a CRM refused."""
+    found = {"held": work.store.journal.open_held(), "refused": work.store.journal.refused()}
+    return {
+        reason: pl.Series("lead_id", [row["lead_id"] for row in rows if row["lead_id"]], dtype=pl.String)
+        for reason, rows in found.items()
+    }
+
+
+def _compared(
+    work: Work, part: Slice, now: datetime, last: datetime | None, waiting: Mapping[str, pl.Series]
+) -> Iterator[pl.DataFrame]:
     """The linked leads of a slice with their ``verdict``: agreed, a reason, or unexplained."""
     links = work.store.leads.links_of_leads(part.lead_ids)
     both = links.group_by("lead_id").agg(pl.col("crm").n_unique()).filter(pl.col("crm") > 1)["lead_id"]
@@ -78,7 +90,7 @@ def _compared(work: Work, part: Slice, now: datetime, last: datetime | None) -> 
         pl.col(STORED + name).alias(MERGED + name) for name in columns_of(work.fields)
     ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=pl.lit(None, dtype=pl.String))
     judged = conclude(work, merged, {}, (), both, now).leads
-    yield _explained(work, judged, last)
+    yield _explained(work, judged, last, waiting)
 
 
 def _fetch(work: Work, crm: str, links: pl.DataFrame) -> pl.DataFrame | None:
@@ -91,16 +103,15 @@ def _fetch(work: Work, crm: str, links: pl.DataFrame) -> pl.DataFrame | None:
     return pl.concat(frames, how="diagonal") if frames else None
 
 
-def _explained(work: Work, judged: pl.DataFrame, last: datetime | None) -> pl.DataFrame:
+def _explained(
+    work: Work, judged: pl.DataFrame, last: datetime | None, waiting: Mapping[str, pl.Series]
+) -> pl.DataFrame:
     same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in SHOWN)
     right = (
         (pl.col(HUBSPOT + "shown_stage") == pl.col("stage"))
         & (pl.col(HUBSPOT + "shown_temperature") == pl.col("temperature"))
         & ((pl.col(HUBSPOT + "shown_score") - pl.col("score")).abs() < work.policy.score_step)
     )
-    waiting = [row for row in work.store.journal.open_held() if row["lead_id"]]
-    held = pl.Series("lead_id", [row["lead_id"] for row in waiting], dtype=pl.String)
-    refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
     in_work = work.store.runs.claimed(judged["lead_id"])
     moved = pl.lit(value=False)
     if last is not None:
@@ -116,8 +127,8 @@ def _explained(work: Work, judged: pl.DataFrame, last: datetime | None) -> pl.Da
     reasons = {
         "gone": pl.col(HUBSPOT + "_id").is_null() | pl.col(SALESFORCE + "_id").is_null(),
         "out_of_scope": ~pl.col("in_scope"),
-        "refused": pl.col("lead_id").is_in(refused.implode()),
-        "held": pl.col("lead_id").is_in(held.implode()),
+        "refused": pl.col("lead_id").is_in(waiting["refused"].implode()),
+        "held": pl.col("lead_id").is_in(waiting["held"].implode()),
         "changed_since": moved,
         "rescore_due": same & stale,
         "not_written_yet": never,

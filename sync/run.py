@@ -219,7 +219,10 @@ def _guard(work: Work, asked: Asked, outcome: Outcome, totals: Mapping[str, int]
             f" (creates: {totals['creates']}, stage moves: {totals['stage_moves']}). Nothing was written",
             fix="look at `leadpact plan`, then `leadpact apply` the saved plan, or run `leadpact sync --approve`",
         )
-    share = totals["leads_touched"] / max(outcome.leads, work.store.leads.count(), 1)
+    share = totals["leads_touched"] / max(outcome.leads, 1)
+    if share > guards.max_share_of_leads:
+        # Only now: counting takes longer the more leads are stored, and a run looks at some of them only.
+        share = totals["leads_touched"] / max(outcome.leads, work.store.leads.count(), 1)
     caps = (
         ("creates", totals["creates"], guards.max_creates, "guards.max_creates"),
         ("updates", totals["updates"], guards.max_updates, "guards.max_updates"),
@@ -287,12 +290,19 @@ def _write_slice(
     work.at_point("after intents")
     results = carry_out(work, carried.changes) if not carried.changes.is_empty() else nothing_written()
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
-    held = None if asked.from_memory else held_rows(ordered.pairing, carried)
+    held = None if asked.from_memory else held_rows(_ambiguous_of(ordered, part), carried)
     outcome.became += remember(work, run, fence, carried, links, held, results, now)
     if decided.moved is not None:
         outcome.moved += _records(decided.moved)
     store.runs.release(run, fence)
     count_targets(outcome, decided, results)
+
+
+def _ambiguous_of(ordered: Sorted, part: Slice) -> Pairing:
+    """The run's ambiguous records belong to no lead: they are remembered once, with the first slice."""
+    if part is ordered.slices[0]:
+        return ordered.pairing
+    return replace(ordered.pairing, ambiguous=ordered.pairing.ambiguous.clear())
 
 
 def _note_vanished(outcome: Outcome, ordered: Sorted, planned: pl.DataFrame) -> None:
@@ -334,7 +344,7 @@ def _observe(
         fence, _ = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
         links = renewed_links(part.assigned, ordered.keys)
         silent = replace(decided, changes=quiet)
-        held = None if asked.from_memory else held_rows(ordered.pairing, decided)
+        held = None if asked.from_memory else held_rows(_ambiguous_of(ordered, part), decided)
         outcome.became += remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)
         work.store.runs.release(outcome.run, fence)
 

@@ -77,7 +77,7 @@ WITH ours AS (
   SELECT claim.lead_id FROM claim JOIN claim_wanted USING (lead_id)
    WHERE claim.connection_id = %(connection)s AND claim.fence = %(fence)s
    ORDER BY claim.lead_id FOR UPDATE OF claim)
-SELECT lead_id FROM claim_wanted WHERE lead_id NOT IN (SELECT lead_id FROM ours);
+SELECT claim_wanted.lead_id FROM claim_wanted LEFT JOIN ours USING (lead_id) WHERE ours.lead_id IS NULL;
 
 -- release_claims --
 DELETE FROM claim WHERE connection_id = %(connection)s AND run_id = %(run)s AND fence = %(fence)s;
