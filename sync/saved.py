@@ -54,6 +54,8 @@ def save_plan(path: Path, outcome: Outcome, accounts: Mapping[str, str], policy:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            # A file that was there before keeps its own rights, and others may have been able to read it.
+            os.fchmod(descriptor, 0o600)
             json.dump(document, file, ensure_ascii=False, indent=1)
     except OSError as problem:
         raise WrongUse(f"{path}: the plan cannot be written ({problem.strerror})") from problem
