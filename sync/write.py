@@ -136,6 +136,8 @@ def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
     Clearing and setting such a stage a second time would enter it twice: in HubSpot's history, and for every
     workflow that waits for it.
     """
+    if back.is_empty():
+        return back
     begun = work.store.journal.open_intents(OPEN_INTENTS).filter(pl.col("field") == STAGE)["record_id"]
     doubtful = back.filter(pl.col("record_id").is_in(begun.implode()))
     if doubtful.is_empty():

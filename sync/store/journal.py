@@ -68,20 +68,6 @@ class Journal:
         if not lead_ids.is_empty():
             self._run("abandon_intents", {"asked": lead_ids.unique().to_frame("lead_id")}, run=run, now=now)
 
-    def open_stage_moves(self, lead_ids: pl.Series) -> pl.DataFrame:
-        """Stage moves a dead run had begun: ``lead_id`` and the CRM's word ``before`` them."""
-        schema = {"lead_id": pl.String(), "before": pl.String()}
-        if lead_ids.is_empty():
-            return pl.DataFrame(schema=schema)
-        with self._connection.transaction():
-            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
-            return read_frame(
-                self._connection,
-                self._statements["open_stage_intents"],
-                schema,
-                {"connection": self._id},
-            )
-
     def open_intents(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """What runs that ended set out to write and never remembered, newest first of each record and field.
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from sync.errors import DatabaseAway
+from sync.halfdone import OPEN_INTENTS
 from sync.store.journal import CONFLICTS, HELD, INTENTS, REFUSED, RESULTS
 from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS, RECORDS
 from sync.store.runs import Numbers
@@ -234,11 +235,12 @@ class TestJournal:
             "after": "customer",
         }
         store.journal.intend(_frame(INTENTS, stage), dead, NOW)
-        moves = store.journal.open_stage_moves(_ids("L1", "L2"))
-        assert moves.rows() == [("L1", "lead")]
+        store.runs.end(dead, "failed", Numbers(), NOW)
+        found = store.journal.open_intents(OPEN_INTENTS)
+        assert found.rows() == [("L1", "hubspot", "101", "stage", "lifecyclestage", "lead", "customer")]
         _whole(store, store.journal.abandon, _ids("L1"), living, NOW)
         assert store.journal.changes_of_run(dead)[0]["state"] == "unknown"
-        assert store.journal.open_stage_moves(_ids("L1")).is_empty()
+        assert store.journal.open_intents(OPEN_INTENTS).is_empty()
 
     def test_our_own_intents_are_not_abandoned(self, store: Store) -> None:
         run = _run(store)
@@ -249,6 +251,16 @@ class TestJournal:
     def test_a_conflict_is_noted_once_however_often_it_is_met(self, store: Store) -> None:
         for _ in range(2):
             _whole(store, store.journal.remember_conflicts, _frame(CONFLICTS, CONFLICT), _run(store), NOW)
+        assert len(store.journal.conflicts_of_lead("L1", 9)) == 1
+
+    def test_a_conflict_that_a_dead_run_met_is_not_another_one_since_its_own_write(
+        self, store: Store
+    ) -> None:
+        dead = _run(store)
+        store.journal.intend(_frame(INTENTS, INTENT), dead, NOW)
+        _whole(store, store.journal.remember_conflicts, _frame(CONFLICTS, CONFLICT), dead, NOW)
+        moved = {**CONFLICT, "hubspot_at": NOW + timedelta(minutes=5)}
+        _whole(store, store.journal.remember_conflicts, _frame(CONFLICTS, moved), _run(store), NOW)
         assert len(store.journal.conflicts_of_lead("L1", 9)) == 1
 
     def test_a_later_conflict_about_the_same_field_is_another_one(self, store: Store) -> None:

@@ -19,14 +19,6 @@ UPDATE journal SET state = 'unknown', done_at = %(now)s
  WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND journal.run_id <> %(run)s
    AND journal.lead_id = asked.lead_id;
 
--- open_stage_intents --
--- A stage move that a dead run had begun: the record may stand between its clearing and its setting.
-SELECT DISTINCT ON (journal.lead_id) journal.lead_id, journal.before
-  FROM journal JOIN asked USING (lead_id)
- WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND journal.field = 'stage'
-   AND journal.crm = 'hubspot'
- ORDER BY journal.lead_id, journal.journal_id DESC;
-
 -- open_intents --
 -- What ended runs had set out to write and never remembered: the newest of each record and field.
 SELECT DISTINCT ON (journal.lead_id, journal.crm, journal.record_id, journal.field)

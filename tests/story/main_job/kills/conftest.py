@@ -1,0 +1,398 @@
+"""The scene of the kills: two CRMs and a memory, and what one undisturbed sync makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from connectors.sandbox.serving import Serving, sandbox
+from sync.app import opened
+from sync.initdir import write_config
+from sync.run import Asked, perform
+from sync.settings import load_settings
+from sync.setup import create_missing
+from sync.store.embedded import EmbeddedServer
+from sync.tally import Outcome
+
+RUNNER = Path(__file__).with_name("kill_runner.py")
+BEFORE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+NOW = BEFORE + timedelta(hours=3)
+OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
+#: What is compared of our tables. Left out: numbers of runs and rows, which every run draws anew; the journal,
+#: which tells of the killed run too; and ``refused.tries``, which counts what was really tried.
+TABLES: Mapping[str, str] = {
+    "lead": "*",
+    "link": "crm, object, record_id, lead_id, how, linked_at, email_key, name_key, company_key",
+    "base": "crm, object, record_id, record_values, agreed_at",
+    "verdict": "lead_id, decided_at, policy_version, inputs, score, fit, engagement, coverage, temperature, stage,"
+    " stage_why, highest_stage, cycle, nurture_track",
+    "conflict": "lead_id, field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesforce_at, decided_at",
+    "held": "held_key, kind, lead_id, crm, object, record_id, field, details, since, settled_at",
+    "refused": "lead_id, crm, object, record_id, code, message, fields, first_at, last_at",
+    "cursor": "crm, object, place, moved_at",
+    "claim": "*",
+    "policy_version": "*",
+}
+SHOP = {
+    "industry": "RETAIL",
+    "annualrevenue": "40.000.000",
+    "jobtitle": "Head of Marketing",
+    "country": "Germany",
+}
+WARM = {
+    "num_conversion_events": "3",
+    "recent_conversion_date": "2026-11-18T10:00:00Z",
+    "recent_conversion_event_name": "Kontakt",
+    "hs_analytics_num_visits": "7",
+    "hs_analytics_last_visit_timestamp": "2026-11-19T08:00:00Z",
+}
+
+
+@dataclass
+class Scene:
+    """Two served CRMs, a database, and the config that joins them."""
+
+    config: Path
+    serving: Serving
+    database: str | None  #: None: the embedded server beside the config
+
+    def environ(self) -> dict[str, str]:
+        ready = self.serving.ready
+        return {
+            "LEADPACT_HUBSPOT__BASE_URL": self.serving.hubspot_url,
+            "LEADPACT_HUBSPOT__ACCESS_TOKEN": str(ready["hubspot_token"]),
+            "LEADPACT_SALESFORCE__LOGIN_URL": self.serving.salesforce_url,
+            "LEADPACT_SALESFORCE__CLIENT_ID": str(ready["salesforce_client_id"]),
+            "LEADPACT_SALESFORCE__CLIENT_SECRET": str(ready["salesforce_client_secret"]),
+            "LEADPACT_DATABASE__DIR": str(self.config.parent / "data"),
+            # Two slices: a run passes most points twice, and may have remembered one half.
+            "LEADPACT_SYNC__SLICE_LEADS": "8",
+            **({"LEADPACT_DATABASE__URL": self.database} if self.database else {}),
+        }
+
+    def url(self, crm: str) -> str:
+        return self.serving.hubspot_url if crm == "hubspot" else self.serving.salesforce_url
+
+    def control(self, crm: str, name: str, **body: Any) -> Any:
+        answer = requests.post(f"{self.url(crm)}/_sandbox/{name}", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def look(self, crm: str, name: str, **query: str) -> Any:
+        answer = requests.get(f"{self.url(crm)}/_sandbox/{name}", params=query, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def load(self, crm: str, **row: Any) -> str:
+        return str(self.control(crm, "load", object=OBJECTS[crm], rows=[row])["ids"][0])
+
+    def edit(self, crm: str, record_id: str, **values: Any) -> None:
+        key = "properties" if crm == "hubspot" else "fields"
+        self.control(
+            crm, "people", **{"action": "edit", "object": OBJECTS[crm], "id": record_id, key: values}
+        )
+
+    def sync(self, *, approve: bool = False) -> Outcome:
+        """An undisturbed sync; its four numbers add up to its targets."""
+        with opened(load_settings(self.config, self.environ())) as app:
+            outcome = perform(app.work(), Asked("sync", approve=approve, collect=True))
+        numbers = outcome.numbers
+        assert numbers.targets == numbers.written + numbers.unchanged + numbers.held + numbers.refused
+        assert outcome.busy == 0
+        return outcome
+
+    def disturbed(self, **wanted: Any) -> subprocess.CompletedProcess[str]:
+        """A sync in a process of its own, with what ``kill_runner`` is to do to it."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
+        return subprocess.run(
+            [sys.executable, str(RUNNER), str(self.config), json.dumps(wanted)],
+            env=ours | self.environ(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def wait_until_alone(self) -> None:
+        """Let the database notice that a client has died; a person who starts the next sync takes longer."""
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        until = time.monotonic() + 20
+        with psycopg.connect(str(self.database), autocommit=True) as connection:
+            while connection.execute(others).fetchone() != (0,):
+                assert time.monotonic() < until, "a killed sync is still connected"
+                time.sleep(0.01)
+
+    def mark(self) -> dict[str, str]:
+        return {crm: str(self.look(crm, "requests", limit="1")["newest"]) for crm in OBJECTS}
+
+    def written(self, mark: Mapping[str, str]) -> list[str]:
+        """The bodies of the writing requests that both CRMs got since a mark."""
+        return [
+            json.dumps(request["body"])
+            for crm in OBJECTS
+            for request in self.look(crm, "requests", after=mark[crm], writes="1", bodies="1")["requests"]
+            if request["path"].rpartition("/")[2] != "token"
+        ]
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Every record of both CRMs, by CRM and id."""
+        found = {}
+        for crm, name in OBJECTS.items():
+            for record in self.look(crm, "state", object=name, limit="1000")["records"]:
+                found[f"{crm}:{record.get('id') or record['Id']}"] = record
+        return found
+
+    def tables(self) -> dict[str, list[str]]:
+        """What we remember, row by row."""
+        remembered = {}
+        with psycopg.connect(str(self.database)) as connection:
+            for table, columns in TABLES.items():
+                rows = connection.execute(f"SELECT {columns} FROM {table}".encode()).fetchall()
+                remembered[table] = sorted(json.dumps(row, default=str, ensure_ascii=False) for row in rows)
+        return remembered
+
+
+@dataclass(frozen=True)
+class State:
+    """Both CRMs and our tables as texts, in which a created record is called by the person it stands for."""
+
+    crms: dict[str, str]
+    tables: dict[str, list[str]]
+    created: Counter[str]
+
+    @classmethod
+    def of(cls, scene: Scene, known: set[str]) -> State:
+        """``known``: the records (CRM and id) that were there before the sync."""
+        records = scene.records()
+        names = {}
+        for key in records.keys() - known:
+            crm, number = key.split(":")
+            names[number] = f"<{crm} record of {_email(records[key])}>"
+
+        def named(text: str) -> str:
+            for number, name in names.items():
+                text = text.replace(number, name)
+            return text
+
+        return cls(
+            {named(key): named(json.dumps(record, sort_keys=True)) for key, record in records.items()},
+            {table: sorted(map(named, rows)) for table, rows in scene.tables().items()},
+            Counter(names.values()),
+        )
+
+
+def _email(record: Mapping[str, Any]) -> str:
+    return str((record.get("properties") or record).get("email") or record.get("Email"))
+
+
+@dataclass(frozen=True)
+class Start:
+    """What every case begins with, and what an undisturbed sync makes of it."""
+
+    folder: Path
+    server: EmbeddedServer
+    known: set[str]
+    points: list[str]
+    seconds: float
+    expected: State
+    expected_next: State  #: after one more sync at the same moment
+
+
+def _couple(scene: Scene, email: str, first: str, last: str, **more: Any) -> tuple[str, str]:
+    """One person in both CRMs; ``more`` are HubSpot's properties."""
+    company = f"{last} Versand GmbH"
+    return (
+        scene.load("hubspot", email=email, firstname=first, lastname=last, company=company, **more),
+        scene.load("salesforce", Email=email, FirstName=first, LastName=last, Company=company),
+    )
+
+
+def _people_of_the_first_sync(scene: Scene) -> dict[str, tuple[str, str]]:
+    return {
+        "one side each": _couple(scene, "anna@mueller.example", "Anna", "Müller"),
+        "by rule": _couple(scene, "joerg@groesse.example", "Jörg", "Größe"),
+        "by hold": _couple(scene, "lukasz@hold.example", "Łukasz", "Żółć"),
+        "back": _couple(scene, "bea@rueck.example", "Béa", "Rück", **SHOP, **WARM),
+        "opt-out": _couple(scene, "olga@aus.example", "Olga", "Außen"),
+        "refused": _couple(scene, "rita@lang.example", "Rita", "Lang"),
+        "money": _couple(scene, "max@geld.example", "Max", "Geld"),
+        "still": _couple(scene, "stella@ruhig.example", "Stella", "Ruhig"),
+    }
+
+
+def _what_people_do(scene: Scene, people: Mapping[str, tuple[str, str]]) -> None:
+    """Something of everything that a sync has to deal with."""
+    scene.edit("hubspot", people["one side each"][0], jobtitle="Geschäftsführerin")
+    scene.edit("salesforce", people["one side each"][1], Phone="+49 221 1234567")
+    scene.edit("hubspot", people["by rule"][0], jobtitle="Leiter Märkte")
+    scene.edit("salesforce", people["by rule"][1], Title="Head of Öl")
+    scene.edit("hubspot", people["by hold"][0], email="eins@hold.example")
+    scene.edit("salesforce", people["by hold"][1], Email="zwei@hold.example")
+    rejected = {"Leadpact_Sales_Accepted__c": "false", "Leadpact_Rejection_Reason__c": "zu früh"}
+    scene.edit("salesforce", people["back"][1], **rejected)
+    scene.control("hubspot", "people", action="unsubscribe", object="contacts", id=people["opt-out"][0])
+    # Salesforce takes 40 characters of a first name.
+    scene.edit("hubspot", people["refused"][0], firstname="R" * 60)
+    scene.edit("salesforce", people["money"][1], AnnualRevenue=12_500_000.25)
+    scene.load(
+        "hubspot", email="zoe@heiss.example", firstname="Zoë", lastname="Heiß", company="Heiß", **SHOP, **WARM
+    )
+    scene.load(
+        "hubspot", email="mia@heiss.example", firstname="Mia", lastname="Süß", company="Süß", **SHOP, **WARM
+    )
+    scene.load(
+        "salesforce", Email="uenal@spaeth.example", FirstName="Ünal", LastName="Späth", Company="Späth AG"
+    )
+    scene.load(
+        "salesforce", Email="eva@spaeth.example", FirstName="Eva", LastName="Späth", Company="Späth AG"
+    )
+    _couple(scene, "paar@neu.example", "Paul", "Neu")
+    _couple(scene, "tim@doppel.example", "Tim", "Doppel")
+    scene.load(
+        "salesforce", Email="tim@doppel.example", FirstName="Tim", LastName="Doppel", Company="Doppel KG"
+    )
+
+
+def _write_config(folder: Path) -> Path:
+    write_config(folder)
+    config = folder / "leadpact.toml"
+    text = config.read_text(encoding="utf-8").replace('mode = "observe"', 'mode = "full"')
+    # The second create for whom there is none yet, so that both CRMs get new records.
+    text = text.replace('create_in_hubspot = "false"', 'create_in_hubspot = "has_contact_data"')
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+@contextmanager
+def _served(folder: Path, config: Path, database: str | None) -> Iterator[Scene]:
+    with sandbox(folder) as serving:
+        scene = Scene(config, serving, database)
+        # Windows of rate limits pass by the sandbox's clock, and here that stands still.
+        scene.control("hubspot", "limits", ten_secondly=None, secondly_search=None, daily=None)
+        yield scene
+
+
+def _database(server: EmbeddedServer, name: str) -> str:
+    """A copy of the memory that was left after the first sync."""
+    with psycopg.connect(server.url.replace("/postgres?", "/template1?"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE postgres".encode())
+    return server.url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Not one of pytest's folders: the next session that starts beside this one closes those to a server that
+    runs as another user, which it does where we are root."""
+    with tempfile.TemporaryDirectory(prefix="leadpact-kills-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def start(folder: Path) -> Iterator[Start]:
+    """A first sync, what people did since, and what one undisturbed sync then comes to."""
+    config = _write_config(folder / "config")
+    with _served(folder / "crms", config, None) as scene:
+        scene.serving.clock.set(BEFORE)
+        with opened(load_settings(config, scene.environ())) as app:
+            create_missing(app.work())
+        people = _people_of_the_first_sync(scene)
+        scene.sync(approve=True)
+        scene.serving.clock.advance(3_600)
+        _what_people_do(scene, people)
+        scene.serving.clock.set(NOW)
+        known = set(scene.records())
+    # The server has stopped: this copy of its files is as good as a backup.
+    subprocess.run(["cp", "-a", folder / "config" / "data", folder / "data at the start"], check=True)
+    server = EmbeddedServer(folder / "config" / "data" / "postgresql")
+    shutil.copytree(folder / "crms", folder / "crms undisturbed")
+    with _served(folder / "crms undisturbed", config, _database(server, "undisturbed")) as scene:
+        told = scene.disturbed()
+        assert told.returncode == 0, told.stderr
+        alone = json.loads(told.stdout)
+        expected = State.of(scene, known)
+        scene.sync()
+        after_one_more = State.of(scene, known)
+    yield Start(folder, server, known, alone["points"], alone["seconds"], expected, after_one_more)
+    server.close()
+
+
+@pytest.fixture
+def scene(start: Start, tmp_path: Path) -> Iterator[Scene]:
+    """The start, again, in copies of its own."""
+    shutil.copytree(start.folder / "crms", tmp_path / "crms")
+    shutil.copytree(start.folder / "config", tmp_path / "config", ignore=shutil.ignore_patterns("data"))
+    name = f"case_{time.monotonic_ns()}"
+    with _served(
+        tmp_path / "crms", tmp_path / "config" / "leadpact.toml", _database(start.server, name)
+    ) as scene:
+        yield scene
+    with psycopg.connect(start.server.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _differences(found: State, expected: State, compared: Collection[str]) -> list[str]:
+    """What differs, one line a record or row, so that a failure says it at once."""
+    said = []
+    for key in sorted(found.crms.keys() | expected.crms.keys()):
+        if found.crms.get(key) != expected.crms.get(key):
+            said.append(f"{key}:\n  is     {found.crms.get(key)}\n  not    {expected.crms.get(key)}")
+    for table in compared:
+        is_there, should_be = Counter(found.tables[table]), Counter(expected.tables[table])
+        said += [f"{table} has     {row}" for row in (is_there - should_be).elements()]
+        said += [f"{table} has not {row}" for row in (should_be - is_there).elements()]
+    return said
+
+
+def _ends_as_if_undisturbed(scene: Scene, start: Start) -> None:
+    """After a kill: the next sync makes good, and the one after it has nothing left to write.
+
+    Both CRMs, links, conflicts and whatever is held or refused are compared at once. Leads, bases and verdicts are
+    compared after one more sync on both sides of the comparison: a slice that was remembered before the kill
+    is read a second time by the sync that makes good, so that it has then already heard the echo of its own
+    writes (such as the status that Salesforce gives a new lead), which an undisturbed sync hears the next time.
+    """
+    scene.sync()
+    found = State.of(scene, start.known)
+    assert found.created == start.expected.created
+    assert not _differences(found, start.expected, ("link", "conflict", "held", "refused", "claim", "cursor"))
+    mark = scene.mark()
+    assert scene.sync().numbers.written == 0
+    assert not scene.written(mark)
+    assert not _differences(State.of(scene, start.known), start.expected_next, TABLES)
+    assert not list((scene.config.parent / "data" / "spill").rglob("*"))
+
+
+@pytest.fixture
+def ends_as_if_undisturbed(start: Start) -> Callable[[Scene], None]:
+    """Syncs once more after a kill, and compares everything with the undisturbed sync."""
+    return partial(_ends_as_if_undisturbed, start=start)
+
+
+@pytest.fixture
+def scene_of_its_own(start: Start, tmp_path: Path) -> Iterator[Scene]:
+    """The start with a database server that nobody else uses, from a copy of its files."""
+    with tempfile.TemporaryDirectory(prefix="leadpact-killed-server-") as name:
+        config = Path(name) / "config"
+        shutil.copytree(start.folder / "crms", tmp_path / "crms")
+        shutil.copytree(start.folder / "config", config, ignore=shutil.ignore_patterns("data"))
+        # With their owner: where we are root, the server runs as another user.
+        subprocess.run(["cp", "-a", start.folder / "data at the start", config / "data"], check=True)
+        with _served(tmp_path / "crms", config / "leadpact.toml", None) as scene:
+            yield scene

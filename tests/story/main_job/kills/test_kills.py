@@ -1,0 +1,127 @@
+"""``kill -9`` at every named point of a sync, and anywhere else: the next sync ends as if nothing had happened.
+
+Every case starts from a copy of the same two CRMs and the same memory. A sync in a process of its own is killed, a
+second one runs undisturbed, and then both CRMs and our own tables have to be what one undisturbed sync makes of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from typing import Any
+
+import pytest
+
+from sync.store.embedded import EmbeddedServer
+
+#: The points of one slice, in their order, and the cursor at the end of the run.
+POINTS = (
+    *("before intents", "after intents"),
+    *("before hubspot create", "after hubspot create"),
+    *("before salesforce create", "after salesforce create"),
+    *("before hubspot stage clear", "after hubspot stage clear"),
+    *("before hubspot update", "after hubspot update"),
+    *("before salesforce update", "after salesforce update"),
+    *("before journal", "after journal", "before base", "after base", "before link", "after link"),
+    *("before cursor", "after cursor"),
+)
+IN_THE_SECOND_SLICE = (
+    *("before intents", "after intents", "before hubspot update", "after hubspot update"),
+    *("before salesforce update", "after salesforce update", "before journal", "after base", "after link"),
+)
+TWICE = (
+    ("after hubspot stage clear", "before hubspot update"),
+    ("after hubspot create", "after salesforce create"),
+    ("after salesforce update", "after link"),
+)
+#: Names the random moments of an earlier session, to live through them again.
+SEED_VARIABLE = "LEADPACT_TEST_KILL_SEED"
+
+
+@pytest.fixture(scope="module")
+def seed() -> str:
+    """New moments in every session, unless one is named."""
+    return os.environ.get(SEED_VARIABLE) or str(random.SystemRandom().randrange(10**6))
+
+
+def test_the_undisturbed_sync_passes_every_point_and_does_everything(start: Any) -> None:
+    assert set(start.points) == set(POINTS)
+    assert start.points.count("before intents") == 2
+    assert sorted(start.expected.created) == [
+        "<hubspot record of eva@spaeth.example>",
+        "<hubspot record of uenal@spaeth.example>",
+        "<salesforce record of mia@heiss.example>",
+        "<salesforce record of zoe@heiss.example>",
+    ]
+    assert set(start.expected.created.values()) == {1}
+    tables = start.expected.tables
+    assert not tables["claim"]
+    assert len(tables["conflict"]) == 1
+    assert len(tables["refused"]) == 1
+    assert {json.loads(row)[1] for row in tables["held"]} == {"ambiguous", "conflict"}
+
+
+def _killed(scene: Any, **wanted: Any) -> None:
+    done = scene.disturbed(**wanted)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    scene.wait_until_alone()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_named_point_leaves_no_trace(
+    scene: Any, start: Any, ends_as_if_undisturbed: Any, point: str
+) -> None:
+    _killed(scene, at=point)
+
+    ends_as_if_undisturbed(scene)
+
+
+@pytest.mark.parametrize("point", IN_THE_SECOND_SLICE)
+def test_a_kill_after_one_slice_was_remembered_leaves_no_trace(
+    scene: Any, start: Any, ends_as_if_undisturbed: Any, point: str
+) -> None:
+    assert start.points.count(point) == 2
+    _killed(scene, at=point, **{"pass": 2})
+
+    ends_as_if_undisturbed(scene)
+
+
+@pytest.mark.parametrize(("first", "second"), TWICE)
+def test_two_kills_in_a_row_leave_no_trace(
+    scene: Any, start: Any, ends_as_if_undisturbed: Any, first: str, second: str
+) -> None:
+    _killed(scene, at=first)
+    _killed(scene, at=second)
+
+    ends_as_if_undisturbed(scene)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_a_kill_at_any_moment_leaves_no_trace(
+    scene: Any, start: Any, ends_as_if_undisturbed: Any, seed: str, number: int
+) -> None:
+    delay = random.Random(f"{seed}/{number}").uniform(0.0, start.seconds)
+    print(f"killed {delay:.3f} s after the run began; again with {SEED_VARIABLE}={seed}")  # noqa: T201
+    done = scene.disturbed(after=delay)
+    # A run that was faster than the one that was measured has ended before.
+    assert done.returncode in (-signal.SIGKILL, 0), done.stderr
+    scene.wait_until_alone()
+
+    ends_as_if_undisturbed(scene)
+
+
+def test_a_killed_database_leaves_no_trace(scene_of_its_own: Any, ends_as_if_undisturbed: Any) -> None:
+    """The server dies between two writes: the sync fails, and the next one starts it again."""
+    scene = scene_of_its_own
+    server = EmbeddedServer(scene.config.parent / "data" / "postgresql")
+    postmaster = int((server.folder / "postmaster.pid").read_text().splitlines()[0])
+    done = scene.disturbed(at="after hubspot update", victim=postmaster)
+    assert done.returncode == 1, done.stderr
+    server.close()
+
+    again = EmbeddedServer(server.folder)
+    scene.database = again.url
+    ends_as_if_undisturbed(scene)
+    again.close()
