@@ -174,10 +174,13 @@ CSVS = [
     ("Email,LastName\na@b.de,Meier\nc@d.de\n", ("3",)),
     ("Email,LastNaame,Company\na@b.de,Meier,M\n", ("LastNaame",)),
     ("", ("people.csv",)),
+    ("Email,LastName,Company\na@b.de,Meier,M\nno-ending@shop,Lang,L\n", ("Email",)),
 ]
 
 
-@pytest.mark.parametrize(("text", "words"), CSVS, ids=["short row", "unknown field", "empty"])
+@pytest.mark.parametrize(
+    ("text", "words"), CSVS, ids=["short row", "unknown field", "empty", "an address that is none"]
+)
 def test_a_csv_with_a_bad_row_loads_nothing(house: Any, text: str, words: tuple[str, ...]) -> None:
     file = house.folder / "people.csv"
     file.write_text(text, encoding="utf-8")
