@@ -6,18 +6,28 @@ SELECT %(connection)s, %(run)s, lead_id, crm, object, record_id, field, crm_fiel
   FROM new_intents;
 
 -- settle_intents --
-UPDATE journal SET state = results.state, record_id = coalesce(results.record_id, journal.record_id),
+-- Looked up one by one (see links_of_records): joined, every slice would read all that its run wrote before.
+UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, journal.record_id),
        done_at = %(now)s
-  FROM results
- WHERE journal.connection_id = %(connection)s AND journal.run_id = %(run)s AND journal.state = 'intent'
-   AND journal.lead_id = results.lead_id AND journal.crm = results.crm AND journal.field = results.field;
+  FROM (SELECT found.journal_id, results.state, results.record_id
+          FROM results CROSS JOIN LATERAL (
+               SELECT journal_id FROM journal
+                WHERE journal.connection_id = %(connection)s AND journal.run_id = %(run)s
+                  AND journal.state = 'intent' AND journal.lead_id = results.lead_id
+                  AND journal.crm = results.crm AND journal.field = results.field
+               OFFSET 0) AS found) AS ended
+ WHERE journal.journal_id = ended.journal_id;
 
 -- abandon_intents --
 -- Intents of a run that died: whether the CRM was reached is not known; what it holds has been read again.
 UPDATE journal SET state = 'unknown', done_at = %(now)s
-  FROM asked
- WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND journal.run_id <> %(run)s
-   AND journal.lead_id = asked.lead_id;
+  FROM (SELECT found.journal_id
+          FROM asked CROSS JOIN LATERAL (
+               SELECT journal_id FROM journal
+                WHERE journal.connection_id = %(connection)s AND journal.run_id <> %(run)s
+                  AND journal.state = 'intent' AND journal.lead_id = asked.lead_id
+               OFFSET 0) AS found) AS left_open
+ WHERE journal.journal_id = left_open.journal_id;
 
 -- open_intents --
 -- What ended runs had set out to write and never remembered: the newest of each record and field.
