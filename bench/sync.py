@@ -36,6 +36,8 @@ NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
 #: Records of Salesforce that an edit of the day gives another title: one in a hundred.
 ONE_IN = 100
+#: Leads of a slice unless asked otherwise, as the config has it.
+SLICE = 20_000
 HEAD = (
     f"{'phase':<28}{'seconds':>9}{'our cpu':>9}{'sandbox':>9}{'database':>9}{'leads/cpu s':>13}"
     f"{'calls':>8}{'peak MB':>9}"
@@ -126,7 +128,7 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def _config(folder: Path, leads: int) -> tuple[Path, Mapping[str, str]]:
+def _config(folder: Path, leads: int, slice_leads: int) -> tuple[Path, Mapping[str, str]]:
     """The config of ``init``, set to write, for everybody who can be reached, without caps in the way."""
     write_config(folder)
     with (folder / "leadpact.toml").open("a", encoding="utf-8") as config:
@@ -134,6 +136,7 @@ def _config(folder: Path, leads: int) -> tuple[Path, Mapping[str, str]]:
     cap = str(max(1000, leads * 2))
     return folder / "leadpact.toml", {
         "LEADPACT_SYNC__MODE": "full",
+        "LEADPACT_SYNC__SLICE_LEADS": str(slice_leads),
         "LEADPACT_SCOPE__LEADS": "true",
         "LEADPACT_SCOPE__CREATE_IN_HUBSPOT": "has_contact_data",
         "LEADPACT_GUARDS__MAX_CREATES": cap,
@@ -178,9 +181,9 @@ def _set_clock(attached: Attached, now: datetime) -> None:
         control(url, "clock", {"now": now.isoformat()})
 
 
-def measure(leads: int, folder: Path) -> list[Phase]:
+def measure(leads: int, folder: Path, slice_leads: int = SLICE) -> list[Phase]:
     """Load both CRMs with so many people and measure every phase of the main job."""
-    config, environ = _config(folder, leads)
+    config, environ = _config(folder, leads, slice_leads)
     with attach(folder / "sandbox") as attached, opened(load_settings(config, environ)) as app:
         _set_clock(attached, NOW)
         # Windows of rate limits would pass by the sandbox's clock, which stands still here.
@@ -210,10 +213,11 @@ def main() -> None:
     """The command."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--leads", type=int, default=5_000, help="people in the two CRMs (5,000)")
+    options.add_argument("--slice-leads", type=int, default=SLICE, help="leads worked on at a time (20,000)")
     options.add_argument("--json", action="store_true", help="one line of JSON at the end")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        phases = measure(chosen.leads, Path(folder))
+        phases = measure(chosen.leads, Path(folder), chosen.slice_leads)
     if chosen.json:
         print(json.dumps([asdict(phase) for phase in phases]))
 
