@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -21,7 +23,7 @@ def _set(
     return _intents(("L1", "hubspot", "7", field, name, before, after))
 
 
-def _slab(**columns: list[str | None]) -> pl.DataFrame:
+def _slab(**columns: Any) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String()))
 
 
