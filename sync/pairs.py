@@ -64,10 +64,10 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     memory that share an address or a cross-id with them. ``new_lead_id(crm, record_id)`` names a new lead
     after its oldest record.
     """
-    everyone = pl.concat([records, known], how="diagonal_relaxed").unique(
-        ["crm", "record_id"], keep="first", maintain_order=True
-    )
-    open_ones = _without_counterpart(everyone)
+    # Frames of everyone are the largest that a run holds at once: none is copied, and none is wider than it has to.
+    unread = known.join(records, on=["crm", "record_id"], how="anti", maintain_order="left")
+    everyone = pl.concat([records, unread], how="diagonal_relaxed", rechunk=False)
+    open_ones = _without_counterpart(everyone).drop("object", "created_at")
     hubspot, salesforce = (open_ones.filter(pl.col("crm") == crm) for crm in ("hubspot", "salesforce"))
     cross = _cross_edges(hubspot, salesforce)
     crossed, crossed_badly = _one_to_one(cross)
@@ -89,6 +89,7 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     pairs = pl.concat(
         [crossed.with_columns(how=pl.lit("cross_id")), mailed.with_columns(how=pl.lit("email"))]
     )
+    del open_ones, hubspot, salesforce, rest_h, rest_s, cross
     assigned = _assign(everyone, pairs, ambiguous, new_lead_id)
     return Pairing(_flag_awaited(_flag_taken_addresses(assigned, everyone), ambiguous), ambiguous)
 
@@ -225,7 +226,8 @@ def _assign(
     """Lead ids: the link's own, the counterpart's, or a new one named after the older record."""
     # A label both records of a pair share; the pair's Salesforce id for both, the own id for who is alone.
     labelled = (
-        everyone.join(ambiguous.select("crm", "record_id"), on=["crm", "record_id"], how="anti")
+        everyone.select("crm", "object", "record_id", "created_at", "lead_id", "cross_id")
+        .join(ambiguous.select("crm", "record_id"), on=["crm", "record_id"], how="anti")
         .join(
             pairs.select(crm=pl.lit("hubspot"), record_id="h_id", mate="s_id", how_h="how"),
             on=["crm", "record_id"],
