@@ -7,7 +7,7 @@ request headers and can recurse without end (Salesforce reference, section 9).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import orjson
 import requests
@@ -28,6 +28,9 @@ WRITING: Mapping[str, str] = {"Sforce-Auto-Assign": "FALSE"}
 
 #: The day's budget by its name in the header Sforce-Limit-Info (Salesforce reference, section 2).
 DAY = "api-usage"
+
+#: Bytes of a download that are in memory at a time.
+PIECE_BYTES = 1 << 16
 
 T = TypeVar("T")
 
@@ -62,6 +65,18 @@ class _Client(Salesforce):
     def parse_result_to_json(self, result: requests.Response) -> Any:
         return self._decode(result.content)
 
+    def streamed(self, path: str, into: IO[bytes]) -> Mapping[str, str]:
+        """GET ``path`` as CSV into a file, which is emptied first; the answer's headers."""
+        url = f"{self.base_url}{path}"
+        answer = self._call_salesforce("GET", url, name=path, stream=True, headers={"Accept": "text/csv"})
+        into.seek(0)
+        into.truncate()
+        with answer:
+            for piece in answer.iter_content(PIECE_BYTES):
+                into.write(piece)
+        headers: Mapping[str, str] = answer.headers
+        return headers
+
 
 class Calls:
     """Calls to one organisation, over one session. Threads may share it.
@@ -84,6 +99,11 @@ class Calls:
         self._retry = retry
         self._version = version
         self._quota = quota
+
+    @property
+    def version(self) -> float:
+        """The API version as a number."""
+        return float(self._version)
 
     @property
     def token(self) -> Token:
@@ -126,6 +146,20 @@ class Calls:
     ) -> Any:
         """As ``send``, but one try: for callers that decide what a second try consists of."""
         return self.once(lambda sf: sf.restful(path, method=method, data=body, headers=dict(headers)), decode)
+
+    def download(self, path: str, into: IO[bytes]) -> Mapping[str, str]:
+        """GET a CSV of any size into a file, from its beginning each time it is tried; the answer's headers."""
+        return self.retried(lambda: self.once(lambda sf: sf.streamed(path, into)))
+
+    def upload(self, path: str, body: IO[bytes]) -> None:
+        """PUT a CSV file, read from its beginning. Raises RetryLater with ``sent`` where the outcome is unknown."""
+
+        def put(sf: _Client) -> None:
+            body.seek(0)
+            sf.restful(path, method="PUT", data=body, headers={"Content-Type": "text/csv; charset=UTF-8"})
+
+        # Answered with 201 and nothing in it.
+        self.retried(lambda: self.once(put, bytes), repeatable=False)
 
     def query(self, soql: str, *, deleted_too: bool = False, decode: Decode = decoded) -> Any:
         """The first page of a query, as ``decode`` gives it."""

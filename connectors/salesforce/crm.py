@@ -13,6 +13,9 @@ from connectors.errors import RetryLater
 from connectors.quota import Quota
 from connectors.retry import Retry
 from connectors.salesforce.account import read_account
+from connectors.salesforce.bulk.extract import Extract
+from connectors.salesforce.bulk.jobs import Jobs
+from connectors.salesforce.bulk.load import BULK_ABOVE_WRITES, Load
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
 from connectors.salesforce.errors import CRM
@@ -23,14 +26,18 @@ from connectors.salesforce.token import Tokens
 from connectors.salesforce.writing import Writing
 from connectors.session import CrmSession
 
+#: Records from which on a reading is a query job: below, its looks and pages cost more than they spare.
+BULK_FROM_ROWS = 50_000
+
 
 class SalesforceCrm:
     """One Salesforce organisation, opened by an external client app's client credentials.
 
     ``login_url`` is the My Domain address (https, or http on the loopback interface); ``session`` comes from
     ``connectors.session.open_session`` and is closed with the connector. ``api_version`` such as "66.0".
-    ``read_back``: after a write, read what Salesforce stored, one call for 2,000 records. ``sleep`` takes
-    seconds. Nothing is sent before the first call. Threads may share it.
+    ``read_back``: after a write, read what Salesforce stored, one call for 2,000 records. Readings of more
+    than ``bulk_from_rows`` records and writes of more than ``bulk_above_writes`` go by Bulk API 2.0 (None:
+    never). ``sleep`` takes seconds. Nothing is sent before the first call. Threads may share it.
     """
 
     name = CRM
@@ -45,6 +52,8 @@ class SalesforceCrm:
         api_version: str = "66.0",
         quota: Quota | None = None,
         read_back: bool = True,
+        bulk_from_rows: int | None = BULK_FROM_ROWS,
+        bulk_above_writes: int | None = BULK_ABOVE_WRITES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
@@ -53,8 +62,11 @@ class SalesforceCrm:
         tokens = Tokens(session, login_url, client_id, client_secret)
         self._calls = Calls(session, tokens, retry=Retry(sleep=sleep), version=api_version, quota=quota)
         self._schemas = Schemas(self._calls)
-        self._records = Records(self._calls, self._schemas)
-        self._writing = Writing(self._calls, self._schemas, self._records, read_back=read_back)
+        jobs = Jobs(self._calls, sleep)
+        extract = Extract(self._calls, jobs)
+        self._records = Records(self._calls, self._schemas, extract, bulk_from_rows)
+        bulk = Load(self._calls, jobs, bulk_above_writes)
+        self._writing = Writing(self._calls, self._schemas, self._records, read_back=read_back, bulk=bulk)
         self._setup = Setup(self._calls, self._schemas, version=api_version, sleep=sleep)
         self._account: Account | None = None
 
@@ -102,7 +114,7 @@ class SalesforceCrm:
         return self._records.find(self._records.wanted(object_name, fields), where, values)
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
-        """Write records, 200 a call; see ``connectors.salesforce.writing``."""
+        """Write records, 200 a call or by a bulk job; see ``connectors.salesforce.writing``."""
         return self._writing.write(object_name, writes)
 
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:

@@ -121,18 +121,27 @@ def _json_value(described: Described, name: str, text: str | None) -> Any:
         raise Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: not {wrong}", (name,)) from None
 
 
-def batches(outgoing: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+def batches(outgoing: Iterable[Outgoing], most_in_calls: int | None = None) -> Iterator[list[Outgoing]]:
     """The calls to make, in order, each of one route and at most 200 records.
 
-    Two writes that may hit one record are in different calls, in their order.
+    Two writes that may hit one record are in different calls, in their order. More than ``most_in_calls``
+    records of one route stay together: they are for a bulk job.
     """
     for wave in _waves(outgoing):
         routes: dict[Route, list[Outgoing]] = {}
         for item in wave:
             routes.setdefault(item.route, []).append(item)
         for items in routes.values():
-            for start in range(0, len(items), AT_ONCE):
-                yield items[start : start + AT_ONCE]
+            if most_in_calls is not None and len(items) > most_in_calls:
+                yield items
+            else:
+                yield from in_calls(items)
+
+
+def in_calls(items: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Records of one route in lots of one collections call."""
+    for start in range(0, len(items), AT_ONCE):
+        yield list(items[start : start + AT_ONCE])
 
 
 def _waves(outgoing: Iterable[Outgoing]) -> list[list[Outgoing]]:

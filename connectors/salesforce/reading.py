@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -12,12 +13,16 @@ import orjson
 from connectors.crm import Slab
 from connectors.errors import NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
+from connectors.salesforce.bulk.extract import Extract, fits
+from connectors.salesforce.bulk.jobs import NotInBulk
 from connectors.salesforce.calls import Calls, listed
 from connectors.salesforce.errors import CRM, LocatorGone
 from connectors.salesforce.ids import eighteen, may_exist
 from connectors.salesforce.rows import DELETED, ID, MODIFIED, Layout, Page, Shape, shape, slabs
 from connectors.salesforce.schema import Described, Schemas
 from connectors.slabs import NOT_THERE, Rows
+
+_log = logging.getLogger(__name__)
 
 #: Records of one collections read (Salesforce reference, section 4).
 READ_AT_ONCE = 2_000
@@ -29,11 +34,22 @@ Pages = Iterator[Sequence[Any]]
 
 
 class Reading:
-    """Reads records of one organisation. Everything is lazy: a page is asked for when the last was taken."""
+    """Reads records of one organisation. Everything is lazy: a page is asked for when the last was taken.
 
-    def __init__(self, calls: Calls, schemas: Schemas) -> None:
+    ``extract`` reads what has more than ``bulk_from_rows`` records; None for neither.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        schemas: Schemas,
+        extract: Extract | None = None,
+        bulk_from_rows: int | None = None,
+    ) -> None:
         self._calls = calls
         self._schemas = schemas
+        self._extract = extract
+        self._bulk_from_rows = bulk_from_rows
 
     def wanted(self, object_name: str, fields: Sequence[str]) -> Shape:
         """What can be read of ``fields``. Raises NeedsPerson where the object is not visible."""
@@ -48,24 +64,51 @@ class Reading:
         described; the next reading describes anew.
         """
         try:
-            yield from slabs(wanted, self._changed(wanted, since, settled))
+            yield from self._changed(wanted, since, settled)
         except NeedsPerson as error:
             if error.code == "INVALID_FIELD":
                 self._schemas.forget(wanted.object_name)
             raise
 
-    def _changed(self, wanted: Shape, since: datetime | None, settled: datetime) -> Iterator[Rows]:
+    def _changed(self, wanted: Shape, since: datetime | None, settled: datetime) -> Iterator[Slab]:
         layout, names = Layout(wanted), wanted.names
-        if soql.encoded_bytes(soql.select(wanted.object_name, names)) <= soql.QUERY_BYTES - 500:
-            for page in self._pages(layout, names, since, settled):
-                yield layout.rows(page)
-            return
+        narrow = soql.encoded_bytes(soql.select(wanted.object_name, names)) <= soql.QUERY_BYTES - 500
         # More names than an address holds: ask who changed, then read the values with a request body.
-        for page in self._pages(layout, list(wanted.system), since, settled):
+        asked = names if narrow else list(wanted.system)
+        by_id = since is None or MODIFIED not in wanted.system
+        ask = self._by_place(layout, asked) if by_id else self._by_stamp(layout, asked, since or settled)
+        first = ask(None)
+        if self._is_large(wanted, first):
+            try:
+                yield from self._in_bulk(wanted, None if by_id else since)
+                return
+            except NotInBulk as refused:
+                _log.warning("%s is read page by page: bulk says %s", wanted.object_name, refused)
+        pages = self._pages(layout, ask, first, None if by_id else settled)
+        rows = (layout.rows(page) for page in pages) if narrow else self._values_of(wanted, layout, pages)
+        yield from slabs(wanted, rows)
+
+    def _values_of(self, wanted: Shape, layout: Layout, pages: Pages) -> Iterator[Rows]:
+        """The whole records of pages that hold only who changed."""
+        for page in pages:
             gone = [record for record in page if record.deleted is True]
             if gone:
                 yield layout.rows(gone)
             yield from self._by_id(wanted, [record.id for record in page if record.deleted is not True])
+
+    def _is_large(self, wanted: Shape, first: Page) -> bool:
+        """Whether a query job is the better way; the first page says how many records there are."""
+        most = self._bulk_from_rows
+        return most is not None and first.total > most and fits(wanted)
+
+    def _in_bulk(self, wanted: Shape, since: datetime | None) -> Iterator[Slab]:
+        """The same records by a query job. Raises NotInBulk before the first slab."""
+        if self._extract is None:
+            raise NotInBulk
+        where = f"SystemModstamp >= {soql.moment(since)}" if since is not None else ""
+        query = soql.select(wanted.object_name, wanted.names, where)
+        deleted_too = since is not None and DELETED in wanted.system
+        yield from self._extract.slabs(wanted, query, deleted_too=deleted_too)
 
     def fetch(self, wanted: Shape, ids: Sequence[str]) -> Iterator[Slab]:
         """The records of these ids that are there and visible to us."""
@@ -145,17 +188,18 @@ class Reading:
                 yield page.records
 
     def _pages(
-        self, layout: Layout, names: Sequence[str], since: datetime | None, settled: datetime
+        self, layout: Layout, ask: Callable[[Any], Page], first: Page, settled: datetime | None
     ) -> Pages:
-        """Pages in a fixed order, so that reading can go on behind a record without the locator."""
-        by_id = since is None or MODIFIED not in layout.wanted.system
-        ask = self._by_place(layout, names) if by_id else self._by_stamp(layout, names, since or settled)
-        page = ask(None)
+        """Pages in a fixed order, so that reading can go on behind a record without the locator.
+
+        ``settled`` None: the order is that of the ids, which no change moves.
+        """
+        page = first
         last: Any = None
         lost = 0
         while True:
             if page.records:
-                place = page.records[-1] if by_id else _last_settled(page.records, settled)
+                place = page.records[-1] if settled is None else _last_settled(page.records, settled)
                 last, lost = (place, 0) if place is not None else (last, lost)
                 yield page.records
             if page.done:

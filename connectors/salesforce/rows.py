@@ -94,11 +94,12 @@ def _type_beyond(targets: Sequence[str], name: str, of: Callable[[str], Describe
 
 
 class Page(msgspec.Struct, gc=False):
-    """One page of a query. ``next_url`` names the next one where it is not the last."""
+    """One page of a query. ``next_url`` names the next one where it is not the last, ``total`` counts all records."""
 
     records: list[Any]
     done: bool
     next_url: str | None = msgspec.field(default=None, name="nextRecordsUrl")
+    total: int = msgspec.field(default=0, name="totalSize")
 
 
 class Layout:

@@ -1,4 +1,4 @@
-"""Writing records: full collections calls, one result for each write, and no create done twice.
+"""Writing records: full collections calls or bulk jobs, one result for each write, no create done twice.
 
 Updates and keyed upserts may be repeated, so an unknown outcome is settled by asking again. A create
 without a key may not: it is reported as unknown.
@@ -13,13 +13,24 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.crm import Write, Written
-from connectors.errors import ConnectorError, RecordRefused, RetryLater
+from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
+from connectors.salesforce.bulk.jobs import NotInBulk
+from connectors.salesforce.bulk.load import Load
+from connectors.salesforce.bulk.rows import fits
 from connectors.salesforce.calls import Calls, listed, unreadable
 from connectors.salesforce.codes import CODES, Kind
 from connectors.salesforce.errors import CRM, field_names, without_values
 from connectors.salesforce.ids import eighteen
-from connectors.salesforce.outgoing import Outgoing, Route, as_update, batches, prepare, request_body
+from connectors.salesforce.outgoing import (
+    Outgoing,
+    Route,
+    as_update,
+    batches,
+    in_calls,
+    prepare,
+    request_body,
+)
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Described, Schemas
 from connectors.salesforce.values import texts
@@ -41,11 +52,14 @@ class _RowsBusy(RetryLater):
 class Writing:
     """Writes records of one organisation."""
 
-    def __init__(self, calls: Calls, schemas: Schemas, records: Reading, *, read_back: bool) -> None:
+    def __init__(
+        self, calls: Calls, schemas: Schemas, records: Reading, *, read_back: bool, bulk: Load
+    ) -> None:
         self._calls = calls
         self._schemas = schemas
         self._records = records
         self._read_back = read_back
+        self._bulk = bulk
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """One result for each write, in order.
@@ -75,26 +89,59 @@ class Writing:
     def _send_all(self, described: Described, ready: Sequence[Outgoing]) -> Results:
         """The results of all that is ready, whatever happens on the way."""
         results: Results = {}
-        waiting = deque(batches(ready))
+        above = self._bulk.above
+        lots = ((batch, above is not None and len(batch) > above) for batch in batches(ready, above))
+        waiting: deque[tuple[Sequence[Outgoing], bool]] = deque(lots)
         while waiting:
-            batch = waiting.popleft()
+            batch, in_bulk = waiting.popleft()
             try:
-                self._send(described, batch, results)
+                if in_bulk:
+                    left = self._load(described, batch, results)
+                    waiting.extendleft((some, False) for some in reversed(list(in_calls(left))))
+                else:
+                    self._send(described, batch, results)
             except ConnectorError as error:
                 rest = [item for item in batch if item.write.trace not in results]
                 if isinstance(error, RecordRefused) and len(rest) > 1 and error.code != "NOT_FOUND":
                     # The whole call was refused because of a record in it: find that one, write the others.
                     # (What is not found is the address of the call, the same for each of them.)
                     middle = len(rest) // 2
-                    waiting.extendleft((rest[middle:], rest[:middle]))
+                    waiting.extendleft(((rest[middle:], in_bulk), (rest[:middle], in_bulk)))
                     continue
                 if not results and not isinstance(error, RecordRefused):
                     raise
                 if not isinstance(error, RecordRefused):
-                    rest.extend(item for later in waiting for item in later)
+                    rest.extend(item for later, _ in waiting for item in later)
                     waiting.clear()
                 results.update((item.write.trace, _not_sent(item, error)) for item in rest)
         return results
+
+    def _load(self, described: Described, batch: Sequence[Outgoing], results: Results) -> Sequence[Outgoing]:
+        """Write one large batch by bulk jobs; what is left for collections calls is returned.
+
+        That is what only JSON can say, rows that were locked, and everything where bulk is refused.
+        """
+        apart = [item for item in batch if not fits(item)]
+        try:
+            self._bulk.send(described, [item for item in batch if fits(item)], results)
+        except NotInBulk as refused:
+            _log.warning("%s is written 200 at a time: bulk says %s", described.schema.object, refused)
+            return [item for item in batch if item.write.trace not in results]
+        except NeedsPerson as error:
+            if error.code == "INVALID_FIELD":
+                self._schemas.forget(described.schema.object)
+            raise
+        codes = {
+            item.write.trace: results[item.write.trace].code for item in batch if item.write.trace in results
+        }
+        busy = [item for item in batch if codes.get(item.write.trace) in BUSY_ROWS]
+        for item in busy:
+            del results[item.write.trace]
+        if batch[0].route.key:
+            lost = [item for item in batch if codes.get(item.write.trace) == "DUPLICATE_VALUE"]
+            for some in in_calls(lost):
+                self._after_lost_race(described, some, results)
+        return [*busy, *apart]
 
     def _send(self, described: Described, batch: Sequence[Outgoing], results: Results) -> None:
         """One batch, until no row of it is worth another try. Settled rows are in ``results`` at any moment.

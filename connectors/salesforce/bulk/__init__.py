@@ -1,0 +1,1 @@
+"""Large reads and writes by Bulk API 2.0 (Salesforce reference, section 5)."""
