@@ -4,54 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from connectors.sandbox.hubspot.side import HubSpotSide
-from connectors.sandbox.side import Ask, ControlRefused
+from connectors.sandbox.side import ControlRefused
 
 CONTACTS = "/crm/v3/objects/contacts"
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 Call = Callable[..., tuple[int, Any]]
-
-
-class Clock:
-    """A clock that only a test moves."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 1, 8, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def advance(self, **step: float) -> None:
-        self.at += timedelta(**step)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def side(tmp_path: Path, clock: Clock):
-    side = HubSpotSide(tmp_path, clock)
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def call(side: HubSpotSide) -> Call:
-    def ask(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
-        headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
-        sent = b"" if body is None else orjson.dumps(body)
-        answer = side.answer(Ask(method, path, tuple(query.items()), headers, sent))
-        return answer.status, orjson.loads(answer.body) if answer.body else None
-
-    return ask
 
 
 @pytest.fixture

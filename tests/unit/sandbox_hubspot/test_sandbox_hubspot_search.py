@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,41 +19,11 @@ START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 Call = Callable[..., tuple[int, Any]]
 
 
-class Clock:
-    """A clock that only a test moves."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 1, 8, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def advance(self, **step: float) -> None:
-        self.at += timedelta(**step)
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def side(tmp_path: Path, clock: Clock):
-    side = HubSpotSide(tmp_path, clock)
+def side(side: HubSpotSide) -> HubSpotSide:
+    """The account, for tests that search more often than it would let them."""
     side.limits({"secondly_search": None, "ten_secondly": None})
-    yield side
-    side.close()
-
-
-@pytest.fixture
-def call(side: HubSpotSide) -> Call:
-    def ask(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
-        headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
-        sent = b"" if body is None else orjson.dumps(body)
-        answer = side.answer(Ask(method, path, tuple(query.items()), headers, sent))
-        return answer.status, orjson.loads(answer.body) if answer.body else None
-
-    return ask
+    return side
 
 
 PEOPLE = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,29 +13,6 @@ from connectors.sandbox.side import Ask, ControlRefused
 
 CONTACTS = "/crm/v3/objects/contacts"
 TOKEN = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
-
-
-class Clock:
-    """A clock that only a test moves, and the seconds that have passed since."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 1, 8, tzinfo=UTC)
-        self.elapsed = 0.0
-
-    def now(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def side(tmp_path: Path, clock: Clock):
-    side = HubSpotSide(tmp_path, clock, lambda: clock.elapsed)
-    yield side
-    side.close()
 
 
 def ask(side: HubSpotSide, method: str = "GET", path: str = CONTACTS, headers: Any = None, body: bytes = b""):
