@@ -7,12 +7,13 @@ SELECT %(connection)s, %(run)s, lead_id, crm, object, record_id, field, crm_fiel
 
 -- settle_intents --
 -- Looked up one by one (see links_of_records): joined, every slice would read all that its run wrote before.
+-- The sum keeps the index by run out of it: a run that is not in the statistics yet looks like a single row.
 UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, journal.record_id),
        done_at = %(now)s
   FROM (SELECT found.journal_id, results.state, results.record_id
           FROM results CROSS JOIN LATERAL (
                SELECT journal_id FROM journal
-                WHERE journal.connection_id = %(connection)s AND journal.run_id = %(run)s
+                WHERE journal.connection_id = %(connection)s AND journal.run_id + 0 = %(run)s
                   AND journal.state = 'intent' AND journal.lead_id = results.lead_id
                   AND journal.crm = results.crm AND journal.field = results.field
                OFFSET 0) AS found) AS ended
