@@ -26,6 +26,7 @@ from requests.structures import CaseInsensitiveDict
 
 from connectors.errors import ConnectorError, RetryLater
 from connectors.hubspot.errors import Refusal, translate, translate_exception
+from connectors.hubspot.neverback import refuse_to_subscribe
 from connectors.hubspot.token import FixedToken, TokenSource
 from connectors.quota import Quota, Rate, read_limits
 from connectors.retry import Retry
@@ -92,6 +93,7 @@ class Rest:
         if query_params:
             url += "?" + urlencode(query_params)
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        refuse_to_subscribe(url, data)
         address, sent = dated(url, self._version), {**(headers or {}), **self._headers}
         token = self._tokens.current()
         status, heard, content = self._exchange(method, address, sent, data, token)
@@ -150,6 +152,10 @@ class OwnCalls:
 REMAINING = "X-HubSpot-RateLimit-Remaining"
 
 
+#: What of the client's calls has dated addresses too.
+DATED = "objects|properties|pipelines|owners|associations"
+
+
 def dated(url: str, version: Version) -> str:
     """A url of the client's undated family in another one: ``/crm/v3/objects/…`` → ``/crm/objects/DATE/…``.
 
@@ -157,7 +163,9 @@ def dated(url: str, version: Version) -> str:
     """
     if version == "v3":
         return url
-    return re.sub(r"/crm/v3/(objects|properties|pipelines)(?=[/?]|$)", rf"/crm/\1/{version}", url, count=1)
+    # The dated address of the owners has no slash at its end, the client's has one.
+    url = re.sub(r"/crm/v3/owners/(?=[?]|$)", "/crm/v3/owners", url, count=1)
+    return re.sub(rf"/crm/(?:v3|v4)/({DATED})(?=[/?]|$)", rf"/crm/\1/{version}", url, count=1)
 
 
 class Api:
@@ -228,6 +236,21 @@ class Api:
         return self._client.crm.properties.groups_api
 
     @cached_property
+    def associations(self) -> Any:
+        """Batches of associations, v4."""
+        return self._client.crm.associations.v4.batch_api
+
+    @cached_property
+    def owners(self) -> Any:
+        """Owners."""
+        return self._client.crm.owners.owners_api
+
+    @cached_property
+    def preferences(self) -> Any:
+        """Statuses of subscriptions, v3: it cannot bring back anybody (HubSpot reference, section 14)."""
+        return self._client.communication_preferences.status_api
+
+    @cached_property
     def pipelines(self) -> Any:
         """Pipelines and their stages."""
         return self._client.crm.pipelines.pipelines_api
@@ -273,6 +296,11 @@ class Api:
     def get(self, path: str, **_: Any) -> Reply:
         """A path that the vendor's client does not know. Use it through ``call`` or ``read``."""
         return self._rest.request("GET", self.base_url + path)
+
+    def post(self, path: str, body: bytes, **_: Any) -> Reply:
+        """``get`` for a POST of JSON."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        return self._rest.request("POST", self.base_url + path, headers=headers, body=body)
 
     def _learn(self, response: requests.Response) -> None:
         self.quota.learn(self._own.without(response.headers))

@@ -7,15 +7,20 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+import polars as pl
 
-from connectors.crm import Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
+from connectors.crm import RECORD_ID, Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
 from connectors.errors import NeedsPerson, OurBug
 from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.consent import Consents
 from connectors.hubspot.errors import CRM, NotAllowed, Refusal
 from connectors.hubspot.fields import add_fields
+from connectors.hubspot.history import history_of, history_of_all
+from connectors.hubspot.linked import LINK_SCHEMA, links_of
+from connectors.hubspot.owners import Owner, Pipeline, read_owners, read_pipelines
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.reading import RecordReader, since_of
-from connectors.hubspot.schema import CONTACTS, describe
+from connectors.hubspot.schema import COMPANIES, CONTACTS, describe
 from connectors.hubspot.token import TokenSource
 from connectors.hubspot.writing import Writer
 from connectors.quota import Quota
@@ -57,6 +62,7 @@ class HubSpotCrm:
         self._schemas: dict[str, ObjectSchema] = {}
         self._account: Account | None = None
         self._reader = RecordReader(self._api, self.describe, slab_rows, list_threads)
+        self._consents = Consents(self._api, version)
         self._writer = Writer(self._api, self.describe)
 
     def __repr__(self) -> str:
@@ -150,6 +156,46 @@ class HubSpotCrm:
         Raises OurBug for a property that the schema does not know.
         """
         return self._reader.holding(object_name, fields, where, values)
+
+    def history(
+        self, object_name: str, fields: Sequence[str], ids: Sequence[str] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """When these properties had which values: frames of ``history.HISTORY_SCHEMA``.
+
+        ``ids`` None: for every record that is not archived. Beyond the port: Salesforce tells it otherwise.
+        """
+        schema = self.describe(object_name)
+        if ids is None:
+            return history_of_all(self._api, schema, fields)
+        return history_of(self._api, schema, fields, ids)
+
+    def links(self, object_name: str, to_object: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The associations of the named records: frames of ``linked.LINK_SCHEMA``. Beyond the port."""
+        return links_of(self._api, object_name, to_object, ids)
+
+    def companies_of(self, ids: Sequence[str]) -> pl.DataFrame:
+        """The company of each named contact: one row a contact, columns ``_id`` and ``company_id``.
+
+        The primary company; for a contact without one, the only company it has. A contact with several
+        companies and no primary one has no row, nor has one without a company. Beyond the port.
+        """
+        found = pl.concat([pl.DataFrame(schema=dict(LINK_SCHEMA)), *self.links(CONTACTS, COMPANIES, ids)])
+        alone = pl.len().over(RECORD_ID) == 1
+        chosen = found.filter(pl.col("primary") | alone).unique(RECORD_ID, keep="first", maintain_order=True)
+        return chosen.select(RECORD_ID, company_id="other_id")
+
+    def owners(self) -> list[Owner]:
+        """Everybody whom records can be assigned to, and those who left (``archived``). Beyond the port."""
+        return read_owners(self._api)
+
+    def pipelines(self, object_name: str) -> list[Pipeline]:
+        """The pipelines of "contacts" or "companies", their stages in order. One call. Beyond the port."""
+        return read_pipelines(self._api, object_name)
+
+    @property
+    def consents(self) -> Consents:
+        """Who wants which mail, and taking people off lists; never on one. Beyond the port."""
+        return self._consents
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Updates, upserts and creates in batches of 100; see ``connectors.hubspot.writing``."""

@@ -17,6 +17,7 @@ TEXT_LENGTH = 65_536
 LIFECYCLE_PIPELINE = "contacts-lifecycle-pipeline"
 
 CONTACTS = "contacts"
+COMPANIES = "companies"
 EMAIL = "email"
 LIFECYCLE = "lifecyclestage"
 

@@ -22,12 +22,14 @@ NAMES = [
     "type", "fieldType", "groupName", "options", "value", "values", "highValue", "filterGroups", "filters",
     "propertyName", "operator", "sorts", "direction", "query", "limit", "after", "email", "lifecyclestage",
     "hasUniqueValue", "primaryObjectId", "objectIdToMerge", "objectId", "firstname", "archived", "associations",
-    "to", "types", "associationTypeId",
+    "to", "from", "types", "associationTypeId", "subscriptionId", "emailAddress", "statusState", "channel",
+    "subscriberIdString", "legalBasis",
 ]  # fmt: skip
 WORDS = [
     "email", "hs_object_id", "firstname", "lastmodifieddate", "lifecyclestage", "lead", "EQ", "IN", "BETWEEN",
     "CONTAINS_TOKEN", "HAS_PROPERTY", "ASCENDING", "171600000001", "1", "-1", "9" * 30, "9" * 5000, "1e999999",
     "nan", "2026-13-45", "0001-01-01T00:00:00+23:59", "-99999999999999", "a@b.test", "", " ", "\x00", "é" * 40,
+    "SUBSCRIBED", "UNSUBSCRIBED", "EMAIL", "146200001",
     "enumeration", "checkbox", "contactinformation", "companies", "a;b", ";", "%", "'", '"',
 ]  # fmt: skip
 SCALARS = (
@@ -54,6 +56,29 @@ def side(tmp_path_factory: pytest.TempPathFactory):
     side.close()
 
 
+UNDATED = {
+    "linked": "/crm/v4/objects",
+    "associations": "/crm/v4/associations",
+    "account-info": "/account-info/v3",
+    "oauth-v1": "/oauth/v1",
+    "oauth": "/oauth/v3",
+    "consent-v3": "/communication-preferences/v3",
+    "consent": "/communication-preferences/v4",
+}
+DATED = {
+    "linked": "/crm/objects/{}",
+    "account-info": "/account-info/{}",
+    "oauth": "/oauth/{}",
+    "consent": "/communication-preferences/{}",
+}
+
+
+def prefix_of(family: str, version: str) -> str:
+    if version == "undated" or family in ("oauth-v1", "consent-v3"):
+        return UNDATED.get(family, f"/crm/v3/{family}")
+    return DATED.get(family, f"/crm/{family}/{{}}").format(version)
+
+
 def as_json(body: object) -> bytes:
     try:
         return orjson.dumps(body)
@@ -65,11 +90,11 @@ def as_json(body: object) -> bytes:
 @given(
     st.sampled_from(ROUTES),
     st.sampled_from(["undated", "2026-03", "2026-09"]),
-    st.lists(st.sampled_from(["contacts", "companies", "0-1", "x", *WORDS]), min_size=3, max_size=3),
+    st.lists(st.sampled_from(["contacts", "companies", "0-1", "x", *WORDS]), min_size=4, max_size=4),
     st.lists(
         st.tuples(
             st.sampled_from(
-                ["limit", "after", "properties", "archived", "idProperty", "email", "associations"]
+                ["limit", "after", "properties", "archived", "idProperty", "email", "associations", "channel"]
             ),
             st.sampled_from(WORDS),
         ),
@@ -78,12 +103,10 @@ def as_json(body: object) -> bytes:
     st.dictionaries(st.sampled_from(NAMES), BODIES, max_size=5) | BODIES,
 )
 def test_no_request_makes_it_fall_over(side, route, version, pieces, query, body):
-    first = ["contacts", *pieces[1:]]
-    places = iter(first)
+    # The second place is the other object where associations are read, and a record everywhere else.
+    places = iter(["contacts", *pieces[1:], "companies"])
     rest = "/".join(next(places) if piece == "{}" else piece for piece in route.pattern.split("/"))
-    family = "account-info" if route.family == "account-info" else f"crm/{route.family}"
-    prefix = f"/crm/v3/{route.family}" if version == "undated" else f"/{family}/{version}"
-    path = f"/account-info/v3/{rest}" if route.family == "account-info" else f"{prefix}/{rest}"
+    path = f"{prefix_of(route.family, version)}/{rest}"
     answer = side.answer(Ask(route.method, path, tuple(query), TOKEN, as_json(body)))
     assert 200 <= answer.status < 500
     assert answer.status == 204 or isinstance(orjson.loads(answer.body), dict)

@@ -32,14 +32,14 @@ MOST = 100
 Row = dict[str, Any]
 
 
-def inputs_of(call: Call) -> tuple[Row, list[Row]]:
-    """The body and its inputs. Raises Refused beyond 100."""
+def inputs_of(call: Call, most: int = MOST) -> tuple[Row, list[Row]]:
+    """The body and its inputs. Raises Refused beyond ``most``."""
     body = call.json()
     rows = body.get("inputs")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise unreadable("inputs must be a list of objects")
-    if len(rows) > MOST:
-        raise bad_request(f"The maximum number of inputs supported in a batch request is {MOST}")
+    if len(rows) > most:
+        raise bad_request(f"The maximum number of inputs supported in a batch request is {most}")
     return body, rows
 
 

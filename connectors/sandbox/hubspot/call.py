@@ -29,13 +29,23 @@ class Call:
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises Refused."""
-        try:
-            body = orjson.loads(self.ask.body)
-        except orjson.JSONDecodeError as bad:
-            raise unreadable("not JSON") from bad
+        body = self._decoded()
         if not isinstance(body, dict):
             raise unreadable("an object was expected")
         return body
+
+    def json_list(self) -> list[Any]:
+        """The body as a JSON list. Raises Refused."""
+        body = self._decoded()
+        if not isinstance(body, list):
+            raise unreadable("a list was expected")
+        return body
+
+    def _decoded(self) -> Any:
+        try:
+            return orjson.loads(self.ask.body)
+        except orjson.JSONDecodeError as bad:
+            raise unreadable("not JSON") from bad
 
     def names(self, parameter: str) -> list[str]:
         """A list parameter, repeated or comma-separated (HubSpot reference, section 2.1)."""

@@ -43,6 +43,11 @@ CREATE INDEX IF NOT EXISTS link_back ON link (to_id);
 CREATE TABLE IF NOT EXISTS token (
   value TEXT PRIMARY KEY, expires INTEGER, revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 
+-- What was said of an address through the API; id 0 is every mail at once. Times are milliseconds.
+CREATE TABLE IF NOT EXISTS subscription (
+  email TEXT, id INTEGER, status TEXT NOT NULL, at INTEGER NOT NULL, basis TEXT, explanation TEXT,
+  PRIMARY KEY (email, id)) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS merged (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (email_digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS property (
@@ -66,6 +71,7 @@ _NAMES = (
     "merged",
     "erased",
     "token",
+    "subscription",
     "property",
 )
 

@@ -17,7 +17,14 @@ from connectors.sandbox.hubspot.records import Record
 PRIMARY, UNLABELLED = 1, 279
 # HUBSPOT_DEFINED type ids, and the one that says the same from the other side.
 TYPES = {(CONTACTS.key, COMPANIES.key): {1: 2, 279: 280}, (COMPANIES.key, CONTACTS.key): {2: 1, 280: 279}}
+PLAIN = {(CONTACTS.key, COMPANIES.key): 279, (COMPANIES.key, CONTACTS.key): 280}
+LABELS = {1: "Primary", 2: "Primary"}
 _PLAIN = {1: 279, 2: 280}
+
+
+def plain_type(number: int) -> int:
+    """The unlabelled type that goes with a type id."""
+    return _PLAIN.get(number, number)
 
 
 def wanted_links(portal: Portal, kind: Kind, body: dict[str, Any]) -> list[tuple[Record, int]]:
@@ -58,7 +65,7 @@ def link(portal: Portal, record: Record, wanted: Iterable[tuple[Record, int]]) -
     """
     for other, number in wanted:
         back = TYPES[record.kind.key, other.kind.key]
-        for type_ in dict.fromkeys((number, _PLAIN.get(number, number))):
+        for type_ in dict.fromkeys((number, plain_type(number))):
             portal.database.executemany(
                 "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)",
                 [
@@ -66,6 +73,39 @@ def link(portal: Portal, record: Record, wanted: Iterable[tuple[Record, int]]) -
                     (other.id, record.kind.key, record.id, back[type_]),
                 ],
             )
+
+
+def relink(portal: Portal, record: Record, other: Record, numbers: Iterable[int]) -> None:
+    """Give two records exactly these types; what there was between them goes.
+
+    A contact has one primary company: it loses the label where another gets it.
+    """
+    wanted = list(numbers)
+    unlink(portal, record, other)
+    if any(number in LABELS for number in wanted):
+        contact = record if record.kind is CONTACTS else other
+        for (id_,) in portal.database.execute(
+            "SELECT to_id FROM link WHERE from_id = ? AND to_kind = ? AND type = ?",
+            (contact.id, COMPANIES.key, PRIMARY),
+        ).fetchall():
+            _drop_types(portal, contact.id, id_, [PRIMARY])
+            _drop_types(portal, id_, contact.id, [TYPES[CONTACTS.key, COMPANIES.key][PRIMARY]])
+    link(portal, record, [(other, number) for number in wanted])
+
+
+def unlink(portal: Portal, record: Record, other: Record, numbers: Iterable[int] | None = None) -> None:
+    """Part two records, seen from both sides; ``numbers`` None: whatever there is between them."""
+    back = TYPES[record.kind.key, other.kind.key]
+    wanted = list(back if numbers is None else numbers)
+    _drop_types(portal, record.id, other.id, wanted)
+    _drop_types(portal, other.id, record.id, [back[number] for number in wanted])
+
+
+def _drop_types(portal: Portal, from_id: int, to_id: int, numbers: Iterable[int]) -> None:
+    portal.database.executemany(
+        "DELETE FROM link WHERE from_id = ? AND to_id = ? AND type = ?",
+        [(from_id, to_id, number) for number in numbers],
+    )
 
 
 def links_body(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, Any] | None:

@@ -92,7 +92,7 @@ def revoke(portal: Portal, call: Call) -> Answer:
     form = _form(call)
     _known_app(form)
     _drop(portal, form.get("token", ""))
-    return Answer(200, content_type=None)
+    return answer(200, {})
 
 
 def about_access(portal: Portal, call: Call) -> Answer:

@@ -52,6 +52,7 @@ def erase(portal: Portal, record: Record) -> None:
     addresses = [value for name, value in records.naming_values(known, record.values) if name == "email"]
     for address in addresses:
         database.execute("INSERT OR IGNORE INTO erased VALUES (?)", (digest(address),))
+        database.execute("DELETE FROM subscription WHERE email = ?", (address,))
     records.release(database, record.kind, record.id, records.naming_values(known, record.values))
     records.remove(database, record.id)
     drop_links(portal, record.id)

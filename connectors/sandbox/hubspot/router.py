@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from connectors.sandbox.hubspot import (
     account_calls,
+    association_calls,
     batch,
+    consent_calls,
     oauth,
     property_calls,
     removal_calls,
@@ -63,6 +65,53 @@ ROUTES = (
     Route("GET", "properties", "{}/{}", property_calls.get_one, "schemas.read"),
     Route("PATCH", "properties", "{}/{}", property_calls.update_one, "schemas.write", True),
     Route("DELETE", "properties", "{}/{}", property_calls.archive_one, "schemas.write", True),
+    Route("GET", "linked", "{}/{}/associations/{}", association_calls.list_linked, "objects.read"),
+    Route(
+        "PUT",
+        "linked",
+        "{}/{}/associations/default/{}/{}",
+        association_calls.put_default,
+        "objects.write",
+        True,
+    ),
+    Route(
+        "PUT",
+        "linked",
+        "{}/{}/associations/{}/{}",
+        association_calls.put_labelled,
+        "objects.write",
+        True,
+    ),
+    Route(
+        "DELETE",
+        "linked",
+        "{}/{}/associations/{}/{}",
+        association_calls.delete_linked,
+        "objects.write",
+        True,
+    ),
+    Route("GET", "associations", "{}/{}/labels", association_calls.labels, "objects.read"),
+    Route("POST", "associations", "{}/{}/batch/read", association_calls.read_many, "objects.read"),
+    Route("POST", "associations", "{}/{}/batch/create", association_calls.create_many, "objects.write", True),
+    Route(
+        "POST",
+        "associations",
+        "{}/{}/batch/associate/default",
+        association_calls.default_many,
+        "objects.write",
+        True,
+    ),
+    Route(
+        "POST", "associations", "{}/{}/batch/archive", association_calls.archive_many, "objects.write", True
+    ),
+    Route(
+        "POST",
+        "associations",
+        "{}/{}/batch/labels/archive",
+        association_calls.archive_labels,
+        "objects.write",
+        True,
+    ),
     Route("GET", "owners", "", account_calls.list_owners, "owners"),
     Route("GET", "owners", "{}", account_calls.get_owner, "owners"),
     Route("GET", "pipelines", "{}", account_calls.list_pipelines, "objects.read"),
@@ -76,8 +125,14 @@ ROUTES = (
     Route("POST", "oauth", "token", oauth.token),
     Route("POST", "oauth", "token/introspect", oauth.introspect),
     Route("POST", "oauth", "token/revoke", oauth.revoke),
+    *(Route(m, "consent-v3", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS_V3),
+    *(Route(m, "consent", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS),
 )
 _UNDATED = re.compile(r"/crm/v3/(objects|properties|owners|pipelines)(?:/(.*))?")
+# Associations are v4 where the rest is v3; the dated versions put them under the objects.
+_LINKED = re.compile(r"/crm/(?:v4/objects|objects/(2026-0[39]))/([^/]+/[^/]+/associations/.+)")
+_ASSOCIATIONS = re.compile(r"/crm/(?:v4/associations|associations/(2026-0[39]))/(.+)")
+_CONSENT = re.compile(r"/communication-preferences/(v3|v4|2026-0[39])/(.+)")
 _DATED = re.compile(r"/crm/(objects|properties|owners|pipelines)/(2026-0[39])(?:/(.*))?")
 # Families whose version stands behind their name, the undated ones too.
 _NAMED = re.compile(r"/(account-info|oauth)/(v1|v3|2026-0[39])/(.*)")
@@ -97,6 +152,9 @@ class Found:
         Unknown object types need none: they are refused later, by name.
         """
         family, _, access = self.route.scope.partition(".")
+        if family == "consent":
+            # Any one of several is enough; this one lets everything (HubSpot reference, section 14).
+            return ("communication_preferences.read_write",)
         if family == "owners":
             return ("crm.objects.owners.read",)
         kind = find_kind(self.call.parts[0]) if self.call.parts else None
@@ -106,6 +164,11 @@ class Found:
 def family_of(path: str) -> tuple[str, Version, str]:
     """The family, version and rest of a path. Raises Refused (404)."""
     path = path.rstrip("/")
+    for family, paths in (("linked", _LINKED), ("associations", _ASSOCIATIONS)):
+        if found := paths.fullmatch(path):
+            return family, _version(found[1] or ""), found[2]
+    if found := _CONSENT.fullmatch(path):
+        return "consent-v3" if found[1] == "v3" else "consent", _version(found[1]), found[2]
     if found := _UNDATED.fullmatch(path):
         return found[1], "undated", found[2] or ""
     if found := _DATED.fullmatch(path):

@@ -126,6 +126,15 @@ CONSENT = (
         YES_NO,
     ),
     Standard(
+        "hs_email_optout_146200002",
+        "Opted out of email: Customer Service Communication",
+        "bool",
+        "booleancheckbox",
+        MAIL,
+        "r",
+        YES_NO,
+    ),
+    Standard(
         "hs_email_quarantined", "Email address quarantined", "bool", "booleancheckbox", MAIL, "r", YES_NO
     ),
     Standard(

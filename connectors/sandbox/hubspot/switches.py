@@ -55,6 +55,9 @@ class Switches:
     merged_in_batch_read: bool = True
     """Whether batch/read follows the id of a merged record, as a single GET does (undocumented)."""
 
+    unsubscribe_again: Literal["accepted", "refused"] = "accepted"
+    """What v3 answers to a second unsubscription from the same type (undocumented)."""
+
     def wire(self) -> dict[str, Any]:
         """All switches as JSON values."""
         return asdict(self)

@@ -1,0 +1,132 @@
+"""When properties had which values: a time for each field, where a record has one for all of them.
+
+``propertiesWithHistory`` (HubSpot reference, section 4.2) lists the values of a property, newest first, each
+with its time and with who set it. Pages are smaller then: 50 records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+import orjson
+import polars as pl
+
+from connectors.crm import RECORD_ID, FieldInfo, ObjectSchema
+from connectors.errors import OurBug
+from connectors.hubspot.api import Api, Reply
+from connectors.hubspot.errors import CRM
+from connectors.hubspot.pages import Paging, check_left_out
+from connectors.hubspot.schema import known
+from connectors.hubspot.values import plain_text
+from connectors.slabs import times
+
+#: Records in a page at most, where history is asked for (HubSpot reference, section 4.2).
+HISTORY_PAGE = 50
+
+#: One row for each value that a property had. ``at``: when it was set. ``value``: spelled as in a slab, null
+#: for a blank. ``source``: HubSpot's word for what set it, ``source_id`` which one of those, ``user`` the id of
+#: the user, where it was one. The rows of one property of one record are newest first.
+HISTORY_SCHEMA: Mapping[str, pl.DataType] = {
+    RECORD_ID: pl.String(),
+    "property": pl.String(),
+    "at": pl.Datetime("us", "UTC"),
+    "value": pl.String(),
+    "source": pl.String(),
+    "source_id": pl.String(),
+    "user": pl.String(),
+}
+
+
+class _Past(msgspec.Struct):
+    timestamp: str
+    value: str | None = None
+    sourceType: str | None = None
+    sourceId: str | None = None
+    updatedByUserId: int | None = None
+
+
+class _Record(msgspec.Struct):
+    id: str
+    propertiesWithHistory: dict[str, list[_Past]] = {}
+
+
+class _Page(msgspec.Struct):
+    results: list[_Record]
+    paging: Paging | None = None
+    errors: list[dict[str, object]] = []
+
+
+def _decode(reply: Reply) -> _Page:
+    return msgspec.json.decode(reply.data, type=_Page)
+
+
+def history_of(
+    api: Api, schema: ObjectSchema, fields: Sequence[str], ids: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """The past of the named records; one frame of ``HISTORY_SCHEMA`` for each 50 of them.
+
+    Ids that lead nowhere, and those of merged records, have no rows. Properties that the schema does not
+    know are left out.
+    """
+    asked, wanted = known(schema, fields), list(dict.fromkeys(ids))
+    for start in range(0, len(wanted) if asked else 0, HISTORY_PAGE):
+        some = wanted[start : start + HISTORY_PAGE]
+        body = {"properties": [], "propertiesWithHistory": asked, "inputs": [{"id": i} for i in some]}
+        page = api.read(_decode, api.batches.read, schema.object, orjson.dumps(body))
+        check_left_out(page.errors)
+        names = frozenset(some)
+        # Two ids of one merged record are answered by the same record twice.
+        found = {record.id: record for record in page.results if record.id in names}
+        yield _frame(list(found.values()), schema.fields)
+
+
+def history_of_all(api: Api, schema: ObjectSchema, fields: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The past of every record that is not archived, by list; one frame of ``HISTORY_SCHEMA`` a page."""
+    asked = known(schema, fields)
+    after: str | None = None
+    while asked:
+        page = api.read(
+            _decode,
+            api.records.get_page,
+            schema.object,
+            limit=HISTORY_PAGE,
+            after=after,
+            properties_with_history=asked,
+        )
+        yield _frame(page.results, schema.fields)
+        following = page.paging.next.after if page.paging is not None and page.paging.next else None
+        if following is None:
+            return
+        if following == after:
+            raise OurBug("HubSpot's list does not move on", crm=CRM, code="NO_PROGRESS")
+        after = following
+
+
+def _frame(records: Sequence[_Record], fields: Mapping[str, FieldInfo]) -> pl.DataFrame:
+    rows = [
+        (record.id, name, past)
+        for record in records
+        for name, values in record.propertiesWithHistory.items()
+        for past in values
+    ]
+
+    def column(value: Callable[[_Past], str | None]) -> list[str | None]:
+        return [value(past) for _, _, past in rows]
+
+    spelled = [
+        plain_text(fields[name].type if name in fields else "text", past.value) for _, name, past in rows
+    ]
+    users = column(lambda past: None if past.updatedByUserId is None else str(past.updatedByUserId))
+    return pl.DataFrame(
+        {
+            RECORD_ID: [record_id for record_id, _, _ in rows],
+            "property": [name for _, name, _ in rows],
+            "at": times("at", column(lambda past: past.timestamp)),
+            "value": spelled,
+            "source": column(lambda past: past.sourceType),
+            "source_id": column(lambda past: past.sourceId),
+            "user": users,
+        },
+        schema=dict(HISTORY_SCHEMA),
+    )
