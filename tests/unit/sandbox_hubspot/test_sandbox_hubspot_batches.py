@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from connectors.sandbox.hubspot.side import HubSpotSide
+
 BATCH = "/crm/v3/objects/contacts/batch"
 Call = Callable[..., tuple[int, Any]]
 
@@ -21,7 +23,7 @@ def key(call: Call) -> str:
 
 
 def emails(*names: str, traced: bool = False) -> dict[str, Any]:
-    rows = [{"properties": {"email": f"{name}@x.test"}} for name in names]
+    rows: list[dict[str, Any]] = [{"properties": {"email": f"{name}@x.test"}} for name in names]
     if traced:
         rows = [{**row, "objectWriteTraceId": f"t{n}"} for n, row in enumerate(rows)]
     return {"inputs": rows}
@@ -38,7 +40,7 @@ def made(call: Call, *names: str) -> dict[str, str]:
     return {row["properties"]["email"].split("@")[0]: row["id"] for row in body["results"]}
 
 
-def test_a_batch_answers_every_row_but_not_in_the_order_sent(call):
+def test_a_batch_answers_every_row_but_not_in_the_order_sent(call: Call) -> None:
     names = [f"n{n:02d}" for n in range(40)]
     _, body = call("POST", f"{BATCH}/create", emails(*names))
     got = [row["properties"]["email"].split("@")[0] for row in body["results"]]
@@ -49,7 +51,7 @@ def test_a_batch_answers_every_row_but_not_in_the_order_sent(call):
     assert "errors" not in body
 
 
-def test_the_order_sent_can_be_asked_for(side, call):
+def test_the_order_sent_can_be_asked_for(side: HubSpotSide, call: Call) -> None:
     side.limits({"batch_order": "input"})
     names = [f"n{n:02d}" for n in range(40)]
     _, body = call("POST", f"{BATCH}/create", emails(*names))
@@ -57,27 +59,27 @@ def test_the_order_sent_can_be_asked_for(side, call):
 
 
 @pytest.mark.parametrize("action", ["create", "read", "update", "upsert", "archive"])
-def test_more_than_100_rows_are_refused(call, action):
+def test_more_than_100_rows_are_refused(call: Call, action: str) -> None:
     rows = [{"id": str(n), "properties": {"lastname": "x"}} for n in range(101)]
     status, body = call("POST", f"{BATCH}/{action}", {"inputs": rows})
     assert (status, body["category"]) == (400, "VALIDATION_ERROR")
 
 
-def test_without_trace_ids_one_conflict_fails_the_whole_batch(call):
+def test_without_trace_ids_one_conflict_fails_the_whole_batch(call: Call) -> None:
     made(call, "ada")
     status, body = call("POST", f"{BATCH}/create", emails("bo", "ada"))
     assert (status, body["category"]) == (409, "CONFLICT")
     assert everyone(call) == ["ada@x.test"]
 
 
-def test_without_trace_ids_one_bad_property_fails_the_whole_batch(call):
+def test_without_trace_ids_one_bad_property_fails_the_whole_batch(call: Call) -> None:
     rows = emails("bo")["inputs"] + [{"properties": {"first000name": "x"}}]
     status, body = call("POST", f"{BATCH}/create", {"inputs": rows})
     assert (status, body["errors"][0]["code"]) == (400, "PROPERTY_DOESNT_EXIST")
     assert everyone(call) == []
 
 
-def test_with_trace_ids_the_good_rows_are_written_and_the_bad_ones_named(call):
+def test_with_trace_ids_the_good_rows_are_written_and_the_bad_ones_named(call: Call) -> None:
     ada = made(call, "ada")["ada"]
     rows = emails("bo", "ada", "cy", traced=True)["inputs"]
     rows.append({"objectWriteTraceId": "t9", "properties": {"nope": "x"}})
@@ -96,7 +98,7 @@ def test_with_trace_ids_the_good_rows_are_written_and_the_bad_ones_named(call):
 
 
 @pytest.mark.parametrize("traces", [["t0", "t0"], ["t0", None]])
-def test_trace_ids_help_only_when_every_row_has_its_own(call, traces):
+def test_trace_ids_help_only_when_every_row_has_its_own(call: Call, traces: Any) -> None:
     made(call, "ada")
     rows = [
         {**row, **({"objectWriteTraceId": trace} if trace else {})}
@@ -106,13 +108,13 @@ def test_trace_ids_help_only_when_every_row_has_its_own(call, traces):
     assert everyone(call) == ["ada@x.test"]
 
 
-def test_twins_in_one_batch_conflict_without_an_id_that_was_never_kept(call):
+def test_twins_in_one_batch_conflict_without_an_id_that_was_never_kept(call: Call) -> None:
     status, body = call("POST", f"{BATCH}/create", emails("ada", "ada"))
     assert (status, body["message"]) == (409, "Contact already exists")
     assert everyone(call) == []
 
 
-def test_in_2026_09_a_partial_failure_is_a_200_with_errors(call):
+def test_in_2026_09_a_partial_failure_is_a_200_with_errors(call: Call) -> None:
     made(call, "ada")
     body = emails("ada", "bo", traced=True)
     status, answer = call("POST", "/crm/objects/2026-09/contacts/batch/create", body)
@@ -121,7 +123,7 @@ def test_in_2026_09_a_partial_failure_is_a_200_with_errors(call):
     assert status == 207
 
 
-def test_a_batch_read_names_the_ids_it_did_not_find(call):
+def test_a_batch_read_names_the_ids_it_did_not_find(call: Call) -> None:
     ids = made(call, "ada", "bo")
     inputs = [{"id": ids["ada"]}, {"id": "77"}, {"id": "none"}, {"id": ids["bo"]}]
     body = {"properties": ["email", "city"], "inputs": inputs}
@@ -140,19 +142,19 @@ def test_a_batch_read_names_the_ids_it_did_not_find(call):
     assert all(row["properties"]["city"] is None for row in answer["results"])
 
 
-def test_a_batch_read_by_email_ignores_case(call):
+def test_a_batch_read_by_email_ignores_case(call: Call) -> None:
     ids = made(call, "ada")
     body = {"idProperty": "email", "properties": ["email"], "inputs": [{"id": "ADA@x.test"}]}
     status, answer = call("POST", f"{BATCH}/read", body)
     assert (status, [row["id"] for row in answer["results"]]) == (200, [ids["ada"]])
 
 
-def test_a_batch_read_by_a_property_that_names_nobody_is_refused(call):
+def test_a_batch_read_by_a_property_that_names_nobody_is_refused(call: Call) -> None:
     body = {"idProperty": "firstname", "inputs": [{"id": "Ada"}]}
     assert call("POST", f"{BATCH}/read", body)[0] == 400
 
 
-def test_a_batch_read_of_archived_records_sees_only_those(call):
+def test_a_batch_read_of_archived_records_sees_only_those(call: Call) -> None:
     ids = made(call, "ada", "bo")
     assert call("POST", f"{BATCH}/archive", {"inputs": [{"id": ids["ada"]}, {"id": "77"}]}) == (204, None)
     body = {"inputs": [{"id": ids["ada"]}, {"id": ids["bo"]}]}
@@ -163,7 +165,9 @@ def test_a_batch_read_of_archived_records_sees_only_those(call):
 
 
 @pytest.mark.parametrize(("follows", "status"), [(True, 200), (False, 207)])
-def test_whether_a_batch_read_follows_merged_ids_is_a_switch(side, call, follows, status):
+def test_whether_a_batch_read_follows_merged_ids_is_a_switch(
+    side: HubSpotSide, call: Call, follows: bool, status: int
+) -> None:
     ids = made(call, "ada", "bo")
     side.limits({"merged_in_batch_read": follows})
     wanted = {"primaryObjectId": ids["ada"], "objectIdToMerge": ids["bo"]}
@@ -175,7 +179,7 @@ def updates(ids: dict[str, str], **rows: dict[str, str]) -> dict[str, Any]:
     return {"inputs": [{"id": ids.get(name, name), "properties": row} for name, row in rows.items()]}
 
 
-def test_an_unknown_id_does_not_stop_a_batch_update_even_without_trace_ids(call):
+def test_an_unknown_id_does_not_stop_a_batch_update_even_without_trace_ids(call: Call) -> None:
     ids = made(call, "ada")
     body = updates(ids, ada={"city": "Bonn"}, unknown={"city": "Ulm"})
     status, answer = call("POST", f"{BATCH}/update", body)
@@ -184,7 +188,7 @@ def test_an_unknown_id_does_not_stop_a_batch_update_even_without_trace_ids(call)
     assert answer["results"][0]["properties"]["city"] == "Bonn"
 
 
-def test_an_id_that_comes_twice_fails_the_whole_update(call):
+def test_an_id_that_comes_twice_fails_the_whole_update(call: Call) -> None:
     ids = made(call, "ada")
     rows = updates(ids, ada={"city": "Bonn"})["inputs"] * 2
     status, body = call("POST", f"{BATCH}/update", {"inputs": rows})
@@ -195,13 +199,15 @@ def test_an_id_that_comes_twice_fails_the_whole_update(call):
 
 
 @pytest.mark.parametrize("name", ["email", "hs_object_id"])
-def test_contacts_are_updated_by_record_id_only(call, name):
+def test_contacts_are_updated_by_record_id_only(call: Call, name: str) -> None:
     rows = [{"idProperty": name, "id": "ada@x.test", "properties": {"city": "Bonn"}}]
     assert call("POST", f"{BATCH}/update", {"inputs": rows})[0] == 400
 
 
 @pytest.mark.parametrize(("tolerant", "status", "city"), [(True, 207, "Bonn"), (False, 400, None)])
-def test_whether_trace_ids_make_an_update_tolerant_is_a_switch(side, call, tolerant, status, city):
+def test_whether_trace_ids_make_an_update_tolerant_is_a_switch(
+    side: HubSpotSide, call: Call, tolerant: bool, status: int, city: str | None
+) -> None:
     side.limits({"trace_id_update": tolerant})
     ids = made(call, "ada", "bo")
     body = updates(ids, ada={"city": "Bonn"}, bo={"nope": "x"})
@@ -219,7 +225,7 @@ def upserts(key: str, traced: bool = False, **rows: dict[str, str]) -> dict[str,
     }
 
 
-def test_an_upsert_creates_or_updates_and_says_which(call, key):
+def test_an_upsert_creates_or_updates_and_says_which(call: Call, key: str) -> None:
     first = call("POST", f"{BATCH}/upsert", upserts(key, Q1={"email": "ADA@x.test"}))
     assert (first[0], [row["new"] for row in first[1]["results"]]) == (200, [True])
     body = upserts(key, Q1={"city": "Bonn"}, Q2={"email": "bo@x.test"})
@@ -229,49 +235,49 @@ def test_an_upsert_creates_or_updates_and_says_which(call, key):
     assert (found["properties"]["city"], found["properties"][key]) == ("Bonn", "Q1")
 
 
-def test_an_upsert_with_trace_ids_tolerates_a_bad_row(call, key):
+def test_an_upsert_with_trace_ids_tolerates_a_bad_row(call: Call, key: str) -> None:
     body = upserts(key, traced=True, Q1={"email": "ada@x.test"}, Q2={"email": "nonsense"})
     status, answer = call("POST", f"{BATCH}/upsert", body)
     assert (status, answer["errors"][0]["context"]["objectWriteTraceId"]) == (207, ["t1"])
     assert everyone(call) == ["ada@x.test"]
 
 
-def test_an_upsert_by_email_is_never_partial(call):
+def test_an_upsert_by_email_is_never_partial(call: Call) -> None:
     rows = {"ada@x.test": {"city": "Bonn"}, "bo@x.test": {"nope": "x"}}
     status, _ = call("POST", f"{BATCH}/upsert", upserts("email", traced=True, **rows))
     assert (status, everyone(call)) == (400, [])
 
 
 @pytest.mark.parametrize("name", ["firstname", "hs_object_id", "nope"])
-def test_an_upsert_by_a_property_that_is_not_unique_is_refused(call, name):
+def test_an_upsert_by_a_property_that_is_not_unique_is_refused(call: Call, name: str) -> None:
     status, body = call("POST", f"{BATCH}/upsert", upserts(name, Q1={"city": "Bonn"}))
     assert status == 400
     assert body["message"].startswith("Unable to perform update/upsert by non-unique 0-1 property")
 
 
 @pytest.mark.parametrize("keys", [("Q1", "Q1"), ("ada@x.test", "ADA@x.test")])
-def test_the_same_key_twice_fails_the_whole_upsert(call, key, keys):
+def test_the_same_key_twice_fails_the_whole_upsert(call: Call, key: str, keys: Any) -> None:
     name = "email" if "@" in keys[0] else key
     rows = [{"idProperty": name, "id": k, "properties": {"city": "Bonn"}} for k in keys]
     status, body = call("POST", f"{BATCH}/upsert", {"inputs": rows})
     assert (status, body["message"][:13]) == (400, "Duplicate IDs")
 
 
-def test_a_unique_value_of_another_contact_is_refused(call, key):
+def test_a_unique_value_of_another_contact_is_refused(call: Call, key: str) -> None:
     call("POST", f"{BATCH}/upsert", upserts(key, Q1={"email": "ada@x.test"}))
     body = {"properties": {"email": "bo@x.test", key: "Q1"}}
     status, answer = call("POST", "/crm/v3/objects/contacts", body)
     assert (status, answer["errors"][0]["code"]) == (400, "CONFLICTING_UNIQUE_VALUE")
 
 
-def test_a_unique_value_given_up_can_be_taken_by_another(call, key):
+def test_a_unique_value_given_up_can_be_taken_by_another(call: Call, key: str) -> None:
     call("POST", f"{BATCH}/upsert", upserts(key, Q1={"email": "ada@x.test"}))
     call("PATCH", "/crm/v3/objects/contacts/ada@x.test", {"properties": {key: ""}}, idProperty="email")
     _, answer = call("POST", f"{BATCH}/upsert", upserts(key, Q1={"email": "bo@x.test"}))
     assert answer["results"][0]["new"] is True
 
 
-def test_a_failed_batch_uses_up_nothing(call):
+def test_a_failed_batch_uses_up_nothing(call: Call) -> None:
     made(call, "ada")
     call("POST", f"{BATCH}/create", emails("bo", "ada"))
     ids = made(call, "bo")

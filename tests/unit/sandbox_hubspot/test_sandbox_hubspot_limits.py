@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,16 +17,18 @@ CONTACTS = "/crm/v3/objects/contacts"
 TOKEN = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
 
 
-def ask(side: HubSpotSide, method: str = "GET", path: str = CONTACTS, headers: Any = None, body: bytes = b""):
+def ask(
+    side: HubSpotSide, method: str = "GET", path: str = CONTACTS, headers: Any = None, body: bytes = b""
+) -> tuple[int, Mapping[str, str], Any]:
     answer = side.answer(Ask(method, path, (), TOKEN if headers is None else headers, body))
     return answer.status, answer.headers, orjson.loads(answer.body) if answer.body else None
 
 
-def search(side: HubSpotSide):
+def search(side: HubSpotSide) -> tuple[int, Mapping[str, str], Any]:
     return ask(side, "POST", f"{CONTACTS}/search", body=b"{}")
 
 
-def test_the_ten_second_window_rolls(side, clock):
+def test_the_ten_second_window_rolls(side: HubSpotSide, clock: Any) -> None:
     side.limits({"ten_secondly": 2})
     assert [ask(side)[0] for _ in range(3)] == [200, 200, 429]
     clock.elapsed = 9.9
@@ -38,7 +42,7 @@ def test_the_ten_second_window_rolls(side, clock):
     assert ask(side)[0] == 200
 
 
-def test_a_refused_call_does_not_lengthen_the_wait(side, clock):
+def test_a_refused_call_does_not_lengthen_the_wait(side: HubSpotSide, clock: Any) -> None:
     side.limits({"ten_secondly": 1})
     ask(side)
     for clock.elapsed in (3.0, 6.0, 9.0):
@@ -47,13 +51,13 @@ def test_a_refused_call_does_not_lengthen_the_wait(side, clock):
     assert ask(side)[0] == 200
 
 
-def test_retry_after_is_sent_only_when_switched_on(side):
+def test_retry_after_is_sent_only_when_switched_on(side: HubSpotSide) -> None:
     side.limits({"ten_secondly": 1, "retry_after": True})
     ask(side)
     assert ask(side)[1]["Retry-After"] == "10"
 
 
-def test_headers_count_down(side):
+def test_headers_count_down(side: HubSpotSide) -> None:
     side.limits({"ten_secondly": 100, "daily": 1000})
     ask(side)
     _, headers, _ = ask(side)
@@ -66,7 +70,7 @@ def test_headers_count_down(side):
     }
 
 
-def test_search_has_a_window_of_its_own_and_no_headers(side, clock):
+def test_search_has_a_window_of_its_own_and_no_headers(side: HubSpotSide, clock: Any) -> None:
     side.limits({"ten_secondly": 1, "secondly_search": 2})
     ask(side)
     answers = [search(side) for _ in range(3)]
@@ -78,7 +82,7 @@ def test_search_has_a_window_of_its_own_and_no_headers(side, clock):
     assert search(side)[0] == 200
 
 
-def test_the_day_ends_at_midnight_in_the_accounts_time_zone(side, clock):
+def test_the_day_ends_at_midnight_in_the_accounts_time_zone(side: HubSpotSide, clock: Any) -> None:
     side.limits({"daily": 2})
     clock.at = datetime(2026, 3, 1, 22, 59, tzinfo=UTC)
     assert [ask(side)[0], search(side)[0]] == [200, 200]
@@ -93,14 +97,16 @@ def test_the_day_ends_at_midnight_in_the_accounts_time_zone(side, clock):
     assert ask(side)[0] == 200
 
 
-def test_limits_can_be_switched_off(side):
+def test_limits_can_be_switched_off(side: HubSpotSide) -> None:
     side.limits({"ten_secondly": None, "secondly_search": None, "daily": None})
     assert {ask(side)[0] for _ in range(300)} == {200}
     assert {search(side)[0] for _ in range(10)} == {200}
     assert not any(name.startswith("X-HubSpot") for name in ask(side)[1])
 
 
-def test_limits_tell_what_is_in_force_and_survive_a_restart(side, clock, tmp_path):
+def test_limits_tell_what_is_in_force_and_survive_a_restart(
+    side: HubSpotSide, clock: Any, tmp_path: Path
+) -> None:
     assert side.limits({})["ten_secondly"] == 190
     side.limits({"ten_secondly": 100, "empty": "absent", "scopes": ["crm.objects.contacts.read"]})
     again = HubSpotSide(tmp_path, clock)
@@ -110,7 +116,7 @@ def test_limits_tell_what_is_in_force_and_survive_a_restart(side, clock, tmp_pat
     again.close()
 
 
-def test_what_was_used_of_the_day_survives_a_restart(clock, tmp_path):
+def test_what_was_used_of_the_day_survives_a_restart(clock: Any, tmp_path: Path) -> None:
     first = HubSpotSide(tmp_path, clock)
     first.limits({"daily": 3})
     ask(first)
@@ -135,14 +141,14 @@ def test_what_was_used_of_the_day_survives_a_restart(clock, tmp_path):
         {"default_lifecycle": 3},
     ],
 )
-def test_a_limit_that_cannot_be_is_refused_and_changes_nothing(side, wanted):
+def test_a_limit_that_cannot_be_is_refused_and_changes_nothing(side: HubSpotSide, wanted: Any) -> None:
     before = side.limits({})
     with pytest.raises(ControlRefused, match=next(iter(wanted))):
         side.limits({"daily": 7, **wanted})
     assert side.limits({}) == before
 
 
-def test_new_contacts_can_be_left_without_a_stage(side):
+def test_new_contacts_can_be_left_without_a_stage(side: HubSpotSide) -> None:
     side.limits({"default_lifecycle": None})
     _, _, body = ask(side, "POST", body=b'{"properties": {"lastname": "X"}}')
     assert "lifecyclestage" not in body["properties"]
@@ -151,7 +157,7 @@ def test_new_contacts_can_be_left_without_a_stage(side):
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "pat-eu1-leadpact-sandbox"}]
 )
-def test_without_the_token_nothing_is_told(side, headers):
+def test_without_the_token_nothing_is_told(side: HubSpotSide, headers: Any) -> None:
     status, _, body = ask(side, headers=headers)
     assert (status, body["category"]) == (401, "INVALID_AUTHENTICATION")
     assert body["message"].startswith("Authentication credentials not found. This API supports OAuth 2.0")
@@ -160,7 +166,7 @@ def test_without_the_token_nothing_is_told(side, headers):
 @pytest.mark.parametrize(
     ("token", "category"), [("expired", "EXPIRED_AUTHENTICATION"), ("revoked", "INVALID_AUTHENTICATION")]
 )
-def test_the_token_can_expire_or_be_revoked(side, token, category):
+def test_the_token_can_expire_or_be_revoked(side: HubSpotSide, token: str, category: str) -> None:
     side.limits({"token": token})
     status, _, body = ask(side)
     assert (status, body["category"]) == (401, category)
@@ -180,7 +186,7 @@ def test_the_token_can_expire_or_be_revoked(side, token, category):
         ("GET", "/crm/v3/owners/", "crm.objects.owners.read"),
     ],
 )
-def test_a_missing_scope_is_named(side, method, path, scope):
+def test_a_missing_scope_is_named(side: HubSpotSide, method: str, path: Any, scope: str) -> None:
     side.limits({"scopes": []})
     status, _, body = ask(side, method, path, body=b"{}")
     assert (status, body["category"]) == (403, "MISSING_SCOPES")
@@ -209,17 +215,18 @@ def test_a_missing_scope_is_named(side, method, path, scope):
         ("/", 404),
     ],
 )
-def test_paths_of_every_family(side, path, status):
+def test_paths_of_every_family(side: HubSpotSide, path: str, status: int) -> None:
     assert ask(side, path=path)[0] == status
 
 
-def test_a_method_that_a_path_does_not_have_is_refused(side):
+def test_a_method_that_a_path_does_not_have_is_refused(side: HubSpotSide) -> None:
     assert ask(side, "PUT")[0] == 405
 
 
-def test_owners_are_listed_by_state_and_email(side):
+def test_owners_are_listed_by_state_and_email(side: HubSpotSide) -> None:
     def owners(*query: tuple[str, str]) -> list[dict[str, Any]]:
-        return orjson.loads(side.answer(Ask("GET", "/crm/v3/owners/", query, TOKEN, b"")).body)["results"]
+        answer = side.answer(Ask("GET", "/crm/v3/owners/", query, TOKEN, b""))
+        return list(orjson.loads(answer.body)["results"])
 
     here, gone = owners(), owners(("archived", "true"))
     assert len(here) > len(gone) == 1
@@ -230,7 +237,7 @@ def test_owners_are_listed_by_state_and_email(side):
     assert owners(("limit", "1"), ("after", here[1]["id"])) == [here[1]]
 
 
-def test_the_pipeline_tells_the_order_of_stages(side):
+def test_the_pipeline_tells_the_order_of_stages(side: HubSpotSide) -> None:
     _, _, body = ask(side, path="/crm/v3/pipelines/contacts")
     (pipeline,) = body["results"]
     assert pipeline["id"] == "contacts-lifecycle-pipeline"
@@ -247,7 +254,7 @@ def test_the_pipeline_tells_the_order_of_stages(side):
     assert [stage["displayOrder"] for stage in pipeline["stages"]] == list(range(8))
 
 
-def test_the_account_tells_its_zone_and_currency(side):
+def test_the_account_tells_its_zone_and_currency(side: HubSpotSide) -> None:
     _, _, body = ask(side, path="/account-info/v3/details")
     assert (body["portalId"], body["timeZone"], body["companyCurrency"]) == (
         146100001,
@@ -273,11 +280,11 @@ def test_the_account_tells_its_zone_and_currency(side):
         ("POST", "/nowhere", False),
     ],
 )
-def test_it_is_known_which_calls_write(side, method, path, writes):
+def test_it_is_known_which_calls_write(side: HubSpotSide, method: str, path: Any, writes: bool) -> None:
     assert side.is_write(Ask(method, path, (), TOKEN, b"")) is writes
 
 
-def test_the_same_seed_gives_the_same_correlation_ids_and_orders(side):
+def test_the_same_seed_gives_the_same_correlation_ids_and_orders(side: HubSpotSide) -> None:
     def run() -> list[Any]:
         side.reset(7)
         rows = [{"properties": {"lastname": f"N{n}"}} for n in range(20)]

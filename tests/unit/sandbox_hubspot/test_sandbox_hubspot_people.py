@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,10 +30,11 @@ def do(side: HubSpotSide, action: str, id_: str, **more: Any) -> dict[str, Any]:
 
 
 def history(call: Call, id_: str, name: str) -> list[dict[str, Any]]:
-    return call("GET", f"{CONTACTS}/{id_}", propertiesWithHistory=name)[1]["propertiesWithHistory"][name]
+    _, body = call("GET", f"{CONTACTS}/{id_}", propertiesWithHistory=name)
+    return list(body["propertiesWithHistory"][name])
 
 
-def test_a_persons_edit_is_stamped_and_signed(side, call, clock, ada):
+def test_a_persons_edit_is_stamped_and_signed(side: HubSpotSide, call: Call, clock: Any, ada: str) -> None:
     clock.advance(hours=1)
     do(side, "edit", ada, properties={"city": "Bonn"}, user="selin.sales@leadpact.example")
     (row,) = history(call, ada, "city")
@@ -46,17 +48,17 @@ def test_a_persons_edit_is_stamped_and_signed(side, call, clock, ada):
     assert call("GET", f"{CONTACTS}/{ada}")[1]["updatedAt"] == "2026-03-01T09:00:00Z"
 
 
-def test_a_person_who_moves_a_stage_back_clears_it_first(side, call, ada):
+def test_a_person_who_moves_a_stage_back_clears_it_first(side: HubSpotSide, call: Call, ada: str) -> None:
     do(side, "edit", ada, properties={"lifecyclestage": "lead"})
     assert [row["value"] for row in history(call, ada, "lifecyclestage")] == ["lead", "", "customer"]
 
 
-def test_people_may_set_what_the_api_may_only_read(side, ada):
+def test_people_may_set_what_the_api_may_only_read(side: HubSpotSide, ada: str) -> None:
     done = do(side, "edit", ada, properties={"hs_email_quarantined": "true"})
     assert done["properties"]["hs_email_quarantined"] == "true"
 
 
-def test_people_create_merge_delete_restore_and_erase(side, call, ada):
+def test_people_create_merge_delete_restore_and_erase(side: HubSpotSide, call: Call, ada: str) -> None:
     made = side.people({"action": "create", "properties": {"email": "bo@acme.test"}})["id"]
     assert (
         call("GET", f"{CONTACTS}/{made}", properties="hs_object_source")[1]["properties"]["hs_object_source"]
@@ -72,7 +74,9 @@ def test_people_create_merge_delete_restore_and_erase(side, call, ada):
     assert side.state({"object": "contacts"})["total"] == 0
 
 
-def test_a_restore_fails_when_the_address_has_gone_to_another(side, call, ada):
+def test_a_restore_fails_when_the_address_has_gone_to_another(
+    side: HubSpotSide, call: Call, ada: str
+) -> None:
     do(side, "delete", ada)
     call("POST", CONTACTS, {"properties": {"email": "ada@acme.test"}})
     with pytest.raises(ControlRefused, match="email"):
@@ -80,7 +84,7 @@ def test_a_restore_fails_when_the_address_has_gone_to_another(side, call, ada):
 
 
 @pytest.mark.parametrize("who", [{"id": "171600000001"}, {"email": "ADA@acme.test"}])
-def test_an_unsubscribed_contact_is_opted_out(side, call, ada, who):
+def test_an_unsubscribed_contact_is_opted_out(side: HubSpotSide, call: Call, ada: str, who: Any) -> None:
     side.people({"action": "unsubscribe", **who})
     names = "hs_email_optout,hs_email_optout_146200001"
     values = call("GET", f"{CONTACTS}/{ada}", properties=names)[1]["properties"]
@@ -138,7 +142,9 @@ def test_an_unsubscribed_contact_is_opted_out(side, call, ada, who):
         ),
     ],
 )
-def test_signals_move_the_calculated_properties(side, call, clock, ada, signals, expected):
+def test_signals_move_the_calculated_properties(
+    side: HubSpotSide, call: Call, clock: Any, ada: str, signals: Any, expected: Any
+) -> None:
     clock.advance(days=30)
     for day, signal in enumerate(signals):
         do(side, "act", ada, at=(START + timedelta(days=day)).isoformat(), **signal)
@@ -148,7 +154,9 @@ def test_signals_move_the_calculated_properties(side, call, clock, ada, signals,
     assert body["updatedAt"] == "2026-03-31T08:00:00Z"
 
 
-def test_three_visits_in_a_week_can_be_seen_in_the_history(side, call, clock, ada):
+def test_three_visits_in_a_week_can_be_seen_in_the_history(
+    side: HubSpotSide, call: Call, clock: Any, ada: str
+) -> None:
     for day in (0, 2, 5):
         do(side, "act", ada, signal="visit", at=(START + timedelta(days=day)).isoformat())
     rows = history(call, ada, "hs_analytics_num_visits")
@@ -177,12 +185,12 @@ def test_three_visits_in_a_week_can_be_seen_in_the_history(side, call, clock, ad
         {"action": "unsubscribe", "email": "nobody@acme.test"},
     ],
 )
-def test_what_nobody_can_do_is_refused(side, ada, wanted):
+def test_what_nobody_can_do_is_refused(side: HubSpotSide, ada: str, wanted: Any) -> None:
     with pytest.raises(ControlRefused):
         side.people(wanted)
 
 
-def test_loaded_rows_keep_their_times_and_values(side, call):
+def test_loaded_rows_keep_their_times_and_values(side: HubSpotSide, call: Call) -> None:
     row = {
         "email": "ADA@acme.test",
         "numberofemployees": 12,
@@ -214,14 +222,14 @@ def test_loaded_rows_keep_their_times_and_values(side, call):
     assert call("POST", CONTACTS, {"properties": {"email": "ada@acme.test"}})[0] == 409
 
 
-def test_a_true_is_never_taken_for_a_one(side):
+def test_a_true_is_never_taken_for_a_one(side: HubSpotSide) -> None:
     rows = [{"lastname": "A", "numberofemployees": 1}, {"lastname": "B", "hs_email_optout": True}]
     side.load("contacts", rows)
     values = [record["properties"] for record in side.state({})["records"]]
     assert (values[0]["numberofemployees"], values[1]["hs_email_optout"]) == ("1", "true")
 
 
-def test_a_loaded_past_is_told_newest_first(side, call):
+def test_a_loaded_past_is_told_newest_first(side: HubSpotSide, call: Call) -> None:
     past = [(START - timedelta(days=2), "1"), (START - timedelta(days=1), "2")]
     row = {"lastname": "X", "hs_analytics_num_visits": 2, "_history": {"hs_analytics_num_visits": past}}
     (id_,) = side.load("contacts", [row])
@@ -239,16 +247,18 @@ def test_a_loaded_past_is_told_newest_first(side, call):
         ("contacts", {"email": "ada@acme.test"}, "same e-mail address"),
     ],
 )
-def test_rows_that_cannot_be_are_refused_whole(side, ada, object_name, row, named):
+def test_rows_that_cannot_be_are_refused_whole(
+    side: HubSpotSide, ada: str, object_name: str, row: Any, named: str
+) -> None:
     with pytest.raises(ControlRefused, match=named):
         side.load(object_name, [{"lastname": "Fine"}, row])
     assert side.state({})["total"] == 1
 
 
-def test_very_many_rows_are_loaded_and_found(side, call):
+def test_very_many_rows_are_loaded_and_found(side: HubSpotSide, call: Call) -> None:
     ids = side.load("contacts", ({"lastname": f"N{n}", "email": f"n{n}@x.test"} for n in range(60_001)))
     assert len(set(ids)) == 60_001
-    body = {
+    body: dict[str, Any] = {
         "filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": "n59999@x.test"}]}]
     }
     assert call("POST", f"{CONTACTS}/search", body)[1]["results"][0]["id"] == ids[59_999]
@@ -258,7 +268,7 @@ def test_very_many_rows_are_loaded_and_found(side, call):
     assert (found["total"], [row["id"] for row in found["results"]]) == (59_900, ids[101:103])
 
 
-def test_state_tells_everything_page_by_page(side, ada):
+def test_state_tells_everything_page_by_page(side: HubSpotSide, ada: str) -> None:
     side.load("contacts", [{"lastname": f"N{n}"} for n in range(4)])
     do(side, "delete", ada)
     first = side.state({"object": "contacts", "limit": "2"})
@@ -270,7 +280,9 @@ def test_state_tells_everything_page_by_page(side, ada):
     assert side.state({"object": "companies"})["total"] == 0
 
 
-def test_everything_survives_a_restart(side, call, clock, ada, tmp_path):
+def test_everything_survives_a_restart(
+    side: HubSpotSide, call: Call, clock: Any, ada: str, tmp_path: Path
+) -> None:
     do(side, "edit", ada, properties={"city": "Bonn"})
     body = {
         "name": "key",
@@ -287,7 +299,7 @@ def test_everything_survives_a_restart(side, call, clock, ada, tmp_path):
     again.close()
 
 
-def test_a_reset_forgets_records_properties_and_switches(side, call, ada):
+def test_a_reset_forgets_records_properties_and_switches(side: HubSpotSide, call: Call, ada: str) -> None:
     body = {
         "name": "key",
         "label": "Key",
@@ -304,7 +316,9 @@ def test_a_reset_forgets_records_properties_and_switches(side, call, ada):
     assert side.load("contacts", [{"lastname": "X"}]) == [ada]
 
 
-def test_a_visit_that_is_told_late_counts_but_does_not_turn_back_time(side, call, clock, ada):
+def test_a_visit_that_is_told_late_counts_but_does_not_turn_back_time(
+    side: HubSpotSide, call: Call, clock: Any, ada: str
+) -> None:
     clock.advance(days=9)
     for day in (5, 1):
         do(side, "act", ada, signal="visit", at=(START + timedelta(days=day)).isoformat())

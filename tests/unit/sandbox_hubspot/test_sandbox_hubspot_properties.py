@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from connectors.sandbox.hubspot.side import HubSpotSide
+
 PROPERTIES = "/crm/v3/properties/contacts"
 Call = Callable[..., tuple[int, Any]]
 
@@ -16,7 +18,7 @@ def wanted(name: str = "lead_score", **more: Any) -> dict[str, Any]:
     return {**body, "groupName": "contactinformation", **more}
 
 
-def test_a_new_property_is_answered_whole_and_can_be_used_at_once(call):
+def test_a_new_property_is_answered_whole_and_can_be_used_at_once(call: Call) -> None:
     status, body = call("POST", PROPERTIES, wanted(description="Our own", hidden=True))
     assert status == 201
     assert body["modificationMetadata"] == {
@@ -36,7 +38,7 @@ def test_a_new_property_is_answered_whole_and_can_be_used_at_once(call):
     assert call("POST", "/crm/v3/objects/contacts", made)[1]["properties"]["lead_score"] == "12"
 
 
-def test_a_name_that_is_taken_conflicts(call):
+def test_a_name_that_is_taken_conflicts(call: Call) -> None:
     call("POST", PROPERTIES, wanted())
     status, body = call("POST", PROPERTIES, wanted())
     assert (status, body["message"]) == (409, "A property named 'lead_score' already exists.")
@@ -55,19 +57,19 @@ def test_a_name_that_is_taken_conflicts(call):
         wanted(type="enumeration", fieldType="select", options=[{"label": "A", "value": "a"}] * 2),
     ],
 )
-def test_a_definition_that_cannot_be_is_refused(call, body):
+def test_a_definition_that_cannot_be_is_refused(call: Call, body: Any) -> None:
     status, answer = call("POST", PROPERTIES, body)
     assert (status, answer["category"]) == (400, "VALIDATION_ERROR")
 
 
-def test_at_most_ten_properties_of_an_object_are_unique(call):
+def test_at_most_ten_properties_of_an_object_are_unique(call: Call) -> None:
     for n in range(10):
         assert call("POST", PROPERTIES, wanted(f"key_{n}", hasUniqueValue=True))[0] == 201
     assert call("POST", PROPERTIES, wanted("key_10", hasUniqueValue=True))[0] == 400
     assert call("POST", PROPERTIES, wanted("key_10"))[0] == 201
 
 
-def test_unique_contact_properties_can_be_switched_off(side, call):
+def test_unique_contact_properties_can_be_switched_off(side: HubSpotSide, call: Call) -> None:
     side.limits({"unique_contacts": False})
     assert call("POST", PROPERTIES, wanted(hasUniqueValue=True))[0] == 400
     assert (
@@ -80,14 +82,14 @@ def test_unique_contact_properties_can_be_switched_off(side, call):
     )
 
 
-def test_uniqueness_is_decided_at_creation_only(call):
+def test_uniqueness_is_decided_at_creation_only(call: Call) -> None:
     call("POST", PROPERTIES, wanted())
     assert call("PATCH", f"{PROPERTIES}/lead_score", {"hasUniqueValue": True})[0] == 400
     status, body = call("PATCH", f"{PROPERTIES}/lead_score", {"label": "Score"})
     assert (status, body["label"], body["hasUniqueValue"]) == (200, "Score", False)
 
 
-def test_a_batch_of_properties_is_made_whole_or_not_at_all(call):
+def test_a_batch_of_properties_is_made_whole_or_not_at_all(call: Call) -> None:
     rows = {"inputs": [wanted("a_first"), wanted("a_second", groupName="nowhere")]}
     assert call("POST", f"{PROPERTIES}/batch/create", rows)[0] == 400
     assert call("GET", f"{PROPERTIES}/a_first")[0] == 404
@@ -98,14 +100,14 @@ def test_a_batch_of_properties_is_made_whole_or_not_at_all(call):
     assert (status, [row["name"] for row in body["results"]]) == (201, ["a_first", "a_second"])
 
 
-def test_a_batch_read_tells_which_properties_are_missing(call):
+def test_a_batch_read_tells_which_properties_are_missing(call: Call) -> None:
     body = {"archived": False, "inputs": [{"name": "email"}, {"name": "nope"}]}
     status, answer = call("POST", f"{PROPERTIES}/batch/read", body)
     assert (status, [row["name"] for row in answer["results"]], answer["numErrors"]) == (207, ["email"], 1)
     assert answer["errors"][0]["category"] == "OBJECT_NOT_FOUND"
 
 
-def test_groups_are_made_and_listed(call):
+def test_groups_are_made_and_listed(call: Call) -> None:
     body = {"name": "leadpact", "label": "Leadpact", "displayOrder": -1}
     assert call("POST", f"{PROPERTIES}/groups", body) == (201, {**body, "archived": False})
     assert call("POST", f"{PROPERTIES}/groups", body)[0] == 409
@@ -115,7 +117,7 @@ def test_groups_are_made_and_listed(call):
     assert call("GET", f"{PROPERTIES}/groups/leadpact")[1]["label"] == "Leadpact"
 
 
-def test_an_archived_property_is_listed_apart_and_no_longer_taken(call):
+def test_an_archived_property_is_listed_apart_and_no_longer_taken(call: Call) -> None:
     call("POST", PROPERTIES, wanted())
     assert call("DELETE", f"{PROPERTIES}/lead_score") == (204, None)
     assert call("GET", f"{PROPERTIES}/lead_score")[0] == 404
@@ -125,12 +127,12 @@ def test_an_archived_property_is_listed_apart_and_no_longer_taken(call):
     assert call("POST", "/crm/v3/objects/contacts", made)[1]["errors"][0]["code"] == "PROPERTY_DOESNT_EXIST"
 
 
-def test_what_hubspot_defines_cannot_be_archived_or_renamed(call):
+def test_what_hubspot_defines_cannot_be_archived_or_renamed(call: Call) -> None:
     assert call("DELETE", f"{PROPERTIES}/email")[0] == 400
     assert call("PATCH", f"{PROPERTIES}/email", {"label": "Mail"})[0] == 400
 
 
-def test_an_option_added_to_lifecycle_stages_counts_in_its_place(call):
+def test_an_option_added_to_lifecycle_stages_counts_in_its_place(call: Call) -> None:
     _, body = call("GET", f"{PROPERTIES}/lifecyclestage")
     options = body["options"]
     options.insert(2, {"label": "Trial", "value": "58213001"})
@@ -175,14 +177,14 @@ def test_an_option_added_to_lifecycle_stages_counts_in_its_place(call):
         ("lastmodifieddate", "datetime", True),
     ],
 )
-def test_the_account_has_the_standard_properties(call, name, type_, read_only):
+def test_the_account_has_the_standard_properties(call: Call, name: str, type_: str, read_only: bool) -> None:
     status, body = call("GET", f"{PROPERTIES}/{name}")
     assert (status, body["type"], body["modificationMetadata"]["readOnlyValue"]) == (200, type_, read_only)
     assert body["hubspotDefined"] is True
 
 
 @pytest.mark.parametrize("kind", ["contacts", "companies"])
-def test_names_are_unique_and_groups_and_options_are_sound(call, kind):
+def test_names_are_unique_and_groups_and_options_are_sound(call: Call, kind: str) -> None:
     _, body = call("GET", f"/crm/v3/properties/{kind}")
     rows = body["results"]
     groups = {group["name"] for group in call("GET", f"/crm/v3/properties/{kind}/groups")[1]["results"]}

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox.hubspot.lifecycle import STAGES, is_backward
+from connectors.sandbox.hubspot.side import HubSpotSide
 from connectors.sandbox.side import Ask
 
 CONTACTS = "/crm/v3/objects/contacts"
@@ -20,14 +21,14 @@ Call = Callable[..., tuple[int, Any]]
 def read(call: Call, id_: str, *names: str) -> dict[str, Any]:
     status, body = call("GET", f"{CONTACTS}/{id_}", properties=",".join(names))
     assert status == 200
-    return body["properties"]
+    return dict(body["properties"])
 
 
 def codes(body: dict[str, Any]) -> list[str]:
     return [error["code"] for error in body["errors"]]
 
 
-def test_a_new_contact_gets_what_hubspot_adds_and_its_email_in_lower_case(call):
+def test_a_new_contact_gets_what_hubspot_adds_and_its_email_in_lower_case(call: Call) -> None:
     status, body = call("POST", CONTACTS, {"properties": {"email": "ADA@Acme.test"}})
     assert status == 201
     given_back = body["properties"]
@@ -43,12 +44,12 @@ def test_a_new_contact_gets_what_hubspot_adds_and_its_email_in_lower_case(call):
     assert body["url"].endswith(f"/record/0-1/{body['id']}")
 
 
-def test_ids_are_too_long_for_32_bits_and_increase(call, ada):
+def test_ids_are_too_long_for_32_bits_and_increase(call: Call, ada: str) -> None:
     _, body = call("POST", CONTACTS, {"properties": {"lastname": "Later"}})
     assert int(body["id"]) > int(ada) > 2**32
 
 
-def test_a_second_contact_with_the_same_email_conflicts_and_names_the_first(call, ada):
+def test_a_second_contact_with_the_same_email_conflicts_and_names_the_first(call: Call, ada: str) -> None:
     status, body = call("POST", CONTACTS, {"properties": {"email": "Ada@acme.TEST"}})
     assert status == 409
     assert body["message"] == f"Contact already exists. Existing ID: {ada}"
@@ -56,12 +57,12 @@ def test_a_second_contact_with_the_same_email_conflicts_and_names_the_first(call
     assert set(body) == {"status", "message", "correlationId", "category"}
 
 
-def test_a_contact_needs_an_email_or_a_name(call):
+def test_a_contact_needs_an_email_or_a_name(call: Call) -> None:
     status, body = call("POST", CONTACTS, {"properties": {"city": "Bonn"}})
     assert (status, body["category"]) == (400, "VALIDATION_ERROR")
 
 
-def test_the_stamp_moves_with_a_change_and_stays_without_one(call, clock, ada):
+def test_the_stamp_moves_with_a_change_and_stays_without_one(call: Call, clock: Any, ada: str) -> None:
     clock.advance(seconds=1)
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"firstname": "Ada"}})
     assert read(call, ada)["lastmodifieddate"] == "2026-03-01T08:00:00Z"
@@ -69,7 +70,7 @@ def test_the_stamp_moves_with_a_change_and_stays_without_one(call, clock, ada):
     assert read(call, ada)["lastmodifieddate"] == "2026-03-01T08:00:01Z"
 
 
-def test_an_empty_text_clears_and_a_requested_empty_property_reads_as_null(call, ada):
+def test_an_empty_text_clears_and_a_requested_empty_property_reads_as_null(call: Call, ada: str) -> None:
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"firstname": ""}})
     found = read(call, ada, "firstname", "city", "no_such_property")
     assert found["firstname"] is None
@@ -77,12 +78,12 @@ def test_an_empty_text_clears_and_a_requested_empty_property_reads_as_null(call,
     assert "no_such_property" not in found
 
 
-def test_empty_properties_can_be_absent_instead(side, call, ada):
+def test_empty_properties_can_be_absent_instead(side: HubSpotSide, call: Call, ada: str) -> None:
     side.limits({"empty": "absent"})
     assert "city" not in read(call, ada, "city")
 
 
-def test_without_a_choice_the_default_properties_are_answered(call, ada):
+def test_without_a_choice_the_default_properties_are_answered(call: Call, ada: str) -> None:
     assert set(call("GET", f"{CONTACTS}/{ada}")[1]["properties"]) == {
         "createdate",
         "email",
@@ -114,7 +115,9 @@ def test_without_a_choice_the_default_properties_are_answered(call, ada):
         ("hubspot_owner_id", "48200001", "INVALID_OPTION"),
     ],
 )
-def test_a_value_that_is_not_valid_is_refused_with_its_code(call, ada, name, value, code):
+def test_a_value_that_is_not_valid_is_refused_with_its_code(
+    call: Call, ada: str, name: str, value: str, code: str
+) -> None:
     status, body = call("PATCH", f"{CONTACTS}/{ada}", {"properties": {name: value}})
     assert status == 400
     assert body["category"] == "VALIDATION_ERROR"
@@ -124,7 +127,7 @@ def test_a_value_that_is_not_valid_is_refused_with_its_code(call, ada, name, val
     assert [(row["name"], row["error"], row["isValid"]) for row in listed] == [(name, code, False)]
 
 
-def test_every_bad_property_of_a_write_is_listed_and_nothing_is_written(call, ada):
+def test_every_bad_property_of_a_write_is_listed_and_nothing_is_written(call: Call, ada: str) -> None:
     wanted = {"firstname": "Eva", "nope": "1", "hs_email_domain": "x"}
     status, body = call("PATCH", f"{CONTACTS}/{ada}", {"properties": wanted})
     assert status == 400
@@ -145,13 +148,15 @@ def test_every_bad_property_of_a_write_is_listed_and_nothing_is_written(call, ad
         ("firstname", True, "true"),
     ],
 )
-def test_values_come_back_as_texts(call, ada, name, sent, kept):
+def test_values_come_back_as_texts(
+    call: Call, ada: str, name: str, sent: bool | int | str, kept: str
+) -> None:
     status, _ = call("PATCH", f"{CONTACTS}/{ada}", {"properties": {name: sent}})
     assert status == 200
     assert read(call, ada, name)[name] == kept
 
 
-def test_a_date_is_kept_as_a_day_and_must_be_midnight_utc(call, ada):
+def test_a_date_is_kept_as_a_day_and_must_be_midnight_utc(call: Call, ada: str) -> None:
     wanted = {"name": "trial_end", "label": "Trial end", "type": "date", "fieldType": "date"}
     call("POST", "/crm/v3/properties/contacts", {**wanted, "groupName": "contactinformation"})
     for sent in ("2026-05-01", "1777593600000"):
@@ -161,7 +166,7 @@ def test_a_date_is_kept_as_a_day_and_must_be_midnight_utc(call, ada):
     assert (status, codes(body)) == (400, ["INVALID_DATE"])
 
 
-def test_a_leading_semicolon_adds_to_a_set(call, ada):
+def test_a_leading_semicolon_adds_to_a_set(call: Call, ada: str) -> None:
     options = [{"label": v, "value": v} for v in "ABC"]
     wanted = {"name": "topics", "label": "Topics", "type": "enumeration", "fieldType": "checkbox"}
     body = {**wanted, "groupName": "contactinformation", "options": options}
@@ -171,7 +176,7 @@ def test_a_leading_semicolon_adds_to_a_set(call, ada):
         assert read(call, ada, "topics")["topics"] == kept
 
 
-def test_a_null_is_refused_before_2026_09_and_clears_from_then_on(call, ada):
+def test_a_null_is_refused_before_2026_09_and_clears_from_then_on(call: Call, ada: str) -> None:
     body = {"properties": {"firstname": None}}
     assert call("PATCH", f"{CONTACTS}/{ada}", body)[0] == 400
     assert call("PATCH", f"/crm/objects/2026-03/contacts/{ada}", body)[0] == 400
@@ -179,7 +184,7 @@ def test_a_null_is_refused_before_2026_09_and_clears_from_then_on(call, ada):
     assert read(call, ada, "firstname")["firstname"] is None
 
 
-def test_a_backward_stage_write_is_ignored(call, clock, ada):
+def test_a_backward_stage_write_is_ignored(call: Call, clock: Any, ada: str) -> None:
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"lifecyclestage": "customer"}})
     clock.advance(seconds=1)
     status, body = call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"lifecyclestage": "lead"}})
@@ -188,13 +193,13 @@ def test_a_backward_stage_write_is_ignored(call, clock, ada):
     assert (found["lifecyclestage"], found["lastmodifieddate"]) == ("customer", "2026-03-01T08:00:00Z")
 
 
-def test_a_cleared_stage_can_be_set_to_any_other(call, ada):
+def test_a_cleared_stage_can_be_set_to_any_other(call: Call, ada: str) -> None:
     for stage, kept in (("customer", "customer"), ("", None), ("subscriber", "subscriber")):
         call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"lifecyclestage": stage}})
         assert read(call, ada, "lifecyclestage")["lifecyclestage"] == kept
 
 
-def test_a_stage_leaves_its_dates_behind(call, clock, ada):
+def test_a_stage_leaves_its_dates_behind(call: Call, clock: Any, ada: str) -> None:
     clock.advance(hours=1)
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"lifecyclestage": "marketingqualifiedlead"}})
     names = (
@@ -211,13 +216,13 @@ def test_a_stage_leaves_its_dates_behind(call, clock, ada):
 
 
 @given(st.sampled_from([s for s, _ in STAGES]), st.sampled_from([s for s, _ in STAGES]))
-def test_one_of_two_stages_is_behind_the_other(first, second):
+def test_one_of_two_stages_is_behind_the_other(first: Any, second: Any) -> None:
     order = tuple(s for s, _ in STAGES)
     ways = [is_backward(order, first, second), is_backward(order, second, first)]
     assert sum(ways) == (0 if first == second else 1)
 
 
-def test_history_is_newest_first_and_tells_who(call, clock, ada):
+def test_history_is_newest_first_and_tells_who(call: Call, clock: Any, ada: str) -> None:
     clock.advance(minutes=1)
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"firstname": "Eva"}})
     _, body = call("GET", f"{CONTACTS}/{ada}", propertiesWithHistory="firstname,lifecyclestage")
@@ -230,20 +235,20 @@ def test_history_is_newest_first_and_tells_who(call, clock, ada):
     assert len(body["propertiesWithHistory"]["lifecyclestage"]) == 1
 
 
-def test_a_contact_is_found_by_email_also_by_a_secondary_one(call, ada):
+def test_a_contact_is_found_by_email_also_by_a_secondary_one(call: Call, ada: str) -> None:
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"hs_additional_emails": "ada@home.test"}})
     for email in ("ADA@acme.test", "ada@home.test"):
         assert call("GET", f"{CONTACTS}/{email}", idProperty="email")[1]["id"] == ada
 
 
-def test_a_secondary_email_is_as_unique_as_the_first(call, ada):
+def test_a_secondary_email_is_as_unique_as_the_first(call: Call, ada: str) -> None:
     call("PATCH", f"{CONTACTS}/{ada}", {"properties": {"hs_additional_emails": "ada@home.test"}})
     assert call("POST", CONTACTS, {"properties": {"email": "ada@home.test"}})[0] == 409
     _, other = call("POST", CONTACTS, {"properties": {"email": "bo@acme.test"}})
     assert call("PATCH", f"{CONTACTS}/{other['id']}", {"properties": {"email": "ada@acme.test"}})[0] == 409
 
 
-def test_an_id_property_must_name_one_record(call, ada):
+def test_an_id_property_must_name_one_record(call: Call, ada: str) -> None:
     status, body = call("GET", f"{CONTACTS}/Ada", idProperty="firstname")
     assert (status, body["category"]) == (400, "VALIDATION_ERROR")
 
@@ -257,7 +262,9 @@ def test_an_id_property_must_name_one_record(call, ada):
         ("/crm/v3/nowhere", 404, "resource not found", None),
     ],
 )
-def test_what_is_not_there_is_answered_as_hubspot_does(call, path, status, message, category):
+def test_what_is_not_there_is_answered_as_hubspot_does(
+    call: Call, path: Any, status: int, message: str, category: str | None
+) -> None:
     found, body = call("GET", path)
     assert (found, body["message"], body.get("category")) == (status, message, category)
     assert body["status"] == "error"
@@ -265,18 +272,20 @@ def test_what_is_not_there_is_answered_as_hubspot_does(call, path, status, messa
 
 
 @pytest.mark.parametrize("sent", [b"", b"{", b"[]", b'{"properties": []}', b'{"properties": {"city": {}}}'])
-def test_a_body_that_is_not_what_it_should_be_is_refused(side, sent):
+def test_a_body_that_is_not_what_it_should_be_is_refused(side: HubSpotSide, sent: bytes) -> None:
     headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
     assert side.answer(Ask("POST", CONTACTS, (), headers, sent)).status == 400
 
 
 @pytest.mark.parametrize("name", ["CONTACT", "contacts", "contact", "0-1"])
 @pytest.mark.parametrize("family", ["/crm/v3/objects", "/crm/objects/2026-03", "/crm/objects/2026-09"])
-def test_every_family_and_spelling_reaches_the_same_records(call, ada, family, name):
+def test_every_family_and_spelling_reaches_the_same_records(
+    call: Call, ada: str, family: str, name: str
+) -> None:
     assert call("GET", f"{family}/{name}/{ada}")[1]["id"] == ada
 
 
-def test_companies_have_their_own_stamp_and_defaults(call):
+def test_companies_have_their_own_stamp_and_defaults(call: Call) -> None:
     _, body = call("POST", "/crm/v3/objects/companies", {"properties": {"name": "Acme", "annualrevenue": 5}})
     _, found = call("GET", f"/crm/v3/objects/companies/{body['id']}")
     assert set(found["properties"]) == {"createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"}
@@ -286,7 +295,7 @@ def test_companies_have_their_own_stamp_and_defaults(call):
         assert status == 201
 
 
-def test_the_list_walks_every_record_by_the_id_of_the_next(call):
+def test_the_list_walks_every_record_by_the_id_of_the_next(call: Call) -> None:
     made = [call("POST", CONTACTS, {"properties": {"lastname": f"N{n}"}})[1]["id"] for n in range(25)]
     seen, after = [], "0"
     while after:
@@ -297,7 +306,7 @@ def test_the_list_walks_every_record_by_the_id_of_the_next(call):
     assert seen == made
 
 
-def test_the_link_to_the_next_page_stays_on_this_server(side):
+def test_the_link_to_the_next_page_stays_on_this_server(side: HubSpotSide) -> None:
     rows = [{"lastname": "A"}, {"lastname": "B"}]
     side.load("contacts", rows)
     headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox", "host": "127.0.0.1:8123"}
@@ -307,10 +316,10 @@ def test_the_link_to_the_next_page_stays_on_this_server(side):
 
 
 @pytest.mark.parametrize("query", [{"limit": "101"}, {"limit": "0"}, {"limit": "x"}, {"after": "soon"}])
-def test_a_page_that_cannot_be_is_refused(call, query):
+def test_a_page_that_cannot_be_is_refused(call: Call, query: Any) -> None:
     assert call("GET", CONTACTS, **query)[0] == 400
 
 
-def test_pages_with_history_are_smaller(call):
+def test_pages_with_history_are_smaller(call: Call) -> None:
     assert call("GET", CONTACTS, limit="51", propertiesWithHistory="email")[0] == 400
     assert call("GET", CONTACTS, limit="50", propertiesWithHistory="email")[0] == 200

@@ -26,7 +26,7 @@ def side(side: HubSpotSide) -> HubSpotSide:
     return side
 
 
-PEOPLE = [
+PEOPLE: list[dict[str, Any]] = [
     {"email": "ada@acme.test", "firstname": "Ada", "numberofemployees": 5, "lifecyclestage": "lead"},
     {"email": "bo@acme.test", "firstname": "bo", "numberofemployees": 40, "hs_lead_status": "NEW"},
     {"email": "cy@beta.test", "firstname": "Cy", "numberofemployees": 400, "closedate": "2026-01-05"},
@@ -101,11 +101,11 @@ def hits(call: Call, people: list[str], body: dict[str, Any]) -> list[int]:
         ({"query": "lead"}, []),
     ],
 )
-def test_a_search_finds(call, people, body, expected):
+def test_a_search_finds(call: Call, people: list[str], body: Any, expected: Any) -> None:
     assert hits(call, people, body) == expected
 
 
-def test_filters_of_a_group_must_all_hold_and_one_group_is_enough(call, people):
+def test_filters_of_a_group_must_all_hold_and_one_group_is_enough(call: Call, people: list[str]) -> None:
     acme = where("email", "CONTAINS_TOKEN", "acme")["filterGroups"][0]["filters"]
     small = where("numberofemployees", "LT", "10")["filterGroups"][0]["filters"]
     both = {"filterGroups": [{"filters": [*acme, *small]}]}
@@ -140,17 +140,17 @@ def filters(count: int) -> dict[str, Any]:
         {"query": "x" * 3000},
     ],
 )
-def test_a_search_that_breaks_a_rule_is_refused(call, body):
+def test_a_search_that_breaks_a_rule_is_refused(call: Call, body: Any) -> None:
     status, answer = call("POST", SEARCH, body)
     assert (status, answer["category"]) == (400, "VALIDATION_ERROR")
 
 
-def test_18_filters_in_5_groups_are_allowed(call):
+def test_18_filters_in_5_groups_are_allowed(call: Call) -> None:
     body = {"filterGroups": [filters(6), filters(6), filters(4), filters(1), filters(1)]}
     assert call("POST", SEARCH, body)[0] == 200
 
 
-def test_the_body_is_measured_in_characters_not_bytes(side, call):
+def test_the_body_is_measured_in_characters_not_bytes(side: HubSpotSide, call: Call) -> None:
     frame = len(orjson.dumps({"query": ""}))
     headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
     for extra, status in ((0, 200), (1, 400)):
@@ -158,7 +158,7 @@ def test_the_body_is_measured_in_characters_not_bytes(side, call):
         assert side.answer(Ask("POST", SEARCH, (), headers, sent)).status == status
 
 
-def test_pages_are_counted_by_offset_and_the_last_has_no_paging(side, call):
+def test_pages_are_counted_by_offset_and_the_last_has_no_paging(side: HubSpotSide, call: Call) -> None:
     side.load("contacts", [{"lastname": f"N{n}"} for n in range(25)])
     seen, after = [], None
     while after != "end":
@@ -171,7 +171,7 @@ def test_pages_are_counted_by_offset_and_the_last_has_no_paging(side, call):
     assert len(set(seen)) == 25
 
 
-def test_nothing_beyond_the_ten_thousandth_row_is_ever_shown(side, call):
+def test_nothing_beyond_the_ten_thousandth_row_is_ever_shown(side: HubSpotSide, call: Call) -> None:
     side.load("contacts", ({"lastname": "N"} for _ in range(10_001)))
     _, page = call("POST", SEARCH, {"limit": 200, "after": 9_900})
     assert (page["total"], len(page["results"])) == (10_001, 100)
@@ -188,12 +188,12 @@ def test_nothing_beyond_the_ten_thousandth_row_is_ever_shown(side, call):
         ([{"propertyName": "hs_object_id", "direction": "ASCENDING"}], [0, 1, 2, 3]),
     ],
 )
-def test_results_are_sorted(call, people, sort, expected):
+def test_results_are_sorted(call: Call, people: list[str], sort: Any, expected: Any) -> None:
     _, found = call("POST", SEARCH, {"sorts": sort})
     assert [people.index(row["id"]) for row in found["results"]] == expected
 
 
-def test_without_a_sort_the_oldest_come_first_whatever_their_id(side, call):
+def test_without_a_sort_the_oldest_come_first_whatever_their_id(side: HubSpotSide, call: Call) -> None:
     days = [3, 1, 2]
     ids = side.load("contacts", [{"lastname": "N", "_created": START + timedelta(days=d)} for d in days])
     _, found = call("POST", SEARCH, {})
@@ -202,7 +202,9 @@ def test_without_a_sort_the_oldest_come_first_whatever_their_id(side, call):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 7))
-def test_walking_by_id_within_a_window_ends_and_misses_nobody(side, call, stamps, page):
+def test_walking_by_id_within_a_window_ends_and_misses_nobody(
+    side: HubSpotSide, call: Call, stamps: Any, page: Any
+) -> None:
     side.reset()
     side.limits({"secondly_search": None})
     ids = side.load("contacts", [{"lastname": "N", "_modified": START + timedelta(days=d)} for d in stamps])
@@ -223,12 +225,12 @@ def test_walking_by_id_within_a_window_ends_and_misses_nobody(side, call, stamps
     assert seen == ids
 
 
-def test_archived_contacts_are_never_found(side, call, people):
+def test_archived_contacts_are_never_found(side: HubSpotSide, call: Call, people: list[str]) -> None:
     call("DELETE", f"/crm/v3/objects/contacts/{people[0]}")
     assert hits(call, people, {}) == [1, 2, 3]
 
 
-def test_requested_properties_are_answered_and_unknown_ones_left_out(call, people):
+def test_requested_properties_are_answered_and_unknown_ones_left_out(call: Call, people: list[str]) -> None:
     body = {**where("firstname", "EQ", "ada"), "properties": ["email", "city", "no_such"]}
     _, found = call("POST", SEARCH, body)
     assert set(found["results"][0]["properties"]) == {
@@ -240,7 +242,9 @@ def test_requested_properties_are_answered_and_unknown_ones_left_out(call, peopl
     }
 
 
-def test_during_index_lag_search_shows_the_record_as_it_was(side, call, clock, people):
+def test_during_index_lag_search_shows_the_record_as_it_was(
+    side: HubSpotSide, call: Call, clock: Any, people: list[str]
+) -> None:
     side.limits({"search_lag_ms": 5000})
     call("PATCH", f"/crm/v3/objects/contacts/{people[0]}", {"properties": {"firstname": "Eva"}})
     clock.advance(seconds=4)
@@ -252,7 +256,9 @@ def test_during_index_lag_search_shows_the_record_as_it_was(side, call, clock, p
     assert hits(call, people, where("firstname", "EQ", "eva")) == [0]
 
 
-def test_each_write_reaches_the_index_in_its_own_time(side, call, clock, people):
+def test_each_write_reaches_the_index_in_its_own_time(
+    side: HubSpotSide, call: Call, clock: Any, people: list[str]
+) -> None:
     side.limits({"search_lag_ms": 5000})
     for name in ("Eva", "Ida"):
         call("PATCH", f"/crm/v3/objects/contacts/{people[0]}", {"properties": {"firstname": name}})
@@ -262,7 +268,9 @@ def test_each_write_reaches_the_index_in_its_own_time(side, call, clock, people)
     assert hits(call, people, where("firstname", "EQ", "ida")) == [0]
 
 
-def test_during_index_lag_a_new_contact_is_missing_and_an_archived_one_still_there(side, call, clock, people):
+def test_during_index_lag_a_new_contact_is_missing_and_an_archived_one_still_there(
+    side: HubSpotSide, call: Call, clock: Any, people: list[str]
+) -> None:
     side.limits({"search_lag_ms": 5000})
     call("POST", "/crm/v3/objects/contacts", {"properties": {"email": "new@acme.test"}})
     call("DELETE", f"/crm/v3/objects/contacts/{people[0]}")
@@ -273,7 +281,9 @@ def test_during_index_lag_a_new_contact_is_missing_and_an_archived_one_still_the
     assert found["total"] == 4
 
 
-def test_a_late_commit_has_an_early_stamp(side, call, clock, people):
+def test_a_late_commit_has_an_early_stamp(
+    side: HubSpotSide, call: Call, clock: Any, people: list[str]
+) -> None:
     side.limits({"late_commit_ms": 2000})
     call("PATCH", f"/crm/v3/objects/contacts/{people[0]}", {"properties": {"firstname": "Eva"}})
     written = clock.at
@@ -286,14 +296,14 @@ def test_a_late_commit_has_an_early_stamp(side, call, clock, people):
     assert hits(call, people, window) == [0]
 
 
-def test_companies_are_windowed_by_their_own_stamp(side, call):
+def test_companies_are_windowed_by_their_own_stamp(side: HubSpotSide, call: Call) -> None:
     side.load("companies", [{"name": "Acme", "_modified": START}])
     body = where("hs_lastmodifieddate", "GTE", START.isoformat())
     assert call("POST", "/crm/v3/objects/companies/search", body)[1]["total"] == 1
     assert call("POST", "/crm/v3/objects/companies/search", where("lastmodifieddate", "GT", "0"))[0] == 400
 
 
-def test_contacts_are_found_by_their_company(call, people):
+def test_contacts_are_found_by_their_company(call: Call, people: list[str]) -> None:
     company = call("POST", "/crm/v3/objects/companies", {"properties": {"name": "Acme"}})[1]["id"]
     to = {
         "to": {"id": company},
