@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,39 +16,16 @@ from connectors.salesforce.schema import described_from
 ONE, TWO = "0015500001QdQWaAAN", "0015500001QdQWbAAN"
 
 
-def a_field(name: str, kind: str = "string", **more: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "label": name,
-        "type": kind,
-        "length": 0,
-        "createable": True,
-        "updateable": True,
-        "nillable": True,
-        **more,
-    }
+@pytest.fixture(scope="session")
+def ready(describe: dict[str, Any]) -> Callable[[Write], Outgoing]:
+    """A write that may be sent, made ready for it."""
 
+    def readied(write: Write) -> Outgoing:
+        prepared = prepare(described_from(describe), write)
+        assert isinstance(prepared, Outgoing)
+        return prepared
 
-DESCRIBE: dict[str, Any] = {
-    "name": "Account",
-    "keyPrefix": "001",
-    "fields": [
-        a_field("Id", "id", createable=False, updateable=False),
-        a_field("Name", length=10),
-        a_field("Site", length=80),
-        a_field("AnnualRevenue", "currency"),
-        a_field("NumberOfEmployees", "int"),
-        a_field("Active__c", "boolean"),
-        a_field("Founded__c", "date"),
-        a_field("Key__c", length=32, externalId=True, unique=True),
-    ],
-}
-
-
-def ready(write: Write) -> Outgoing:
-    prepared = prepare(described_from(DESCRIBE), write)
-    assert isinstance(prepared, Outgoing)
-    return prepared
+    return readied
 
 
 @pytest.mark.parametrize(
@@ -73,26 +51,29 @@ def ready(write: Write) -> Outgoing:
         (Write("a", None, {"Name": "A"}, ("Key__c", "k" * 33)), "STRING_TOO_LONG", ("Key__c",)),
     ],
 )
-def test_what_would_be_refused_is_not_sent(write: Write, code: str, fields: tuple[str, ...]) -> None:
-    result = prepare(described_from(DESCRIBE), write)
+def test_what_would_be_refused_is_not_sent(
+    describe: dict[str, Any], write: Write, code: str, fields: tuple[str, ...]
+) -> None:
+    result = prepare(described_from(describe), write)
     assert isinstance(result, Written)
     assert (result.trace, result.outcome, result.code, result.fields) == ("a", "refused", code, fields)
     assert "planted-value" not in result.message
 
 
-def test_a_text_that_is_too_long_is_refused_with_both_lengths() -> None:
-    result = prepare(described_from(DESCRIBE), Write("a", ONE, {"Name": "eleven-char"}))
+def test_a_text_that_is_too_long_is_refused_with_both_lengths(describe: dict[str, Any]) -> None:
+    result = prepare(described_from(describe), Write("a", ONE, {"Name": "eleven-char"}))
     assert isinstance(result, Written)
     assert result.message == "Name: 11 characters, the field takes 10"
 
 
-def test_the_key_of_an_upsert_wins_over_a_value_of_the_same_field() -> None:
+def test_the_key_of_an_upsert_wins_over_a_value_of_the_same_field(ready: Callable[[Write], Outgoing]) -> None:
     write = Write("a", None, {"Key__c": "other", "Name": "A"}, ("Key__c", "k1"))
     assert ready(write).body == {"Key__c": "k1", "Name": "A"}
 
 
 @given(st.lists(st.tuples(st.sampled_from(["id", "key", "new"]), st.integers(0, 9)), max_size=700))
 def test_every_write_is_sent_once_in_full_batches_and_in_its_records_order(
+    ready: Callable[[Write], Outgoing],
     wanted: list[tuple[str, int]],
 ) -> None:
     outgoing = []
