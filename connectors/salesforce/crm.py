@@ -96,6 +96,7 @@ class SalesforceCrm:
     def changes(self, object_name: str, fields: Sequence[str], since: Cursor | None) -> Reading:
         """What changed at ``since`` or later, deleted records included; every record when None.
 
+        What has very many records comes by a bulk query job, in no order.
         The cursor is a moment that no running transaction reaches behind (``connectors.salesforce.covered``).
         """
         lower = None if since is None else from_cursor(since)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -417,3 +418,21 @@ def test_assignment_rules_do_not_run(org: Org, crm: SalesforceCrm) -> None:
     org.control("limits", assignment_rule=True)
     crm.write("Lead", [Write(f"t{n}", one, {"City": "x"}) for n, one in enumerate(ids)])
     assert {each["OwnerId"] for each in org.leads("Id").values()} == {owner}
+
+
+def test_a_reading_that_is_given_up_leaves_nothing_behind(org: Org, crm: SalesforceCrm) -> None:
+    org.load(90)
+    org.control("limits", bulk_page_rows=5)
+    slabs = crm.changes("Lead", FIELDS, None).slabs
+    assert next(slabs).frame.height == 5
+    slabs.close()  # type: ignore[attr-defined]
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("bulk-page")] == []
+    assert sum("/results?" in path for path in org.paths()) <= 6
+
+
+def test_when_the_days_batches_are_gone_a_person_is_asked(org: Org, crm: SalesforceCrm) -> None:
+    org.control("limits", daily_bulk_batches=0)
+    with pytest.raises(NeedsPerson) as caught:
+        crm.write("Lead", people(40))
+    assert caught.value.code == "LIMIT_EXCEEDED"
+    assert org.leads("Id") == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -29,7 +30,7 @@ from connectors.salesforce.bulk.rows import (
 from connectors.salesforce.bulk.rows import fits as can_be_a_row
 from connectors.salesforce.outgoing import Outgoing, Route
 from connectors.salesforce.rows import Column, Shape
-from connectors.salesforce.values import to_json
+from connectors.salesforce.values import number_text, to_json
 
 CELLS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=12)
 HARD = ["plain", 'say "no"', '""', "a,b", "two\nlines", "\r\n", '"\n"', "😀 Zoë", "#N/A", " padded ", "null"]
@@ -119,8 +120,6 @@ def test_a_cell_becomes_the_text_of_the_port(sf_type: str, cell: str, text: str)
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e17, max_value=1e17))
 def test_a_number_reads_as_it_does_in_json(value: float) -> None:
-    from connectors.salesforce.values import number_text
-
     assert as_text(pl.Series("x", [repr(value)]), "double").to_list() == [number_text(value)]
 
 
@@ -286,3 +285,22 @@ def test_a_job_that_failed_for_a_field_needs_a_person() -> None:
     other = Ended("750x", "Failed", "secret text").failure()
     assert isinstance(other, RetryLater)
     assert "secret" not in str(other)
+
+
+def test_a_job_that_failed_for_the_days_limit_needs_a_person() -> None:
+    error = Ended("750x", "Failed", "LIMIT_EXCEEDED : DailyBulkApiBatches Limit exceeded.").failure()
+    assert isinstance(error, NeedsPerson)
+    assert (error.code, bool(error.fix)) == ("LIMIT_EXCEEDED", True)
+
+
+@pytest.mark.shared
+def test_a_recorded_result_of_failed_rows_is_understood(shared_data: Path) -> None:
+    with (shared_data / "crm_fixtures/salesforce/bulk2_failed_results.csv").open("rb") as file:
+        (told,) = list(read_rows(file))
+    values: dict[str, str | None] = {"external_id__c": "external-id-3", "CloseDate": told["CloseDate"]}
+    result = refused(outgoing("a", values, key="external_id__c"), told)
+    assert (result.code, result.fields) == ("INVALID_FIELD", ("CloseDate",))
+    assert told["CloseDate"] not in result.message
+    columns = ["external_id__c", "CloseDate"]
+    found = Sent([outgoing("a", values, key="external_id__c")], columns).take(told)
+    assert found is not None

@@ -15,6 +15,7 @@ import orjson
 
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.calls import Calls, part, unreadable
+from connectors.salesforce.codes import CODES
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.ids import looks_like_id
 
@@ -26,7 +27,7 @@ Kind = Literal["query", "ingest"]
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
 
-#: Seconds of waiting after which a job is stopped: no job runs longer than a day on Salesforce's side either.
+#: Seconds of waiting after which a job is stopped and left for another time.
 PATIENCE = 6 * 3_600.0
 
 OVER = frozenset({"JobComplete", "Failed", "Aborted"})
@@ -53,6 +54,10 @@ class Ended:
                 code="INVALID_FIELD",
                 fix="grant the integration user access to it, for example with a permission set",
             )
+        if "LIMIT_EXCEEDED" in self.error:
+            used_up = CODES["LIMIT_EXCEEDED"]
+            text = f"salesforce: bulk job {self.id}: {used_up.says}"
+            return NeedsPerson(text, crm=CRM, code="LIMIT_EXCEEDED", fix=used_up.fix)
         return RetryLater(f"salesforce: bulk job {self.id} ended as {self.state}", crm=CRM, code="JOB_FAILED")
 
 

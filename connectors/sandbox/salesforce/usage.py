@@ -9,6 +9,7 @@ from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import Refusal
 
 UNLIMITED_SHOWN = 100_000
+STORAGE_MB = 976_562
 
 
 #: The allocations of bulk jobs: their counter, and the switch with their size.
@@ -43,6 +44,11 @@ def spend_bulk(org: Org, allocation: str, count: int) -> None:
     org.store.next_number(org.now().strftime(f"{counter}:%Y-%m-%dT%H"), count)
 
 
+def spend_storage(org: Org, size: int) -> None:
+    """Count the bytes that a query job wrote down."""
+    org.store.next_number(org.now().strftime("stored:%Y-%m-%dT%H"), size)
+
+
 def header(org: Org) -> dict[str, str]:
     """The header that every REST answer carries."""
     return {"Sforce-Limit-Info": f"api-usage={used(org)}/{_most(org)}"}
@@ -59,8 +65,9 @@ def limits(org: Org) -> dict[str, Any]:
     left = {"DailyApiRequests": (most, max(0, most - used(org)))}
     for name, (counter, switch) in BULK.items():
         left[name] = (org.switches[switch], max(0, org.switches[switch] - used(org, counter)))
+    stored = used(org, "stored") // 1_000_000
+    left["DailyBulkV2QueryFileStorageMB"] = (STORAGE_MB, max(0, STORAGE_MB - stored))
     full = {
-        "DailyBulkV2QueryFileStorageMB": 976_562,
         "DailyDeliveredPlatformEvents": 25_000,
         "DataStorageMB": 10_240,
         "FileStorageMB": 10_240,

@@ -423,3 +423,47 @@ def test_switches_for_what_is_not_documented(api: Any) -> None:
     empty = ask(api, "SELECT Id FROM Contact WHERE LastName = 'nobody'")
     finish(api, f"jobs/query/{empty}")
     assert api.call("GET", f"jobs/query/{empty}/results").body == b""
+
+
+def test_a_job_fails_when_the_days_batches_are_gone(api: Any) -> None:
+    api.side.limits({"daily_bulk_batches": 0})
+    job, told = ingest(api, "LastName,Company\nA,B\n")
+    assert (told["state"], told["errorMessage"][:14]) == ("Failed", "LIMIT_EXCEEDED")
+    assert outcomes(api, job, "unprocessedrecords")[1:] == [["A", "B"]]
+
+
+@pytest.mark.parametrize("wanted", ["0", "-1", "x", "²", "9" * 5_000, "1.5"])
+def test_a_page_size_is_a_whole_number(api: Any, wanted: str) -> None:
+    load(api, 2)
+    job = ask(api, "SELECT Id FROM Lead")
+    finish(api, f"jobs/query/{job}")
+    assert refusal(api.call("GET", f"jobs/query/{job}/results?maxRecords={wanted}")) == (400, "API_ERROR")
+
+
+@pytest.mark.parametrize("locator", ["x", "Zz", "LTE", "OTk5", "%00", "é"])
+def test_a_foreign_locator_is_refused(api: Any, locator: str) -> None:
+    load(api, 2)
+    job = ask(api, "SELECT Id FROM Lead")
+    finish(api, f"jobs/query/{job}")
+    for name in ("results", "resultPages"):
+        answer = api.call("GET", f"jobs/query/{job}/{name}?locator={locator}")
+        assert refusal(answer) == (400, "INVALID_QUERY_LOCATOR")
+
+
+@pytest.mark.parametrize("wanted", [[], {}, 7, None, "x"])
+@pytest.mark.parametrize("name", ["operation", "query", "columnDelimiter", "lineEnding", "contentType"])
+def test_nonsense_is_refused_and_never_breaks_the_server(api: Any, name: str, wanted: Any) -> None:
+    body = {"operation": "query", "query": "SELECT Id FROM Lead", name: wanted}
+    assert api.call("POST", "jobs/query", body).status == 400
+    body = {"operation": "insert", "object": "Lead", name: wanted}
+    wanted_status = 200 if name == "query" else 400
+    assert api.call("POST", "jobs/ingest", body).status == wanted_status
+
+
+def test_jobs_are_listed_by_kind(api: Any) -> None:
+    job = ask(api, "SELECT Id FROM Lead")
+    other, _ = ingest(api, "LastName,Company\nA,B\n")
+    for kind, wanted in (("query", job), ("ingest", other)):
+        told = api.json("GET", f"jobs/{kind}")
+        assert ([each["id"] for each in told["records"]], told["done"]) == ([wanted], True)
+        assert told["nextRecordsUrl"] is None

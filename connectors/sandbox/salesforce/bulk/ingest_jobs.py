@@ -211,7 +211,12 @@ def _work(call: Call, job: Job) -> None:
         _leave_all(call, job)
         jobs.end(call.org, job, "Failed", bad.text)
         return
-    spend_bulk(call.org, "DailyBulkApiBatches", -(-len(rows) // BATCH))
+    try:
+        spend_bulk(call.org, "DailyBulkApiBatches", -(-len(rows) // BATCH))
+    except Refusal as refused:
+        _leave_all(call, job)
+        jobs.end(call.org, job, "Failed", f"{refused.code} : {refused.message}")
+        return
     stop = call.org.switches["bulk_fails_after"]
     cut = len(rows) if stop is None else min(stop, len(rows))
     outcomes = [loading.row(row) for row in rows[:cut]]

@@ -157,9 +157,9 @@ def layout(wanted: dict[str, Any]) -> dict[str, str]:
     found = {}
     for name, known, usual in (("columnDelimiter", DELIMITERS, "COMMA"), ("lineEnding", ENDINGS, "LF")):
         value = wanted.get(name, usual)
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise job_refused("API_ERROR", f"{name}: expected one of {', '.join(known)}")
-        found[name] = str(value)
+        found[name] = value
     return found
 
 

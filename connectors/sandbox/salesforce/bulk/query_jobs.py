@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import sqlite3
 from typing import Any
 
@@ -23,12 +24,13 @@ from connectors.sandbox.salesforce.soql.compile import Statement
 from connectors.sandbox.salesforce.soql.measures import is_aggregate
 from connectors.sandbox.salesforce.soql.parse import parse
 from connectors.sandbox.salesforce.soql.wrong import too_complicated
-from connectors.sandbox.salesforce.usage import spend_bulk
+from connectors.sandbox.salesforce.usage import spend_bulk, spend_storage
 from connectors.sandbox.side import Answer
 
 PARALLEL = 5
 PAGES_SINCE = 58
 CELLS_TOGETHER = 50
+WHOLE = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
 def create(call: Call) -> Answer:
@@ -122,7 +124,13 @@ def _work(call: Call, job: Job) -> None:
         jobs.end(call.org, job, "Failed", too_complicated().message)
         return
     job.processed = job.total
+    spend_storage(call.org, _size(call.org, job))
     jobs.end(call.org, job, "JobComplete")
+
+
+def _size(org: Org, job: Job) -> int:
+    row = org.store.db.execute("SELECT ifnull(sum(length(line)), 0) FROM _job_row WHERE job = ?", (job.id,))
+    return int(row.fetchone()[0])
 
 
 def _stored_rows(org: Org, job: Job, statement: Statement) -> tuple[int, int]:
@@ -206,7 +214,7 @@ def _page_rows(call: Call) -> int:
     wanted = call.ask.first("maxRecords")
     if wanted is None:
         return int(call.org.switches["bulk_page_rows"])
-    if not wanted.isdigit() or int(wanted) < 1:
+    if not WHOLE.fullmatch(wanted):
         raise jobs.job_refused("API_ERROR", "maxRecords: a whole number above 0 was expected")
     return int(wanted)
 
