@@ -116,6 +116,9 @@ class Rest:
 #: An answer may tell of a window that ended so many seconds before we hear of it: answers take their time.
 TOLD_LATE = 5.0
 
+#: No window is longer; what is older is forgotten, also where no answer ever tells of a window.
+LONGEST_WINDOW = timedelta(seconds=120)
+
 
 class OwnCalls:
     """The moments of our own calls, so that they are not taken for somebody else's.
@@ -131,8 +134,11 @@ class OwnCalls:
 
     def add(self) -> None:
         """One call is about to be made."""
+        now = self._now()
         with self._lock:
-            self._made.append(self._now())
+            while self._made and self._made[0] < now - LONGEST_WINDOW:
+                self._made.popleft()
+            self._made.append(now)
 
     def without(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers of an answer; a count that our own calls explain is taken out of them."""

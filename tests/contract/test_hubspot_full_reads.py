@@ -73,6 +73,15 @@ def test_every_contact_comes_once_and_no_page_is_asked_for_twice(account: Accoun
     crm.close()
 
 
+def test_a_list_in_no_order_is_read_whole_all_the_same(account: Account) -> None:
+    account.load(1_700)
+    account.control("limits", list_order="shuffled")
+    crm = account.connect(8)
+    frame = read(crm.changes("contacts", ["email"], None).slabs)
+    assert frame[RECORD_ID].n_unique() == len(frame) == 1_700
+    crm.close()
+
+
 def test_contacts_made_meanwhile_are_neither_missed_nor_doubled(account: Account) -> None:
     account.load(4_000)
     crm = account.connect(6)

@@ -61,7 +61,13 @@ class Account:
     ) -> HubSpotCrm:
         session = open_session(on_response=lambda answer: self.statuses.append(answer.status_code))
         tokens = tokens or OAuthTokens(
-            session, self.url, *APP.values(), refresh, clock=lambda: self.now, version=version
+            session,
+            self.url,
+            CLIENT_ID,
+            HUBSPOT_CLIENT_SECRET,
+            refresh,
+            clock=lambda: self.now,
+            version=version,
         )
         ledger = MemoryLedger(time.monotonic)
         quota = Quota("hubspot", RATES, ledger=ledger, clock=lambda: self.now, sleep=self.slept.append)
@@ -152,7 +158,14 @@ def test_the_connector_renews_its_token_by_time_and_meets_no_refusal(
 
 
 def test_a_token_past_its_time_is_replaced_once_for_everybody(account: Account) -> None:
-    tokens = OAuthTokens(open_session(), account.url, *APP.values(), REFRESH_TOKEN, clock=lambda: account.now)
+    tokens = OAuthTokens(
+        open_session(),
+        account.url,
+        CLIENT_ID,
+        HUBSPOT_CLIENT_SECRET,
+        REFRESH_TOKEN,
+        clock=lambda: account.now,
+    )
     old = tokens.current()
     assert tokens.after(old) is None
     account.pass_time(1_801)

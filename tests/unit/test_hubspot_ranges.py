@@ -65,7 +65,9 @@ IDS = st.lists(st.integers(1, 10**13), unique=True, max_size=120)
 
 @settings(deadline=None, max_examples=60)
 @given(IDS, st.integers(1, 7), st.integers(1, 6), st.data())
-def test_every_record_comes_once_whatever_the_search_says(ids, page, threads, data) -> None:
+def test_every_record_comes_once_whatever_the_search_says(
+    ids: list[int], page: int, threads: int, data: st.DataObject
+) -> None:
     anywhere = st.builds(Boundary, st.none() | st.integers(0, 10**13), st.integers(0, 10**6))
     said = iter(data.draw(st.lists(st.none() | anywhere, max_size=12)))
     listed = Listed(ids, page)
@@ -117,7 +119,11 @@ def test_records_made_and_archived_meanwhile_disturb_nobody_else() -> None:
 
 
 def test_a_list_that_is_not_in_order_is_read_again_page_by_page() -> None:
-    pages = {None: ([1, 2], "3"), "3": ([4, 3], "5"), "5": ([5, 6], None)}
+    pages: dict[str | None, tuple[list[int], str | None]] = {
+        None: ([1, 2], "3"),
+        "3": ([4, 3], "5"),
+        "5": ([5, 6], None),
+    }
 
     def fetch(after: str | None) -> ListPage:
         ids, following = pages[after]

@@ -114,7 +114,10 @@ def list_all(portal: Portal, call: Call) -> Answer:
         (kind.key, int(after), limit + 1),
     ).fetchall()
     found = [records.of_row(kind, row) for row in rows]
-    body: dict[str, object] = {"results": [_body(portal, call, record) for record in found[:limit]]}
+    page = found[:limit]
+    if portal.switches.list_order == "shuffled":
+        portal.dice.shuffle(page)
+    body: dict[str, object] = {"results": [_body(portal, call, record) for record in page]}
     if len(found) > limit:
         following = str(found[limit].id)
         body["paging"] = {"next": {"after": following, "link": _link(call, following)}}

@@ -47,6 +47,8 @@ class Switches:
     """Whether contacts may have ``hasUniqueValue`` properties (disputed, HubSpot reference, section 6.1)."""
     batch_order: Literal["shuffled", "input"] = "shuffled"
     """The order of batch results; never to be relied on (HubSpot reference, section 5.2)."""
+    list_order: Literal["id", "shuffled"] = "id"
+    """Whether the records of a list page rise by id; the pages always do (unverified, HubSpot reference, 13)."""
     merge_keeps_primary_id: bool = False
     """Whether a merge keeps the winner's id (the beta) or makes a new one.
 
