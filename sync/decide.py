@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import polars as pl
 
@@ -69,42 +70,62 @@ def lead_frame(
     ``records``: CRM to typed records with ``lead_id`` (as ``read.typed_records`` makes them). ``linked``:
     ``lead_id, crm, record_id`` of every link. ``bases`` and ``stored``: as the store gives them.
     """
-    frame = lead_ids.unique().sort().alias("lead_id").to_frame()
+    leads = lead_ids.unique().sort().alias("lead_id").to_frame()
+    parts, missing = [leads], []
     for crm, side in SIDES.items():
         columns = {**RECORD_META, **work.field_map.columns(crm)}
-        frame = frame.join(_prefixed(records.get(crm), columns, side), on="lead_id", how="left")
         theirs = linked.filter(pl.col("crm") == crm).select(
             "lead_id", pl.col("record_id").alias(side + LINKED)
         )
-        frame = frame.join(theirs.unique("lead_id"), on="lead_id", how="left")
-        frame = frame.join(_bases(work, crm, bases), left_on=side + "_id", right_on="record_id", how="left")
-        missing = [
-            pl.lit(None, dtype=dtype).alias(prefix + name)
+        now = _beside(leads, _prefixed(records.get(crm), columns, side), "lead_id")
+        names = _beside(leads, theirs.unique("lead_id"), "lead_id")
+        bases_then = _bases(work, crm, bases, now[side + "_id"])
+        have = {*now.columns, *bases_then.columns}
+        missing += [
+            _nothing(dtype).alias(prefix + name)
             for name, dtype in columns_of({**work.fields, **OWN_LEAD_FIELDS}).items()
             for prefix in (side, BASE[side])
-            if prefix + name not in frame.columns
+            if prefix + name not in have
         ]
-        frame = frame.with_columns(missing)
-    return frame.join(_stored(work, stored), on="lead_id", how="left")
+        parts += [now, names, bases_then]
+    frame = pl.concat([*parts, _stored(work, stored, leads)], how="horizontal")
+    return frame.with_columns(missing)
+
+
+def _beside(leads: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The rows brought into the order of ``leads`` by ``key``, without it; nulls where there is none.
+
+    Only the key is joined: what is beside it is looked up by place, once.
+    """
+    places = rows.select(key).with_row_index("_at")
+    at = leads.join(places, on=key, how="left", maintain_order="left")["_at"]
+    return rows.drop(key).select(pl.all().gather(at))
+
+
+@cache
+def _nothing(dtype: pl.DataType) -> pl.Expr:
+    return pl.lit(None, dtype=dtype)
 
 
 def _prefixed(records: pl.DataFrame | None, columns: Mapping[str, pl.DataType], side: str) -> pl.DataFrame:
     if records is None:
         schema = {"lead_id": pl.String(), **{side + name: dtype for name, dtype in columns.items()}}
         return pl.DataFrame(schema=schema)
-    return records.select("lead_id", *(pl.col(name).alias(side + name) for name in columns)).unique(
-        "lead_id", keep="last", maintain_order=True
-    )
+    renamed = records.select("lead_id", *(pl.col(name).alias(side + name) for name in columns))
+    if renamed["lead_id"].n_unique() == renamed.height:
+        return renamed
+    return renamed.unique("lead_id", keep="last", maintain_order=True)
 
 
-def _bases(work: Work, crm: str, bases: pl.DataFrame) -> pl.DataFrame:
-    here = bases.filter(pl.col("crm") == crm)
-    values = work.record_snapshots(crm).decode(here["record_values"], BASE[SIDES[crm]])
-    return here.select("record_id").hstack(values)
+def _bases(work: Work, crm: str, bases: pl.DataFrame, records: pl.Series) -> pl.DataFrame:
+    """The bases of these records, in their order; nulls where there is none."""
+    here = bases.filter(pl.col("crm") == crm).select("record_id", "record_values")
+    texts = _beside(records.alias("record_id").to_frame(), here, "record_id")["record_values"]
+    return work.record_snapshots(crm).decode(texts, BASE[SIDES[crm]])
 
 
-def _stored(work: Work, stored: pl.DataFrame) -> pl.DataFrame:
-    values = work.lead_snapshots().decode(stored["lead_values"], STORED)
+def _stored(work: Work, stored: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """What is stored for each of ``leads``, in their order: the last verdict and the values."""
     previous = stored.select(
         "lead_id",
         pl.col("lead_values").alias("prev_values"),
@@ -117,7 +138,8 @@ def _stored(work: Work, stored: pl.DataFrame) -> pl.DataFrame:
         pl.col("score").cast(pl.Int32).alias("prev_score"),
         pl.col("nurture_track").alias("prev_track"),
     )
-    return previous.hstack(values)
+    then = _beside(leads, previous, "lead_id")
+    return then.hstack(work.lead_snapshots().decode(then["prev_values"], STORED))
 
 
 def decide(

@@ -58,10 +58,11 @@ class Snapshots:
         """
         if texts.is_empty():
             return pl.DataFrame(schema={prefix + name: dtype for name, dtype in self.schema.items()})
-        lines = texts.fill_null("{}").str.join("\n").item()
-        read = pl.read_ndjson(
-            lines.encode(), schema={name: _as_read(dtype) for name, dtype in self.schema.items()}
-        )
+        if texts.null_count() == len(texts):
+            nothing = [pl.lit(None, dtype=dtype).alias(prefix + name) for name, dtype in self.schema.items()]
+            return texts.alias("").to_frame().with_columns(nothing).drop("")
+        lines = b"\n".join(texts.fill_null("{}").cast(pl.Binary).to_list())
+        read = pl.read_ndjson(lines, schema={name: _as_read(dtype) for name, dtype in self.schema.items()})
         if read.height != len(texts):
             raise pl.exceptions.ComputeError("a snapshot is not one JSON object")
         return read.select(_typed(name, dtype).alias(prefix + name) for name, dtype in self.schema.items())
