@@ -3,99 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-import polars as pl
 import pytest
-import requests
 
-from connectors.crm import RECORD_ID, Cursor, FieldSpec, Slab, Write
+from connectors.crm import FieldSpec, Write
 from connectors.errors import NeedsPerson
 from connectors.salesforce.crm import SalesforceCrm
-from connectors.sandbox.serving import Serving, sandbox
-from connectors.session import open_session
 
-NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 FIELDS = ["LastName", "Company", "Email", "AnnualRevenue", "DoNotCall", "Status"]
-
-
-class Org:
-    """One pretend organisation and its controls."""
-
-    def __init__(self, serving: Serving) -> None:
-        self.url = serving.salesforce_url
-
-    def control(self, name: str, **wanted: Any) -> Any:
-        answer = requests.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def load(self, rows: Sequence[dict[str, Any]], object_name: str = "Lead") -> list[str]:
-        ids: list[str] = self.control("load", object=object_name, rows=list(rows))["ids"]
-        return ids
-
-    def requests(self) -> list[dict[str, Any]]:
-        logged: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/requests", timeout=30).json()[
-            "requests"
-        ]
-        return logged
-
-    def connect(self, **more: Any) -> SalesforceCrm:
-        """The product's connector, on the vendor's hard-coded https through the loopback detour."""
-        return SalesforceCrm(
-            session=open_session(loopback=urlsplit(self.url).netloc),
-            login_url="https://leadpact-sandbox.my.salesforce.com",
-            client_id="leadpact-sandbox",
-            client_secret="salesforce-sandbox-secret",
-            sleep=lambda _seconds: None,
-            **more,
-        )
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Serving]:
-    with sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def org(serving: Serving) -> Org:
-    fresh = Org(serving)
-    fresh.control("reset")
-    fresh.control("clock", now=NOON.isoformat())
-    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=30)
-    requests.delete(f"{fresh.url}/_sandbox/requests", timeout=30)
-    return fresh
-
-
-@pytest.fixture
-def crm(org: Org) -> Iterator[SalesforceCrm]:
-    connector = org.connect()
-    yield connector
-    connector.close()
-
-
-def joined(slabs: Iterator[Slab]) -> pl.DataFrame:
-    frames = [slab.frame for slab in slabs]
-    return pl.concat(frames) if frames else pl.DataFrame({RECORD_ID: []}, schema={RECORD_ID: pl.String})
-
-
-def changed(
-    crm: SalesforceCrm, since: Cursor | None, fields: Sequence[str] = FIELDS
-) -> tuple[pl.DataFrame, Cursor]:
-    reading = crm.changes("Lead", fields, since)
-    return joined(reading.slabs), reading.cursor
 
 
 def a_lead(number: int, **more: Any) -> dict[str, Any]:
     return {"LastName": f"Nr {number}", "Company": "ACME", **more}
 
 
-def test_a_written_record_reads_as_written(org: Org, crm: SalesforceCrm) -> None:
+def test_a_written_record_reads_as_written(org: Any, crm: SalesforceCrm) -> None:
     values = {"LastName": "Zoë", "Company": "ACME", "AnnualRevenue": "25000000.50", "DoNotCall": "true"}
     (created,) = crm.write("Lead", [Write("a", None, values)])
     assert (created.outcome, created.created, created.stored) == (
@@ -107,24 +31,24 @@ def test_a_written_record_reads_as_written(org: Org, crm: SalesforceCrm) -> None
     (updated,) = crm.write("Lead", [Write("b", created.record_id, {"AnnualRevenue": None, "City": "Köln"})])
     assert (updated.outcome, updated.created, updated.record_id) == ("written", False, created.record_id)
     assert updated.stored == {"AnnualRevenue": None, "City": "Köln"}
-    frame = joined(crm.fetch("Lead", [*FIELDS, "City"], [str(created.record_id)]))
+    frame = org.joined(crm.fetch("Lead", [*FIELDS, "City"], [str(created.record_id)]))
     assert frame.select("LastName", "AnnualRevenue", "DoNotCall", "City").rows() == [
         ("Zoë", None, "true", "Köln")
     ]
 
 
-def test_our_writes_name_us_and_leave_the_owner_alone(org: Org, crm: SalesforceCrm) -> None:
+def test_our_writes_name_us_and_leave_the_owner_alone(org: Any, crm: SalesforceCrm) -> None:
     org.control("limits", assignment_rule=True)
     (record,) = org.load([a_lead(1)])
-    owner = joined(crm.fetch("Lead", ["OwnerId"], [record]))["OwnerId"][0]
+    owner = org.joined(crm.fetch("Lead", ["OwnerId"], [record]))["OwnerId"][0]
     crm.write("Lead", [Write("a", record, {"City": "Köln"})])
-    assert joined(crm.fetch("Lead", ["OwnerId"], [record]))["OwnerId"][0] == owner
+    assert org.joined(crm.fetch("Lead", ["OwnerId"], [record]))["OwnerId"][0] == owner
     assert {request["client"] for request in org.requests() if "/services/data/" in request["path"]} == {
         "client=leadpact"
     }
 
 
-def test_one_bad_record_leaves_the_others_written(org: Org, crm: SalesforceCrm) -> None:
+def test_one_bad_record_leaves_the_others_written(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(3)])
     results = crm.write(
         "Lead",
@@ -148,14 +72,14 @@ def test_one_bad_record_leaves_the_others_written(org: Org, crm: SalesforceCrm) 
     assert results[3].fields == ("Company",)
 
 
-def test_a_converted_record_is_refused_with_salesforces_code(org: Org, crm: SalesforceCrm) -> None:
+def test_a_converted_record_is_refused_with_salesforces_code(org: Any, crm: SalesforceCrm) -> None:
     (record,) = org.load([a_lead(1)])
     org.control("people", action="convert", id=record)
     (result,) = crm.write("Lead", [Write("a", record, {"City": "Köln"})])
     assert (result.outcome, result.code) == ("refused", "CANNOT_UPDATE_CONVERTED_LEAD")
 
 
-def test_a_locked_row_is_written_in_the_end(org: Org, crm: SalesforceCrm) -> None:
+def test_a_locked_row_is_written_in_the_end(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(3)])
     org.control("limits", row_locks=2)
     results = crm.write("Lead", [Write(record, record, {"City": "Köln"}) for record in ids])
@@ -165,7 +89,7 @@ def test_a_locked_row_is_written_in_the_end(org: Org, crm: SalesforceCrm) -> Non
 KEY = FieldSpec("Leadpact_Id__c", "Leadpact id", "text", length=32, unique=True)
 
 
-def test_an_upsert_creates_once_and_updates_after_that(org: Org, crm: SalesforceCrm) -> None:
+def test_an_upsert_creates_once_and_updates_after_that(org: Any, crm: SalesforceCrm) -> None:
     crm.add_fields("Lead", [KEY])
     write = Write("a", None, a_lead(1), (KEY.name, "lead-1"))
     (first,) = crm.write("Lead", [write])
@@ -175,12 +99,12 @@ def test_an_upsert_creates_once_and_updates_after_that(org: Org, crm: Salesforce
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])
-def test_an_upsert_whose_connection_broke_is_done_once(org: Org, crm: SalesforceCrm, drop: str) -> None:
+def test_an_upsert_whose_connection_broke_is_done_once(org: Any, crm: SalesforceCrm, drop: str) -> None:
     crm.add_fields("Lead", [KEY])
     org.control("faults", match={"method": "PATCH", "path": "composite/sobjects"}, drop=drop)
     (result,) = crm.write("Lead", [Write("a", None, a_lead(1), (KEY.name, "lead-1"))])
     assert result.outcome == "written"
-    assert changed(crm, None)[0].height == 1
+    assert org.changed(crm, None)[0].height == 1
 
 
 @pytest.mark.parametrize(
@@ -188,33 +112,33 @@ def test_an_upsert_whose_connection_broke_is_done_once(org: Org, crm: Salesforce
     [({"drop": "before"}, 0), ({"drop": "after"}, 1), ({"truncate": 5}, 1)],
 )
 def test_a_create_whose_connection_broke_is_unknown(
-    org: Org, crm: SalesforceCrm, fault: dict[str, Any], there: int
+    org: Any, crm: SalesforceCrm, fault: dict[str, Any], there: int
 ) -> None:
     crm.describe("Lead")
     org.control("faults", match={"method": "POST", "path": "composite/sobjects$"}, **fault)
     (result,) = crm.write("Lead", [Write("a", None, a_lead(1))])
     assert result.outcome == "unknown"
-    assert changed(crm, None)[0].height == there
+    assert org.changed(crm, None)[0].height == there
 
 
-def test_a_revoked_token_is_replaced_in_the_middle_of_the_work(org: Org, crm: SalesforceCrm) -> None:
+def test_a_revoked_token_is_replaced_in_the_middle_of_the_work(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(4_100)])
     reading = crm.changes("Lead", ["LastName"], None)
     first = next(reading.slabs)
     org.control("people", action="revoke_tokens")
-    assert first.frame.height + joined(reading.slabs).height == len(ids)
+    assert first.frame.height + org.joined(reading.slabs).height == len(ids)
     org.control("people", action="revoke_tokens")
     (result,) = crm.write("Lead", [Write("a", ids[0], {"City": "Köln"})])
     assert result.outcome == "written"
 
 
-def test_a_proxys_error_page_is_waited_out(org: Org, crm: SalesforceCrm) -> None:
+def test_a_proxys_error_page_is_waited_out(org: Any, crm: SalesforceCrm) -> None:
     (record,) = org.load([a_lead(1)])
     org.control("faults", match="composite/sobjects", html=503, times=2)
-    assert joined(crm.fetch("Lead", FIELDS, [record])).height == 1
+    assert org.joined(crm.fetch("Lead", FIELDS, [record])).height == 1
 
 
-def test_a_used_up_day_needs_a_person(org: Org) -> None:
+def test_a_used_up_day_needs_a_person(org: Any) -> None:
     org.control("limits", daily=0)
     with pytest.raises(NeedsPerson) as used_up:
         org.connect().describe("Lead")
@@ -222,29 +146,24 @@ def test_a_used_up_day_needs_a_person(org: Org) -> None:
     assert "24 hours" in used_up.value.fix
 
 
-def test_a_wrong_secret_needs_a_person(org: Org) -> None:
-    crm = SalesforceCrm(
-        session=open_session(loopback=urlsplit(org.url).netloc),
-        login_url="https://leadpact-sandbox.my.salesforce.com",
-        client_id="leadpact-sandbox",
-        client_secret="planted-wrong-secret",
-    )
+def test_a_wrong_secret_needs_a_person(org: Any) -> None:
+    crm = org.connect(client_secret="planted-wrong-secret")
     with pytest.raises(NeedsPerson) as refused:
         crm.account()
     assert "planted" not in f"{refused.value} {refused.value.fix}"
 
 
-def test_threads_share_one_connector_and_one_new_token(org: Org, crm: SalesforceCrm) -> None:
+def test_threads_share_one_connector_and_one_new_token(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(40)])
     crm.describe("Lead")
     org.control("people", action="revoke_tokens")
-    requests.delete(f"{org.url}/_sandbox/requests", timeout=30)
+    org.forget_requests()
 
     def work(place: int) -> tuple[str | None, int]:
         mine = ids[place * 5 : place * 5 + 5]
         results = crm.write("Lead", [Write(record, record, {"City": f"City {place}"}) for record in mine])
         stored = {result.stored["City"] for result in results}
-        return stored.pop(), joined(crm.fetch("Lead", FIELDS, mine)).height
+        return stored.pop(), org.joined(crm.fetch("Lead", FIELDS, mine)).height
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(8))) == [(f"City {place}", 5) for place in range(8)]
@@ -252,7 +171,7 @@ def test_threads_share_one_connector_and_one_new_token(org: Org, crm: Salesforce
 
 
 def test_nothing_we_log_holds_a_secret_or_a_value(
-    org: Org, crm: SalesforceCrm, caplog: pytest.LogCaptureFixture
+    org: Any, crm: SalesforceCrm, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="connectors")
     (record,) = org.load([a_lead(1)])

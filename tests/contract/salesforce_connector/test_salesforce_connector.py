@@ -3,102 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-import polars as pl
 import pytest
-import requests
 
-from connectors.crm import ABSENT, ARCHIVED, MODIFIED_AT, RECORD_ID, Cursor, FieldSpec, Slab
+from connectors.crm import ABSENT, ARCHIVED, MODIFIED_AT, RECORD_ID, Cursor, FieldSpec
 from connectors.errors import NeedsPerson
 from connectors.salesforce.crm import SalesforceCrm
-from connectors.sandbox.serving import Serving, sandbox
-from connectors.session import open_session
 
 NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 FIELDS = ["LastName", "Company", "Email", "AnnualRevenue", "DoNotCall", "Status"]
 
 
-class Org:
-    """One pretend organisation and its controls."""
-
-    def __init__(self, serving: Serving) -> None:
-        self.url = serving.salesforce_url
-
-    def control(self, name: str, **wanted: Any) -> Any:
-        answer = requests.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def load(self, rows: Sequence[dict[str, Any]], object_name: str = "Lead") -> list[str]:
-        ids: list[str] = self.control("load", object=object_name, rows=list(rows))["ids"]
-        return ids
-
-    def act(self, action: str, **more: Any) -> str:
-        """A person does something to a lead, a row that is not committed yet being left alone."""
-        answer = requests.post(
-            f"{self.url}/_sandbox/people", json={"action": action, "object": "Lead", **more}, timeout=30
-        )
-        return str(answer.json().get("id", ""))
-
-    def cities(self) -> dict[str, tuple[str | None, bool]]:
-        """What the organisation holds of each lead: its city, and whether it is deleted."""
-        records = requests.get(f"{self.url}/_sandbox/state?object=Lead", timeout=30).json()["records"]
-        return {record["Id"]: (record["City"], record["IsDeleted"]) for record in records}
-
-    def connect(self, **more: Any) -> SalesforceCrm:
-        """The product's connector, on the vendor's hard-coded https through the loopback detour."""
-        return SalesforceCrm(
-            session=open_session(loopback=urlsplit(self.url).netloc),
-            login_url="https://leadpact-sandbox.my.salesforce.com",
-            client_id="leadpact-sandbox",
-            client_secret="salesforce-sandbox-secret",
-            sleep=lambda _seconds: None,
-            **more,
-        )
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Serving]:
-    with sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def org(serving: Serving) -> Org:
-    fresh = Org(serving)
-    fresh.control("reset")
-    fresh.control("clock", now=NOON.isoformat())
-    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=30)
-    requests.delete(f"{fresh.url}/_sandbox/requests", timeout=30)
-    return fresh
-
-
-@pytest.fixture
-def crm(org: Org) -> Iterator[SalesforceCrm]:
-    connector = org.connect()
-    yield connector
-    connector.close()
-
-
-def joined(slabs: Iterator[Slab]) -> pl.DataFrame:
-    frames = [slab.frame for slab in slabs]
-    return pl.concat(frames) if frames else pl.DataFrame({RECORD_ID: []}, schema={RECORD_ID: pl.String})
-
-
-def changed(
-    crm: SalesforceCrm, since: Cursor | None, fields: Sequence[str] = FIELDS
-) -> tuple[pl.DataFrame, Cursor]:
-    reading = crm.changes("Lead", fields, since)
-    return joined(reading.slabs), reading.cursor
-
-
-def follow(crm: SalesforceCrm, cursor: Cursor | None, held: dict[str, tuple[str | None, bool]]) -> Cursor:
+def follow(
+    org: Any, crm: SalesforceCrm, cursor: Cursor | None, held: dict[str, tuple[str | None, bool]]
+) -> Cursor:
     """Bring what is held up to date, as a sync would."""
-    frame, cursor = changed(crm, cursor, ["City"])
+    frame, cursor = org.changed(crm, cursor, ["City"])
     rows = frame.sort(MODIFIED_AT).to_dicts() if len(frame) else []
     held.update({row[RECORD_ID]: (row["City"], row[ARCHIVED]) for row in rows})
     return cursor
@@ -162,24 +84,24 @@ def test_an_object_that_is_not_there_needs_a_person(crm: SalesforceCrm, name: st
         crm.describe(name)
 
 
-def test_a_field_we_may_not_see_has_no_column(org: Org) -> None:
+def test_a_field_we_may_not_see_has_no_column(org: Any) -> None:
     org.load([a_lead(1, Phone="0221 123")])
     org.control("limits", hidden_fields={"Lead": ["Phone"]})
     crm = org.connect()
-    frame, _ = changed(crm, None, ["LastName", "Phone", "Nonsense__c"])
+    frame, _ = org.changed(crm, None, ["LastName", "Phone", "Nonsense__c"])
     assert "Phone" not in crm.describe("Lead").fields
     assert frame.columns[-1] == "LastName"
     assert frame[ABSENT].to_list() == [None]
 
 
-def test_every_record_comes_in_a_full_reading_and_keeps_its_values(org: Org, crm: SalesforceCrm) -> None:
+def test_every_record_comes_in_a_full_reading_and_keeps_its_values(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load(
         [
             a_lead(1, Email="Ada@Example.com", AnnualRevenue=25000000.0, DoNotCall=True, City="Köln"),
             a_lead(2),
         ]
     )
-    frame, _ = changed(crm, None, [*FIELDS, "City"])
+    frame, _ = org.changed(crm, None, [*FIELDS, "City"])
     assert frame[RECORD_ID].to_list() == ids
     assert frame[ARCHIVED].to_list() == [False, False]
     assert frame["AnnualRevenue"].to_list() == ["25000000", None]
@@ -189,70 +111,70 @@ def test_every_record_comes_in_a_full_reading_and_keeps_its_values(org: Org, crm
     assert frame[MODIFIED_AT][0] == NOON
 
 
-def test_a_full_reading_pages_through_everything(org: Org, crm: SalesforceCrm) -> None:
+def test_a_full_reading_pages_through_everything(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(4_500)])
-    frame, _ = changed(crm, None, ["LastName"])
+    frame, _ = org.changed(crm, None, ["LastName"])
     assert frame[RECORD_ID].to_list() == sorted(ids)
 
 
-def test_a_place_in_the_result_that_is_lost_is_found_again(org: Org, crm: SalesforceCrm) -> None:
+def test_a_place_in_the_result_that_is_lost_is_found_again(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(4_500)])
     reading = crm.changes("Lead", ["LastName"], None)
     gone = '[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
     org.control("faults", match="/query/01g", status=400, body=gone, times=1)
-    assert joined(reading.slabs)[RECORD_ID].to_list() == sorted(ids)
+    assert org.joined(reading.slabs)[RECORD_ID].to_list() == sorted(ids)
 
 
-def test_many_records_of_one_second_come_once_each(org: Org, crm: SalesforceCrm) -> None:
-    _, cursor = changed(crm, None)
+def test_many_records_of_one_second_come_once_each(org: Any, crm: SalesforceCrm) -> None:
+    _, cursor = org.changed(crm, None)
     ids = org.load([a_lead(n) for n in range(4_100)])
     org.control("clock", advance_seconds=300)
     gone = '[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
     org.control("faults", match="/query/01g", status=400, body=gone, times=2)
-    frame, _ = changed(crm, cursor, ["LastName"])
+    frame, _ = org.changed(crm, cursor, ["LastName"])
     assert frame[RECORD_ID].to_list() == sorted(ids)
 
 
-def test_a_change_is_read_at_once(org: Org, crm: SalesforceCrm) -> None:
+def test_a_change_is_read_at_once(org: Any, crm: SalesforceCrm) -> None:
     (record,) = org.load([a_lead(1)])
-    _, cursor = changed(crm, None)
+    _, cursor = org.changed(crm, None)
     org.control("clock", advance_seconds=1)
     org.control("people", action="edit", object="Lead", id=record, fields={"City": "Köln"})
-    frame, _ = changed(crm, cursor, ["City"])
+    frame, _ = org.changed(crm, cursor, ["City"])
     assert frame["City"].to_list() == ["Köln"]
 
 
-def test_a_record_changed_at_exactly_the_cursor_is_read_again(org: Org, crm: SalesforceCrm) -> None:
+def test_a_record_changed_at_exactly_the_cursor_is_read_again(org: Any, crm: SalesforceCrm) -> None:
     org.control("clock", now=NOON.replace(second=0).isoformat())
     (record,) = org.load([a_lead(1)])
-    _, cursor = changed(crm, None)
+    _, cursor = org.changed(crm, None)
     assert cursor == {"since": "2026-11-22T12:00:00Z"}
-    frame, _ = changed(crm, cursor)
+    frame, _ = org.changed(crm, cursor)
     assert frame[RECORD_ID].to_list() == [record]
 
 
-def test_the_cursor_goes_forward_and_never_back(org: Org, crm: SalesforceCrm) -> None:
+def test_the_cursor_goes_forward_and_never_back(org: Any, crm: SalesforceCrm) -> None:
     cursors = []
     cursor: Cursor | None = None
     for seconds in (0, 20, 20, 45, 600, 86_400, 40 * 86_400):
         org.control("clock", advance_seconds=seconds)
-        _, cursor = changed(crm, cursor)
+        _, cursor = org.changed(crm, cursor)
         cursors.append(datetime.fromisoformat(cursor["since"]))
         now = datetime.fromisoformat(org.control("clock", advance_seconds=0)["now"])
         assert timedelta(0) <= now - cursors[-1] < timedelta(seconds=120)
     assert cursors == sorted(cursors)
 
 
-def test_what_did_not_change_is_not_read_again(org: Org, crm: SalesforceCrm) -> None:
+def test_what_did_not_change_is_not_read_again(org: Any, crm: SalesforceCrm) -> None:
     org.load([a_lead(n) for n in range(50)])
     org.control("clock", advance_seconds=3_600)
-    _, cursor = changed(crm, None)
-    frame, _ = changed(crm, cursor)
+    _, cursor = org.changed(crm, None)
+    frame, _ = org.changed(crm, cursor)
     assert len(frame) == 0
 
 
-def test_a_late_commit_is_never_missed(org: Org, crm: SalesforceCrm) -> None:
-    _, cursor = changed(crm, None)
+def test_a_late_commit_is_never_missed(org: Any, crm: SalesforceCrm) -> None:
+    _, cursor = org.changed(crm, None)
     org.control("limits", late_commit_ms=150_000)
     org.control("clock", advance_seconds=60)
     # Stamped now, seen two and a half minutes later: behind everything read meanwhile.
@@ -260,13 +182,13 @@ def test_a_late_commit_is_never_missed(org: Org, crm: SalesforceCrm) -> None:
     seen: list[str] = []
     for _ in range(8):
         org.control("clock", advance_seconds=30)
-        frame, cursor = changed(crm, cursor)
+        frame, cursor = org.changed(crm, cursor)
         seen += frame[RECORD_ID].to_list()
     assert late in seen
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_follower_ends_with_what_the_crm_holds(org: Org, crm: SalesforceCrm, seed: int) -> None:
+def test_a_follower_ends_with_what_the_crm_holds(org: Any, crm: SalesforceCrm, seed: int) -> None:
     """Edits, creations, deletions and late commits in any order, read at any time: nothing is missed."""
     chance = random.Random(seed)
     known = org.load([a_lead(n) for n in range(5)])
@@ -285,50 +207,53 @@ def test_a_follower_ends_with_what_the_crm_holds(org: Org, crm: SalesforceCrm, s
         elif act == "wait":
             org.control("clock", advance_seconds=chance.choice([1, 7, 30, 61, 400]))
         elif act == "read":
-            cursor = follow(crm, cursor, held)
+            cursor = follow(org, crm, cursor, held)
     org.control("limits", late_commit_ms=0)
     org.control("clock", advance_seconds=300)
-    follow(crm, cursor, held)
+    follow(org, crm, cursor, held)
     # What was deleted before the first reading was never there for us.
     assert held == {record: now for record, now in org.cities().items() if record in held or not now[1]}
 
 
-def test_where_updates_are_not_told_the_cursor_stays_ten_minutes_behind(org: Org, crm: SalesforceCrm) -> None:
+def test_where_updates_are_not_told_the_cursor_stays_ten_minutes_behind(org: Any, crm: SalesforceCrm) -> None:
     org.control("faults", match="/updated", status=400, body='[{"errorCode":"EXCEEDED_ID_LIMIT"}]', times=-1)
-    _, cursor = changed(crm, None)
+    _, cursor = org.changed(crm, None)
     assert cursor == {"since": "2026-11-22T11:50:30Z"}
     org.control("clock", advance_seconds=300)
-    assert changed(crm, cursor)[1] == {"since": "2026-11-22T11:55:30Z"}
+    assert org.changed(crm, cursor)[1] == {"since": "2026-11-22T11:55:30Z"}
 
 
-def test_a_deleted_record_comes_as_archived(org: Org, crm: SalesforceCrm) -> None:
+def test_a_deleted_record_comes_as_archived(org: Any, crm: SalesforceCrm) -> None:
     first, second = org.load([a_lead(1), a_lead(2)])
     org.control("clock", advance_seconds=600)
-    _, cursor = changed(crm, None)
+    _, cursor = org.changed(crm, None)
     org.control("people", action="delete", object="Lead", id=second)
-    frame, _ = changed(crm, cursor)
+    frame, _ = org.changed(crm, cursor)
     assert frame.select(RECORD_ID, ARCHIVED).rows() == [(second, True)]
-    assert changed(crm, None)[0][RECORD_ID].to_list() == [first]
+    assert org.changed(crm, None)[0][RECORD_ID].to_list() == [first]
 
 
-def test_a_field_of_the_owner_is_read_along(org: Org, crm: SalesforceCrm) -> None:
+def test_a_field_of_the_owner_is_read_along(org: Any, crm: SalesforceCrm) -> None:
     (record,) = org.load([a_lead(1)])
     names = ["LastName", "Owner.Name", "Owner.Nonsense", "Nobody.Name"]
-    frame, _ = changed(crm, None, names)
+    frame, _ = org.changed(crm, None, names)
     assert frame.columns[-2:] == ["LastName", "Owner.Name"]
     assert frame["Owner.Name"][0]
-    assert joined(crm.fetch("Lead", names, [record]))["Owner.Name"].to_list() == frame["Owner.Name"].to_list()
+    assert (
+        org.joined(crm.fetch("Lead", names, [record]))["Owner.Name"].to_list()
+        == frame["Owner.Name"].to_list()
+    )
 
 
-def test_more_fields_than_an_address_holds_are_read_too(org: Org, crm: SalesforceCrm) -> None:
+def test_more_fields_than_an_address_holds_are_read_too(org: Any, crm: SalesforceCrm) -> None:
     wide = [FieldSpec(f"A_field_with_quite_a_long_name_{n:03}__c", f"Field {n}", "text") for n in range(450)]
     crm.add_fields("Lead", wide)
     first, second = org.load([a_lead(1, **{wide[449].name: "far out"}), a_lead(2)])
     org.control("clock", advance_seconds=600)
-    _, cursor = changed(crm, None)
+    _, cursor = org.changed(crm, None)
     org.control("people", action="edit", object="Lead", id=first, fields={"City": "Köln"})
     org.control("people", action="delete", object="Lead", id=second)
-    frame, _ = changed(crm, cursor, ["LastName", *(spec.name for spec in wide)])
+    frame, _ = org.changed(crm, cursor, ["LastName", *(spec.name for spec in wide)])
     rows = {row[RECORD_ID]: row for row in frame.to_dicts()}
     assert rows[first][wide[449].name] == "far out"
     assert rows[first][ABSENT] is None
@@ -337,20 +262,20 @@ def test_more_fields_than_an_address_holds_are_read_too(org: Org, crm: Salesforc
     assert len(rows[second][ABSENT]) == 451
 
 
-def test_records_are_fetched_by_either_form_of_their_id(org: Org, crm: SalesforceCrm) -> None:
+def test_records_are_fetched_by_either_form_of_their_id(org: Any, crm: SalesforceCrm) -> None:
     first, second, third = org.load([a_lead(1), a_lead(2), a_lead(3)])
     org.control("people", action="delete", object="Lead", id=third)
     nowhere = ["00Q000000000000AAA", "0015500001QdQWaAAN", "not an id", "", third]
-    frame = joined(crm.fetch("Lead", FIELDS, [second[:15], first, second, *nowhere]))
+    frame = org.joined(crm.fetch("Lead", FIELDS, [second[:15], first, second, *nowhere]))
     assert sorted(frame[RECORD_ID].to_list()) == sorted([first, second])
     assert frame.columns[-len(FIELDS) :] == FIELDS
 
 
-def test_two_thousand_and_one_records_are_two_calls(org: Org, crm: SalesforceCrm) -> None:
+def test_two_thousand_and_one_records_are_two_calls(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n) for n in range(2_001)])
     crm.describe("Lead")
     before = crm.calls
-    assert joined(crm.fetch("Lead", FIELDS, ids)).height == 2_001
+    assert org.joined(crm.fetch("Lead", FIELDS, ids)).height == 2_001
     assert crm.calls == before + 2
 
 
@@ -358,23 +283,23 @@ def test_two_thousand_and_one_records_are_two_calls(org: Org, crm: SalesforceCrm
     "email",
     ["ada@example.com", "o'neil@example.com", "a\\b@example.com", "100%_x@example.com", "zoë+1@example.com"],
 )
-def test_a_record_is_found_by_its_value_whatever_is_in_it(org: Org, crm: SalesforceCrm, email: str) -> None:
+def test_a_record_is_found_by_its_value_whatever_is_in_it(org: Any, crm: SalesforceCrm, email: str) -> None:
     (record,) = org.load([a_lead(1, Website=email)])
     org.load([a_lead(2, Website="other@example.com")])
-    frame = joined(crm.find("Lead", ["Website"], "Website", [email, "nobody@example.com", ""]))
+    frame = org.joined(crm.find("Lead", ["Website"], "Website", [email, "nobody@example.com", ""]))
     assert frame.select(RECORD_ID, "Website").rows() == [(record, email)]
 
 
-def test_a_value_cannot_become_part_of_the_query(org: Org, crm: SalesforceCrm) -> None:
+def test_a_value_cannot_become_part_of_the_query(org: Any, crm: SalesforceCrm) -> None:
     org.load([a_lead(1), a_lead(2)])
-    assert joined(crm.find("Lead", FIELDS, "LastName", ["x') OR Id != (''", "'", "\\'"])).height == 0
+    assert org.joined(crm.find("Lead", FIELDS, "LastName", ["x') OR Id != (''", "'", "\\'"])).height == 0
 
 
-def test_thousands_of_values_stay_below_the_length_of_an_address(org: Org, crm: SalesforceCrm) -> None:
+def test_thousands_of_values_stay_below_the_length_of_an_address(org: Any, crm: SalesforceCrm) -> None:
     ids = org.load([a_lead(n, Email=f"person.{n}@example.com") for n in range(1_500)])
     values = [f"person.{n}@example.com" for n in range(1_500)]
     # Compared without case: the same record under another spelling comes once.
-    frame = joined(crm.find("Lead", ["Email"], "Email", [*values, "PERSON.7@example.com"]))
+    frame = org.joined(crm.find("Lead", ["Email"], "Email", [*values, "PERSON.7@example.com"]))
     assert sorted(frame[RECORD_ID].to_list()) == sorted(ids)
 
 
@@ -387,13 +312,13 @@ def test_thousands_of_values_stay_below_the_length_of_an_address(org: Org, crm: 
     ],
 )
 def test_values_are_compared_in_their_fields_type(
-    org: Org, crm: SalesforceCrm, where: str, values: list[str], found: int
+    org: Any, crm: SalesforceCrm, where: str, values: list[str], found: int
 ) -> None:
     org.load([a_lead(1, AnnualRevenue=25000000, DoNotCall=True), a_lead(2)])
     if where == "Id":
         values = [*org.load([a_lead(3)])]
         found = 1
-    assert joined(crm.find("Lead", ["LastName"], where, values)).height == found
+    assert org.joined(crm.find("Lead", ["LastName"], where, values)).height == found
 
 
 def test_a_field_that_is_not_there_cannot_be_searched(crm: SalesforceCrm) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import requests
 
 from connectors.crm import FieldSpec, Write
 from connectors.errors import NeedsPerson, OurBug
 from connectors.salesforce.crm import SalesforceCrm
-from connectors.sandbox.serving import Serving, sandbox
-from connectors.session import open_session
 
 SPECS = [
     FieldSpec("Leadpact_Id__c", "Leadpact id", "text", "Links both CRMs.", length=32, unique=True),
@@ -31,43 +26,18 @@ SPECS = [
 NAMES = [spec.name for spec in SPECS]
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Serving]:
-    with sandbox() as running:
-        yield running
+def connect(org: Any) -> SalesforceCrm:
+    """A connector that logs in at the pretend address itself."""
+    connector: SalesforceCrm = org.connect(login_url=org.url)
+    return connector
 
 
-@pytest.fixture
-def url(serving: Serving) -> str:
-    control(serving.salesforce_url, "reset")
-    requests.delete(f"{serving.salesforce_url}/_sandbox/faults", timeout=30)
-    requests.delete(f"{serving.salesforce_url}/_sandbox/requests", timeout=30)
-    return serving.salesforce_url
+def deployments(org: Any) -> int:
+    return sum(1 for one in org.requests() if one["method"] == "POST" and "deployRequest" in one["path"])
 
 
-def control(url: str, name: str, **wanted: Any) -> Any:
-    answer = requests.post(f"{url}/_sandbox/{name}", json=wanted, timeout=30)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def connect(url: str) -> SalesforceCrm:
-    return SalesforceCrm(
-        session=open_session(loopback=urlsplit(url).netloc),
-        login_url=url,
-        client_id="leadpact-sandbox",
-        client_secret="salesforce-sandbox-secret",
-        sleep=lambda _seconds: None,
-    )
-
-
-def deployments(url: str) -> int:
-    logged = requests.get(f"{url}/_sandbox/requests", timeout=30).json()["requests"]
-    return sum(1 for one in logged if one["method"] == "POST" and "deployRequest" in one["path"])
-
-
-def test_missing_fields_are_created_as_asked(url: str) -> None:
-    crm = connect(url)
+def test_missing_fields_are_created_as_asked(org: Any) -> None:
+    crm = connect(org)
     assert crm.add_fields("Lead", SPECS) == NAMES
     fields = crm.describe("Lead").fields
     assert [fields[name].type for name in NAMES] == [
@@ -90,8 +60,8 @@ def test_missing_fields_are_created_as_asked(url: str) -> None:
     assert all(fields[name].creatable and fields[name].updatable for name in NAMES)
 
 
-def test_what_was_created_can_be_written_and_read(url: str) -> None:
-    crm = connect(url)
+def test_what_was_created_can_be_written_and_read(org: Any) -> None:
+    crm = connect(org)
     crm.add_fields("Lead", SPECS)
     values = {
         "Leadpact_Score__c": "87",
@@ -108,90 +78,90 @@ def test_what_was_created_can_be_written_and_read(url: str) -> None:
     assert written.stored == record
 
 
-def test_a_second_time_nothing_is_created(url: str) -> None:
-    connect(url).add_fields("Lead", SPECS)
-    assert connect(url).add_fields("Lead", SPECS) == []
-    assert deployments(url) == 1
+def test_a_second_time_nothing_is_created(org: Any) -> None:
+    connect(org).add_fields("Lead", SPECS)
+    assert connect(org).add_fields("Lead", SPECS) == []
+    assert deployments(org) == 1
 
 
-def test_only_what_is_missing_is_created(url: str) -> None:
-    crm = connect(url)
+def test_only_what_is_missing_is_created(org: Any) -> None:
+    crm = connect(org)
     assert crm.add_fields("Lead", SPECS[:2]) == NAMES[:2]
     assert crm.add_fields("Lead", SPECS) == NAMES[2:]
     # Deploying the permission set again has not taken the first fields away.
     assert set(NAMES) <= set(crm.describe("Lead").fields)
 
 
-def test_a_second_object_does_not_take_the_first_ones_access(url: str) -> None:
-    crm = connect(url)
+def test_a_second_object_does_not_take_the_first_ones_access(org: Any) -> None:
+    crm = connect(org)
     crm.add_fields("Lead", SPECS[:2])
     crm.add_fields("Contact", SPECS[:2])
-    fresh = connect(url)
+    fresh = connect(org)
     for name in ("Lead", "Contact"):
         assert set(NAMES[:2]) <= set(fresh.describe(name).fields)
 
 
 @pytest.mark.parametrize("stopped", [1, 2, 3, 4, 5])
-def test_a_setup_that_was_interrupted_is_finished_by_the_next(url: str, stopped: int) -> None:
+def test_a_setup_that_was_interrupted_is_finished_by_the_next(org: Any, stopped: int) -> None:
     # The call with this number fails for good; before it, everything was carried out.
     match = {"path": "deployRequest|PermissionSet|FieldPermissions"}
     body = '[{"errorCode":"MALFORMED_QUERY","message":"stopped here"}]'
-    control(url, "faults", match=match, skip=stopped - 1, times=1, status=400, body=body)
+    org.control("faults", match=match, skip=stopped - 1, times=1, status=400, body=body)
     with pytest.raises(OurBug):
-        connect(url).add_fields("Lead", SPECS)
-    crm = connect(url)
+        connect(org).add_fields("Lead", SPECS)
+    crm = connect(org)
     created = crm.add_fields("Lead", SPECS)
     assert set(NAMES) <= set(crm.describe("Lead").fields)
     # What the interrupted one had deployed already is not counted as created again.
     assert created == (NAMES if stopped < 3 else [])
 
 
-def test_a_field_of_another_type_is_left_to_a_person(url: str) -> None:
-    crm = connect(url)
+def test_a_field_of_another_type_is_left_to_a_person(org: Any) -> None:
+    crm = connect(org)
     crm.add_fields("Lead", [FieldSpec("Leadpact_Score__c", "Score", "text")])
     with pytest.raises(NeedsPerson, match=r"Lead\.Leadpact_Score__c is a field of type text") as problem:
         crm.add_fields("Lead", SPECS)
     assert problem.value.fix
-    assert deployments(url) == 1
+    assert deployments(org) == 1
 
 
-def test_a_hidden_field_of_another_type_is_left_to_a_person(url: str) -> None:
-    connect(url).add_fields("Lead", [FieldSpec("Leadpact_Score__c", "Score", "text")])
-    control(url, "limits", hidden_fields={"Lead": ["Leadpact_Score__c"]})
+def test_a_hidden_field_of_another_type_is_left_to_a_person(org: Any) -> None:
+    connect(org).add_fields("Lead", [FieldSpec("Leadpact_Score__c", "Score", "text")])
+    org.control("limits", hidden_fields={"Lead": ["Leadpact_Score__c"]})
     with pytest.raises(NeedsPerson, match=r"Lead\.Leadpact_Score__c"):
-        connect(url).add_fields("Lead", SPECS)
-    control(url, "limits", hidden_fields={})
+        connect(org).add_fields("Lead", SPECS)
+    org.control("limits", hidden_fields={})
     # Rolled back as a whole.
-    assert set(NAMES) & set(connect(url).describe("Lead").fields) == {"Leadpact_Score__c"}
+    assert set(NAMES) & set(connect(org).describe("Lead").fields) == {"Leadpact_Score__c"}
 
 
-def test_a_field_that_should_be_unique_and_is_not_is_left_to_a_person(url: str) -> None:
-    crm = connect(url)
+def test_a_field_that_should_be_unique_and_is_not_is_left_to_a_person(org: Any) -> None:
+    crm = connect(org)
     crm.add_fields("Lead", [FieldSpec("Leadpact_Id__c", "Leadpact id", "text", length=32)])
     with pytest.raises(NeedsPerson, match=r"Leadpact_Id__c is not unique"):
         crm.add_fields("Lead", SPECS)
 
 
 @pytest.mark.parametrize("code", ["INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS_OR_READONLY", ""])
-def test_an_account_that_does_not_allow_it_is_told_what_to_do(url: str, code: str) -> None:
+def test_an_account_that_does_not_allow_it_is_told_what_to_do(org: Any, code: str) -> None:
     body = f'[{{"errorCode":"{code}","message":"no"}}]'
-    control(url, "faults", match="deployRequest", status=403, body=body, times=-1)
+    org.control("faults", match="deployRequest", status=403, body=body, times=-1)
     with pytest.raises(NeedsPerson) as refused:
-        connect(url).add_fields("Lead", SPECS)
+        connect(org).add_fields("Lead", SPECS)
     assert "administrator" in refused.value.fix
     assert "Customize Application" in refused.value.fix
 
 
-def test_a_deployment_that_fails_says_which_field_and_why(url: str) -> None:
+def test_a_deployment_that_fails_says_which_field_and_why(org: Any) -> None:
     specs = [FieldSpec("Leadpact_Id__c", "Leadpact id", "text", length=300, unique=True)]
     with pytest.raises(NeedsPerson, match=r"Lead\.Leadpact_Id__c"):
-        connect(url).add_fields("Lead", specs)
+        connect(org).add_fields("Lead", specs)
 
 
 @pytest.mark.parametrize(
     "name", ["Score", "Leadpact Score__c", "1__c", "Double__Score__c", "x" * 41 + "__c", "__c"]
 )
-def test_a_name_that_no_custom_field_can_have_is_our_bug(url: str, name: str) -> None:
+def test_a_name_that_no_custom_field_can_have_is_our_bug(org: Any, name: str) -> None:
     with pytest.raises(OurBug):
-        connect(url).add_fields("Lead", [FieldSpec(name, "Score", "number")])
-    assert deployments(url) == 0
+        connect(org).add_fields("Lead", [FieldSpec(name, "Score", "number")])
+    assert deployments(org) == 0
