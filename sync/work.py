@@ -67,7 +67,7 @@ class Work:
     spill_folder: Path
     required: Mapping[str, str] = field(default_factory=dict)
     language: Literal["en", "de"] = "en"
-    slice_leads: int = 20_000
+    slice_leads: int = 10_000
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop
 
