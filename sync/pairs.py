@@ -66,7 +66,9 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     """
     # Frames of everyone are the largest that a run holds at once: none is copied, and none is wider than it has to.
     unread = known.join(records, on=["crm", "record_id"], how="anti", maintain_order="left")
-    everyone = pl.concat([records, unread], how="diagonal_relaxed", rechunk=False)
+    all_records = pl.concat([records, unread], how="diagonal_relaxed", rechunk=False)
+    involved = _involved(all_records)
+    everyone, settled = all_records.filter(involved), all_records.filter(~involved)
     open_ones = _without_counterpart(everyone).drop("object", "created_at")
     hubspot, salesforce = (open_ones.filter(pl.col("crm") == crm) for crm in ("hubspot", "salesforce"))
     cross = _cross_edges(hubspot, salesforce)
@@ -90,8 +92,27 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
         [crossed.with_columns(how=pl.lit("cross_id")), mailed.with_columns(how=pl.lit("email"))]
     )
     del open_ones, hubspot, salesforce, rest_h, rest_s, cross
-    assigned = _assign(everyone, pairs, ambiguous, new_lead_id)
-    return Pairing(_flag_awaited(_flag_taken_addresses(assigned, everyone), ambiguous), ambiguous)
+    of_settled = settled.select("crm", "object", "record_id", "lead_id", how=pl.lit("known"))
+    assigned = pl.concat([of_settled, _assign(everyone, pairs, ambiguous, new_lead_id)], rechunk=False)
+    return Pairing(_flag_awaited(_flag_taken_addresses(assigned, all_records), ambiguous), ambiguous)
+
+
+def _involved(everyone: pl.DataFrame) -> pl.Series:
+    """Which records a pairing has to look at: unlinked ones, and every record of a lead that one of them meets.
+
+    A link never moves by itself, so everybody else stays with their lead; in most runs that is nearly everybody.
+    """
+    new = everyone.filter(pl.col("lead_id").is_null())
+    if new.is_empty():
+        return pl.Series("involved", [False]).new_from_index(0, everyone.height)
+    meets = (
+        pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
+        | pl.col("record_id").is_in(new["cross_id"].drop_nulls().implode())
+        | pl.col("cross_id").is_in(new["record_id"].implode())
+    )
+    met = everyone.filter(meets)["lead_id"].drop_nulls().unique()
+    involved = pl.col("lead_id").is_null() | pl.col("lead_id").is_in(met.implode())
+    return everyone.select(involved=involved)["involved"]
 
 
 def _without_counterpart(everyone: pl.DataFrame) -> pl.DataFrame:
@@ -261,44 +282,39 @@ def _assign(
             pl.col("record_id").first().alias("first_id"),
         )
     )
-    named = groups.with_columns(
-        pl.Series(
-            "lead_of_group",
-            [
-                have or new_lead_id(crm, record)
-                for have, crm, record in groups.select("have", "first_crm", "first_id").iter_rows()
-            ],
-            dtype=pl.String,
-        )
+    unnamed = groups.filter(pl.col("have").is_null())
+    names = [new_lead_id(crm, record) for crm, record in unnamed.select("first_crm", "first_id").rows()]
+    named = pl.concat(
+        [
+            groups.filter(pl.col("have").is_not_null()).select("group", lead_of_group="have"),
+            unnamed.select("group", lead_of_group=pl.Series(names, dtype=pl.String)),
+        ]
     )
-    return labelled.join(named.select("group", "lead_of_group"), on="group", how="left").select(
+    return labelled.join(named, on="group", how="left").select(
         "crm", "object", "record_id", lead_id="lead_of_group", how="how"
     )
 
 
 def _flag_taken_addresses(assigned: pl.DataFrame, everyone: pl.DataFrame) -> pl.DataFrame:
     """HubSpot keeps one contact an address: mark Salesforce records whose address another lead has there."""
-    keyed = assigned.join(
-        everyone.select("crm", "record_id", "email_key", "created_at"), on=["crm", "record_id"]
+    in_hubspot = assigned.filter(pl.col("crm") == "hubspot").select("record_id", "lead_id")
+    alone = (pl.col("crm") == "salesforce") & ~pl.col("lead_id").is_in(in_hubspot["lead_id"].implode())
+    without = assigned.filter(alone).select("crm", "record_id")
+    if without.is_empty():
+        return assigned.with_columns(address_taken=pl.lit(value=False))
+    keyed = everyone.filter(pl.col("email_key").is_not_null())
+    theirs = keyed.filter(pl.col("crm") == "hubspot").join(in_hubspot, on="record_id", how="semi")
+    ordered = (
+        keyed.select("crm", "record_id", "email_key", "created_at")
+        .join(without, on=["crm", "record_id"], how="semi")
+        .sort("created_at", "record_id", nulls_last=True)
     )
-    in_hubspot = (
-        keyed.filter((pl.col("crm") == "hubspot") & pl.col("email_key").is_not_null())
-        .select("email_key", hubspot_lead="lead_id")
-        .unique("email_key", keep="first", maintain_order=True)
+    taken = ordered.filter(
+        pl.col("email_key").is_in(theirs["email_key"].implode()) | ~pl.col("email_key").is_first_distinct()
+    )["record_id"]
+    return assigned.with_columns(
+        address_taken=(pl.col("crm") == "salesforce") & pl.col("record_id").is_in(taken.implode())
     )
-    has_hubspot = keyed.filter(pl.col("crm") == "hubspot")["lead_id"].implode()
-    without = (
-        (pl.col("crm") == "salesforce")
-        & ~pl.col("lead_id").is_in(has_hubspot)
-        & pl.col("email_key").is_not_null()
-    )
-    ordered = keyed.join(in_hubspot, on="email_key", how="left").sort(
-        "created_at", "record_id", "crm", nulls_last=True
-    )
-    marked = ordered.with_columns(_place=pl.int_range(pl.len()).over(["email_key", without]))
-    return marked.with_columns(
-        address_taken=without & (pl.col("hubspot_lead").is_not_null() | (pl.col("_place") > 0))
-    ).drop("_place")
 
 
 def _flag_awaited(assigned: pl.DataFrame, ambiguous: pl.DataFrame) -> pl.DataFrame:
