@@ -44,10 +44,21 @@ class Org:
         )
         return str(answer.json().get("id", ""))
 
+    def leads(self) -> dict[str, dict[str, Any]]:
+        """What the organisation holds, deleted leads too, by id."""
+        found: dict[str, dict[str, Any]] = {}
+        after = ""
+        while True:
+            query = {"object": "Lead", "limit": "1000", **({"after": after} if after else {})}
+            records = requests.get(f"{self.url}/_sandbox/state", params=query, timeout=30).json()["records"]
+            if not records:
+                return found
+            found.update({each["Id"]: each for each in records})
+            after = records[-1]["Id"]
+
     def cities(self) -> dict[str, tuple[str | None, bool]]:
-        """What the organisation holds of each lead: its city, and whether it is deleted."""
-        records = requests.get(f"{self.url}/_sandbox/state?object=Lead", timeout=30).json()["records"]
-        return {record["Id"]: (record["City"], record["IsDeleted"]) for record in records}
+        """Each lead's city, and whether it is deleted."""
+        return {lead: (held["City"], held["IsDeleted"]) for lead, held in self.leads().items()}
 
     def requests(self) -> list[dict[str, Any]]:
         """The calls it got since ``forget_requests``, oldest first."""
