@@ -467,3 +467,43 @@ def test_jobs_are_listed_by_kind(api: Any) -> None:
         told = api.json("GET", f"jobs/{kind}")
         assert ([each["id"] for each in told["records"]], told["done"]) == ([wanted], True)
         assert told["nextRecordsUrl"] is None
+
+
+def test_an_upload_survives_a_restart(api: Any, tmp_path: Path) -> None:
+    made = api.json("POST", "jobs/ingest", {"object": "Lead", "operation": "insert"})["id"]
+    api.call("PUT", f"jobs/ingest/{made}/batches", b"LastName,Company\nA,B\n", content_type="text/csv")
+    api.restart(tmp_path)
+    api.json("PATCH", f"jobs/ingest/{made}", {"state": "UploadComplete"})
+    api.restart(tmp_path)
+    assert finish(api, f"jobs/ingest/{made}")["numberRecordsProcessed"] == 1
+    api.restart(tmp_path)
+    assert outcomes(api, made, "successfulResults")[1][2:] == ["A", "B"]
+
+
+def test_a_job_left_open_for_a_day_is_given_up(api: Any) -> None:
+    made = api.json("POST", "jobs/ingest", {"object": "Lead", "operation": "insert"})["id"]
+    api.clock.moment += timedelta(hours=24, seconds=1)
+    api.log_in()
+    assert api.json("GET", f"jobs/ingest/{made}")["state"] == "Aborted"
+
+
+def test_a_field_that_goes_fails_the_query_job(api: Any) -> None:
+    job = ask(api, "SELECT City FROM Lead")
+    api.side.limits({"hidden_fields": {"Lead": ["City"]}})
+    told = finish(api, f"jobs/query/{job}")
+    assert (told["state"], told["errorMessage"][:13]) == ("Failed", "INVALID_FIELD")
+    assert refusal(api.call("GET", f"jobs/query/{job}/results")) == (400, "INVALIDJOBSTATE")
+
+
+def test_hundreds_of_columns_are_no_trouble(api: Any) -> None:
+    api.deploy(
+        api.package(
+            {f"C{n}__c": "<type>Text</type><length>9</length>" for n in range(400)},
+            api.granting([f"C{n}__c" for n in range(400)]),
+        )
+    )
+    api.grant()
+    api.side.load("Lead", [{**LEAD, "C399__c": "last"}])
+    names = ", ".join(f"C{n}__c" for n in range(400))
+    head, row = result(api, f"SELECT Id, {names} FROM Lead")
+    assert (len(head), row[-1]) == (401, "last")
