@@ -95,7 +95,11 @@ class _Set(msgspec.Struct):
 
 
 class Consents:
-    """The communication preferences of one account. ``version`` as of the connector."""
+    """The communication preferences of one account. ``version`` as of the connector.
+
+    Scopes: ``communication_preferences.read_write``, and for batches
+    ``communication_preferences.statuses.batch.read`` and ``.write``; without one, NeedsPerson names it.
+    """
 
     def __init__(self, api: Api, version: Version) -> None:
         self._api = api

@@ -188,11 +188,28 @@ def test_a_withdrawal_that_hubspot_refuses_is_not_passed_over(account: Account, 
         account.connect(version).consents.unsubscribe(ADA, ["999"])
 
 
-def test_the_missing_right_is_named(account: Account) -> None:
-    account.control("limits", scopes=["crm.objects.contacts.read"])
+@pytest.mark.parametrize(
+    ("scopes", "named"),
+    [
+        (["crm.objects.contacts.read"], "communication_preferences.read"),
+        (["communication_preferences.read"], "communication_preferences.statuses.batch.read"),
+        (
+            ["communication_preferences.read", "communication_preferences.statuses.batch.read"],
+            "communication_preferences.write",
+        ),
+    ],
+)
+def test_the_missing_right_is_named(account: Account, scopes: list[str], named: str) -> None:
+    account.control("limits", scopes=scopes)
+    consents = account.connect().consents
+
+    def list_and_leave() -> None:
+        consents.subscriptions()
+        consents.unsubscribe(ADA, [MARKETING])
+
     with pytest.raises(NeedsPerson) as raised:
-        account.connect().consents.subscriptions()
-    assert "communication_preferences" in raised.value.fix
+        list_and_leave()
+    assert named in raised.value.fix
 
 
 def test_no_call_of_the_vendors_client_can_subscribe_through_our_session(account: Account) -> None:

@@ -25,6 +25,8 @@ LASTS_SECONDS = 1_800
 SCOPES = (
     "oauth",
     "communication_preferences.read_write",
+    "communication_preferences.statuses.batch.read",
+    "communication_preferences.statuses.batch.write",
     "crm.objects.companies.read",
     "crm.objects.companies.write",
     "crm.objects.contacts.read",

@@ -6,7 +6,7 @@ HubSpot reference, section 3.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from connectors.sandbox.hubspot import (
@@ -152,13 +152,25 @@ class Found:
         Unknown object types need none: they are refused later, by name.
         """
         family, _, access = self.route.scope.partition(".")
-        if family == "consent":
-            # Any one of several is enough; this one lets everything (HubSpot reference, section 14).
-            return ("communication_preferences.read_write",)
         if family == "owners":
             return ("crm.objects.owners.read",)
         kind = find_kind(self.call.parts[0]) if self.call.parts else None
         return (f"crm.{family}.{kind.plural}.{access}",) if family and kind else ()
+
+
+def lacking(found: Found, granted: Collection[str]) -> list[str]:
+    """The scopes that a call needs and a token has not; of those about consent one is enough.
+
+    Batches of consent have scopes of their own (HubSpot reference, section 14).
+    """
+    if found.route.scope != "consent":
+        return [scope for scope in found.scopes if scope not in granted]
+    access = "write" if found.route.writes else "read"
+    if found.route.pattern.startswith("statuses/batch/"):
+        enough = [f"communication_preferences.statuses.batch.{access}"]
+    else:
+        enough = ["communication_preferences.read_write", f"communication_preferences.{access}"]
+    return [] if any(scope in granted for scope in enough) else enough
 
 
 def family_of(path: str) -> tuple[str, Version, str]:

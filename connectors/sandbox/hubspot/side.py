@@ -30,7 +30,7 @@ from connectors.sandbox.hubspot.persons import act
 from connectors.sandbox.hubspot.portal import Clock, Portal
 from connectors.sandbox.hubspot.quota import Quota
 from connectors.sandbox.hubspot.records import COLUMNS, Record, find, of_row
-from connectors.sandbox.hubspot.router import Found, route
+from connectors.sandbox.hubspot.router import Found, lacking, route
 from connectors.sandbox.hubspot.switches import Switches, changed
 from connectors.sandbox.side import Answer, Ask, ControlRefused
 
@@ -82,7 +82,7 @@ class HubSpotSide:
                 headers["Retry-After"] = str(seconds)
             raise over_limit(policy, self._portal.fresh_id())
         found = route(ask)
-        missing = [s for s in found.scopes if switches.scopes is not None and s not in switches.scopes]
+        missing = lacking(found, switches.scopes) if switches.scopes is not None else []
         if missing:
             raise missing_scopes(missing)
         return found
