@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
-
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.sandbox.hubspot.moments import kept, read_kept, read_moment
-from connectors.sandbox.hubspot.router import ROUTES
+from connectors.sandbox.hubspot.router import ROUTES, Route
 from connectors.sandbox.hubspot.side import HubSpotSide
 from connectors.sandbox.hubspot.values import without_calling_code
 from connectors.sandbox.side import Ask
@@ -42,18 +39,12 @@ BODIES = st.recursive(
 )
 
 
-@pytest.fixture(scope="module")
-def side(tmp_path_factory: pytest.TempPathFactory):
-    class Clock:
-        def now(self) -> datetime:
-            return datetime(2026, 3, 1, 8, tzinfo=UTC)
-
-    folder: Path = tmp_path_factory.mktemp("robust")
-    side = HubSpotSide(folder, Clock())
+@pytest.fixture
+def side(side: HubSpotSide) -> HubSpotSide:
+    """The account, with one contact and no limit on calls."""
     side.limits({"ten_secondly": None, "secondly_search": None, "daily": None, "search_lag_ms": 1})
     side.load("contacts", [{"email": "a@b.test", "firstname": "Ada"}])
-    yield side
-    side.close()
+    return side
 
 
 UNDATED = {
@@ -102,7 +93,14 @@ def as_json(body: object) -> bytes:
     ),
     st.dictionaries(st.sampled_from(NAMES), BODIES, max_size=5) | BODIES,
 )
-def test_no_request_makes_it_fall_over(side, route, version, pieces, query, body):
+def test_no_request_makes_it_fall_over(
+    side: HubSpotSide,
+    route: Route,
+    version: str,
+    pieces: list[str],
+    query: list[tuple[str, str]],
+    body: object,
+) -> None:
     # The second place is the other object where associations are read, and a record everywhere else.
     places = iter(["contacts", *pieces[1:], "companies"])
     rest = "/".join(next(places) if piece == "{}" else piece for piece in route.pattern.split("/"))
@@ -115,13 +113,13 @@ def test_no_request_makes_it_fall_over(side, route, version, pieces, query, body
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=30) | st.sampled_from(WORDS) | st.datetimes().map(lambda moment: moment.isoformat()))
-def test_a_moment_is_read_or_not_but_never_raises(text):
+def test_a_moment_is_read_or_not_but_never_raises(text: str) -> None:
     ms = read_moment(text)
     assert ms is None or read_kept(kept(ms)) == ms
 
 
 @given(st.integers(0, 253_402_300_799_999), st.integers(0, 253_402_300_799_999))
-def test_kept_texts_sort_as_time_does(first, second):
+def test_kept_texts_sort_as_time_does(first: int, second: int) -> None:
     assert (kept(first) < kept(second)) == (first < second)
 
 
@@ -139,5 +137,5 @@ def test_kept_texts_sort_as_time_does(first, second):
         ("+", ""),
     ],
 )
-def test_a_searchable_phone_has_no_country_code(phone, digits):
+def test_a_searchable_phone_has_no_country_code(phone: str, digits: str) -> None:
     assert without_calling_code(phone) == digits
