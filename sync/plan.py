@@ -74,22 +74,22 @@ def plan(
     or cross_id (its value is the id of a record that this very plan creates).
     """
     consent = [rule for rule in rules if rule.opt_out]
-    outside, leads = leads.filter(~pl.col("in_scope")), leads.filter(pl.col("in_scope"))
+    in_scope, full = leads["in_scope"], wanted.mode == "full"
     parts: list[pl.DataFrame] = []
-    for crm in SIDES:
-        if wanted.mode == "full":
+    due = _due(leads, in_scope, writable, wanted)
+    for crm, side in SIDES.items():
+        there = leads[side + "_id"].is_not_null()
+        existing = there & in_scope
+        if full:
             # A withdrawal holds in both CRMs whatever the scope says.
-            known = outside.filter(pl.col(SIDES[crm] + "_id").is_not_null())
-            parts += _merged_changes(known, crm, field_map, consent, writable)
-        existing = leads.filter(pl.col(SIDES[crm] + "_id").is_not_null())
-        if wanted.mode == "full":
-            parts += _merged_changes(existing, crm, field_map, rules, writable)
-            parts += _stage_changes(existing, crm, writable)
-        parts += _own_changes(existing, crm, field_map, writable, wanted)
-        parts += _cross_id_changes(existing, crm, writable, wanted)
-    if wanted.mode == "full":
-        for crm in SIDES:
-            parts += _creates(leads.filter(pl.col(f"create_{crm}")), crm, field_map, rules, writable)
+            parts += _merged_changes(leads, there & ~in_scope, crm, field_map, consent, writable)
+            parts += _merged_changes(leads, existing, crm, field_map, rules, writable)
+            parts += _stage_changes(leads, existing, crm, writable)
+        if due is not None:
+            parts += _own_changes(leads, existing & due, crm, writable)
+        parts += _cross_id_changes(leads, existing, crm, writable, wanted)
+    for crm in SIDES if full else ():
+        parts += _creates(leads, in_scope & leads[f"create_{crm}"], crm, field_map, rules, writable)
     changes = pl.concat(
         [part for part in parts if not part.is_empty()] or [pl.DataFrame(schema=dict(CHANGES))]
     )
@@ -112,6 +112,7 @@ def fingerprint(changes: pl.DataFrame) -> str:
 
 def _rows(
     leads: pl.DataFrame,
+    where: pl.Series,
     crm: str,
     field: str,
     crm_field: str,
@@ -120,11 +121,15 @@ def _rows(
     writable: Writable,
     kind: str | pl.Expr = "set",
 ) -> pl.DataFrame:
-    return leads.select(
+    """One change a lead of ``where``. Of the many columns of ``leads`` only those are filtered that are asked for."""
+    record_id = SIDES[crm] + "_id"
+    said = [after, why, *([] if isinstance(kind, str) else [kind])]
+    asked = {"lead_id", record_id, *(name for one in said for name in one.meta.root_names())}
+    return leads.select(sorted(asked)).filter(where).select(
         lead_id="lead_id",
         crm=pl.lit(crm),
         object=pl.lit(writable.objects[crm]),
-        record_id=pl.col(SIDES[crm] + "_id"),
+        record_id=record_id,
         field=pl.lit(field),
         crm_field=pl.lit(crm_field),
         before=pl.lit(None, dtype=pl.String),
@@ -137,6 +142,7 @@ def _rows(
 
 def _merged_changes(
     leads: pl.DataFrame,
+    existing: pl.Series,
     crm: str,
     field_map: FieldMap,
     rules: Sequence[MergeRule],
@@ -151,12 +157,12 @@ def _merged_changes(
         crm_field = targets.get(rule.field)
         if crm_field is None or crm_field not in writable.updatable[crm]:
             continue
-        moved = leads.filter(pl.col(WINNER + rule.field).is_in(theirs))
-        if moved.is_empty():
+        moved = existing & leads[WINNER + rule.field].is_in(theirs)
+        if not moved.any():
             continue
         after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
         why = _why_merged(rule, crm, here)
-        parts.append(_rows(moved, crm, rule.field, crm_field, after, why, writable))
+        parts.append(_rows(leads, moved, crm, rule.field, crm_field, after, why, writable))
     return parts
 
 
@@ -174,27 +180,36 @@ def _why_merged(rule: MergeRule, crm: str, here: str) -> pl.Expr:
     )
 
 
-def _stage_changes(leads: pl.DataFrame, crm: str, writable: Writable) -> list[pl.DataFrame]:
+def _stage_changes(
+    leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable
+) -> list[pl.DataFrame]:
     """HubSpot's lifecycle stage follows the verdict; backwards it has to be cleared first."""
     if crm != "hubspot" or not writable.stage_words or writable.stage_field not in writable.updatable[crm]:
         return []
-    words = pl.col("stage").replace_strict(dict(writable.stage_words), default=None, return_dtype=pl.String)
-    moved = leads.with_columns(_word=words).filter(
-        pl.col("_word").is_not_null()
-        & _shown(HUBSPOT, "hubspot_stage")
-        & pl.col("hubspot_stage_word").ne_missing(pl.col("_word"))
+    word = pl.col("stage").replace_strict(dict(writable.stage_words), default=None, return_dtype=pl.String)
+    moved = existing & _where(
+        leads,
+        word.is_not_null() & _shown(HUBSPOT, "hubspot_stage") & pl.col("hubspot_stage_word").ne_missing(word),
     )
-    if moved.is_empty():
+    if not moved.any():
         return []
     place = {word: index for index, word in enumerate(writable.stage_order)}
     now = pl.col("hubspot_stage_word").replace_strict(place, default=-1, return_dtype=pl.Int64)
-    then = pl.col("_word").replace_strict(place, default=len(place), return_dtype=pl.Int64)
+    then = word.replace_strict(place, default=len(place), return_dtype=pl.Int64)
     kind = pl.when(now > then).then(pl.lit("stage_back")).otherwise(pl.lit("set"))
-    return [
-        _rows(
-            moved, crm, STAGE, writable.stage_field, pl.col("_word"), pl.col("stage_why_text"), writable, kind
-        )
-    ]
+    why = pl.col("stage_why_text")
+    return [_rows(leads, moved, crm, STAGE, writable.stage_field, word, why, writable, kind)]
+
+
+def _where(leads: pl.DataFrame, condition: pl.Expr) -> pl.Series:
+    return leads.select(condition.alias("where"))["where"]
+
+
+def _due(leads: pl.DataFrame, in_scope: pl.Series, writable: Writable, wanted: Wanted) -> pl.Series | None:
+    """Whose verdict has to be written; None where no CRM lets us, or there is nobody to ask about."""
+    ours = [own for own in OWN_FIELDS if own.verdict is not None]
+    lets_us = any(own.name_in(crm) in writable.updatable[crm] for crm in SIDES for own in ours)
+    return verdict_differs(leads, wanted.score_step) if lets_us and in_scope.any() else None
 
 
 def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
@@ -226,30 +241,26 @@ def _shown(side: str, name: str) -> pl.Expr:
     return ~pl.col(side + "_unread").list.contains(name).fill_null(value=False)
 
 
-def _own_changes(
-    leads: pl.DataFrame, crm: str, field_map: FieldMap, writable: Writable, wanted: Wanted
-) -> list[pl.DataFrame]:
-    due = leads.filter(verdict_differs(leads, wanted.score_step))
+def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writable) -> list[pl.DataFrame]:
+    if not due.any():
+        return []
     side = SIDES[crm]
     parts = []
     for own in OWN_FIELDS:
         crm_field = own.name_in(crm)
-        if own.verdict is None or crm_field not in writable.updatable[crm] or due.is_empty():
+        if own.verdict is None or crm_field not in writable.updatable[crm]:
             continue
-        name = own.lead.name
-        value = pl.col(own.verdict)
-        moved = due.filter(
-            _shown(side, name) & pl.col(side + name).cast(pl.String).ne_missing(value.cast(pl.String))
-        )
-        if not moved.is_empty():
+        name, value = own.lead.name, pl.col(own.verdict).cast(pl.String)
+        differs = _shown(side, name) & pl.col(side + name).cast(pl.String).ne_missing(value)
+        moved = due & _where(leads, differs)
+        if moved.any():
             why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit("the policy's verdict")
-            parts.append(_rows(moved, crm, name, crm_field, value.cast(pl.String), why, writable))
-    del field_map
+            parts.append(_rows(leads, moved, crm, name, crm_field, value, why, writable))
     return parts
 
 
 def _cross_id_changes(
-    leads: pl.DataFrame, crm: str, writable: Writable, wanted: Wanted
+    leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable, wanted: Wanted
 ) -> list[pl.DataFrame]:
     """Each record carries the id of its counterpart; one that is about to be created has none yet."""
     own = next(field for field in OWN_FIELDS if field.lead.name == CROSS_ID)
@@ -258,24 +269,32 @@ def _cross_id_changes(
         return []
     counterpart = pl.col(SIDES[other] + "_id")
     why = pl.lit(f"the id of its record in {NAMES[other]}")
-    differs = leads.filter(
+    differs = existing & _where(
+        leads,
         _shown(SIDES[crm], CROSS_ID)
         & counterpart.is_not_null()
-        & pl.col(SIDES[crm] + CROSS_ID).ne_missing(counterpart)
+        & pl.col(SIDES[crm] + CROSS_ID).ne_missing(counterpart),
     )
-    parts = [_rows(differs, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
+    parts = [_rows(leads, differs, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
     if wanted.mode == "full":
-        to_come = leads.filter(pl.col(f"create_{other}"))
+        to_come = existing & leads[f"create_{other}"]
         nothing_yet = pl.lit(None, dtype=pl.String)
-        parts.append(_rows(to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id"))
+        parts.append(
+            _rows(leads, to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id")
+        )
     return parts
 
 
 def _creates(
-    leads: pl.DataFrame, crm: str, field_map: FieldMap, rules: Sequence[MergeRule], writable: Writable
+    leads: pl.DataFrame,
+    where: pl.Series,
+    crm: str,
+    field_map: FieldMap,
+    rules: Sequence[MergeRule],
+    writable: Writable,
 ) -> list[pl.DataFrame]:
     """Every value a new record starts with."""
-    if leads.is_empty():
+    if not where.any():
         return []
     object_name, other = writable.objects[crm], "salesforce" if crm == "hubspot" else "hubspot"
     why = pl.lit(f"known in {NAMES[other]} only")
@@ -303,7 +322,7 @@ def _creates(
     for field, (crm_field, after) in values.items():
         if crm_field in writable.creatable[crm]:
             filled = pl.coalesce(after, pl.lit(required[crm_field])) if crm_field in required else after
-            rows = _rows(leads, crm, field, crm_field, filled, why, writable, "create")
+            rows = _rows(leads, where, crm, field, crm_field, filled, why, writable, "create")
             parts.append(rows.filter(pl.col("after").is_not_null()))
     return parts
 
@@ -327,12 +346,15 @@ def _by_lane(changes: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
 def _with_before(changes: pl.DataFrame, raw: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """What the record held, in the CRM's own words, for undo and for refusing what has moved since."""
     parts = []
-    for (crm, crm_field), rows in changes.group_by("crm", "crm_field", maintain_order=True):
+    for (crm,), rows in changes.partition_by("crm", as_dict=True).items():
         held = raw.get(str(crm))
-        if held is None or crm_field not in held.columns:
+        if held is None:
             parts.append(rows)
             continue
-        looked_up = held.select(record_id="_id", _before=pl.col(str(crm_field))).unique("record_id")
-        joined = rows.join(looked_up, on="record_id", how="left")
-        parts.append(joined.with_columns(before="_before").select(*CHANGES))
-    return pl.concat(parts).select(*CHANGES) if parts else changes
+        places = held.select(record_id="_id").with_row_index("_at").unique("record_id", keep="first")
+        placed = rows.join(places, on="record_id", how="left", maintain_order="left")
+        for (crm_field,), few in placed.partition_by("crm_field", as_dict=True).items():
+            if crm_field in held.columns:
+                few = few.with_columns(before=held[str(crm_field)].gather(few["_at"]))
+            parts.append(few.select(*CHANGES))
+    return pl.concat(parts) if parts else changes

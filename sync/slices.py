@@ -59,12 +59,14 @@ def sort_into_leads(work: Work, gathered: Gathered) -> Sorted:
         for crm in CRMS
     }
     shelves = gathered.shelf.sliced(places, count)
-    of_slice = pairing.assigned.join(numbered, on="lead_id", how="inner")
+    of_slice = pairing.assigned.join(numbered, on="lead_id", how="inner").partition_by(
+        "slice", as_dict=True, include_key=False
+    )
     slices = [
         Slice(
-            numbered.filter(pl.col("slice") == number)["lead_id"],
+            lead_ids.slice(number * work.slice_leads, work.slice_leads),
             shelf,
-            of_slice.filter(pl.col("slice") == number).drop("slice"),
+            of_slice.get((number,), pairing.assigned.clear()),
         )
         for number, shelf in enumerate(shelves)
     ]
