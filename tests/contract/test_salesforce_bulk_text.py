@@ -13,7 +13,7 @@ from connectors.salesforce.bulk.rows import heading, row
 from connectors.salesforce.outgoing import Outgoing, Route
 from connectors.sandbox.salesforce.bulk.csvtext import line, read
 
-CELLS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=12)
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=10))

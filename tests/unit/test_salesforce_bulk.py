@@ -32,7 +32,7 @@ from connectors.salesforce.outgoing import Outgoing, Route
 from connectors.salesforce.rows import Column, Shape
 from connectors.salesforce.values import number_text, to_json
 
-CELLS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=12)
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 HARD = ["plain", 'say "no"', '""', "a,b", "two\nlines", "\r\n", '"\n"', "😀 Zoë", "#N/A", " padded ", "null"]
 
 
