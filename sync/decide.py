@@ -226,8 +226,9 @@ def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:
 
 def judge_leads(work: Work, merged: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Add the merged values under their own names, the derived fields and the verdict's columns."""
+    known = set(merged.columns)
     values = [
-        (pl.col(MERGED + name) if MERGED + name in merged.columns else pl.lit(None, dtype=dtype)).alias(name)
+        (pl.col(MERGED + name) if MERGED + name in known else _nothing(dtype)).alias(name)
         for name, dtype in columns_of(work.fields).items()
     ]
     lead = merged.with_columns(values)

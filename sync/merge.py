@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache, lru_cache
 from typing import Literal
 
 import polars as pl
@@ -68,12 +69,14 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     agreed between the two, so neither value may pass for the newer one.
     """
     frame = _first_meetings(frame, rules)
-    unread = {side: _ever_unread(frame, side) for side in (HUBSPOT, SALESFORCE)}
-    winners = [
-        _winner(rule, unread, frame.columns).cast(pl.UInt8).alias(WINNER + rule.field) for rule in rules
-    ]
-    decided = frame.with_columns(winners)
-    return decided.with_columns(value for rule in rules for value in _values(rule, frame.columns))
+    in_hubspot, in_salesforce = (_ever_unread(frame, side) for side in (HUBSPOT, SALESFORCE))
+    columns = set(frame.columns)
+    kept = {rule.field: KEPT + rule.field in columns for rule in rules}
+    decided = frame.with_columns(
+        _winner(rule, rule.field in in_hubspot, rule.field in in_salesforce, kept[rule.field])
+        for rule in rules
+    )
+    return decided.with_columns(value for rule in rules for value in _values(rule, kept[rule.field]))
 
 
 def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
@@ -110,7 +113,7 @@ def without_words(merged: pl.DataFrame, unsayable: Mapping[str, tuple[pl.Expr, p
         winner = pl.col(WINNER + field)
         to_hubspot = winner.is_in([int(code) for code in TO_HUBSPOT]) & hubspot
         to_salesforce = winner.is_in([int(code) for code in TO_SALESFORCE]) & salesforce
-        mark = pl.lit(int(Winner.UNSAYABLE), dtype=pl.UInt8)
+        mark = _codes()[Winner.UNSAYABLE]
         marks.append(pl.when(to_hubspot | to_salesforce).then(mark).otherwise(winner).alias(WINNER + field))
     return merged.with_columns(marks)
 
@@ -121,23 +124,31 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     Columns: ``lead_id, field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesforce_at``.
     A withdrawal that nobody shows any more is among them, for a person: its rule is ``withdrawn``.
     """
-    found = [
-        merged.filter(pl.col(WINNER + rule.field).is_in([int(code) for code in CONFLICTS])).select(
-            "lead_id",
-            field=pl.lit(rule.field),
-            rule=pl.lit("withdrawn" if rule.opt_out else rule.if_both_changed),
-            winner=pl.col(WINNER + rule.field).replace_strict(
-                _WINNER_WORDS, default="nobody", return_dtype=pl.String
-            ),
-            hubspot_value=pl.col(HUBSPOT + rule.field).cast(pl.String),
-            salesforce_value=pl.col(SALESFORCE + rule.field).cast(pl.String),
-            hubspot_at=pl.col(HUBSPOT + "_modified_at"),
-            salesforce_at=pl.col(SALESFORCE + "_modified_at"),
-        )
-        for rule in rules
-        if rule.direction == "both" or (rule.opt_out and rule.direction != "read_only")
-    ]
+    found = []
+    for rule in rules:
+        if rule.direction != "both" and (not rule.opt_out or rule.direction == "read_only"):
+            continue
+        contested = merged[WINNER + rule.field].is_in([int(code) for code in CONFLICTS])
+        if contested.any():
+            found.append(_conflicts_of(rule, merged, contested))
     return pl.concat(found) if found else pl.DataFrame(schema=dict(CONFLICT_SCHEMA))
+
+
+def _conflicts_of(rule: MergeRule, merged: pl.DataFrame, contested: pl.Series) -> pl.DataFrame:
+    sides = [side + name for side in (HUBSPOT, SALESFORCE) for name in (rule.field, "_modified_at")]
+    rows = merged.select("lead_id", WINNER + rule.field, *sides).filter(contested)
+    return rows.select(
+        "lead_id",
+        field=pl.lit(rule.field),
+        rule=pl.lit("withdrawn" if rule.opt_out else rule.if_both_changed),
+        winner=pl.col(WINNER + rule.field).replace_strict(
+            _WINNER_WORDS, default="nobody", return_dtype=pl.String
+        ),
+        hubspot_value=pl.col(HUBSPOT + rule.field).cast(pl.String),
+        salesforce_value=pl.col(SALESFORCE + rule.field).cast(pl.String),
+        hubspot_at=pl.col(HUBSPOT + "_modified_at"),
+        salesforce_at=pl.col(SALESFORCE + "_modified_at"),
+    )
 
 
 #: The columns of ``conflicts``.
@@ -156,43 +167,53 @@ _WINNER_WORDS: Mapping[int, str] = {
 }
 
 
+@cache
+def _codes() -> Mapping[Winner, pl.Expr]:
+    """Each winner as a literal, made once: a typed literal costs more to make than to compare with."""
+    return {winner: pl.lit(int(winner), dtype=pl.UInt8) for winner in Winner}
+
+
 def _ever_unread(frame: pl.DataFrame, side: str) -> set[str]:
     """The few fields that some record came without: only these need to look into the lists."""
     lists = frame[side + "_unread"].drop_nulls()
     return set(lists.explode().unique().drop_nulls().to_list()) if len(lists) else set()
 
 
-def _known(rule: MergeRule, side: str, unread: Mapping[str, set[str]]) -> pl.Expr | None:
-    """Whether this side showed the field; None: always."""
-    if rule.field not in unread[side]:
-        return None
+def _known(rule: MergeRule, side: str) -> pl.Expr:
+    """Whether this side showed the field."""
     return ~pl.col(side + "_unread").list.contains(rule.field).fill_null(value=False)
 
 
-def _winner(rule: MergeRule, unread: Mapping[str, set[str]], columns: Sequence[str]) -> pl.Expr:
-    nobody = pl.lit(int(Winner.NOBODY), dtype=pl.UInt8)
+@lru_cache(maxsize=4096)
+def _winner(rule: MergeRule, unread_in_hubspot: bool, unread_in_salesforce: bool, kept: bool) -> pl.Expr:
+    """``w.<field>``. Made once for a rule: with many slices, making it costs more than carrying it out.
+
+    ``unread_…``: some lead's record there came without the field. ``kept``: ``p.<field>`` is known.
+    """
+    unread = {HUBSPOT: unread_in_hubspot, SALESFORCE: unread_in_salesforce}
+    known = [_known(rule, side) for side, ever in unread.items() if ever]
+    return _who_won(rule, known, kept).cast(pl.UInt8).alias(WINNER + rule.field)
+
+
+def _who_won(rule: MergeRule, known: Sequence[pl.Expr], kept: bool) -> pl.Expr:
+    nobody = _codes()[Winner.NOBODY]
     if rule.direction == "read_only":
         return nobody
     both_here = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
-    known = [part for side in (HUBSPOT, SALESFORCE) if (part := _known(rule, side, unread)) is not None]
     if rule.opt_out:
-        decided, asked = _opt_out_winner(rule, both_here, columns), pl.lit(value=True)
+        decided, asked = _opt_out_winner(rule, both_here, kept), pl.lit(value=True)
     else:
         decided, asked = pl.when(both_here).then(_plain_winner(rule)).otherwise(nobody), both_here
     if not known:
         return decided
-    return (
-        pl.when(asked & ~pl.all_horizontal(known))
-        .then(pl.lit(int(Winner.UNREAD), dtype=pl.UInt8))
-        .otherwise(decided)
-    )
+    return pl.when(asked & ~pl.all_horizontal(known)).then(_codes()[Winner.UNREAD]).otherwise(decided)
 
 
 def _plain_winner(rule: MergeRule) -> pl.Expr:
     h, s = pl.col(HUBSPOT + rule.field), pl.col(SALESFORCE + rule.field)
     h_changed, s_changed = _changed(rule, HUBSPOT), _changed(rule, SALESFORCE)
     alike = ~_differ(rule)
-    code = {winner: pl.lit(int(winner), dtype=pl.UInt8) for winner in Winner}
+    code = _codes()
     if rule.direction == "to_salesforce":
         return (
             pl.when(_has_or_cleared(rule, HUBSPOT) & ~alike)
@@ -255,11 +276,11 @@ def _has_or_cleared(rule: MergeRule, side: str) -> pl.Expr:
     return now.is_not_null() | pl.col(BASE[side] + rule.field).is_not_null()
 
 
-def _opt_out_winner(rule: MergeRule, both_here: pl.Expr, columns: Sequence[str]) -> pl.Expr:
+def _opt_out_winner(rule: MergeRule, both_here: pl.Expr, kept: bool) -> pl.Expr:
     """A withdrawal seen anywhere, now or before, stands; only a true travels, never a false."""
     h, s = pl.col(HUBSPOT + rule.field), pl.col(SALESFORCE + rule.field)
     h_true, s_true = h.fill_null(value=False), s.fill_null(value=False)
-    code = {winner: pl.lit(int(winner), dtype=pl.UInt8) for winner in Winner}
+    code = _codes()
     return (
         pl.when(h_true & s_true)
         .then(code[Winner.BOTH])
@@ -267,23 +288,23 @@ def _opt_out_winner(rule: MergeRule, both_here: pl.Expr, columns: Sequence[str])
         .then(code[Winner.HUBSPOT])
         .when(both_here & s_true)
         .then(code[Winner.SALESFORCE])
-        .when(_withdrawn(rule, columns) & ~h_true & ~s_true)
+        .when(_withdrawn(rule, kept) & ~h_true & ~s_true)
         .then(code[Winner.HELD])
         .otherwise(code[Winner.NOBODY])
     )
 
 
-def _withdrawn(rule: MergeRule, columns: Sequence[str]) -> pl.Expr:
-    prefixes = (HUBSPOT, SALESFORCE, *BASE.values(), KEPT)
-    names = [prefix + rule.field for prefix in prefixes if prefix + rule.field in columns]
-    return pl.any_horizontal(pl.col(name).fill_null(value=False) for name in names)
+def _withdrawn(rule: MergeRule, kept: bool) -> pl.Expr:
+    prefixes = (HUBSPOT, SALESFORCE, *BASE.values(), *([KEPT] if kept else []))
+    return pl.any_horizontal(pl.col(prefix + rule.field).fill_null(value=False) for prefix in prefixes)
 
 
-def _values(rule: MergeRule, columns: Sequence[str]) -> list[pl.Expr]:
-    """``m.<field>`` (and its currency): the value that stands."""
+@lru_cache(maxsize=4096)
+def _values(rule: MergeRule, kept: bool) -> Sequence[pl.Expr]:
+    """``m.<field>`` (and its currency): the value that stands. Made once for a rule, like ``_winner``."""
     if rule.opt_out:
         shown = _first_with(rule.field, rule.field, HUBSPOT, SALESFORCE)
-        withdrawn = pl.when(_withdrawn(rule, columns)).then(pl.lit(value=True))
+        withdrawn = pl.when(_withdrawn(rule, kept)).then(pl.lit(value=True))
         return [withdrawn.otherwise(shown).alias(MERGED + rule.field)]
     names = [rule.field, *([rule.travels_with] if rule.travels_with else [])]
     if rule.direction == "read_only":
@@ -291,7 +312,7 @@ def _values(rule: MergeRule, columns: Sequence[str]) -> list[pl.Expr]:
     winner = pl.col(WINNER + rule.field)
     salesforce = winner.is_in([int(code) for code in TO_HUBSPOT])
     hubspot = winner.is_in([int(code) for code in (*TO_SALESFORCE, Winner.BOTH)])
-    stood = [*BASE.values(), *([KEPT] if KEPT + rule.field in columns else [])]
+    stood = [*BASE.values(), *([KEPT] if kept else [])]
     return [
         pl.when(salesforce)
         .then(pl.col(SALESFORCE + name))
