@@ -160,7 +160,7 @@ def decide(
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
     if words is not None and stage_field in words.columns:
         shown = words.select(pl.col("_id").alias("h._id"), pl.col(stage_field).alias("hubspot_stage_word"))
-        merged = merged.join(shown.unique("h._id"), on="h._id", how="left", maintain_order="left")
+        merged = merged.hstack(_beside(merged.select("h._id"), shown.unique("h._id"), "h._id"))
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
     return conclude(work, merged, raw, work.rules, held_leads, now)
@@ -278,15 +278,15 @@ def _answers(
 
 def _with_reasons(work: Work, judged: pl.DataFrame) -> pl.DataFrame:
     """The reasons' text, only for leads whose verdict is about to be written."""
-    due = judged.filter(
-        pl.Series(verdict_differs(judged, work.policy.score_step))
-        | pl.col("create_hubspot")
-        | pl.col("create_salesforce")
-    )
-    if due.is_empty():
+    differs = verdict_differs(judged, work.policy.score_step)
+    due = differs | judged["create_hubspot"] | judged["create_salesforce"]
+    if not due.any():
         return judged.with_columns(reasons=pl.lit(None, dtype=pl.String))
-    text = due.select("lead_id").with_columns(reasons=reasons(due, work.policy, work.language))
-    return judged.join(text, on="lead_id", how="left")
+    if due.all():
+        return judged.with_columns(reasons=reasons(judged, work.policy, work.language))
+    text = reasons(judged.filter(due), work.policy, work.language)
+    nothing = pl.Series("reasons", [None], dtype=pl.String).new_from_index(0, judged.height)
+    return judged.with_columns(nothing.scatter(due.arg_true(), text))
 
 
 def _raw(records: pl.DataFrame) -> pl.DataFrame:
