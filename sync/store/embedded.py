@@ -8,6 +8,7 @@ to leave stops the server. The cluster trusts its socket, so the folder is close
 from __future__ import annotations
 
 import json
+import logging
 import os
 import stat
 import subprocess
@@ -15,9 +16,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sync.errors import DatabaseAway
 
 PIDS = ".handle_pids.json"
+
+_log = logging.getLogger(__name__)
 
 
 class EmbeddedServer:
@@ -43,7 +48,12 @@ class EmbeddedServer:
         self._open = False
         # A user that was killed never left: without this it would keep the server up for ever.
         _strike_off_the_dead(self._server)
-        self._server.__exit__(None, None, None)
+        try:
+            self._server.__exit__(None, None, None)
+        except psutil.NoSuchProcess:
+            # A server that was killed from outside can vanish between two looks at it: it is as gone as
+            # we wanted it, and the next start finds its files as any crash leaves them.
+            _log.info("the embedded database had ended already")
 
 
 def _prepare(folder: Path) -> None:
