@@ -57,7 +57,7 @@ def _cell(value: Any) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool, moved: bool = True) -> None:
+def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:
     """A run's numbers and findings, in sentences."""
     numbers = outcome.numbers
     text = numbers_as_text(numbers)
@@ -73,7 +73,7 @@ def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool, moved: bool
         screen.say(f"  could not be read: {name}: {what} ({count} records); left alone on both sides")
     if outcome.busy:
         screen.say(f"{outcome.busy} leads were left to another run that is working on them")
-    if moved and outcome.moved:
+    if outcome.moved:
         screen.say("Not written, because they moved since the plan:")
         for lead, crm, record in outcome.moved:
             screen.say(f"  lead {lead}, {crm} record {record or '(to be created)'}")

@@ -49,11 +49,10 @@ class Writable:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How far a plan goes: ``mode`` own_fields or full; lanes and the score step come from the config."""
+    """How far a plan goes: ``mode`` own_fields or full, and the policy's score step."""
 
     mode: str
     score_step: int
-    lane: str = "live"
 
 
 def plan(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -138,12 +137,6 @@ def _met(keys: pl.DataFrame, new: pl.DataFrame) -> pl.Series:
     names = pl.col("cross_id").is_in(new["record_id"].implode())
     mailed = pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
     return keys.filter(pl.col("lead_id").is_not_null() & (mailed | named | names))["lead_id"]
-
-
-def decided_slices(work: Work, ordered: Sorted, now: datetime) -> Iterator[tuple[Slice, Decided]]:
-    """Each slice with what is decided about it."""
-    for part in ordered.slices:
-        yield part, decide_slice(work, part, now)
 
 
 def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:

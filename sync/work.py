@@ -79,8 +79,8 @@ class Work:
         """Bases: what one CRM's record held, our own fields included."""
         return Snapshots(self.field_map.columns(crm))
 
-    def wanted(self, lane: str = "live") -> Wanted:
-        return Wanted(self.mode, self.policy.score_step, lane)
+    def wanted(self) -> Wanted:
+        return Wanted(self.mode, self.policy.score_step)
 
     def writable(self) -> Writable:
         """What the live schemas let us write now."""
