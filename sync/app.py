@@ -19,11 +19,14 @@ from pydantic import SecretStr
 
 from connectors.crm import AtPoint, Crm, no_stop
 from connectors.hubspot.crm import HubSpotCrm
+from connectors.hubspot.token import OAuthTokens
 from connectors.quota import MemoryLedger, Quota, Rate
 from connectors.retry import Retry
 from connectors.salesforce.crm import SalesforceCrm
 from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
-from connectors.session import is_loopback, open_session
+from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
+from connectors.sandbox.hubspot.oauth import REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
+from connectors.session import CrmSession, is_loopback, open_session
 from mapping.fieldmap import FieldMap, compile_map
 from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
@@ -36,6 +39,7 @@ from mapping.rules import FieldRule, MapProblems
 from mapping.values.words import ValueMap
 from sync.errors import CrmAway, WrongUse
 from sync.merge import MergeRule
+from sync.sections import HubSpotSettings
 from sync.settings import Settings
 from sync.store.embedded import EmbeddedServer
 from sync.store.store import Store
@@ -247,18 +251,38 @@ def _quota(crm: str, share: float, clock: Callable[[], datetime], rates: Mapping
     return Quota(crm, rates, ledger=MemoryLedger(time.monotonic), clock=clock, sleep=time.sleep, share=share)
 
 
-def _hubspot(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:
+def _hubspot(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> HubSpotCrm:
     ours = settings.hubspot
-    token = attached.hubspot_token if attached else _secret(ours.access_token)
+    session = open_session()
+    url = attached.hubspot_url if attached else ours.base_url
     return HubSpotCrm(
-        token,
-        attached.hubspot_url if attached else ours.base_url,
-        open_session(),
+        _hubspot_token(ours, attached, session, url, clock),
+        url,
+        session,
         _quota("hubspot", ours.daily_share, clock, HUBSPOT_RATES),
         retry=Retry(sleep=time.sleep, jitter=random.uniform),
         version=ours.api_family,
         overlap_seconds=ours.overlap_seconds,
+        list_threads=ours.list_threads,
     )
+
+
+def _hubspot_token(
+    ours: HubSpotSettings,
+    attached: Attached | None,
+    session: CrmSession,
+    url: str,
+    clock: Callable[[], datetime],
+) -> str | OAuthTokens:
+    """A token that stands in the settings, or an app that renews its own; a pretend account has both."""
+    if ours.auth == "token":
+        return attached.hubspot_token if attached else _secret(ours.access_token)
+    app = (
+        (PRETEND_CLIENT_ID, attached.hubspot_client_secret, PRETEND_REFRESH_TOKEN)
+        if attached
+        else (ours.client_id or "", _secret(ours.client_secret), _secret(ours.refresh_token))
+    )
+    return OAuthTokens(session, url, *app, clock=clock, version=ours.oauth_version)
 
 
 def _salesforce(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:

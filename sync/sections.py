@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.hubspot.api import Version
+from connectors.hubspot.ranges import THREADS
+from connectors.hubspot.token import OAuthVersion
 from connectors.session import PlainAddress, check_address
 
 #: The type of our own errors; only their words are shown, because only they are known to hold no value.
@@ -81,11 +83,17 @@ class Section(BaseModel):
 
 
 class HubSpotSettings(Section):
-    """How HubSpot is reached. ``access_token`` and ``client_secret`` never stand in a file."""
+    """How HubSpot is reached. ``access_token``, ``client_secret`` and ``refresh_token`` never stand in a file."""
 
     base_url: Address = "https://api.hubapi.com"
+    #: A token that is good until it is revoked, or an app that renews its own (HubSpot reference, section 8).
+    auth: Literal["token", "oauth"] = "token"
     access_token: Secret | None = None
+    client_id: Filled | None = None
     client_secret: Secret | None = None
+    refresh_token: Secret | None = None
+    #: The version of the token endpoint; v1 stops on 16 Feb 2027 (HubSpot reference, section 8).
+    oauth_version: OAuthVersion = "2026-09"
     object: Filled = "contacts"
     #: Seconds; HubSpot's search index lags behind (HubSpot reference, section 4.4).
     overlap_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
@@ -93,6 +101,8 @@ class HubSpotSettings(Section):
     daily_share: Share = 0.8
     #: The family of paths (HubSpot reference, section 3).
     api_family: Version = "v3"
+    #: Pages of a full reading that are asked for at the same time at most; 1 reads them one after the other.
+    list_threads: Annotated[int, Field(ge=1, le=32)] = THREADS
 
 
 class SalesforceSettings(Section):

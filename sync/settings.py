@@ -116,8 +116,13 @@ class Settings:
         """The credentials that calls to the real CRMs need and that are not there."""
         if self.sandbox is not None:
             return []
+        ours = self.hubspot
+        by_app = ("client_id", "client_secret", "refresh_token")
         needed = {
-            ("hubspot", "access_token"): self.hubspot.access_token,
+            **{
+                ("hubspot", name): getattr(ours, name)
+                for name in (by_app if ours.auth == "oauth" else ("access_token",))
+            },
             ("salesforce", "client_id"): self.salesforce.client_id,
             ("salesforce", "client_secret"): self.salesforce.client_secret,
         }
