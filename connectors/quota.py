@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
@@ -158,13 +159,32 @@ LONGEST_QUEUE = 60.0
 WINDOW_SHARE = 0.95
 
 
+#: What a call is made for. A withdrawn consent waits for nobody, and everybody is served before a backfill.
+Lane = Literal["consent", "handover", "live", "backfill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """How much of our part a lane leaves to those before it (0 to 1), of a window and of the day."""
+
+    window: float
+    day: float
+
+
+#: Lanes that leave something; handovers and live changes leave nothing to each other, and take their turns.
+RESERVES: Mapping[Lane, Reserve] = {"backfill": Reserve(window=0.2, day=0.25)}
+NOTHING_KEPT = Reserve(window=0.0, day=0.0)
+
+
 class Quota:
     """The budget of one CRM. Every request passes ``before``; every answer passes ``learn``.
 
     ``rates`` names the windows ("calls", "search") with what holds until the CRM says otherwise.
     ``share`` (0 to 1) is how much of the account's day, everybody's calls counted, may be used when we
-    call; the rest is left to people and other integrations. ``resets`` gives the next start of a day for
-    a moment (aware), None where it is not known. ``clock`` returns aware UTC, ``sleep`` takes seconds.
+    call; the rest is left to people and other integrations. Of that share each lane leaves a reserve to the
+    lanes before it (``RESERVES``); ``lane`` is the one of calls made outside ``in_lane``. ``resets`` gives the
+    next start of a day for a moment (aware), None where it is not known. ``clock`` returns aware UTC,
+    ``sleep`` takes seconds.
     """
 
     def __init__(
@@ -177,14 +197,25 @@ class Quota:
         sleep: Callable[[float], None],
         share: float = 1.0,
         resets: Callable[[datetime], datetime] | None = None,
+        lane: Lane = "live",
     ) -> None:
         self.crm = crm
         self.resets = resets
+        self.lane: Lane = lane
         self._rates = dict(rates)
         self._ledger = ledger
         self._clock = clock
         self._sleep = sleep
         self._share = share
+
+    @contextmanager
+    def in_lane(self, lane: Lane) -> Iterator[None]:
+        """Calls made meanwhile, by every thread, are made in this lane."""
+        outside, self.lane = self.lane, lane
+        try:
+            yield
+        finally:
+            self.lane = outside
 
     def before(self, window: str = "calls") -> None:
         """Wait for a place in the window. A window without a rate is not limited.
@@ -196,7 +227,8 @@ class Quota:
         rate = self._rates.get(window)
         if rate is None:
             return
-        ours = Rate(max(int(rate.calls * WINDOW_SHARE), 1), rate.seconds)
+        kept = RESERVES.get(self.lane, NOTHING_KEPT).window
+        ours = Rate(max(int(rate.calls * WINDOW_SHARE * (1 - kept)), 1), rate.seconds)
         waited = 0.0
         while (wait := self._ledger.grant(self._key(window), ours)) > 0:
             if waited + wait > LONGEST_QUEUE:
@@ -252,9 +284,18 @@ class Quota:
             if day.used >= day.limit:
                 raise self._over(f"The daily budget of calls to {self.crm} is used up", day.heard)
             # A per-app budget is ours alone; only what is shared with others is left unused.
-            if not name.startswith("per-app") and day.used >= day.limit * self._share:
-                text = f"{self.crm} has used {day.used} of {day.limit} calls today, and our share is reached"
+            if not name.startswith("per-app") and day.used >= round(day.limit * self._day_share()):
+                text = (
+                    f"{self.crm} has used {day.used} of {day.limit} calls today, "
+                    f"and the share of the {self.lane} lane is reached"
+                )
                 raise self._over(text, day.heard)
+
+    def _day_share(self) -> float:
+        # A withdrawal may use what we leave to others: it is a handful of calls, and must not wait for tomorrow.
+        if self.lane == "consent":
+            return 1.0
+        return self._share * (1 - RESERVES.get(self.lane, NOTHING_KEPT).day)
 
     def _over(self, text: str, heard: datetime) -> ConnectorError:
         if self.resets is not None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import NeedsPerson, RetryLater
-from connectors.quota import Heard, MemoryLedger, Quota, Rate, read_limits
+from connectors.quota import Heard, Lane, MemoryLedger, Quota, Rate, read_limits
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -230,3 +230,66 @@ def test_two_connectors_share_a_ledger_without_sharing_a_budget() -> None:
     made["hubspot"].learn(daily(remaining=0))
     made["salesforce"].before()
     assert made["hubspot"].days()["daily"].used == 1000
+
+
+def in_lane(lane: Lane, time: Time, rate: Rate | None = None, *, ledger: MemoryLedger) -> Quota:
+    rates = {"calls": rate} if rate is not None else {}
+    return Quota(
+        "hubspot",
+        rates,
+        ledger=ledger,
+        clock=time.utc,
+        sleep=time.sleep,
+        share=0.8,
+        resets=midnight,
+        lane=lane,
+    )
+
+
+def test_a_backfill_leaves_a_fifth_of_the_window_to_everybody_else() -> None:
+    time = Time()
+    ledger = MemoryLedger(time.monotonic)
+    backfill = in_lane("backfill", time, Rate(100, 10.0), ledger=ledger)
+    live = in_lane("live", time, Rate(100, 10.0), ledger=ledger)
+    for _ in range(76):
+        backfill.before()
+    for _ in range(19):
+        live.before()
+    assert time.seconds == 0.0
+    backfill.before()
+    assert time.seconds > 0.0
+
+
+@pytest.mark.parametrize(
+    ("lane", "used", "goes_on"),
+    [
+        ("backfill", 599, True),
+        ("backfill", 600, False),
+        ("live", 600, True),
+        ("live", 800, False),
+        ("handover", 799, True),
+        ("handover", 800, False),
+        ("consent", 999, True),
+        ("consent", 1000, False),
+    ],
+)
+def test_each_lane_stops_at_its_own_part_of_the_day(lane: Lane, used: int, goes_on: bool) -> None:
+    time = Time()
+    budget = in_lane(lane, time, ledger=MemoryLedger(time.monotonic))
+    budget.learn(daily(1000 - used))
+    if goes_on:
+        budget.before()
+        return
+    with pytest.raises(RetryLater) as caught:
+        budget.before()
+    assert caught.value.not_before == midnight(NOON)
+
+
+def test_calls_inside_a_lane_are_counted_there_and_those_after_it_are_not() -> None:
+    time = Time()
+    budget = in_lane("live", time, ledger=MemoryLedger(time.monotonic))
+    budget.learn(daily(100))
+    with budget.in_lane("consent"):
+        budget.before()
+    with pytest.raises(RetryLater):
+        budget.before()

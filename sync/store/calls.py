@@ -1,0 +1,129 @@
+"""The call budgets that every process on this database shares. Implements ``connectors.quota.Ledger``.
+
+The database's clock counts the windows, so machines whose clocks differ still share them rightly.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from connectors.quota import Day, Rate
+from sync.errors import DatabaseAway
+from sync.store.statements import load_statements
+
+#: What was heard of a day is written and read at most so often, in seconds: it changes with every answer.
+DAY_EVERY = 1.0
+
+
+class CallLedgers:
+    """One connection for the ledgers of a process. Safe under threads: a grant takes half a millisecond."""
+
+    def __init__(self, url: str, monotonic: Callable[[], float]) -> None:
+        self._url = url
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection | None = None
+        self._sql = {name: text.encode() for name, text in load_statements().items()}
+
+    def of(self, app: str) -> CallLedger:
+        """The ledger of one app in one account; ``app`` is a fingerprint of its credentials, never a secret."""
+        return CallLedger(self, app, self._monotonic)
+
+    def ask(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run one named statement by itself. Raises DatabaseAway; asks once more on a fresh connection before."""
+        with self._lock:
+            try:
+                return self._asked(statement, values)
+            except psycopg.OperationalError:
+                self._drop()
+            try:
+                return self._asked(statement, values)
+            except psycopg.OperationalError:
+                self._drop()
+                raise DatabaseAway(
+                    "the database went away while calls were being counted",
+                    fix="start it again; what was begun is taken up by the next run",
+                ) from None
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    def _asked(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._url, autocommit=True, options="-c timezone=UTC")
+        done = self._connection.execute(self._sql[statement], values)
+        return done.fetchall() if done.description else []
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@dataclass
+class _Days:
+    """What was last read of the days, and when, on the monotonic clock."""
+
+    read_at: float
+    days: Mapping[str, Day]
+
+
+class CallLedger:
+    """The calls of one app, counted together with every other process that uses it."""
+
+    def __init__(self, ledgers: CallLedgers, app: str, monotonic: Callable[[], float]) -> None:
+        self._ledgers = ledgers
+        self._app = f"{app}:"
+        self._monotonic = monotonic
+        self._opened: set[str] = set()
+        self._counted: dict[str, int] = {}
+        self._days: _Days | None = None
+        self._noted: dict[str, float] = {}
+
+    def grant(self, window: str, rate: Rate) -> float:
+        budget = self._open(window)
+        asked = {"budget": budget, "seconds": rate.seconds, "calls": rate.calls}
+        wait, counted = self._ledgers.ask("grant_call", asked)[0]
+        self._counted[budget] = counted
+        return float(wait)
+
+    def used(self, window: str, rate: Rate, calls: int) -> None:
+        budget = self._open(window)
+        # Nearly every answer tells what we know already; only what others did is worth a statement.
+        if calls <= self._counted.get(budget, 0):
+            return
+        self._ledgers.ask("count_calls", {"budget": budget, "seconds": rate.seconds, "calls": calls})
+        self._counted[budget] = calls
+
+    def hold(self, window: str, seconds: float) -> None:
+        self._ledgers.ask("hold_calls", {"budget": self._open(window), "seconds": seconds})
+
+    def note_day(self, budget: str, day: Day) -> None:
+        now = self._monotonic()
+        if day.used < day.limit and now - self._noted.get(budget, -DAY_EVERY) < DAY_EVERY:
+            return
+        self._noted[budget] = now
+        told = {"budget": self._app + budget, "used": day.used, "limit": day.limit, "heard": day.heard}
+        self._ledgers.ask("note_day", told)
+        self._days = None
+
+    def days(self) -> Mapping[str, Day]:
+        now = self._monotonic()
+        if self._days is None or now - self._days.read_at >= DAY_EVERY:
+            rows = self._ledgers.ask("noted_days", {"app": self._app})
+            read = {name.removeprefix(self._app): Day(*rest) for name, *rest in rows}
+            self._days = _Days(now, read)
+        return self._days.days
+
+    def _open(self, window: str) -> str:
+        budget = self._app + window
+        if budget not in self._opened:
+            self._ledgers.ask("open_call_window", {"budget": budget})
+            self._opened.add(budget)
+        return budget

@@ -1,0 +1,164 @@
+"""One call budget for all processes: nobody's window is ever overfull, and what one hears all know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from connectors.errors import RetryLater
+from connectors.quota import WINDOW_SHARE, Day, Quota, Rate
+from sync.errors import DatabaseAway
+from sync.store.calls import CallLedger, CallLedgers
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+RATE = Rate(20, 1.0)
+
+CALLER = """
+import sys, time
+from datetime import UTC, datetime
+from connectors.quota import Quota, Rate
+from sync.store.calls import CallLedgers
+url, app, number = sys.argv[1:]
+ledgers = CallLedgers(url, time.monotonic)
+quota = Quota("hubspot", {"calls": Rate(20, 1.0)}, ledger=ledgers.of(app),
+              clock=lambda: datetime.now(UTC), sleep=time.sleep)
+sys.stdin.readline()
+for _ in range(int(number)):
+    quota.before()
+    print(time.time(), flush=True)
+ledgers.close()
+"""
+
+
+@pytest.fixture
+def ledgers(migrated_database: str) -> Iterator[CallLedgers]:
+    opened = CallLedgers(migrated_database, time.monotonic)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def others(migrated_database: str) -> Iterator[CallLedgers]:
+    """What another process would have."""
+    opened = CallLedgers(migrated_database, time.monotonic)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest) -> str:
+    """An app that no other test calls with."""
+    return str(request.node.name)
+
+
+def _quota(ledger: CallLedger, at: datetime = NOW, share: float = 1.0) -> Quota:
+    return Quota("hubspot", {"calls": RATE}, ledger=ledger, clock=lambda: at, sleep=time.sleep, share=share)
+
+
+def test_three_processes_that_call_as_fast_as_they_can_share_one_window(
+    migrated_database: str, app: str
+) -> None:
+    each, callers = 25, []
+    for _ in range(3):
+        command = [sys.executable, "-c", CALLER, migrated_database, app, str(each)]
+        callers.append(
+            subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+    for caller in callers:
+        assert caller.stdin is not None
+        caller.stdin.write("go\n")
+        caller.stdin.flush()
+    lines = [line for caller in callers for line in caller.communicate(timeout=60)[0].split()]
+    assert [caller.returncode for caller in callers] == [0, 0, 0]
+    assert len(lines) == 3 * each
+    with psycopg.connect(migrated_database) as connection:
+        kept = connection.execute(
+            "SELECT cardinality(calls_at) FROM call_window WHERE budget = %s", (f"{app}:hubspot:calls",)
+        ).fetchone()
+    allowed = int(RATE.calls * WINDOW_SHARE)
+    assert kept is not None
+    assert 0 < kept[0] <= allowed
+    # Each line was printed a little after its call was granted: a lag may bring two windows together, not three.
+    moments = sorted(map(float, lines))
+    assert moments[-1] - moments[0] > (3 * each / allowed - 1.5) * RATE.seconds
+
+
+def test_a_full_window_makes_everybody_wait_until_its_oldest_call_is_over(
+    ledgers: CallLedgers, others: CallLedgers, app: str
+) -> None:
+    ours, theirs = ledgers.of(app), others.of(app)
+    rate = Rate(3, 30.0)
+    assert [ours.grant("calls", rate), theirs.grant("calls", rate), ours.grant("calls", rate)] == [0, 0, 0]
+    assert 25 < theirs.grant("calls", rate) <= 30
+    assert others.of(f"{app} elsewhere").grant("calls", rate) == 0
+
+
+def test_calls_of_other_integrations_fill_the_window_too(ledgers: CallLedgers, app: str) -> None:
+    ledger = ledgers.of(app)
+    rate = Rate(10, 30.0)
+    assert ledger.grant("calls", rate) == 0
+    ledger.used("calls", rate, 9)
+    assert ledger.grant("calls", rate) == 0
+    assert ledger.grant("calls", rate) > 20
+    ledger.used("calls", rate, 5)
+    assert ledger.grant("calls", rate) > 20
+
+
+def test_a_refusal_that_one_process_met_holds_all_of_them(
+    ledgers: CallLedgers, others: CallLedgers, app: str
+) -> None:
+    ledgers.of(app).hold("search", 40.0)
+    assert 35 < others.of(app).grant("search", Rate(5, 1.0)) <= 40
+    assert others.of(app).grant("calls", RATE) == 0
+
+
+def test_a_day_that_one_process_saw_used_up_stops_the_others(
+    ledgers: CallLedgers, others: CallLedgers, app: str
+) -> None:
+    said = {"X-HubSpot-RateLimit-Daily": "1000", "X-HubSpot-RateLimit-Daily-Remaining": "150"}
+    _quota(ledgers.of(app), share=0.8).learn(said)
+    other = _quota(others.of(app), share=0.8)
+    other.day_ends_in("Europe/Berlin")
+    with pytest.raises(RetryLater) as caught:
+        other.before()
+    assert caught.value.not_before == datetime(2026, 11, 22, 23, 0, tzinfo=UTC)
+    tomorrow = _quota(others.of(app), NOW + timedelta(hours=14, minutes=1), share=0.8)
+    tomorrow.day_ends_in("Europe/Berlin")
+    tomorrow.before()
+
+
+def test_what_was_heard_earlier_never_replaces_what_was_heard_later(
+    ledgers: CallLedgers, others: CallLedgers, app: str
+) -> None:
+    ledgers.of(app).note_day("daily", Day(500, 1000, NOW))
+    others.of(app).note_day("daily", Day(900, 1000, NOW - timedelta(seconds=5)))
+    assert ledgers.of(app).days() == {"daily": Day(500, 1000, NOW)}
+    others.of(app).note_day("daily", Day(100, 1000, NOW + timedelta(seconds=5)))
+    assert ledgers.of(app).days()["daily"].used == 100
+
+
+def test_a_connection_that_was_cut_is_opened_again(
+    ledgers: CallLedgers, app: str, migrated_database: str
+) -> None:
+    ledger = ledgers.of(app)
+    assert ledger.grant("calls", RATE) == 0
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert ledger.grant("calls", RATE) == 0
+
+
+def test_a_database_that_is_away_is_told_plainly() -> None:
+    nobody = CallLedgers("postgresql://leadpact@127.0.0.1:9/none?connect_timeout=2", time.monotonic)
+    with pytest.raises(DatabaseAway, match="while calls were being counted"):
+        nobody.of("app").grant("calls", RATE)
