@@ -5,7 +5,6 @@ Everything else is handed what it needs. A test builds an ``App`` with its own c
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,18 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from connectors.crm import AtPoint, Crm, no_stop
-from connectors.hubspot.crm import HubSpotCrm
-from connectors.hubspot.token import OAuthTokens
-from connectors.quota import MemoryLedger, Quota, Rate
-from connectors.retry import Retry
-from connectors.salesforce.crm import SalesforceCrm
+from connectors.quota import Lane
 from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
-from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
-from connectors.sandbox.hubspot.oauth import REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
-from connectors.session import CrmSession, is_loopback, open_session
+from connectors.session import is_loopback, open_session
 from mapping.fieldmap import FieldMap, compile_map
 from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
@@ -37,20 +28,16 @@ from mapping.qualification.policy import PolicyProblems, load_policy, verdict_co
 from mapping.qualification.syntax import ConditionProblem
 from mapping.rules import FieldRule, MapProblems
 from mapping.values.words import ValueMap
+from sync.app_crms import Belongings, hubspot, salesforce
 from sync.errors import CrmAway, WrongUse
 from sync.merge import MergeRule
-from sync.sections import HubSpotSettings
 from sync.settings import Settings
+from sync.store.calls import CallLedgers
 from sync.store.embedded import EmbeddedServer
 from sync.store.store import Store
 from sync.work import CRMS, Guards, Scope, Work, all_fields, judged_fields
 from sync.wrongconfig import Problem, WrongConfig, problem
 
-#: HubSpot's limits before its headers tell (HubSpot reference, section 9.1): 100 calls in 10 s for the smallest
-#: accounts, and 5 searches a second, which no header ever shows.
-HUBSPOT_RATES: Mapping[str, Rate] = {"calls": Rate(100, 10.0), "search": Rate(5, 1.0)}
-#: The host behind every sandbox organisation; nothing is ever sent there, the session goes to loopback.
-SANDBOX_LOGIN = "https://{domain}.salesforce.com"
 #: The words of the choices that the policy knows. A value map may only use these.
 VOCABULARIES: Mapping[str, tuple[str, ...]] = {
     "industry": (
@@ -140,7 +127,11 @@ def data_folder(settings: Settings) -> Path:
 
 
 def build(
-    settings: Settings, *, clock: Callable[[], datetime] | None = None, at_point: AtPoint = no_stop
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    at_point: AtPoint = no_stop,
+    lane: Lane = "live",
 ) -> App:
     """Build everything a command needs. Nothing is sent to a CRM yet; the database is opened and migrated.
 
@@ -158,11 +149,13 @@ def build(
     try:
         attached = _attached(settings, stack)
         chosen = clock or _clock(settings, attached)
-        store = _store(settings, stack)
-        crms = {
-            "hubspot": _hubspot(settings, attached, chosen),
-            "salesforce": _salesforce(settings, attached, chosen),
-        }
+        url = _database_url(settings, stack)
+        store = Store(url)
+        stack.callback(store.close)
+        ledgers = CallLedgers(url, time.monotonic)
+        stack.callback(ledgers.close)
+        owned = Belongings(attached, ledgers, chosen, lane)
+        crms = {"hubspot": hubspot(settings, owned), "salesforce": salesforce(settings, owned)}
         for crm in crms.values():
             stack.callback(crm.close)
     except BaseException:
@@ -235,86 +228,12 @@ def _clock(settings: Settings, attached: Attached | None) -> Callable[[], dateti
     return sandbox_clock
 
 
-def _store(settings: Settings, stack: ExitStack) -> Store:
-    if settings.database.embedded:
-        server = EmbeddedServer(data_folder(settings) / "postgresql")
-        stack.callback(server.close)
-        url = server.url
-    else:
-        url = settings.database.url.get_secret_value()
-    store = Store(url)
-    stack.callback(store.close)
-    return store
-
-
-def _quota(crm: str, share: float, clock: Callable[[], datetime], rates: Mapping[str, Rate]) -> Quota:
-    return Quota(crm, rates, ledger=MemoryLedger(time.monotonic), clock=clock, sleep=time.sleep, share=share)
-
-
-def _hubspot(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> HubSpotCrm:
-    ours = settings.hubspot
-    session = open_session()
-    url = attached.hubspot_url if attached else ours.base_url
-    return HubSpotCrm(
-        _hubspot_token(ours, attached, session, url, clock),
-        url,
-        session,
-        _quota("hubspot", ours.daily_share, clock, HUBSPOT_RATES),
-        retry=Retry(sleep=time.sleep, jitter=random.uniform),
-        version=ours.api_family,
-        overlap_seconds=ours.overlap_seconds,
-        list_threads=ours.list_threads,
-    )
-
-
-def _hubspot_token(
-    ours: HubSpotSettings,
-    attached: Attached | None,
-    session: CrmSession,
-    url: str,
-    clock: Callable[[], datetime],
-) -> str | OAuthTokens:
-    """A token that stands in the settings, or an app that renews its own; a pretend account has both."""
-    if ours.auth == "token":
-        return attached.hubspot_token if attached else _secret(ours.access_token)
-    app = (
-        (PRETEND_CLIENT_ID, attached.hubspot_client_secret, PRETEND_REFRESH_TOKEN)
-        if attached
-        else (ours.client_id or "", _secret(ours.client_secret), _secret(ours.refresh_token))
-    )
-    return OAuthTokens(session, url, *app, clock=clock, version=ours.oauth_version)
-
-
-def _salesforce(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Crm:
-    ours = settings.salesforce
-    loopback: str | None
-    if attached:
-        login, loopback = (
-            SANDBOX_LOGIN.format(domain=attached.salesforce_domain),
-            _host(attached.salesforce_url),
-        )
-        client_id, secret = attached.salesforce_client_id, attached.salesforce_client_secret
-    else:
-        login = ours.login_url
-        loopback = _host(login) if login.startswith("http://") else None
-        client_id = ours.client_id or ""
-        secret = _secret(ours.client_secret)
-    return SalesforceCrm(
-        session=open_session(ca_file=ours.ca_file, loopback=loopback),
-        login_url=login,
-        client_id=client_id,
-        client_secret=secret,
-        api_version=ours.api_version,
-        quota=_quota("salesforce", ours.daily_share, clock, {}),
-    )
-
-
-def _secret(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret is not None else ""
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc
+def _database_url(settings: Settings, stack: ExitStack) -> str:
+    if not settings.database.embedded:
+        return settings.database.url.get_secret_value()
+    server = EmbeddedServer(data_folder(settings) / "postgresql")
+    stack.callback(server.close)
+    return server.url
 
 
 def _field_map(settings: Settings) -> FieldMap:

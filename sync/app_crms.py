@@ -1,0 +1,130 @@
+"""Builds the two connectors from the settings; only ``sync.app`` calls it.
+
+A pretend CRM is built like a real one: what differs is its address and its credentials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from connectors.crm import Crm
+from connectors.hubspot.crm import HubSpotCrm
+from connectors.hubspot.token import OAuthTokens
+from connectors.quota import Lane, Quota, Rate
+from connectors.retry import Retry
+from connectors.salesforce.crm import SalesforceCrm
+from connectors.sandbox.detached import Attached
+from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
+from connectors.sandbox.hubspot.oauth import REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
+from connectors.session import CrmSession, open_session
+from sync.sections import HubSpotSettings
+from sync.settings import Settings
+from sync.store.calls import CallLedgers
+
+#: HubSpot's limits before its headers tell (HubSpot reference, section 9.1): 100 calls in 10 s for the smallest
+#: accounts, and 5 searches a second, which no header ever shows.
+HUBSPOT_RATES: Mapping[str, Rate] = {"calls": Rate(100, 10.0), "search": Rate(5, 1.0)}
+#: The host behind every sandbox organisation; nothing is ever sent there, the session goes to loopback.
+SANDBOX_LOGIN = "https://{domain}.salesforce.com"
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What both connectors are built from, beside their settings."""
+
+    attached: Attached | None
+    ledgers: CallLedgers
+    clock: Callable[[], datetime]
+    lane: Lane
+
+    def quota(self, crm: str, app: Sequence[str], share: float, rates: Mapping[str, Rate]) -> Quota:
+        """The call budget of one app, shared with every process on this database.
+
+        ``app``: what tells one app of one account from another; only a digest of it is kept.
+        """
+        fingerprint = hashlib.sha256("\n".join(app).encode()).hexdigest()[:16]
+        return Quota(
+            crm,
+            rates,
+            ledger=self.ledgers.of(fingerprint),
+            clock=self.clock,
+            sleep=time.sleep,
+            share=share,
+            lane=self.lane,
+        )
+
+
+def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
+    ours, attached = settings.hubspot, owned.attached
+    session = open_session()
+    url = attached.hubspot_url if attached else ours.base_url
+    token = _hubspot_token(ours, attached, session, url, owned.clock)
+    app = (url, token if isinstance(token, str) else ours.client_id or PRETEND_CLIENT_ID)
+    return HubSpotCrm(
+        token,
+        url,
+        session,
+        owned.quota("hubspot", app, ours.daily_share, HUBSPOT_RATES),
+        retry=Retry(sleep=time.sleep, jitter=random.uniform),
+        version=ours.api_family,
+        overlap_seconds=ours.overlap_seconds,
+        list_threads=ours.list_threads,
+    )
+
+
+def _hubspot_token(
+    ours: HubSpotSettings,
+    attached: Attached | None,
+    session: CrmSession,
+    url: str,
+    clock: Callable[[], datetime],
+) -> str | OAuthTokens:
+    """A token that stands in the settings, or an app that renews its own; a pretend account has both."""
+    if ours.auth == "token":
+        return attached.hubspot_token if attached else _secret(ours.access_token)
+    app = (
+        (PRETEND_CLIENT_ID, attached.hubspot_client_secret, PRETEND_REFRESH_TOKEN)
+        if attached
+        else (ours.client_id or "", _secret(ours.client_secret), _secret(ours.refresh_token))
+    )
+    return OAuthTokens(session, url, *app, clock=clock, version=ours.oauth_version)
+
+
+def salesforce(settings: Settings, owned: Belongings) -> Crm:
+    ours, attached = settings.salesforce, owned.attached
+    loopback: str | None
+    if attached:
+        login, loopback = (
+            SANDBOX_LOGIN.format(domain=attached.salesforce_domain),
+            _host(attached.salesforce_url),
+        )
+        client_id, secret = attached.salesforce_client_id, attached.salesforce_client_secret
+    else:
+        login = ours.login_url
+        loopback = _host(login) if login.startswith("http://") else None
+        client_id = ours.client_id or ""
+        secret = _secret(ours.client_secret)
+    return SalesforceCrm(
+        session=open_session(ca_file=ours.ca_file, loopback=loopback),
+        login_url=login,
+        client_id=client_id,
+        client_secret=secret,
+        api_version=ours.api_version,
+        quota=owned.quota("salesforce", (login, client_id), ours.daily_share, {}),
+    )
+
+
+def _secret(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
