@@ -110,7 +110,7 @@ def _order(kind: Kind, known: dict[str, Property], body: dict[str, Any]) -> str:
         raise bad_request("A search has at most one sort")
     if not sorts:
         return "created, id"
-    wanted = sorts[0] if isinstance(sorts[0], dict) else {"propertyName": sorts[0]}
+    wanted = _spelled_out(sorts[0])
     name, direction = wanted.get("propertyName"), wanted.get("direction", "ASCENDING")
     found = known.get(name) if isinstance(name, str) else None
     if found is None:
@@ -120,3 +120,15 @@ def _order(kind: Kind, known: dict[str, Property], body: dict[str, Any]) -> str:
     sql = column(kind, found).sql
     way = "ASC" if direction == "ASCENDING" else "DESC"
     return f"{sql} {way}" if sql == "id" else f"{sql} {way}, id"
+
+
+def _spelled_out(sort: Any) -> dict[str, Any]:
+    """A sort with its name and direction.
+
+    A bare name rises and "-name" falls: HubSpot's own Node client documents both beside the object.
+    """
+    if isinstance(sort, dict):
+        return sort
+    if isinstance(sort, str) and sort.startswith("-"):
+        return {"propertyName": sort[1:], "direction": "DESCENDING"}
+    return {"propertyName": sort}

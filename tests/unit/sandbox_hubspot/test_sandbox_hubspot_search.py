@@ -186,6 +186,8 @@ def test_nothing_beyond_the_ten_thousandth_row_is_ever_shown(side: HubSpotSide, 
         ([{"propertyName": "createdate", "direction": "DESCENDING"}], [3, 2, 1, 0]),
         ([{"propertyName": "numberofemployees", "direction": "DESCENDING"}], [2, 1, 0, 3]),
         ([{"propertyName": "hs_object_id", "direction": "ASCENDING"}], [0, 1, 2, 3]),
+        (["hs_object_id"], [0, 1, 2, 3]),
+        (["-hs_object_id"], [3, 2, 1, 0]),
     ],
 )
 def test_results_are_sorted(call: Call, people: list[str], sort: Any, expected: Any) -> None:
