@@ -1,0 +1,64 @@
+"""Clients of other people, which run unchanged on the pretend CRMs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.outside import NotToBeHad, cache, node_modules
+
+NODE = Path(__file__).with_name("node")
+#: Seconds for one script.
+SECONDS = 120
+Jobs = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our scripts beside the clients that they use; skipped where neither Node nor its registry is there."""
+    try:
+        installed = node_modules(NODE, cache(os.environ))
+    except NotToBeHad as reason:
+        pytest.skip(f"Node clients (tests/contract/node): {reason}")
+    # A module finds others from where it lies, so the scripts have to lie beside node_modules.
+    folder = tmp_path_factory.mktemp("node")
+    for script in NODE.glob("*.mjs"):
+        shutil.copy(script, folder)
+    shutil.copy(NODE / "package.json", folder)
+    (folder / "node_modules").symlink_to(installed / "node_modules")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def node(node_folder: Path) -> Callable[..., Jobs]:
+    """Runs a script of ``tests/contract/node`` to its end and returns its line of results.
+
+    ``node("hubspot.mjs", serving.ready, more={…})``: the ready line goes in with what else the script needs.
+    Each job of the script has its ``result``, or the text of what ``failed``.
+    """
+
+    def run(script: str, ready: Mapping[str, Any], **more: Any) -> Jobs:
+        handed = json.dumps({**ready, **more})
+        # Of the outside only what finds the program: no proxy, no token, no other client's settings.
+        environ = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+        done = subprocess.run(
+            ["node", "--no-warnings", script, handed],
+            cwd=node_folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        line: Jobs = json.loads(done.stdout.splitlines()[-1])
+        return line
+
+    return run
