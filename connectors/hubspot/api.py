@@ -308,6 +308,10 @@ class Api:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         return self._rest.request("POST", self.base_url + path, headers=headers, body=body)
 
+    def delete(self, path: str, **_: Any) -> Reply:
+        """``get`` for a DELETE."""
+        return self._rest.request("DELETE", self.base_url + path)
+
     def _learn(self, response: requests.Response) -> None:
         self.quota.learn(self._own.without(response.headers))
         if self._also_hears is not None:

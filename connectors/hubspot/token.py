@@ -8,7 +8,7 @@ clock is answered with a new one, once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -89,17 +89,12 @@ class OAuthTokens:
         clock: Callable[[], datetime],
         version: OAuthVersion = "2026-09",
     ) -> None:
-        self._session = session
-        self._url = f"{check_address(base_url)}/oauth/{version}/token"
-        self._app = {"client_id": client_id, "client_secret": client_secret}
+        self._app = _App(session, base_url, client_id, client_secret, version, clock)
+        self._kept = _Kept(self._grant, clock)
         self._refresh_token = refresh_token
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token = ""
-        self._ends: datetime | None = None
 
     def __repr__(self) -> str:
-        return f"OAuthTokens({self._url!r})"
+        return f"OAuthTokens({self._app.url!r})"
 
     def current(self) -> str:
         """The token in use, renewed shortly before its end; of many threads one renews it.
@@ -107,13 +102,72 @@ class OAuthTokens:
         Raises NeedsPerson where HubSpot refuses the app or the refresh token, RetryLater where the endpoint
         is busy or cannot be reached.
         """
+        return self._kept.current()
+
+    def after(self, refused: str, /) -> str | None:
+        """Another token, where ``refused`` is past its time or another thread has one already."""
+        return self._kept.after(refused)
+
+    def _grant(self) -> _Granted:
+        granted = self._app.ask({"grant_type": "refresh_token"}, {"refresh_token": self._refresh_token})
+        self._refresh_token = granted.refresh_token or self._refresh_token
+        return granted
+
+
+class AppTokens:
+    """Access tokens of the app itself, by its id and secret alone: those of the Webhooks Journal.
+
+    Otherwise as ``OAuthTokens``. ``scopes`` are asked for by name (HubSpot reference, section 10.4). The
+    specification of 2026-09 does not list this grant, so an older version is asked (section 8).
+    """
+
+    def __init__(
+        self,
+        session: CrmSession,
+        base_url: str,
+        client_id: str,
+        client_secret: str,
+        scopes: Sequence[str],
+        *,
+        clock: Callable[[], datetime],
+        version: OAuthVersion = "2026-03",
+    ) -> None:
+        self._app = _App(session, base_url, client_id, client_secret, version, clock)
+        self._kept = _Kept(self._grant, clock)
+        self._scopes = " ".join(scopes)
+
+    def __repr__(self) -> str:
+        return f"AppTokens({self._app.url!r})"
+
+    def current(self) -> str:
+        """The token in use, renewed shortly before its end. Raises as ``OAuthTokens.current``."""
+        return self._kept.current()
+
+    def after(self, refused: str, /) -> str | None:
+        """Another token, where ``refused`` is past its time or another thread has one already."""
+        return self._kept.after(refused)
+
+    def _grant(self) -> _Granted:
+        return self._app.ask({"grant_type": "client_credentials"}, {"scope": self._scopes})
+
+
+class _Kept:
+    """A token that is used by many threads until shortly before its end. ``grant`` gets another one."""
+
+    def __init__(self, grant: Callable[[], _Granted], clock: Callable[[], datetime]) -> None:
+        self._grant = grant
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._ends: datetime | None = None
+
+    def current(self) -> str:
         with self._lock:
             if self._ends is None or self._clock() >= self._ends - EARLY:
                 self._renew()
             return self._token
 
-    def after(self, refused: str, /) -> str | None:
-        """Another token, where ``refused`` is past its time or another thread has one already."""
+    def after(self, refused: str) -> str | None:
         with self._lock:
             if self._token != refused:
                 return self._token
@@ -124,19 +178,37 @@ class OAuthTokens:
 
     def _renew(self) -> None:
         asked_at = self._clock()
-        granted = self._ask()
+        granted = self._grant()
         life = timedelta(seconds=granted.expires_in)
         self._token = granted.access_token
         # A token that lives shorter than the margin would be renewed before every call.
         self._ends = asked_at + max(life, EARLY + timedelta(seconds=1))
-        self._refresh_token = granted.refresh_token or self._refresh_token
 
-    def _ask(self) -> _Granted:
-        form = {"grant_type": "refresh_token", **self._app, "refresh_token": self._refresh_token}
+
+class _App:
+    """One app before the token endpoint."""
+
+    def __init__(
+        self,
+        session: CrmSession,
+        base_url: str,
+        client_id: str,
+        client_secret: str,
+        version: OAuthVersion,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.url = f"{check_address(base_url)}/oauth/{version}/token"
+        self._session = session
+        self._names = {"client_id": client_id, "client_secret": client_secret}
+        self._clock = clock
+
+    def ask(self, grant: Mapping[str, str], wanted: Mapping[str, str]) -> _Granted:
+        """A new token. Raises NeedsPerson or another of the four kinds."""
+        form = urlencode({**grant, **self._names, **wanted}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         failure: ConnectorError
         try:
-            status, heard, body = self._session.exchange("POST", self._url, headers, urlencode(form).encode())
+            status, heard, body = self._session.exchange("POST", self.url, headers, form)
             if status == 200:
                 return msgspec.json.decode(body, type=_Granted)
             failure = _refusal(status, body) or translate(status, heard, body, self._clock())
