@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.sandbox.salesforce import oauth, seed, usage
+from connectors.sandbox.salesforce import connected_app, oauth, recycle_bin, seed, usage
 from connectors.sandbox.salesforce.conversion import convert, merge, undelete
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.records import Records, Writer, id_of
@@ -88,6 +88,14 @@ def _undelete(org: Org, wanted: Wanted) -> dict[str, Any]:
     return {"id": undelete(org, sobject, id_of(sobject, wanted.get("id")), _person(org, wanted))}
 
 
+def _empty_bin(org: Org, wanted: Wanted) -> dict[str, Any]:
+    sobject = object_named(org, wanted.get("object"))
+    if not sobject.ordinary:
+        raise ControlRefused(f"{sobject.name} has no recycle bin")
+    one = id_of(sobject, wanted["id"]) if "id" in wanted else None
+    return {"removed": recycle_bin.empty(org.store, sobject, one)}
+
+
 def _merge(org: Org, wanted: Wanted) -> dict[str, Any]:
     sobject = object_named(org, wanted.get("object"))
     losers = wanted.get("losers", [wanted.get("other")])
@@ -106,8 +114,16 @@ def _unsubscribe(org: Org, wanted: Wanted) -> dict[str, Any]:
     return _edit(org, {"object": "Lead", **wanted, "fields": {"HasOptedOutOfEmail": True}})
 
 
-def _revoke(org: Org, _wanted: Wanted) -> dict[str, Any]:
-    return {"revoked": oauth.revoke_all(org)}
+def _revoke(org: Org, wanted: Wanted) -> dict[str, Any]:
+    return {"revoked": oauth.revoke_all(org, refresh_too=wanted.get("refresh") is True)}
+
+
+def _approve(org: Org, _wanted: Wanted) -> dict[str, Any]:
+    return {"refresh_token": oauth.approve(org)}
+
+
+def _app(org: Org, wanted: Wanted) -> dict[str, Any]:
+    return connected_app.change(org, wanted)
 
 
 ACTIONS: dict[str, Callable[[Org, Wanted], dict[str, Any]]] = {
@@ -115,10 +131,13 @@ ACTIONS: dict[str, Callable[[Org, Wanted], dict[str, Any]]] = {
     "edit": _edit,
     "delete": _delete,
     "undelete": _undelete,
+    "empty_bin": _empty_bin,
     "merge": _merge,
     "convert": _convert,
     "unsubscribe": _unsubscribe,
     "revoke_tokens": _revoke,
+    "approve": _approve,
+    "app": _app,
 }
 COMMON_KEYS = frozenset({"action", "object", "id", "user"})
 KEYS = {
@@ -126,8 +145,13 @@ KEYS = {
     "edit": frozenset({"fields"}),
     "merge": frozenset({"other", "losers"}),
     "convert": frozenset(
-        {"status", "account_id", "contact_id", "opportunity_name", "no_opportunity", "owner_id"}
+        {
+            *("status", "account_id", "contact_id", "opportunity_id", "opportunity_name", "no_opportunity"),
+            *("owner_id", "overwrite_source", "check_duplicates"),
+        }
     ),
+    "revoke_tokens": frozenset({"refresh"}),
+    "app": frozenset({*connected_app.START, "make_key"}),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.sandbox.salesforce.duplicates import check_duplicates
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.records import Records, Writer, id_of
 from connectors.sandbox.salesforce.refusals import RowRefused
@@ -42,9 +43,11 @@ TO_ACCOUNT = {
 
 def convert(org: Org, lead_id: str, wanted: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
     """Convert a lead; returns the ids. ``wanted`` may name ``status``, ``account_id``, ``contact_id``,
-    ``opportunity_name``, ``no_opportunity`` and ``owner_id``. Raises RowRefused as ``convertLead`` would.
+    ``opportunity_id``, ``opportunity_name``, ``no_opportunity``, ``owner_id``, ``overwrite_source`` and
+    ``check_duplicates``. Raises RowRefused as ``convertLead`` would.
 
-    An account or contact that is there already is only filled where it is empty.
+    A record that is there already is only filled where it is empty; ``overwrite_source`` replaces the lead
+    source of an existing contact. ``check_duplicates`` asks the duplicate rule about a new contact.
     """
     lead_object = org.full.objects["Lead"]
     records = Records(org)
@@ -52,15 +55,18 @@ def convert(org: Org, lead_id: str, wanted: Mapping[str, Any], writer: Writer) -
     if lead["IsConverted"]:
         raise RowRefused("CANNOT_UPDATE_CONVERTED_LEAD", "lead has already been converted")
     status = _converted_status(org, wanted.get("status"))
+    _check_targets(wanted)
     owner = wanted.get("owner_id") or lead["OwnerId"]
     if str(owner).startswith(org.full.objects["Group"].prefix):
         raise RowRefused("INVALID_OWNER", "a lead that a queue owns needs an owner_id to be converted")
     account = _into(org, "Account", wanted.get("account_id"), lead, TO_ACCOUNT, {"OwnerId": owner}, writer)
     link = {"OwnerId": owner, "AccountId": account}
+    if wanted.get("check_duplicates") and wanted.get("contact_id") is None:
+        _check_duplicates(org, {**lead, **link}, writer)
     contact = _into(org, "Contact", wanted.get("contact_id"), lead, TO_CONTACT, link, writer)
-    opportunity = None
-    if not wanted.get("no_opportunity", False):
-        opportunity = records.create("Opportunity", _opportunity(org, lead, wanted, link), writer)
+    if wanted.get("overwrite_source"):
+        records.update("Contact", contact, {"LeadSource": lead["LeadSource"]}, writer)
+    opportunity = _opportunity_of(org, lead, wanted, link, writer)
     columns = {
         "IsConverted": 1,
         "Status": status,
@@ -73,6 +79,41 @@ def convert(org: Org, lead_id: str, wanted: Mapping[str, Any], writer: Writer) -
     records.save(lead_object, lead_id, lead, {**lead, **columns}, columns, writer)
     _move_members(org, lead_id, contact, writer)
     return {"id": lead_id, "account_id": account, "contact_id": contact, "opportunity_id": opportunity}
+
+
+def _check_targets(wanted: Mapping[str, Any]) -> None:
+    """Which existing records may be named together. Raises RowRefused."""
+    opportunity = wanted.get("opportunity_name") or wanted.get("opportunity_id")
+    if wanted.get("no_opportunity") and opportunity:
+        raise RowRefused(
+            "INVALID_FIELD",
+            "One or more leads couldn't be converted. If doNotCreateOpportunity is true, opportunityName and "
+            "opportunityId must be null.",
+        )
+    if wanted.get("opportunity_name") and wanted.get("opportunity_id"):
+        raise RowRefused("INVALID_FIELD", "opportunityName and opportunityId exclude each other")
+    if wanted.get("contact_id") and not wanted.get("account_id"):
+        raise RowRefused("REQUIRED_FIELD_MISSING", "contactId needs an accountId", ["accountId"])
+    if wanted.get("overwrite_source") and not wanted.get("contact_id"):
+        raise RowRefused("REQUIRED_FIELD_MISSING", "overwriteLeadSource needs a contactId", ["contactId"])
+
+
+def _check_duplicates(org: Org, row: Mapping[str, Any], writer: Writer) -> None:
+    rule = org.switches["duplicate_rule"]
+    if rule != "off":
+        check_duplicates(org.store, "Contact", None, row, rule, writer.allow_save)
+
+
+def _opportunity_of(
+    org: Org, lead: Mapping[str, Any], wanted: Mapping[str, Any], link: Mapping[str, Any], writer: Writer
+) -> str | None:
+    """The opportunity of the conversion: a new one, the one that is named, or none."""
+    given = wanted.get("opportunity_id")
+    if given is not None:
+        return _into(org, "Opportunity", given, lead, {"LeadSource": "LeadSource"}, link, writer)
+    if wanted.get("no_opportunity", False):
+        return None
+    return Records(org).create("Opportunity", _opportunity(org, lead, wanted, link), writer)
 
 
 def _converted_status(org: Org, wanted: object) -> str:
@@ -102,6 +143,8 @@ def _into(
         return records.create(name, {**_unkept(values), **link}, writer)
     record_id = id_of(sobject, given)
     there = records.live(sobject, record_id)
+    if "AccountId" in link and there["AccountId"] not in (None, link["AccountId"]):
+        raise RowRefused("FIELD_INTEGRITY_EXCEPTION", f"the {name.lower()} belongs to another account")
     records.update(name, record_id, _unkept({k: v for k, v in values.items() if there[k] is None}), writer)
     return record_id
 
@@ -135,8 +178,21 @@ def _move_members(org: Org, lead_id: str, contact: str, writer: Writer) -> None:
         Records(org).save(sobject, row["Id"], row, {**row, **changed}, changed, writer)
 
 
-def merge(org: Org, sobject: SObject, winner: str, losers: Sequence[str], writer: Writer) -> dict[str, Any]:
-    """Merge one or two records into a winner, which keeps its own values and fills its empty ones."""
+def merge(
+    org: Org,
+    sobject: SObject,
+    winner: str,
+    losers: Sequence[str],
+    writer: Writer,
+    *,
+    fill: bool = True,
+    moved: list[str] | None = None,
+) -> dict[str, Any]:
+    """Merge one or two records into a winner, which keeps its own values and, with ``fill``, fills its empty ones.
+
+    A person who merges chooses values field by field; the API leaves the winner's as they are. ``moved`` takes
+    the ids of the records that pointed at a merged one. Raises RowRefused.
+    """
     if sobject.name not in RELATED:
         raise RowRefused("INVALID_TYPE", f"{sobject.name} cannot be merged")
     if not 1 <= len(losers) <= 2 or winner in losers:
@@ -147,18 +203,27 @@ def merge(org: Org, sobject: SObject, winner: str, losers: Sequence[str], writer
     filled: dict[str, Any] = {}
     for loser, row in gone.items():
         for field in sobject.fields.values():
-            if field.stored and field.update and kept[field.name] is None and row[field.name] is not None:
+            if (
+                fill
+                and field.stored
+                and field.update
+                and kept[field.name] is None
+                and row[field.name] is not None
+            ):
                 filled.setdefault(field.name, row[field.name])
         columns = {"IsDeleted": 1, "MasterRecordId": winner}
         records.save(sobject, loser, row, {**row, **columns}, columns, writer)
     records.save(sobject, winner, kept, {**kept, **filled}, filled, writer)
     for loser in losers:
-        _move_related(org, sobject, loser, winner, writer)
+        related = _move_related(org, sobject, loser, winner, writer)
+        if moved is not None:
+            moved.extend(related)
     return {"id": winner, "merged": list(losers)}
 
 
-def _move_related(org: Org, sobject: SObject, loser: str, winner: str, writer: Writer) -> None:
+def _move_related(org: Org, sobject: SObject, loser: str, winner: str, writer: Writer) -> list[str]:
     """Records that point at a merged one point at the winner; a second membership of one campaign ends."""
+    found: list[str] = []
     for other, field in RELATED[sobject.name]:
         for row in org.store.rows(f"SELECT * FROM {other} WHERE {field} = ? AND IsDeleted = 0", (loser,)):
             row.pop("row")
@@ -169,6 +234,8 @@ def _move_related(org: Org, sobject: SObject, loser: str, winner: str, writer: W
             ):
                 changed = {"IsDeleted": 1}
             Records(org).save(org.full.objects[other], row["Id"], row, {**row, **changed}, changed, writer)
+            found.append(row["Id"])
+    return found
 
 
 def undelete(org: Org, sobject: SObject, record_id: str, writer: Writer) -> str:

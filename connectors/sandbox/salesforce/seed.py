@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.derived import STAGES
 from connectors.sandbox.salesforce.store import Store
 
 INSTANCE_URL = "https://leadpact-sandbox.my.salesforce.com"
 ORG_ID = ids.mint("00D", 1)
 INTEGRATION_USER = ids.mint("005", 1)
+# Of the integration user, for SOAP login(); fixed on purpose: they open a pretend CRM on loopback only.
+PASSWORD = "leadpact-sandbox-password"
+SECURITY_TOKEN = "leadpactSandboxToken"
 FIRST_SELLER = ids.mint("005", 2)
 QUEUE = ids.mint("00G", 1)
 PROFILE = ids.mint("00e", 1)
@@ -30,26 +34,65 @@ STATUSES = (
 )
 
 
-def make_org(store: Store, stamp: str) -> None:
-    """Fill an empty file with the rows that every org starts with."""
-    by: dict[str, Any] = {
+def by(stamp: str) -> dict[str, Any]:
+    """Who made a row of the org's own, and when."""
+    return {
         "CreatedDate": stamp,
         "CreatedById": INTEGRATION_USER,
         "LastModifiedDate": stamp,
         "LastModifiedById": INTEGRATION_USER,
         "SystemModstamp": stamp,
     }
-    store.insert("Organization", {"Id": store.mint("00D"), **_organization(), **by})
+
+
+def make_org(store: Store, stamp: str) -> None:
+    """Fill an empty file with the rows that every org starts with."""
+    made = by(stamp)
+    store.insert("Organization", {"Id": store.mint("00D"), **_organization(), **made})
     for first, last, username, alias, title, active in USERS:
         store.insert(
-            "User", {"Id": store.mint("005"), **_user(first, last, username, alias, title, active), **by}
+            "User", {"Id": store.mint("005"), **_user(first, last, username, alias, title, active), **made}
         )
     queue = {"Name": "New Leads", "DeveloperName": "New_Leads", "Type": "Queue", "OwnerId": INTEGRATION_USER}
-    store.insert("Group", {"Id": store.mint("00G"), **queue, "DoesSendEmailToMembers": 0, **by})
+    store.insert("Group", {"Id": store.mint("00G"), **queue, "DoesSendEmailToMembers": 0, **made})
     for order, (name, default, converted) in enumerate(STATUSES, 1):
         columns = {"MasterLabel": name, "ApiName": name, "SortOrder": order}
         flags = {"IsDefault": int(default), "IsConverted": int(converted)}
-        store.insert("LeadStatus", {"Id": store.mint("01J"), **columns, **flags, **by})
+        store.insert("LeadStatus", {"Id": store.mint("01J"), **columns, **flags, **made})
+
+
+def add_what_is_new(store: Store, stamp: str) -> None:
+    """Rows of objects that an older file did not have: stages, the queue's people and objects, the rule."""
+    made = by(stamp)
+    if not store.rows("SELECT 1 FROM OpportunityStage LIMIT 1"):
+        for order, (name, facts) in enumerate(STAGES.items(), 1):
+            store.insert("OpportunityStage", {"Id": store.mint("01J"), **_stage(name, order, facts), **made})
+    if not store.rows("SELECT 1 FROM GroupMember LIMIT 1") and not store.rows(
+        "SELECT 1 FROM QueueSobject LIMIT 1"
+    ):
+        for user in (FIRST_SELLER, ids.mint("005", 3)):
+            member = {"GroupId": QUEUE, "UserOrGroupId": user, "SystemModstamp": stamp}
+            store.insert("GroupMember", {"Id": store.mint("011"), **member})
+        served = {"QueueId": QUEUE, "SobjectType": "Lead", "CreatedById": INTEGRATION_USER}
+        store.insert("QueueSobject", {"Id": store.mint("03g"), **served, "SystemModstamp": stamp})
+    if not store.rows("SELECT 1 FROM AssignmentRule LIMIT 1"):
+        rule = {"Name": "Standard", "SobjectType": "Lead", "Active": 0}
+        store.insert("AssignmentRule", {"Id": store.mint("01Q"), **rule, **made})
+
+
+def _stage(name: str, order: int, facts: tuple[int, str, str, bool, bool]) -> dict[str, Any]:
+    probability, category, label, closed, won = facts
+    return {
+        "MasterLabel": name,
+        "ApiName": name,
+        "IsActive": 1,
+        "SortOrder": order,
+        "IsClosed": int(closed),
+        "IsWon": int(won),
+        "ForecastCategory": category,
+        "ForecastCategoryName": label,
+        "DefaultProbability": probability,
+    }
 
 
 def _organization() -> dict[str, Any]:
