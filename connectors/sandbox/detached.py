@@ -28,6 +28,7 @@ from uuid import uuid4
 
 import orjson
 
+from connectors.sandbox.certificates import ca_file
 from connectors.sandbox.credentials import (
     HUBSPOT_CLIENT_SECRET,
     HUBSPOT_TOKEN,
@@ -76,7 +77,11 @@ class Attached:
     salesforce_client_secret: str = field(default=SALESFORCE_CLIENT_SECRET, repr=False)
     salesforce_domain: str = SALESFORCE_DOMAIN
     pubsub: str | None = None
-    ca_file: str | None = None
+
+    @property
+    def ca_file(self) -> str | None:
+        """What signs the certificate of Pub/Sub (a PEM file); made when it is first asked for."""
+        return None if self.pubsub is None else str(ca_file(self.folder))
 
     def release(self) -> None:
         """Use them no longer. May be called twice, and after the folder was removed."""
@@ -98,7 +103,11 @@ class Attached:
 
 
 def attach(
-    folder: Path, hubspot_port: int = 0, salesforce_port: int = 0, command: Sequence[str] | None = None
+    folder: Path,
+    hubspot_port: int = 0,
+    salesforce_port: int = 0,
+    command: Sequence[str] | None = None,
+    pubsub_port: int = 0,
 ) -> Attached:
     """Use the pretend CRMs of a folder, started where they do not run.
 
@@ -109,7 +118,8 @@ def attach(
     Raises SandboxUnavailable: a port is taken, the running server has other ports than those asked for,
     or the server ended while it was starting.
     """
-    folder, wanted, entry = prepare(folder), Ports(hubspot_port, salesforce_port), uuid4().hex
+    folder, entry = prepare(folder), uuid4().hex
+    wanted = Ports(hubspot_port, salesforce_port, pubsub_port)
     # Held until the server answers: a second command waits here, and then finds the first one's server.
     with _list_of_users(folder):
         others = _live_users(folder)
@@ -120,7 +130,7 @@ def attach(
         except BaseException:
             _write_users(folder, others)
             raise
-    return Attached(folder, ports.hubspot_url, ports.salesforce_url, entry)
+    return Attached(folder, ports.hubspot_url, ports.salesforce_url, entry, pubsub=ports.pubsub_address)
 
 
 @contextmanager
@@ -159,7 +169,7 @@ def _start(folder: Path, ports: Ports, command: Sequence[str] | None) -> Ports:
     words = [
         *(command or (sys.executable, "-P", "-m", "connectors.sandbox.detached")),
         *(str(folder), "--hubspot-port", str(ports.hubspot), "--salesforce-port", str(ports.salesforce)),
-        *("--ready-fd", str(writing)),
+        *("--pubsub-port", str(ports.pubsub), "--ready-fd", str(writing)),
     ]
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -211,7 +221,7 @@ def _told(folder: Path, line: bytes) -> Ports:
     said: dict[str, Any] = orjson.loads(line) if line else {"error": f"it ended; see {folder / LOG}"}
     if "error" in said:
         raise SandboxUnavailable(f"the sandbox in {folder} cannot be started: {said['error']}")
-    return Ports(said["hubspot"], said["salesforce"])
+    return Ports.told(said)
 
 
 def nobody_left(folder: Path) -> bool:
@@ -281,6 +291,7 @@ def main(
     parser.add_argument("folder", type=Path)
     parser.add_argument("--hubspot-port", type=int, default=0)
     parser.add_argument("--salesforce-port", type=int, default=0)
+    parser.add_argument("--pubsub-port", type=int, default=0)
     parser.add_argument("--ready-fd", type=int, required=True)
     asked = parser.parse_args(arguments)
     os.umask(0o077)
@@ -288,7 +299,7 @@ def main(
     if os.fork():
         return 0
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    ports = Ports(asked.hubspot_port, asked.salesforce_port)
+    ports = Ports(asked.hubspot_port, asked.salesforce_port, asked.pubsub_port)
     return _serve(folder, ports, asked.ready_fd, sides, sweep_seconds)
 
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,10 +29,14 @@ class FolderInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where a folder is served: the loopback ports of both sides."""
+    """Where a folder is served: the loopback ports of both sides, and that of Salesforce's Pub/Sub API.
+
+    A port of 0 is one that is not there, or not known yet.
+    """
 
     hubspot: int
     salesforce: int
+    pubsub: int = 0
 
     @property
     def hubspot_url(self) -> str:
@@ -43,6 +47,16 @@ class Ports:
     def salesforce_url(self) -> str:
         """Where Salesforce's API is, without a slash at the end."""
         return f"http://{LOOPBACK}:{self.salesforce}"
+
+    @property
+    def pubsub_address(self) -> str | None:
+        """``HOST:PORT`` of Salesforce's Pub/Sub API (gRPC over TLS), or None where it is not served."""
+        return f"{LOOPBACK}:{self.pubsub}" if self.pubsub else None
+
+    @classmethod
+    def told(cls, said: Mapping[str, Any]) -> Ports:
+        """The ports in what a server told; one that knows no Pub/Sub tells two."""
+        return cls(said["hubspot"], said["salesforce"], said.get("pubsub", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +174,7 @@ def served(folder: Path, wait_seconds: float = 15.0) -> Ports | None:
         told = read_json(folder / _READY)
         # What a killed server told is still there while the next one starts.
         if told is not None and Process(told["pid"], told["started"]).alive:
-            return Ports(told["hubspot"], told["salesforce"])
+            return Ports.told(told)
         if time.monotonic() >= deadline:
             raise TimeoutError(f"the process that serves the sandbox in {folder} does not get ready")
         time.sleep(_PAUSE)
@@ -173,7 +187,7 @@ def ports_before_a_kill(folder: Path) -> Ports:
     Zeros where the last server ended in order. For the process that holds ``serving_alone``.
     """
     told = read_json(folder / _READY)
-    return Ports(0, 0) if told is None else Ports(told["hubspot"], told["salesforce"])
+    return Ports(0, 0) if told is None else Ports.told(told)
 
 
 def _held(path: Path) -> bool:

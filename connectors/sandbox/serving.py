@@ -14,11 +14,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
 
+from connectors.sandbox.certificates import ca_file
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.credentials import (
     HUBSPOT_CLIENT_SECRET,
@@ -28,6 +30,7 @@ from connectors.sandbox.credentials import (
     SALESFORCE_DOMAIN,
 )
 from connectors.sandbox.folder import Ports, ports_before_a_kill, prepare, say_gone, say_ready, serving_alone
+from connectors.sandbox.latestart import LateStart
 from connectors.sandbox.requestlog import RequestLog
 from connectors.sandbox.server import PortInUse, SideServer
 from connectors.sandbox.side import Side
@@ -59,6 +62,7 @@ class Running:
 
     clock: SandboxClock
     ports: Ports
+    folder: Path
 
     @property
     def hubspot_url(self) -> str:
@@ -69,6 +73,16 @@ class Running:
     def salesforce_url(self) -> str:
         """Where Salesforce's API is, without a slash at the end."""
         return self.ports.salesforce_url
+
+    @property
+    def pubsub(self) -> str | None:
+        """``HOST:PORT`` of Salesforce's Pub/Sub API, or None where the sides have none."""
+        return self.ports.pubsub_address
+
+    @property
+    def ca_file(self) -> Path:
+        """What signs the certificates of this folder's servers (PEM); made when it is first asked for."""
+        return ca_file(self.folder)
 
 
 @asynccontextmanager
@@ -98,13 +112,18 @@ async def served_sides(
             server = SideServer(side, clock, requests)
             bound[side.name] = await _start(server, getattr(ports, side.name), getattr(before, side.name))
             stack.push_async_callback(server.stop)
-        running = Running(clock, Ports(**bound))
+            open_pubsub = getattr(side, "open_pubsub", None)
+            if open_pubsub is not None:
+                late = LateStart("Pub/Sub", partial(open_pubsub, folder))
+                bound["pubsub"] = await _start(late, ports.pubsub, before.pubsub)
+                stack.push_async_callback(late.stop)
+        running = Running(clock, Ports(**bound), folder)
         say_ready(folder, running.ports)
         stack.callback(say_gone, folder)
         yield running
 
 
-async def _start(server: SideServer, wanted: int, before: int) -> int:
+async def _start(server: SideServer | LateStart, wanted: int, before: int) -> int:
     """Open the port asked for, or where any will do the one used before, if it is still free."""
     if wanted or not before:
         return await server.start(wanted)
@@ -115,17 +134,17 @@ async def _start(server: SideServer, wanted: int, before: int) -> int:
 
 
 def ready_line(running: Running) -> dict[str, Any]:
-    """What ``sandbox serve`` prints when it is ready. No Pub/Sub and no TLS yet: those are null."""
+    """What ``sandbox serve`` prints when it is ready. Without Pub/Sub its address and ``ca_file`` are null."""
     return {
         "hubspot": running.hubspot_url,
         "salesforce": running.salesforce_url,
-        "pubsub": None,
+        "pubsub": running.pubsub,
         "hubspot_token": HUBSPOT_TOKEN,
         "hubspot_client_secret": HUBSPOT_CLIENT_SECRET,
         "salesforce_client_id": SALESFORCE_CLIENT_ID,
         "salesforce_client_secret": SALESFORCE_CLIENT_SECRET,
         "salesforce_domain": SALESFORCE_DOMAIN,
-        "ca_file": None,
+        "ca_file": None if running.pubsub is None else str(running.ca_file),
     }
 
 
@@ -176,6 +195,16 @@ class Serving:
         return self._up().salesforce_url
 
     @property
+    def pubsub(self) -> str | None:
+        """``HOST:PORT`` of Salesforce's Pub/Sub API, or None where the sides have none."""
+        return self._up().pubsub
+
+    @property
+    def ca_file(self) -> Path:
+        """What signs the certificate of Pub/Sub (PEM); made when it is first asked for."""
+        return self._up().ca_file
+
+    @property
     def clock(self) -> SandboxClock:
         """The clock of both sides; may be moved from any thread."""
         return self._up().clock
@@ -213,12 +242,13 @@ def sandbox(
     salesforce_port: int = 0,
     sides: BuildSides = build_sides,
     seed: int | None = None,
+    pubsub_port: int = 0,
 ) -> Iterator[Serving]:
     """Both pretend CRMs while the context lasts. Raises PortInUse and FolderInUse.
 
     ``with sandbox() as serving: requests.get(serving.hubspot_url + "/…")``
     """
-    serving = Serving(folder, Ports(hubspot_port, salesforce_port), sides, seed)
+    serving = Serving(folder, Ports(hubspot_port, salesforce_port, pubsub_port), sides, seed)
     try:
         serving.start()
         yield serving
@@ -233,6 +263,7 @@ def serve(
     sides: BuildSides = build_sides,
     seed: int | None = None,
     out: TextIO | None = None,
+    pubsub_port: int = 0,
 ) -> None:
     """Serve until SIGINT or SIGTERM; prints the ready line, one JSON object, on ``out`` (stdout).
 
@@ -241,7 +272,8 @@ def serve(
 
     async def run() -> None:
         done = until_signalled()
-        async with served_sides(folder, Ports(hubspot_port, salesforce_port), sides, seed) as running:
+        ports = Ports(hubspot_port, salesforce_port, pubsub_port)
+        async with served_sides(folder, ports, sides, seed) as running:
             stream = out or sys.stdout
             stream.write(orjson.dumps(ready_line(running)).decode() + "\n")
             stream.flush()

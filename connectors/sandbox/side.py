@@ -47,6 +47,18 @@ class Answer:
     content_type: str | None = "application/json;charset=utf-8"
 
 
+class Backend(Protocol):
+    """A further server of a side, on a loopback port of its own choice. Used from any one thread at a time."""
+
+    def start(self) -> int:
+        """Serve; returns the port."""
+        ...
+
+    def stop(self) -> None:
+        """Stop serving."""
+        ...
+
+
 class ControlRefused(Exception):
     """A control was asked for something it cannot do; the text says what was expected. Answered as 400."""
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from connectors.sandbox.salesforce import moments, seed, switches
+from connectors.sandbox.salesforce import (
+    moments,
+    record_types,
+    recycle_bin,
+    rollups,
+    rules,
+    seed,
+    switches,
+)
+from connectors.sandbox.salesforce.pubsub.changelog import ChangeLog
 from connectors.sandbox.salesforce.schema import Field, Schema, SObject, make_field, standard_schema
 from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.side import ControlRefused
@@ -26,13 +35,18 @@ class Org:
     """One pretend org. ``full`` is its whole schema, ``seen`` what the integration user may read."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
-        self.store = Store(folder / "salesforce.sqlite")
+        self.file = folder / "salesforce.sqlite"
+        self.store = Store(self.file)
         self.clock = clock
         self.full: Schema = standard_schema()
         self.seen: Schema = self.full
         self.switches: dict[str, Any] = dict(switches.START)
+        #: for each record type, by its id, the picklists that it narrows and their values
+        self.record_types: dict[str, Mapping[str, Sequence[str]]] = {}
+        self.purged: datetime | None = None  #: when the recycle bin was last looked through
         self.refreshed = False  #: whether the schema was built from rows that may yet be rolled back
         self.waited_for: list[str] = []  #: records whose late writes were made visible for a second writer
+        self.changes = ChangeLog(self.store, self.now, lambda: self.switches)
         self.start()
 
     def start(self) -> None:
@@ -40,9 +54,11 @@ class Org:
         store = self.store
         store.db.execute("BEGIN IMMEDIATE")
         store.make_tables(standard_schema())
+        self.changes.make_tables()
         if store.setting("made_at") is None:
             seed.make_org(store, self.stamp())
             store.keep_setting("made_at", self.stamp())
+        seed.add_what_is_new(store, self.stamp())
         store.db.execute("COMMIT")
         self.switches = {**switches.START, **store.setting("switches", {})}
         self.refresh()
@@ -56,6 +72,7 @@ class Org:
         """Note that nothing in memory hangs on a transaction that begins now."""
         self.refreshed = False
         self.waited_for.clear()
+        self.changes.begin()
 
     def undone(self) -> None:
         """Bring what is kept in memory back in line after a rollback."""
@@ -79,8 +96,14 @@ class Org:
     def change_switches(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Change switches and return all. Raises ControlRefused for an unknown one, object, field or status."""
         checked = switches.checked(wanted)
-        for name in ("hidden_fields", "restricted_picklists"):
+        for name in ("hidden_fields", "restricted_picklists", "history"):
             self._check_fields(checked.get(name, {}))
+        rules.check_rules_fit(checked.get("validation_rules", ()), self.full)
+        if "record_types" in checked:
+            record_types.check_types_fit(checked["record_types"], self.full)
+            record_types.install(self.store, checked["record_types"], seed.by(self.stamp()))
+        if "assignment_rule" in checked:
+            self.store.db.execute("UPDATE AssignmentRule SET Active = ?", (checked["assignment_rule"],))
         if "default_status" in checked:
             self._set_default_status(checked["default_status"])
         self.switches.update(checked)
@@ -114,6 +137,10 @@ class Org:
         rows = self.store.rows("SELECT ApiName, IsDefault FROM LeadStatus ORDER BY SortOrder")
         default = next((row["ApiName"] for row in rows if row["IsDefault"]), None)
         restricted = self.switches["restricted_picklists"]
+        types = self.switches["record_types"]
+        self.record_types = record_types.allowed(self.store, types)
+        for name, fields in record_types.fields_of(self.store, types).items():
+            custom[name] = [*custom.get(name, []), *fields]
         self.full = (
             standard_schema()
             .with_statuses([row["ApiName"] for row in rows], default)
@@ -126,6 +153,8 @@ class Org:
         read_only: dict[str, list[str]] = {}
         for name, fields in custom.items():
             for field in fields:
+                if not field.custom:
+                    continue
                 read, edit = granted.get(f"{name}.{field.name}".lower(), (field.required, field.required))
                 if not read:
                     hidden.setdefault(name, []).append(field.name)
@@ -155,25 +184,31 @@ class Org:
         """Store columns of a record now, or as late as the switch says, under the stamp that they carry."""
         late = self.switches["late_commit_ms"]
         if not late:
+            self.changes.note(sobject, record_id, columns, is_new=is_new)
             self._apply(sobject.name, record_id, columns, is_new)
             return
         due = self.now() + timedelta(milliseconds=late)
-        self.store.db.execute(
+        put_off = self.store.db.execute(
             "INSERT INTO _late (object, id, is_new, columns, stamp, due) VALUES (?, ?, ?, ?, ?, ?)",
             (sobject.name, record_id, is_new, json.dumps(dict(columns)), self.stamp(), due.timestamp()),
         )
+        self.changes.put_off(put_off.lastrowid)
 
     def _apply(self, table: str, record_id: str, columns: Mapping[str, Any], is_new: bool) -> None:
+        rollups.note(self.store, table, record_id, {} if is_new else columns)
         if is_new:
             self.store.insert(table, {"Id": record_id, **columns})
         else:
             self.store.update(table, record_id, columns)
+        rollups.note(self.store, table, record_id, {})
 
     def settle(self, record_id: str | None = None) -> None:
         """Make late writes visible: those that are due, and those of one record that somebody writes again.
 
         A writer waits for the transaction before it, so a second write never overtakes the first.
         """
+        if record_id is None:
+            self._housekeeping()
         rows = self.store.rows(
             "SELECT * FROM _late WHERE due <= ? OR id = ? ORDER BY number",
             (self.now().timestamp(), record_id),
@@ -181,8 +216,20 @@ class Org:
         if rows and record_id is not None:
             self.waited_for.append(record_id)
         for row in rows:
-            self._apply(row["object"], row["id"], json.loads(row["columns"]), bool(row["is_new"]))
+            columns, is_new = json.loads(row["columns"]), bool(row["is_new"])
+            sobject = self.full.objects[row["object"]]
+            self.changes.note_late(row["number"], sobject, row["id"], columns, is_new=is_new)
+            self._apply(row["object"], row["id"], columns, is_new)
             self.store.db.execute("DELETE FROM _late WHERE number = ?", (row["number"],))
+        if rows and record_id is None:
+            rollups.count(self.store)
+
+    def _housekeeping(self) -> None:
+        """What Salesforce does by itself between calls: count roll-ups, and purge the recycle bin now and then."""
+        rollups.count(self.store)
+        if self.purged is None or not timedelta(0) <= self.now() - self.purged < recycle_bin.EVERY:
+            self.purged = self.now()
+            recycle_bin.purge(self.store, self.full, self.purged)
 
     def settle_value(self, table: str, column: str, value: Any) -> None:
         """Make late new records with a value visible: who writes the same unique value waits for them."""

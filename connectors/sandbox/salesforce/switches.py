@@ -18,6 +18,9 @@ START: dict[str, Any] = {
     "hidden_fields": {},
     "restricted_picklists": {},
     "default_status": "Open - Not Contacted",
+    "validation_rules": [],
+    "record_types": {},
+    "history": {},
     "bulk_polls": 1,
     "bulk_seconds": 60,
     "bulk_page_rows": 50_000,
@@ -27,7 +30,18 @@ START: dict[str, Any] = {
     "bulk_fails_after": None,
     "daily_bulk_queries": 10_000,
     "daily_bulk_batches": 15_000,
+    "cdc_objects": ["Lead", "Contact", "Account", "Opportunity", "Task"],
+    "cdc_channels": {},
+    "cdc_gaps": 0,
+    "cdc_overflow_rows": 100_000,
+    "cdc_merge": True,
+    "daily_delivered_events": 25_000,
+    "pubsub_keepalive_ms": 270_000,
+    "pubsub_down": False,
 }
+
+
+MOST_TRACKED = 20  #: fields of one object that have a history (Salesforce reference, section 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,52 @@ def _names(value: Any) -> bool:
     )
 
 
+#: Objects of which change events can be asked for (Salesforce reference, section 8).
+WATCHABLE = ("Account", "Campaign", "CampaignMember", "Contact", "Lead", "Opportunity", "Task")
+
+
+def _watchable(value: Any) -> bool:
+    return isinstance(value, list) and all(each in WATCHABLE for each in value)
+
+
+def _validation_rules(value: Any) -> bool:
+    """Rules as ``rules.py`` reads them."""
+    return isinstance(value, list) and all(
+        isinstance(each, Mapping)
+        and set(each) <= {"object", "when", "message", "field"}
+        and isinstance(each.get("object"), str)
+        and isinstance(each.get("message"), str)
+        and isinstance(each.get("field", ""), str)
+        and isinstance(each.get("when"), Mapping)
+        and bool(each["when"])
+        for each in value
+    )
+
+
+def _record_types(value: Any) -> bool:
+    """Record types as ``record_types.py`` reads them."""
+    return isinstance(value, Mapping) and all(
+        isinstance(each, list) and all(_record_type(one) for one in each) for each in value.values()
+    )
+
+
+def _record_type(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) <= {"name", "values", "default"}
+        and isinstance(value.get("name"), str)
+        and isinstance(value.get("default", False), bool)
+        and isinstance(value.get("values", {}), Mapping)
+        and _names(value.get("values", {}))
+    )
+
+
+def _tracked(value: Any) -> bool:
+    return (
+        _names(value) and set(value) <= {"Lead"} and all(len(each) <= MOST_TRACKED for each in value.values())
+    )
+
+
 RULES = {
     "daily": _Rule(lambda value: value is None or _whole(value, 0), "a whole number of calls, or null"),
     "token_lifetime_s": _Rule(lambda value: _whole(value, 1), "a whole number of seconds, at least 1"),
@@ -56,6 +116,11 @@ RULES = {
     "hidden_fields": _Rule(_names, "object names with lists of field names"),
     "restricted_picklists": _Rule(_names, "object names with lists of picklist names"),
     "default_status": _Rule(lambda value: isinstance(value, str), "the ApiName of a LeadStatus"),
+    "validation_rules": _Rule(_validation_rules, "a list of {object, when: {field: value}, message, field?}"),
+    "record_types": _Rule(
+        _record_types, "object names with lists of {name, values?: {picklist: [values]}, default?}"
+    ),
+    "history": _Rule(_tracked, "Lead with a list of at most 20 field names"),
     "bulk_polls": _Rule(lambda value: _whole(value, 0), "how many looks find a bulk job unfinished"),
     "bulk_seconds": _Rule(lambda value: _whole(value, 1), "the seconds after which a bulk job is over"),
     "bulk_page_rows": _Rule(lambda value: _whole(value, 1), "how many records a result page holds"),
@@ -67,6 +132,23 @@ RULES = {
     ),
     "daily_bulk_queries": _Rule(lambda value: _whole(value, 0), "a whole number of query jobs"),
     "daily_bulk_batches": _Rule(lambda value: _whole(value, 0), "a whole number of batches"),
+    "cdc_objects": _Rule(_watchable, f"a list of objects among {', '.join(WATCHABLE)}"),
+    "cdc_channels": _Rule(
+        lambda value: _names(value) and all(map(_watchable, value.values())),
+        "channel names (NAME__chn) with lists of watched objects",
+    ),
+    "cdc_gaps": _Rule(lambda value: _whole(value, 0), "how many of the next changes come as gaps"),
+    "cdc_overflow_rows": _Rule(
+        lambda value: _whole(value, 0), "how many changes of one transaction come one by one"
+    ),
+    "cdc_merge": _Rule(lambda value: isinstance(value, bool), "true or false"),
+    "daily_delivered_events": _Rule(
+        lambda value: value is None or _whole(value, 0), "a whole number of events, or null"
+    ),
+    "pubsub_keepalive_ms": _Rule(
+        lambda value: _whole(value, 1), "a whole number of milliseconds, at least 1"
+    ),
+    "pubsub_down": _Rule(lambda value: isinstance(value, bool), "true or false"),
 }
 
 

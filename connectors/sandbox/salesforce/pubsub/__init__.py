@@ -1,0 +1,1 @@
+"""Change Data Capture through the Pub/Sub API: what changed in the pretend org, over gRPC."""

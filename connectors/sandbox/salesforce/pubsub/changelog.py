@@ -1,0 +1,213 @@
+"""What Change Data Capture writes down, in the transaction that changes the record.
+
+One row a record and transaction: several writes of a record in one transaction are one change, and a
+transaction that is rolled back leaves nothing (Salesforce reference, section 8). Rows become events when
+they are delivered; see ``events.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from connectors.sandbox.salesforce.pubsub.shapes import captured
+from connectors.sandbox.salesforce.schema import SObject
+from connectors.sandbox.salesforce.store import Store
+
+RETENTION = timedelta(hours=72)
+PERSON = "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/"  #: the origin of what a person does
+OVERFLOW = "GAP_OVERFLOW"
+NO_RECORD = "000000000000000AAA"  #: the record of an overflow event: none in particular
+LARGEST = 1_000_000  #: characters of values; above them an event is a gap
+NUMBERS_A_MILLISECOND = 1_000  #: replay numbers follow the clock, so that their age can be told
+
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS _change (number INTEGER PRIMARY KEY, transaction_key TEXT NOT NULL, "
+    "sequence INTEGER NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, type TEXT NOT NULL, "
+    "origin TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS _change_record ON _change (transaction_key, record)",
+    "CREATE TABLE IF NOT EXISTS _late_cause (late INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT NOT NULL)",
+)
+
+
+@dataclass(slots=True)
+class Cause:
+    """One transaction, as its changes name it. ``key`` is made when its first change comes."""
+
+    origin: str = PERSON
+    key: str = ""
+    changes: int = 0
+    touched: set[str] = field(default_factory=set)
+    overflowed: set[str] = field(default_factory=set)
+
+
+class ChangeLog:
+    """The changes of an org, kept for 72 hours by its clock.
+
+    ``switches`` gives the org's switches as they are now: ``cdc_objects`` are the objects that are watched,
+    ``cdc_gaps`` how many of the next changes come as gaps, ``cdc_overflow_rows`` how many changes of one
+    transaction come one by one.
+    """
+
+    def __init__(
+        self, store: Store, now: Callable[[], datetime], switches: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._switches = switches
+        self._announced = PERSON
+        self._cause = Cause()
+
+    def make_tables(self) -> None:
+        """Make what is missing in the file."""
+        for statement in TABLES:
+            self._store.db.execute(statement)
+
+    def announce(self, origin: str) -> None:
+        """Where the transactions that begin from now on come from."""
+        self._announced = origin
+
+    def begin(self) -> None:
+        """What is noted from now on belongs to one new transaction."""
+        self._cause = Cause(self._announced)
+
+    def put_off(self, late: int | None) -> None:
+        """The write with this number becomes visible later, and is then a change of this transaction."""
+        if not self._cause.key:
+            self._cause.key = self._new_key()
+        self._store.db.execute(
+            "INSERT OR REPLACE INTO _late_cause VALUES (?, ?, ?)",
+            (late, self._cause.key, self._cause.origin),
+        )
+
+    def note_late(
+        self, late: int, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool
+    ) -> None:
+        """Note a write that was put off, under the transaction that made it."""
+        row = self._store.db.execute(
+            "DELETE FROM _late_cause WHERE late = ? RETURNING key, origin", (late,)
+        ).fetchone()
+        meanwhile, self._cause = self._cause, self._cause if row is None else Cause(row[1], row[0])
+        if row is not None:
+            before = "SELECT count(*) FROM _change WHERE transaction_key = ?"
+            self._cause.changes = self._store.db.execute(before, (row[0],)).fetchone()[0]
+            self._cause.touched.add(record_id)
+        self.note(sobject, record_id, columns, is_new=is_new)
+        self._cause = meanwhile
+
+    def note(self, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool) -> None:
+        """Note a write of an object that is watched. To be called before ``columns`` are stored."""
+        if sobject.name not in self._switches()["cdc_objects"]:
+            return
+        found = None if is_new else self._store.row(sobject, record_id)
+        if not is_new and found is None:
+            return
+        kind, body = _change(sobject, found, columns)
+        if kind == "UPDATE" and not body:
+            return
+        self._keep(sobject, record_id, kind, body, str(columns["LastModifiedById"]))
+
+    def _keep(self, sobject: SObject, record_id: str, kind: str, body: dict[str, Any], user: str) -> None:
+        cause = self._cause
+        if not cause.key:
+            self._prune()
+            cause.key = self._new_key()
+        if record_id in cause.touched and self._folded(cause, record_id, kind, body):
+            return
+        cause.changes += 1
+        if cause.changes > self._switches()["cdc_overflow_rows"]:
+            if sobject.name in cause.overflowed:
+                return
+            cause.overflowed.add(sobject.name)
+            record_id, kind, body = NO_RECORD, OVERFLOW, {}
+        elif self._is_gap(body):
+            kind, body = f"GAP_{kind}", {}
+        cause.touched.add(record_id)
+        at = self._milliseconds()
+        row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, user, at)
+        self._store.db.execute(
+            "INSERT INTO _change SELECT max(ifnull(max(number), 0) + 1, ?), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM _change",
+            (at * NUMBERS_A_MILLISECOND, *row, json.dumps(body)),
+        )
+
+    def _folded(self, cause: Cause, record_id: str, kind: str, body: dict[str, Any]) -> bool:
+        """Whether the change went into an earlier one of the same record in the same transaction."""
+        row = self._store.db.execute(
+            "SELECT number, type, body FROM _change WHERE transaction_key = ? AND record = ?",
+            (cause.key, record_id),
+        ).fetchone()
+        if row is None:
+            return False  # rolled back with a savepoint
+        number, earlier, kept = row
+        if earlier.startswith("GAP_"):
+            return True
+        if kind != "UPDATE":
+            earlier, kept = kind, json.dumps(body)
+        else:
+            kept = json.dumps({**json.loads(kept), **body})
+        self._store.db.execute(
+            "UPDATE _change SET type = ?, body = ? WHERE number = ?", (earlier, kept, number)
+        )
+        return True
+
+    def _is_gap(self, body: Mapping[str, Any]) -> bool:
+        gaps = self._switches()["cdc_gaps"]
+        if gaps:
+            switches = self._switches()
+            switches["cdc_gaps"] = gaps - 1
+            self._store.keep_setting("switches", switches)
+            return True
+        return sum(len(value) for value in body.values() if isinstance(value, str)) > LARGEST
+
+    def _prune(self) -> None:
+        oldest = self._milliseconds() - RETENTION // timedelta(milliseconds=1)
+        self._store.db.execute("DELETE FROM _change WHERE number < ?", (oldest * NUMBERS_A_MILLISECOND,))
+
+    def _milliseconds(self) -> int:
+        return int(self._now().timestamp() * 1000)
+
+    def _new_key(self) -> str:
+        number = self._store.next_number("transaction")
+        # A counter under a digest: looks like Salesforce's, and is the same again in a repeated run.
+        return str(UUID(bytes=b"\0\0" + sha256(f"transaction {number}".encode()).digest()[:14]))
+
+
+def _change(
+    sobject: SObject, before: Mapping[str, Any] | None, columns: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The type of a change, and the values that its event has: every one, the changed ones, or none."""
+    names = [each.name for each in captured(sobject)]
+    if before is None:
+        return "CREATE", {name: columns[name] for name in names if columns.get(name) is not None}
+    deleted = columns.get("IsDeleted", before.get("IsDeleted"))
+    if deleted and not before.get("IsDeleted"):
+        return "DELETE", {}
+    if before.get("IsDeleted") and not deleted:
+        whole = {**before, **columns}
+        return "UNDELETE", {name: whole[name] for name in names if whole.get(name) is not None}
+    return "UPDATE", {
+        # A save always moves the time, even within one second.
+        name: columns[name]
+        for name in names
+        if name in columns and (columns[name] != before.get(name) or name == "LastModifiedDate")
+    }
+
+
+def origin_of(path: str, headers: Mapping[str, str]) -> str:
+    """Where a call of the API comes from, as ``changeOrigin`` has it (Salesforce reference, section 8).
+
+    ``com/salesforce/api/rest/66.0;client=NAME``, the name from ``Sforce-Call-Options``; lower-case headers.
+    """
+    parts = path.split("/")
+    version = next((part[1:] for part in parts if part[:1] == "v" and part[1:2].isdigit()), "66.0")
+    options = dict(
+        option.strip().partition("=")[::2] for option in headers.get("sforce-call-options", "").split(";")
+    )
+    kind = "soap" if "Soap" in parts else "rest"
+    client = options.get("client", "")
+    return f"com/salesforce/api/{kind}/{version}" + (f";client={client}" if client else "")
