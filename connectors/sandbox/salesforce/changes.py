@@ -25,8 +25,8 @@ def updated(call: Call, name: str) -> Answer:
     sobject = call.sobject(name)
     start, end = _span(call)
     rows = call.org.store.db.execute(
-        f"SELECT Id FROM {quoted(sobject.name)} WHERE SystemModstamp >= ? AND SystemModstamp < ?{_live(sobject)} "
-        f"ORDER BY SystemModstamp, Id LIMIT {MOST_IDS + 1}",
+        f"SELECT Id FROM {quoted(sobject.name)} WHERE {sobject.stamp} >= ? AND {sobject.stamp} < ?{_live(sobject)} "
+        f"ORDER BY {sobject.stamp}, Id LIMIT {MOST_IDS + 1}",
         (moments.kept(start), moments.kept(end)),
     )
     found = [row[0] for row in rows]
@@ -48,16 +48,14 @@ def deleted(call: Call, name: str) -> Answer:
     rows = []
     if sobject.bin:
         rows = call.org.store.rows(
-            f"SELECT Id, SystemModstamp FROM {quoted(sobject.name)} WHERE IsDeleted = 1 "
-            "AND SystemModstamp >= ? AND SystemModstamp < ? ORDER BY SystemModstamp, Id",
+            f"SELECT Id, {sobject.stamp} AS stamp FROM {quoted(sobject.name)} WHERE IsDeleted = 1 "
+            f"AND {sobject.stamp} >= ? AND {sobject.stamp} < ? ORDER BY {sobject.stamp}, Id",
             (moments.kept(start), moments.kept(end)),
         )
     _check_count(len(rows))
     return answer_json(
         {
-            "deletedRecords": [
-                {"deletedDate": moments.shown(row["SystemModstamp"]), "id": row["Id"]} for row in rows
-            ],
+            "deletedRecords": [{"deletedDate": moments.shown(row["stamp"]), "id": row["Id"]} for row in rows],
             "earliestDateAvailable": moments.shown(moments.kept(oldest)),
             "latestDateCovered": moments.shown(moments.kept(_covered(call, end))),
         }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from connectors.sandbox.salesforce.moments import kept, moment_of
 from connectors.sandbox.salesforce.refusals import RowRefused
 from connectors.sandbox.salesforce.store import Store
 
@@ -69,6 +71,19 @@ def _task(_store: Store, row: Row, _changed: Row) -> dict[str, Any]:
     return made
 
 
+def _event(_store: Store, row: Row, changed: Row) -> dict[str, Any]:
+    """Start, end and length of an event say the same thing in two ways; both are kept."""
+    start = changed.get("StartDateTime") or changed.get("ActivityDateTime") or row.get("StartDateTime")
+    if start is None:
+        text = "Required fields are missing: [ActivityDateTime, DurationInMinutes]"
+        raise RowRefused("REQUIRED_FIELD_MISSING", text, ["ActivityDateTime", "DurationInMinutes"])
+    begin, minutes, end = moment_of(start), row.get("DurationInMinutes"), row.get("EndDateTime")
+    if end is None or "DurationInMinutes" in changed:
+        end = kept(begin + timedelta(minutes=minutes or 0))
+    made = {"StartDateTime": start, "ActivityDateTime": start, "ActivityDate": start[:10], "EndDateTime": end}
+    return {**made, "DurationInMinutes": int((moment_of(end) - begin).total_seconds()) // 60}
+
+
 def _campaign_member(store: Store, row: Row, changed: Row) -> dict[str, Any]:
     person = row.get("LeadId") or row.get("ContactId")
     if person is None:
@@ -103,6 +118,7 @@ DERIVED: dict[str, Callable[[Store, Row, Row], dict[str, Any]]] = {
     "User": _person,
     "Opportunity": _opportunity,
     "Task": _task,
+    "Event": _event,
     "CampaignMember": _campaign_member,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.salesforce import moments, seed
+from connectors.sandbox.salesforce import moments, record_types, seed
 from connectors.sandbox.salesforce.call import Call, answer_json
 from connectors.sandbox.salesforce.refusals import BareStatus
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, SObject
@@ -111,23 +111,23 @@ def _head(call: Call, sobject: SObject) -> dict[str, Any]:
         "deepCloneable": False,
         "deletable": sobject.deletable,
         "deprecatedAndHidden": False,
-        "feedEnabled": sobject.bin,
+        "feedEnabled": sobject.ordinary,
         "hasSubtypes": False,
         "isInterface": False,
         "isSubtype": False,
         "keyPrefix": sobject.prefix,
         "label": sobject.label,
         "labelPlural": sobject.plural,
-        "layoutable": sobject.bin,
+        "layoutable": sobject.ordinary,
         "mergeable": mergeable,
-        "mruEnabled": sobject.bin,
+        "mruEnabled": sobject.ordinary,
         "name": sobject.name,
         "queryable": True,
         "replicateable": sobject.bin or sobject.name in ("User", "Group"),
         "retrieveable": True,
-        "searchable": sobject.bin,
-        "triggerable": sobject.bin,
-        "undeletable": sobject.bin,
+        "searchable": sobject.ordinary,
+        "triggerable": sobject.ordinary,
+        "undeletable": sobject.ordinary,
         "updateable": sobject.writable and sobject.updatable,
         "urls": urls,
     }
@@ -136,13 +136,13 @@ def _head(call: Call, sobject: SObject) -> dict[str, Any]:
 def _children(call: Call, sobject: SObject) -> list[dict[str, Any]]:
     return [
         {
-            "cascadeDelete": other.name == "CampaignMember",
+            "cascadeDelete": each.cascade,
             "childSObject": other.name,
             "deprecatedAndHidden": False,
             "field": each.name,
             "junctionIdListNames": [],
             "junctionReferenceTo": [],
-            "relationshipName": None,
+            "relationshipName": each.child,
             "restrictedDelete": False,
         }
         for other in call.org.seen.objects.values()
@@ -152,19 +152,10 @@ def _children(call: Call, sobject: SObject) -> list[dict[str, Any]]:
 
 
 def _record_types(call: Call, sobject: SObject) -> list[dict[str, Any]]:
-    master = "012000000000000AAA"  # every org has the master record type under this id
-    return [
-        {
-            "active": True,
-            "available": True,
-            "defaultRecordTypeMapping": True,
-            "developerName": "Master",
-            "master": True,
-            "name": "Master",
-            "recordTypeId": master,
-            "urls": {"layout": call.url(f"sobjects/{sobject.name}/describe/layouts/{master}")},
-        }
-    ]
+    field = sobject.find("RecordTypeId")
+    found = record_types.infos(call.org.store, sobject.name, field.default if field else None)
+    base = call.url(f"sobjects/{sobject.name}/describe/layouts")
+    return [{**each, "urls": {"layout": f"{base}/{each['recordTypeId']}"}} for each in found]
 
 
 def _field(field: Field) -> dict[str, Any]:

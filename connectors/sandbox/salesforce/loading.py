@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from connectors.sandbox.salesforce import ids, moments, seed
+from connectors.sandbox.salesforce import ids, moments, rollups, seed
 from connectors.sandbox.salesforce.derived import derived, person_name
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
@@ -17,7 +17,7 @@ from connectors.sandbox.side import ControlRefused
 AT_ONCE = 5_000
 STAMPS = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
 NAMED = frozenset({"Lead", "Contact", "User"})
-WORKED_OUT = frozenset({"Opportunity", "Task", "CampaignMember"})
+WORKED_OUT = frozenset({"Opportunity", "Task", "Event", "CampaignMember"})
 Row = Mapping[str, Any]
 
 
@@ -35,6 +35,7 @@ class Loader:
         self.start.update({each.name: int(bool(each.default)) for each in stored if each.type == "boolean"})
         by = {"CreatedById": seed.INTEGRATION_USER, "LastModifiedById": seed.INTEGRATION_USER}
         self.start.update(by)
+        self.unknown_stamps = [name for name in STAMPS if name not in sobject.fields]
         if "OwnerId" in sobject.fields:
             self.start["OwnerId"] = seed.INTEGRATION_USER
 
@@ -44,6 +45,7 @@ class Loader:
         waiting = iter(rows)
         while chunk := list(islice(waiting, AT_ONCE)):
             made.extend(self._chunk(chunk, len(made)))
+        rollups.note_all(self.org.store, self.sobject.name)
         return made
 
     def _chunk(self, chunk: list[Row], before: int) -> list[str]:
@@ -77,15 +79,20 @@ class Loader:
                 continue
             read = readers.get(name) or self._reader(name)
             record[name] = read(value)
-        created = record.setdefault("CreatedDate", stamp)
-        modified = record.setdefault("LastModifiedDate", created)
-        record.setdefault("SystemModstamp", modified)
+        self._stamp(record, stamp)
         if self.sobject.name in NAMED:
             record["Name"] = person_name(record)
         elif self.sobject.name in WORKED_OUT:
             worked_out = derived(self.org.store, self.sobject.name, record, record)
             record.update((name, value) for name, value in worked_out.items() if row.get(name) is None)
         return record
+
+    def _stamp(self, record: dict[str, Any], stamp: str) -> None:
+        created = record.setdefault("CreatedDate", stamp)
+        modified = record.setdefault("LastModifiedDate", created)
+        record.setdefault("SystemModstamp", modified)
+        for name in self.unknown_stamps:
+            record.pop(name, None)
 
     def _moment(self, record: dict[str, Any], name: str, value: Any) -> None:
         columns = {"_created": ("CreatedDate",), "_modified": ("LastModifiedDate", "SystemModstamp")}.get(

@@ -15,9 +15,10 @@ from typing import Any
 from connectors.sandbox.salesforce import moments, seed
 from connectors.sandbox.salesforce.call import Call, answer_json, options
 from connectors.sandbox.salesforce.refusals import Refusal
-from connectors.sandbox.salesforce.soql.compile import Compiler, Statement
+from connectors.sandbox.salesforce.soql.compile import Compiler
 from connectors.sandbox.salesforce.soql.parse import parse
 from connectors.sandbox.salesforce.soql.shape import shaper
+from connectors.sandbox.salesforce.soql.statement import Statement
 from connectors.sandbox.salesforce.soql.wrong import malformed, too_complicated
 from connectors.sandbox.side import Answer
 
@@ -54,7 +55,7 @@ def _run(call: Call, soql: str, all_rows: bool) -> dict[str, Any]:
     cursor = db.execute(statement.whole(), statement.values)
     rows = cursor.fetchmany(size + 1)
     cursor.close()
-    shape = shaper(statement, call.org.seen, call.version)
+    shape = shaper(statement, call.org.seen, call.version, call.org.store.db.execute)
     if len(rows) <= size:
         return {"totalSize": len(rows), "done": True, "records": [shape(row) for row in rows]}
     if statement.kind == "aggregate":
@@ -75,7 +76,7 @@ def _run(call: Call, soql: str, all_rows: bool) -> dict[str, Any]:
 
 def compiled(call: Call, soql: str, all_rows: bool) -> Statement:
     """The statement of a query as the integration user may ask it."""
-    compiler = Compiler(call.org.seen, call.org.now(), seed.INTEGRATION_USER, all_rows)
+    compiler = Compiler(call.org.seen, call.org.now(), seed.INTEGRATION_USER, all_rows, call.number)
     return compiler.compile(soql, parse(soql))
 
 
@@ -114,7 +115,7 @@ def query_more(call: Call, text: str) -> Answer:
         raise Refusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
     numbers = _numbers(call, key, start, size)
     statement = compiled(call, soql, bool(all_rows))
-    shape = shaper(statement, call.org.seen, call.version)
+    shape = shaper(statement, call.org.seen, call.version, call.org.store.db.execute)
     found = {found[0]: found[1:] for found in call.org.store.db.execute(statement.of_rows(numbers))}
     body: dict[str, Any] = {"totalSize": total, "done": start + size >= total}
     if not body["done"]:

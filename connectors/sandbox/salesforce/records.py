@@ -13,8 +13,10 @@ from typing import Any
 from connectors.sandbox.salesforce import ids, seed
 from connectors.sandbox.salesforce.derived import derived
 from connectors.sandbox.salesforce.duplicates import WATCHED, check_duplicates
+from connectors.sandbox.salesforce.field_history import keep_history
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import NOT_FOUND_TEXT, RowRefused
+from connectors.sandbox.salesforce.rules import check_record_type, check_validation
 from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import reader
@@ -95,9 +97,19 @@ class Records:
         )
         row.update(derived(self.org.store, sobject.name, row, row))
         record_id = self.org.store.mint(sobject.prefix)
-        self.org.write(sobject, record_id, row, is_new=True)
+        self._store(sobject, record_id, row, is_new=True)
+        keep_history(self.org, sobject, record_id, None, row, writer.user)
+        if sobject.name == "Opportunity" and row["ContactId"] is not None:
+            role = {"OpportunityId": record_id, "ContactId": row["ContactId"], "IsPrimary": True}
+            self.create("OpportunityContactRole", role, Writer(user=writer.user, api=False))
         self._after(sobject)
         return record_id
+
+    def _store(self, sobject: SObject, record_id: str, row: Mapping[str, Any], *, is_new: bool) -> None:
+        """Write the columns that the object has; not every one has all of the system's."""
+        known = self.org.full.objects[sobject.name].fields
+        columns = {name: value for name, value in row.items() if name in known}
+        self.org.write(sobject, record_id, columns, is_new=is_new)
 
     def update(self, name: str, record_id: str, values: Mapping[str, Any], writer: Writer) -> None:
         """Change a live record. An update that changes nothing still moves its time. Raises RowRefused."""
@@ -129,7 +141,8 @@ class Records:
         row.update(derived(self.org.store, sobject.name, row, changed))
         new = {name: value for name, value in row.items() if name not in before or before[name] != value}
         new.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
-        self.org.write(sobject, record_id, new, is_new=False)
+        self._store(sobject, record_id, new, is_new=False)
+        keep_history(self.org, sobject, record_id, before, row, writer.user)
         self._after(sobject)
 
     def delete(self, name: str, record_id: str, writer: Writer) -> None:
@@ -144,6 +157,22 @@ class Records:
             self._after(sobject)
             return
         self.save(sobject, record_id, before, {**before, "IsDeleted": 1}, {}, writer)
+        self._delete_children(sobject, record_id, writer)
+
+    def _delete_children(self, sobject: SObject, record_id: str, writer: Writer) -> None:
+        """Put what hangs on a deleted record into the bin too, such as a lead's campaign memberships."""
+        for other in self.org.full.objects.values():
+            for field in other.fields.values():
+                if not field.cascade or sobject.name not in field.refers_to:
+                    continue
+                sql = f"SELECT * FROM {quoted(other.name)} WHERE {quoted(field.name)} = ? AND IsDeleted = 0"
+                for row in self.org.store.rows(sql, (record_id,)):
+                    row.pop("row")
+                    if other.ordinary:
+                        self.save(other, row["Id"], row, {**row, "IsDeleted": 1}, {}, writer)
+                        self._delete_children(other, row["Id"], writer)
+                    else:
+                        self.org.write(other, row["Id"], {"IsDeleted": 1}, is_new=False)
 
     def upsert(
         self, name: str, key: Field, value: Any, values: Mapping[str, Any], writer: Writer
@@ -276,6 +305,9 @@ class Records:
         changed: Mapping[str, Any],
         writer: Writer,
     ) -> None:
+        narrowed = {name: row[name] for name in changed} | {"RecordTypeId": row.get("RecordTypeId")}
+        check_record_type(self.org.record_types, sobject, narrowed)
+        check_validation(self.org.switches["validation_rules"], sobject, row)
         rule = self.org.switches["duplicate_rule"]
         if writer.api and rule != "off" and WATCHED.intersection(changed):
             check_duplicates(self.org.store, sobject.name, record_id, row, rule, writer.allow_save)

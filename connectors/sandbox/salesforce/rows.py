@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox.salesforce import moments
@@ -30,18 +30,20 @@ def get(call: Call, name: str, record_id: str) -> Answer:
     """Answer ``GET /sobjects/X/id``, with the fields asked for or all that the user may see."""
     sobject = call.sobject(name)
     row = _live(call, sobject, record_id)
-    _check_conditions(call, row)
+    _check_conditions(call, sobject, row)
     names = call.ask.first("fields")
     wanted = fields_of(sobject, names.split(",") if names else None)
-    modified = moments.http_date(moments.moment_of(row["LastModifiedDate"]))
-    return answer_json(shown(call, sobject, row, wanted), headers={"Last-Modified": modified})
+    modified = moments.http_date(moments.moment_of(_modified(sobject, row)))
+    return answer_json(
+        shown(call, sobject, row, wanted), headers={"Last-Modified": modified, **_etag(sobject, row)}
+    )
 
 
 def update(call: Call, name: str, record_id: str) -> Answer:
     """Answer ``PATCH /sobjects/X/id``: 204, or 412 when the record moved since If-Unmodified-Since."""
     sobject = call.sobject(name)
     row = _live(call, sobject, record_id)
-    _check_conditions(call, row)
+    _check_conditions(call, sobject, row)
     values = call.json_object()
     if any(each.lower() == "id" for each in values):
         raise Refusal(
@@ -77,14 +79,36 @@ def _live(call: Call, sobject: SObject, record_id: str) -> dict[str, Any]:
     return row
 
 
-def _check_conditions(call: Call, row: dict[str, Any]) -> None:
-    modified = moments.moment_of(row["LastModifiedDate"])
+def _modified(sobject: SObject, row: Mapping[str, Any]) -> str:
+    """When a row last changed, as it is kept."""
+    return str(row.get("LastModifiedDate") or row[sobject.stamp])
+
+
+def _etag(sobject: SObject, row: Mapping[str, Any]) -> dict[str, str]:
+    """The ETag, which only accounts have (Salesforce reference, section 2)."""
+    if sobject.name != "Account":
+        return {}
+    return {"ETag": f'"{row["Id"]}{row["SystemModstamp"]}"'}
+
+
+def _check_conditions(call: Call, sobject: SObject, row: Mapping[str, Any]) -> None:
+    modified = moments.moment_of(_modified(sobject, row))
     unless = moments.parse_http_date(call.header("if-unmodified-since") or "")
     if unless is not None and modified > unless:
         raise BareStatus(412)
+    tag, reading = _etag(sobject, row).get("ETag"), call.method in ("GET", "HEAD")
+    match, none_match = call.header("if-match"), call.header("if-none-match")
+    if tag is not None and match is not None and tag not in _tags(match):
+        raise BareStatus(412)
+    if tag is not None and none_match is not None and tag in _tags(none_match):
+        raise BareStatus(304 if reading else 412)
     since = moments.parse_http_date(call.header("if-modified-since") or "")
-    if since is not None and call.method in ("GET", "HEAD") and modified <= since:
+    if since is not None and reading and modified <= since:
         raise BareStatus(304)
+
+
+def _tags(header: str) -> list[str]:
+    return [each.strip().removeprefix("W/") for each in header.split(",")]
 
 
 def fields_of(sobject: SObject, names: Sequence[str] | None) -> list[Field]:

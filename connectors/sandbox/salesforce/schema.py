@@ -65,6 +65,8 @@ class Field:
     lookup: bool = False
     refers_to: tuple[str, ...] = ()
     relationship: str | None = None
+    child: str | None = None  #: the name of the list of these records that its parent has
+    cascade: bool = False  #: whether the record goes when its parent is deleted
     part_of: str | None = None
     name_field: bool = False
     extra: str | None = None
@@ -97,6 +99,16 @@ class SObject:
     bin: bool = True
     by_lower: Mapping[str, Field] = field(default_factory=dict)
 
+    @property
+    def stamp(self) -> str:
+        """The field that says when a record last changed; what is never changed has the time of its creation."""
+        return "SystemModstamp" if "SystemModstamp" in self.fields else "CreatedDate"
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether people keep records of it: they are searched, shown, deleted and brought back."""
+        return self.bin and self.deletable
+
     def find(self, name: str) -> Field | None:
         """A field by its name in any letter case; None when there is none or it may not be read."""
         found = self.by_lower.get(name.lower())
@@ -126,6 +138,14 @@ class Schema:
     def of_id(self, record_id: str) -> SObject | None:
         """The object that an id belongs to."""
         return self._by_prefix.get(record_id[:3])
+
+    def child(self, parent: str, name: str) -> tuple[SObject, Field] | None:
+        """The object and the field behind a list of children, by the list's name in any letter case."""
+        for sobject in self.objects.values():
+            for each in sobject.readable():
+                if each.child is not None and parent in each.refers_to and each.child.lower() == name.lower():
+                    return sobject, each
+        return None
 
     def refined(
         self,
@@ -178,10 +198,10 @@ def make_field(name: str, facts: Mapping[str, Any], **more: Any) -> Field:
     return Field(**{key: value for key, value in wanted.items() if key in known and key != "name"}, name=name)
 
 
-def _system_fields(label: str, has_bin: bool) -> dict[str, Field]:
+def _system_fields(label: str, names: Iterable[str]) -> dict[str, Field]:
     made = {}
     for name, facts in SYSTEM.items():
-        if name != "IsDeleted" or has_bin:
+        if name in names:
             more: dict[str, Any] = {"create": False, "update": False, "nillable": False, "defaulted": True}
             if name == "Id":
                 more["label"] = f"{label} ID"
@@ -192,7 +212,8 @@ def _system_fields(label: str, has_bin: bool) -> dict[str, Field]:
 def _read(path: Path) -> SObject:
     facts = tomllib.loads(path.read_text("utf-8"))
     own = {name: make_field(name, line) for name, line in facts.pop("fields").items()}
-    system = _system_fields(facts["label"], facts.get("bin", True))
+    usual = [name for name in SYSTEM if name != "IsDeleted" or facts.get("bin", True)]
+    system = _system_fields(facts["label"], facts.pop("system", usual))
     first: dict[str, Field] = {}
     for name in ("Id", "IsDeleted"):
         if name in system:

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS _custom_field (object TEXT, name TEXT, facts TEXT NOT
 CREATE TABLE IF NOT EXISTS _token (token TEXT PRIMARY KEY, used TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS _cursor (locator TEXT PRIMARY KEY, soql TEXT NOT NULL, all_rows INTEGER NOT NULL,
   size INTEGER NOT NULL, total INTEGER NOT NULL, opened TEXT NOT NULL, rows BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS _uncounted (campaign TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS _deploy (id TEXT PRIMARY KEY, result TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS _late (number INTEGER PRIMARY KEY, object TEXT NOT NULL, id TEXT NOT NULL,
   is_new INTEGER NOT NULL, columns TEXT NOT NULL, stamp TEXT NOT NULL, due REAL NOT NULL);
@@ -92,9 +93,9 @@ class Store:
                 f"CREATE TABLE IF NOT EXISTS {quoted(sobject.name)} "
                 f"(row INTEGER PRIMARY KEY, Id TEXT NOT NULL UNIQUE, {', '.join(columns)})"
             )
-            self._index(sobject.name, "SystemModstamp", "SystemModstamp, Id")
+            self._index(sobject.name, sobject.stamp, f"{sobject.stamp}, Id")
             for each in sobject.fields.values():
-                if each.type == "email" or each.unique or each.external_id:
+                if each.type == "email" or each.unique or each.external_id or each.child is not None:
                     self._index(sobject.name, each.name, quoted(each.name))
 
     def _index(self, table: str, name: str, columns: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 from connectors.sandbox.salesforce import ids, moments
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import NUMBERS, Field
@@ -207,6 +209,8 @@ def writer(field: Field) -> Callable[[Any], Any] | None:
     """A function from what is kept to what a response shows, or None when they are the same."""
     if field.type == "boolean":
         return bool
+    if field.type == "anyType":  # kept as JSON, because each row may have another type
+        return lambda value: None if value is None else orjson.loads(value)
     if field.type == "datetime":
         return lambda value: None if value is None else moments.shown(value)
     if field.type in NUMBERS and field.type != "int":

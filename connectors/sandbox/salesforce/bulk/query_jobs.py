@@ -20,9 +20,9 @@ from connectors.sandbox.salesforce.queries import compiled
 from connectors.sandbox.salesforce.refusals import Refusal, not_found
 from connectors.sandbox.salesforce.schema import NUMBERS, Field
 from connectors.sandbox.salesforce.soql import tree
-from connectors.sandbox.salesforce.soql.compile import Statement
 from connectors.sandbox.salesforce.soql.measures import is_aggregate
 from connectors.sandbox.salesforce.soql.parse import parse
+from connectors.sandbox.salesforce.soql.statement import Statement
 from connectors.sandbox.salesforce.soql.wrong import too_complicated
 from connectors.sandbox.salesforce.usage import spend_bulk, spend_storage
 from connectors.sandbox.side import Answer
@@ -56,7 +56,9 @@ def create(call: Call) -> Answer:
 def _checked(call: Call, soql: str, all_rows: bool) -> Statement:
     query = parse(soql)
     expressions = [each.expression for each in query.items]
-    if query.group or any(is_aggregate(each) for each in expressions):
+    if any(isinstance(each, tree.Query | tree.TypeOf) for each in expressions):
+        raise _not_in_bulk("Nested queries and TYPEOF are not supported in Bulk V2 Query")
+    if query.group or any(is_aggregate(each) for each in expressions if isinstance(each, tree.Call)):
         raise _not_in_bulk("Aggregate Relationships not supported in Bulk V2 Query with CSV content type")
     if query.offset:
         raise _not_in_bulk("OFFSET not supported in Bulk V2 Query")

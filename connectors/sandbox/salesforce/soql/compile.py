@@ -6,8 +6,7 @@ later whatever happens to them (Salesforce reference, section 3).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,63 +14,32 @@ from connectors.sandbox.salesforce.schema import Field, Schema
 from connectors.sandbox.salesforce.soql import tree
 from connectors.sandbox.salesforce.soql.conditions import ID_KINDS, Conditions, place_of
 from connectors.sandbox.salesforce.soql.measures import is_aggregate, measure, order_sql
+from connectors.sandbox.salesforce.soql.nested import check_children, child_of, choice_of
 from connectors.sandbox.salesforce.soql.scope import Column, Scope, open_scope
+from connectors.sandbox.salesforce.soql.statement import Output, Statement
 from connectors.sandbox.salesforce.soql.wrong import field_cannot, malformed, wrong_at
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import address_parts
 
 MOST_WITH_FIELDS = 200
 FIELD_GROUPS = ("ALL", "STANDARD", "CUSTOM")
+SHOWING = ("TOLABEL", "FORMAT")
 SCOPES = ("everything", "mine", "mine_and_my_groups")
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One value of an answer: its path, its field, and which columns of the row it is read from."""
-
-    path: tuple[str, ...]
-    field: Field
-    at: int
-
-
-@dataclass(slots=True)
-class Statement:
-    """A compiled query. ``kind`` is ``rows``, ``count`` (``SELECT COUNT()``) or ``aggregate``."""
-
-    kind: str
-    entity: str
-    soql: str
-    columns: list[str] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
-    parent_ids: dict[tuple[str, ...], tuple[int, str | None]] = field(default_factory=dict)
-    source: str = ""
-    where: str = ""
-    tail: str = ""
-    paging: str = ""
-    values: list[Any] = field(default_factory=list)
-
-    def whole(self) -> str:
-        """The SQL for all columns of all rows."""
-        return f"SELECT {', '.join(self.columns)} {self.source} {self.where} {self.tail} {self.paging}"
-
-    def row_numbers(self) -> str:
-        """The SQL for the row numbers alone, in the same order."""
-        return f"SELECT t.row {self.source} {self.where} {self.tail} {self.paging}"
-
-    def of_rows(self, numbers: Sequence[int]) -> str:
-        """The SQL for all columns of the rows with these numbers, each led by its number."""
-        marks = ", ".join(str(int(each)) for each in numbers)
-        return f"SELECT t.row, {', '.join(self.columns)} {self.source} WHERE t.row IN ({marks})"
 
 
 class Compiler:
     """Compiles one query for one schema, user and moment."""
 
-    def __init__(self, schema: Schema, now: datetime, user: str, all_rows: bool) -> None:
+    def __init__(
+        self, schema: Schema, now: datetime, user: str, all_rows: bool, version: float = 66.0, level: int = 0
+    ) -> None:
         self.schema = schema
+        self.now = now
         self.today = now.date()
         self.user = user
         self.all_rows = all_rows
+        self.version = version
+        self.level = level
         self.joined = 0
 
     def compile(self, soql: str, query: tree.Query) -> Statement:
@@ -79,8 +47,8 @@ class Compiler:
         if query.all_rows:
             raise malformed("ALL ROWS not allowed in this context")
         scope = self._scope(soql, query, "t")
-        counted = [is_aggregate(each.expression) for each in query.items]
         bare = [each.expression for each in query.items if isinstance(each.expression, tree.Call)]
+        counted = [is_aggregate(each) for each in bare]
         if any(each.name == "COUNT" and each.of is None for each in bare):
             return self._count(scope, query)
         if any(counted) or query.group:
@@ -151,21 +119,40 @@ class Compiler:
                 raise wrong_duplicate(column)
             seen.add(column.path)
             self._output(statement, scope, column)
+        self._nest(statement, scope, query)
         if any(is_aggregate(each.expression) for each in query.order):
             raise malformed("Ordered field must be grouped or aggregated")
         if query.order:
             statement.tail = "ORDER BY " + ", ".join(order_sql(scope, each) for each in query.order)
         return self._finish(statement, scope, query)
 
+    def _nest(self, statement: Statement, scope: Scope, query: tree.Query) -> None:
+        def compile_rows(inner: tree.Query) -> Statement:
+            deeper = Compiler(self.schema, self.now, self.user, self.all_rows, self.version, self.level + 1)
+            return deeper.compile(scope.soql, inner)
+
+        for item in query.items:
+            if isinstance(item.expression, tree.TypeOf):
+                statement.choices.append(choice_of(scope, item.expression, statement))
+            elif isinstance(item.expression, tree.Query):
+                child = child_of(scope, item.expression, self.level + 1, self.version, compile_rows)
+                statement.children.append(child)
+        check_children(statement.children)
+
     def _selected(self, scope: Scope, query: tree.Query) -> list[Column]:
         columns = []
         for item in query.items:
             expression = item.expression
+            if isinstance(expression, tree.TypeOf | tree.Query):
+                continue
             if isinstance(expression, tree.Call) and expression.name == "FIELDS":
                 columns.extend(_fields_of(scope, expression, query.limit))
+            elif isinstance(expression, tree.Call) and expression.name in SHOWING:
+                column = measure(scope, expression)
+                columns.append(replace(column, path=(item.alias,)) if item.alias else column)
             elif item.alias is not None:
                 raise malformed("only aggregate expressions use field aliasing")
-            elif isinstance(expression, tree.Call) and expression.name != "TOLABEL":
+            elif isinstance(expression, tree.Call):
                 raise malformed(
                     f"Date function is allowed only in GROUP BY, WHERE or aggregates: {expression}"
                 )
@@ -182,7 +169,7 @@ class Compiler:
                 statement.parent_ids[above] = (len(statement.columns), entity)
                 ids = ", ".join(f"{alias}.Id" for alias, _ in parent.aliases)
                 statement.columns.append(f"coalesce({ids})" if parent.polymorphic else ids)
-        statement.outputs.append(Output(column.path, column.field, len(statement.columns)))
+        statement.outputs.append(Output(column.path, column.field, len(statement.columns), column.formatted))
         if column.field.stored:
             statement.columns.append(column.sql)
         else:
@@ -201,6 +188,8 @@ class Compiler:
                 raise field_cannot(scope.soql, place_of(expression), one.field.name, "grouped")
         number = 0
         for item in query.items:
+            if isinstance(item.expression, tree.TypeOf | tree.Query):
+                raise malformed("Grouped query cannot select children or a choice of types")
             column = measure(scope, item.expression)
             named = isinstance(item.expression, tree.Path)
             if not is_aggregate(item.expression) and column.sql not in {each.sql for each in grouped}:
@@ -209,7 +198,7 @@ class Compiler:
             number += item.alias is None and not named
             if any(each.path == (name,) for each in statement.outputs):
                 raise malformed(f"duplicate alias: {name}")
-            statement.outputs.append(Output((name,), column.field, len(statement.columns)))
+            statement.outputs.append(Output((name,), column.field, len(statement.columns), column.formatted))
             statement.columns.append(column.sql)
         if not query.group and (query.limit is not None or query.order or query.having):
             what = "LIMIT" if query.limit is not None else "ORDER BY" if query.order else "HAVING"
@@ -238,7 +227,7 @@ class Compiler:
         if len(inner.items) != 1 or inner.order or inner.limit is not None or inner.group:
             raise malformed("Semi join sub-selects select one field and have no ORDER BY, LIMIT or GROUP BY")
         scope = self._scope(outer_scope.soql, inner, f"s{self.joined}")
-        column = measure(scope, inner.items[0].expression)
+        column = measure(scope, _one_field(inner))
         if outer.type not in ID_KINDS:
             text = (
                 "The left operand field in the where expression for outer query should be an id field, "
@@ -256,6 +245,14 @@ class Compiler:
         alias = scope.root.aliases[0][0]
         source = f"FROM {quoted(scope.sobject.name)} {alias} {' '.join(scope.joins)}"
         return f"SELECT {column.sql} {source} {where} {column.sql} IS NOT NULL", values
+
+
+def _one_field(inner: tree.Query) -> tree.Expression:
+    """What a semi-join selects."""
+    expression = inner.items[0].expression
+    if isinstance(expression, tree.TypeOf | tree.Query):
+        raise malformed("Nesting of semi join sub-selects is not supported")
+    return expression
 
 
 def _same_object(inner: Scope, one: Field, outer: Scope, other: Field) -> bool:

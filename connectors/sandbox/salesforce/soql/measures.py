@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, make_field
@@ -20,6 +21,8 @@ DATE_PARTS = {
     "DAY_IN_WEEK": "CAST(strftime('%w', {0}) AS INTEGER) + 1",
     "DAY_IN_YEAR": "CAST(strftime('%j', {0}) AS INTEGER)",
     "HOUR_IN_DAY": "CAST(strftime('%H', {0}) AS INTEGER)",
+    "WEEK_IN_MONTH": "(CAST(strftime('%d', {0}) AS INTEGER) + 6) / 7",
+    "WEEK_IN_YEAR": "(CAST(strftime('%j', {0}) AS INTEGER) + 6) / 7",
     "DAY_ONLY": "substr({0}, 1, 10)",
 }
 SUMMED = NUMBERS
@@ -31,20 +34,32 @@ NUMBER = make_field("expr", {"type": "double", "precision": 18})
 
 def is_aggregate(expression: tree.Expression) -> bool:
     """Whether an expression is computed over many rows."""
-    return isinstance(expression, tree.Call) and expression.name in tree.AGGREGATES
+    if not isinstance(expression, tree.Call):
+        return False
+    inner = expression.of if expression.name == "FORMAT" else expression
+    return isinstance(inner, tree.Call) and inner.name in tree.AGGREGATES
 
 
 def measure(scope: Scope, expression: tree.Expression) -> Column:
     """The column of an expression. Raises Refusal for a function that does not fit the field."""
     if isinstance(expression, tree.Path):
         return scope.resolve(expression)
-    if expression.name in tree.AGGREGATES:
+    of = expression.of
+    if expression.name in tree.AGGREGATES and not isinstance(of, tree.Call) and not expression.more:
         return _aggregate(scope, expression)
-    if expression.name in DATE_PARTS and expression.of is not None:
-        return _date_part(scope, expression, expression.of)
-    if expression.name == "TOLABEL" and expression.of is not None:
-        return _labelled(scope.resolve(expression.of))
+    if expression.name in DATE_PARTS and of is not None and not expression.more:
+        return _date_part(scope, expression, _in_zone(of))
+    if expression.name == "TOLABEL" and isinstance(of, tree.Path) and not expression.more:
+        return _labelled(scope.resolve(of))
+    if expression.name == "FORMAT" and of is not None and not expression.more:
+        return replace(measure(scope, of), formatted=True)
     raise wrong_at(scope.soql, expression.place, "MALFORMED_QUERY", f"unexpected function: {expression.name}")
+
+
+def _in_zone(of: tree.Path | tree.Call) -> tree.Path | tree.Call:
+    """What ``convertTimezone`` is about: the users of this org live in UTC, so it changes nothing."""
+    plain = isinstance(of, tree.Call) and of.name == "CONVERTTIMEZONE" and not of.more
+    return of.of if plain and isinstance(of, tree.Call) and of.of is not None else of
 
 
 def _labelled(column: Column) -> Column:
@@ -57,7 +72,9 @@ def _labelled(column: Column) -> Column:
     return Column(column.path, column.field, f"CASE {column.sql}{cases} ELSE {column.sql} END", column.parent)
 
 
-def _date_part(scope: Scope, call: tree.Call, of: tree.Path) -> Column:
+def _date_part(scope: Scope, call: tree.Call, of: tree.Path | tree.Call) -> Column:
+    if isinstance(of, tree.Call):
+        raise wrong_at(scope.soql, of.place, "MALFORMED_QUERY", f"unexpected function: {of.name}")
     column = scope.resolve(of)
     allowed = ("datetime",) if call.name in ("HOUR_IN_DAY", "DAY_ONLY") else ("date", "datetime")
     if column.field.type not in allowed:

@@ -134,11 +134,27 @@ class _Builder(Transformer[Token, Whatever]):
     def path(self, names: list[Token]) -> tree.Path:
         return tree.Path(tuple(str(each) for each in names), tuple(_place(each) for each in names))
 
+    def argument(self, parts: list[Whatever]) -> Whatever:
+        return str(parts[0]) if isinstance(parts[0], Token) else parts[0]
+
     def call(self, parts: list[Whatever]) -> tree.Call:
-        return tree.Call(str(parts[0]).upper(), parts[1] if len(parts) > 1 else None, _place(parts[0]))
+        name, arguments = str(parts[0]).upper(), parts[1:]
+        of = arguments.pop(0) if arguments and not isinstance(arguments[0], str) else None
+        return tree.Call(name, of, _place(parts[0]), tuple(arguments))
 
     def select_item(self, parts: list[Whatever]) -> tree.SelectItem:
         return tree.SelectItem(parts[0], str(parts[1]) if len(parts) > 1 else None)
+
+    def branch(self, parts: list[Whatever]) -> tree.Branch:
+        return tree.Branch(str(parts[1]), _place(parts[1]), tuple(parts[3:]))
+
+    def otherwise(self, parts: list[Whatever]) -> list[tree.Path]:
+        return parts[1:]
+
+    def choice(self, parts: list[Whatever]) -> tree.TypeOf:
+        branches = tuple(each for each in parts if isinstance(each, tree.Branch))
+        otherwise: list[tree.Path] = next(each for each in parts if isinstance(each, list))
+        return tree.TypeOf(parts[1], branches, tuple(otherwise))
 
     def literal(self, parts: list[Token]) -> tree.Literal:
         token = parts[0]
@@ -214,6 +230,9 @@ class _Builder(Transformer[Token, Whatever]):
 
     def order(self, parts: list[Whatever]) -> Clause:
         return ("order", tuple(parts[1:])) if parts else None
+
+    def enforced(self, _parts: list[Token]) -> Clause:
+        return None  # what the user may not read is not in the schema that a query is compiled for
 
     def reading(self, _parts: list[Token]) -> Clause:
         return None  # FOR VIEW and its like change nothing that a query can see

@@ -86,6 +86,7 @@ class Column:
     field: Field
     sql: str
     parent: Parent
+    formatted: bool = False
 
 
 @dataclass(slots=True)

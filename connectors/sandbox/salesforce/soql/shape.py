@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from connectors.sandbox.salesforce.schema import Field, Schema
-from connectors.sandbox.salesforce.soql.compile import Output, Statement
+from connectors.sandbox.salesforce.soql.formatted import formatter
+from connectors.sandbox.salesforce.soql.statement import Child, Choice, Output, Statement
 from connectors.sandbox.salesforce.values import address_parts, writer
 
 Row = Sequence[Any]
+Fetch = Callable[[str, Sequence[Any]], Iterable[Row]]
 Setter = Callable[[dict[str, Any], Row], None]
 
 
@@ -24,8 +26,10 @@ def address(field: Field, values: Sequence[Any]) -> dict[str, Any] | None:
     return None if all(each is None for each in values) else parts
 
 
-def shaper(statement: Statement, schema: Schema, version: str) -> Callable[[Row], dict[str, Any]]:
-    """A function from one row of the statement to one record of the answer."""
+def shaper(
+    statement: Statement, schema: Schema, version: str, fetch: Fetch
+) -> Callable[[Row], dict[str, Any]]:
+    """A function from one row of the statement to one record of the answer; ``fetch`` runs SQL for children."""
     if statement.kind == "aggregate":
         setters = [_leaf(each.path[0], each) for each in statement.outputs]
 
@@ -34,6 +38,8 @@ def shaper(statement: Statement, schema: Schema, version: str) -> Callable[[Row]
 
         return grouped
     setters = _level(statement, schema, version, ())
+    setters += [_chosen(each, schema, version) for each in statement.choices]
+    setters += [_children(each, schema, version, fetch) for each in statement.children]
     entity = statement.entity
 
     def plain(row: Row) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def _leaf(name: str, output: Output) -> Setter:
     if not field.stored:
         width = len(address_parts(field))
         return lambda record, row: record.__setitem__(name, address(field, row[at : at + width]))
-    write = writer(field)
+    write = formatter(field) if output.formatted else writer(field)
     if write is None:
         return lambda record, row: record.__setitem__(name, row[at])
     return lambda record, row: record.__setitem__(name, write(row[at]))
@@ -88,5 +94,38 @@ def _nested(statement: Statement, schema: Schema, version: str, path: tuple[str,
         own = sobject.name if sobject else "Name"
         start = {"attributes": attributes(version, entity or own, parent_id, own)}
         record[path[-1]] = _filled(start, setters, row)
+
+    return put
+
+
+def _chosen(choice: Choice, schema: Schema, version: str) -> Setter:
+    """A parent shown by the fields of its own object, and as a record of it."""
+    branches = {
+        name: [_leaf(each.path[0], each) for each in outputs] for name, outputs in choice.branches.items()
+    }
+    otherwise = [_leaf(each.path[0], each) for each in choice.otherwise]
+
+    def put(record: dict[str, Any], row: Row) -> None:
+        parent_id = row[choice.at]
+        if parent_id is None:
+            record[choice.name] = None
+            return
+        sobject = schema.of_id(parent_id)
+        own = sobject.name if sobject else "Name"
+        start = {"attributes": attributes(version, own, parent_id)}
+        record[choice.name] = _filled(start, branches.get(own, otherwise), row)
+
+    return put
+
+
+def _children(child: Child, schema: Schema, version: str, fetch: Fetch) -> Setter:
+    """The children of each record as a result of their own; null where there is none."""
+    shape = shaper(child.statement, schema, version, fetch)
+    sql, values = child.of_parent(), child.statement.values
+
+    def put(record: dict[str, Any], row: Row) -> None:
+        found = [shape(each) for each in fetch(sql, (*values, row[0]))]
+        whole = {"totalSize": len(found), "done": True, "records": found}
+        record[child.name] = whole if found else None
 
     return put

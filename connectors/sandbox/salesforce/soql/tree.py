@@ -29,18 +29,19 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of a field; ``COUNT()`` has none."""
+    """A function of a field, or of a function of one; ``COUNT()`` has none. ``more``: its other arguments."""
 
     name: str
-    of: Path | None
+    of: Path | Call | None
     place: Place
+    more: tuple[Path | Call | str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}({self.of or ''})"
+        return f"{self.name}({', '.join(str(each) for each in ((self.of or ''), *self.more))})"
 
 
 Expression = Path | Call
-LiteralKind = OneOf["string", "number", "datetime", "date", "boolean", "null", "relative"]
+LiteralKind = OneOf["string", "number", "datetime", "date", "boolean", "null", "relative", "currency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,31 @@ Condition = Compare | Among | Joined | Not | All | Any
 
 
 @dataclass(frozen=True, slots=True)
-class SelectItem:
-    """One entry of the SELECT list; an alias is allowed for aggregates and grouped fields."""
+class Branch:
+    """``WHEN object THEN fields`` of a TYPEOF."""
 
-    expression: Expression
+    name: str
+    place: Place
+    fields: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOf:
+    """``TYPEOF Owner WHEN User THEN … ELSE … END``: other fields for each object that a parent may be."""
+
+    of: Path
+    branches: tuple[Branch, ...]
+    otherwise: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectItem:
+    """One entry of the SELECT list; an alias is allowed for functions and grouped fields.
+
+    A query in the place of a field asks for the children of each record.
+    """
+
+    expression: Expression | TypeOf | Query
     alias: str | None
 
 

@@ -57,6 +57,16 @@ def no_such_relationship(soql: str, place: Place, name: str) -> Refusal:
     return wrong_at(soql, place, "INVALID_FIELD", text)
 
 
+def no_such_child(soql: str, place: Place, name: str) -> Refusal:
+    """INVALID_TYPE for a list of children that is not there."""
+    hint = CUSTOM_HINT.format(suffix="__r", what="custom relationship")
+    text = (
+        f"Didn't understand relationship '{name}' in FROM part of query call. "
+        f"If you are attempting to use a custom relationship,{hint}"
+    )
+    return wrong_at(soql, place, "INVALID_TYPE", text)
+
+
 def no_such_object(soql: str, place: Place, name: str) -> Refusal:
     """INVALID_TYPE for an object that is not there."""
     hint = CUSTOM_HINT.format(suffix="__c", what="entity")
