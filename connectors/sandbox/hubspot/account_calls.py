@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from connectors.sandbox.hubspot import standard_leads
 from connectors.sandbox.hubspot.account import APP_HOST, CURRENCY, OPENED, OWNERS, PORTAL_ID, TIME_ZONE
 from connectors.sandbox.hubspot.call import Call, answer
 from connectors.sandbox.hubspot.errors import bad_request, no_resource
+from connectors.sandbox.hubspot.kinds import LEADS
 from connectors.sandbox.hubspot.lifecycle import STAGE, pipelines
 from connectors.sandbox.hubspot.moments import wire
 from connectors.sandbox.hubspot.portal import Portal
@@ -46,22 +49,33 @@ def get_owner(_portal: Portal, call: Call) -> Answer:
 
 
 def list_pipelines(portal: Portal, call: Call) -> Answer:
-    """``GET /pipelines/{type}``: the lifecycle pipeline, which holds the authoritative order of stages."""
-    return answer(200, {"results": pipelines(call.kind, _stages(portal, call))})
+    """``GET /pipelines/{type}``: for contacts and companies the lifecycle pipeline, which holds the
+    authoritative order of stages; for leads theirs; for everything else none."""
+    return answer(200, {"results": _pipelines(portal, call)})
 
 
 def get_pipeline(portal: Portal, call: Call) -> Answer:
     """``GET /pipelines/{type}/{id}``."""
-    if call.parts[1] != call.kind.pipeline:
-        raise no_resource()
-    return answer(200, pipelines(call.kind, _stages(portal, call))[0])
+    return answer(200, _pipeline(portal, call))
 
 
 def list_stages(portal: Portal, call: Call) -> Answer:
     """``GET /pipelines/{type}/{id}/stages``."""
-    if call.parts[1] != call.kind.pipeline:
+    return answer(200, {"results": _pipeline(portal, call)["stages"]})
+
+
+def _pipelines(portal: Portal, call: Call) -> list[dict[str, Any]]:
+    kind = call.kind
+    if kind is LEADS:
+        return [standard_leads.pipeline(OPENED)]
+    return pipelines(kind, _stages(portal, call)) if kind.pipeline else []
+
+
+def _pipeline(portal: Portal, call: Call) -> dict[str, Any]:
+    found = next((p for p in _pipelines(portal, call) if p["id"] == call.parts[1]), None)
+    if found is None:
         raise no_resource()
-    return answer(200, {"results": pipelines(call.kind, _stages(portal, call))[0]["stages"]})
+    return found
 
 
 def _stages(portal: Portal, call: Call) -> tuple[tuple[str, str], ...]:

@@ -12,10 +12,20 @@ from connectors.sandbox.hubspot import records
 from connectors.sandbox.hubspot.batch import Outcome, Row, inputs_of
 from connectors.sandbox.hubspot.call import Call, answer
 from connectors.sandbox.hubspot.errors import Refused, bad_request, not_found, unreadable
-from connectors.sandbox.hubspot.kinds import Kind, kind_named
-from connectors.sandbox.hubspot.links import LABELS, PLAIN, TYPES, link, plain_type, relink, unlink
+from connectors.sandbox.hubspot.kinds import LEADS, Kind, kind_named
+from connectors.sandbox.hubspot.links import (
+    LABELS,
+    PLAIN,
+    TYPES,
+    link,
+    plain_type,
+    relink,
+    unlink,
+    without_primary,
+)
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.removal import archive
 from connectors.sandbox.side import Answer
 
 PAGE = 500
@@ -48,14 +58,24 @@ def put_labelled(portal: Portal, call: Call) -> Answer:
     kind, to = call.kind, kind_named(call.parts[2])
     record, other = _live(portal, kind, call.parts[1]), _live(portal, to, call.parts[3])
     relink(portal, record, other, _types(kind, to, call.json_list()))
+    _drop_orphans(portal, record, other)
     return answer(201, _pair(portal, record, other))
 
 
 def delete_linked(portal: Portal, call: Call) -> Answer:
     """``DELETE …/associations/{to}/{toId}``: whatever there is between the two; 204 in every case."""
     kind, to = call.kind, kind_named(call.parts[2])
-    unlink(portal, _live(portal, kind, call.parts[1]), _live(portal, to, call.parts[3]))
+    record, other = _live(portal, kind, call.parts[1]), _live(portal, to, call.parts[3])
+    unlink(portal, record, other)
+    _drop_orphans(portal, record, other)
     return answer(204)
+
+
+def _drop_orphans(portal: Portal, *ends: Record) -> None:
+    """A lead that has lost its last primary association is deleted (HubSpot reference, section 6.5)."""
+    for end in ends:
+        if end.kind is LEADS and without_primary(portal, end):
+            archive(portal, end)
 
 
 def labels(_portal: Portal, call: Call) -> Answer:
@@ -91,6 +111,7 @@ def create_many(portal: Portal, call: Call) -> Answer:
     def one(row: Row) -> Iterable[Row]:
         record, other = _ends(portal, kind, to, row)
         relink(portal, record, other, _types(kind, to, row.get("types")))
+        _drop_orphans(portal, record, other)
         yield _pair(portal, record, other)
 
     return _each(portal, call, MOST_MADE, one, 201)
@@ -111,7 +132,9 @@ def archive_many(portal: Portal, call: Call) -> Answer:
         if not isinstance(others, list):
             raise unreadable("every input needs to, a list")
         for other in others:
-            unlink(portal, *_ends(portal, kind, to, {"from": row.get("from"), "to": other}))
+            ends = _ends(portal, kind, to, {"from": row.get("from"), "to": other})
+            unlink(portal, *ends)
+            _drop_orphans(portal, *ends)
     return answer(204)
 
 
@@ -123,6 +146,7 @@ def archive_labels(portal: Portal, call: Call) -> Answer:
         record, other = _ends(portal, kind, to, row)
         numbers = _types(kind, to, row.get("types"))
         unlink(portal, record, other, None if plain_type(numbers[0]) in numbers else numbers)
+        _drop_orphans(portal, record, other)
     return answer(204)
 
 

@@ -213,8 +213,10 @@ def _upserted(portal: Portal, kind: Kind, row: Row, version: Version) -> Row:
         return {**_updated(portal, record.id, kind, row, version), "new": False}
     if not name:
         raise batch_not_found(kind.singular, [row["id"]])
-    given = {name: row["id"], **properties_given(row, version)}
-    return {**rendering.created_body(portal, create(portal, kind, given)), "new": True}
+    wanted = wanted_links(portal, kind, row)
+    record = create(portal, kind, {name: row["id"], **properties_given(row, version)})
+    link(portal, record, wanted)
+    return {**rendering.created_body(portal, record), "new": True}
 
 
 def archive_many(portal: Portal, call: Call) -> Answer:

@@ -27,6 +27,12 @@ class Call:
         """The object type the path names. Raises Refused."""
         return kind_named(self.parts[0])
 
+    @property
+    def origin(self) -> str:
+        """The caller's own address of this account, without a path: what we hand out must not lead elsewhere."""
+        scheme = self.ask.headers.get("x-forwarded-proto", "http")
+        return f"{scheme}://{self.ask.headers.get('host', 'api.hubapi.com')}"
+
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises Refused."""
         body = self._decoded()

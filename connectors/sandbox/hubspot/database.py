@@ -48,6 +48,22 @@ CREATE TABLE IF NOT EXISTS subscription (
   email TEXT, id INTEGER, status TEXT NOT NULL, at INTEGER NOT NULL, basis TEXT, explanation TEXT,
   PRIMARY KEY (email, id)) WITHOUT ROWID;
 
+-- Lists and who is on them; gone: deleted then. branch: the filters of a dynamic one, as JSON.
+CREATE TABLE IF NOT EXISTS list (
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, processing TEXT NOT NULL,
+  made INTEGER NOT NULL, changed INTEGER NOT NULL, gone INTEGER, branch TEXT);
+CREATE TABLE IF NOT EXISTS member (
+  list INTEGER, record INTEGER, first INTEGER NOT NULL, latest INTEGER NOT NULL, PRIMARY KEY (list, record))
+  WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS member_record ON member (record);
+
+-- Exports, their files, and the addresses that were handed out for them.
+CREATE TABLE IF NOT EXISTS export (
+  id INTEGER PRIMARY KEY, asked INTEGER NOT NULL, starts INTEGER NOT NULL, ready INTEGER NOT NULL,
+  file BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS export_address (
+  token TEXT PRIMARY KEY, export INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS merged (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (email_digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS property (
@@ -72,6 +88,10 @@ _NAMES = (
     "erased",
     "token",
     "subscription",
+    "list",
+    "member",
+    "export",
+    "export_address",
     "property",
 )
 

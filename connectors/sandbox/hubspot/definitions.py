@@ -8,14 +8,21 @@ from typing import Any
 
 import orjson
 
-from connectors.sandbox.hubspot import standard_companies, standard_contacts
-from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, KINDS, Kind
+from connectors.sandbox.hubspot import (
+    standard_activities,
+    standard_companies,
+    standard_contacts,
+    standard_leads,
+)
+from connectors.sandbox.hubspot.kinds import ACTIVITIES, COMPANIES, CONTACTS, KINDS, LEADS, Kind
 from connectors.sandbox.hubspot.lifecycle import STAGE
 from connectors.sandbox.hubspot.standard_shape import definition
 
 _STANDARD = {
     CONTACTS.key: (standard_contacts.GROUPS, standard_contacts.PROPERTIES),
     COMPANIES.key: (standard_companies.GROUPS, standard_companies.PROPERTIES),
+    LEADS.key: (standard_leads.GROUPS, standard_leads.PROPERTIES),
+    **{kind.key: (standard_activities.GROUPS, standard_activities.properties(kind)) for kind in ACTIVITIES},
 }
 
 
@@ -70,8 +77,9 @@ class Definitions:
         return self._views[kind.key]
 
     def stages(self, kind: Kind) -> tuple[str, ...]:
-        """The lifecycle stages in their order (HubSpot reference, section 6.4)."""
-        return self.of(kind)[STAGE].options
+        """The lifecycle stages in their order (HubSpot reference, section 6.4); none where it has none."""
+        found = self.of(kind).get(STAGE)
+        return found.options if found is not None else ()
 
     def bodies(self, kind: Kind, archived: bool = False) -> list[dict[str, Any]]:
         """Definitions as JSON objects, in the order they were made."""
@@ -112,10 +120,11 @@ class Definitions:
         )
 
     def make_standard(self) -> None:
-        """Define what every account has; does nothing to a database that has it."""
-        if self._database.execute("SELECT 1 FROM property LIMIT 1").fetchone():
-            return
+        """Define what every account has; does nothing for an object that the database has."""
+        known = {key for (key,) in self._database.execute("SELECT DISTINCT kind FROM property")}
         for kind in KINDS:
+            if kind.key in known:
+                continue
             groups, rows = _STANDARD[kind.key]
             for place, (name, label) in enumerate(groups):
                 group = {"name": name, "label": label, "displayOrder": place, "archived": False}

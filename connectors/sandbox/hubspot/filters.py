@@ -54,7 +54,7 @@ def column(kind: Kind, found: Property) -> Column:
     """The SQL expression of a property."""
     places = {
         "hs_object_id": Column("id", "number"),
-        "createdate": Column("created", "milliseconds"),
+        kind.created: Column("created", "milliseconds"),
         kind.modified: Column("modified", "milliseconds"),
         "email": Column("email", "folded"),
     }

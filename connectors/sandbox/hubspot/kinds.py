@@ -18,12 +18,19 @@ class Kind:
     defaults: tuple[str, ...]  #: what is answered when no property is asked for
     one_of: tuple[str, ...]  #: at least one of these is needed to create a record
     searched: tuple[str, ...]  #: what free text in ``query`` looks at
-    pipeline: str
+    pipeline: str = ""
+    created: str = "createdate"  #: the property that tells when a record was made
+    scopes_of: str = ""  #: the object whose scopes it goes by, where that is not itself
 
     @property
     def stamps(self) -> tuple[str, str, str]:
         """The three properties that every answer carries."""
-        return ("createdate", "hs_object_id", self.modified)
+        return (self.created, "hs_object_id", self.modified)
+
+    @property
+    def scoped_as(self) -> str:
+        """The word for the object in the names of scopes."""
+        return self.scopes_of or self.plural
 
 
 CONTACTS = Kind(
@@ -58,7 +65,43 @@ COMPANIES = Kind(
     searched=("website", "phone", "name", "domain"),
     pipeline="companies-lifecycle-pipeline",
 )
-KINDS = (CONTACTS, COMPANIES)
+LEADS = Kind(
+    key="0-136",
+    plural="leads",
+    singular="LEAD",
+    modified="hs_lastmodifieddate",
+    defaults=("hs_createdate", "hs_lastmodifieddate", "hs_lead_name", "hs_object_id"),
+    one_of=("hs_lead_name",),
+    searched=("hs_lead_name",),
+    pipeline="lead-pipeline-id",
+    created="hs_createdate",
+)
+
+
+def _activity(key: str, plural: str, singular: str, *searched: str) -> Kind:
+    """One kind of activity. Type ids and scopes are not in the reference; the ids are those of live accounts as
+    far as we know, and the scopes those of the contacts that activities hang on."""
+    return Kind(
+        key=key,
+        plural=plural,
+        singular=singular,
+        modified="hs_lastmodifieddate",
+        defaults=("hs_createdate", "hs_lastmodifieddate", "hs_object_id"),
+        one_of=("hs_timestamp",),
+        searched=searched,
+        created="hs_createdate",
+        scopes_of="contacts",
+    )
+
+
+CALLS = _activity("0-48", "calls", "CALL", "hs_call_title")
+EMAILS = _activity("0-49", "emails", "EMAIL", "hs_email_subject")
+MEETINGS = _activity("0-47", "meetings", "MEETING", "hs_meeting_title")
+NOTES = _activity("0-46", "notes", "NOTE", "hs_note_body")
+TASKS = _activity("0-27", "tasks", "TASK", "hs_task_subject")
+COMMUNICATIONS = _activity("0-18", "communications", "COMMUNICATION", "hs_communication_body")
+ACTIVITIES = (CALLS, EMAILS, MEETINGS, NOTES, TASKS, COMMUNICATIONS)
+KINDS = (CONTACTS, COMPANIES, LEADS, *ACTIVITIES)
 
 
 def kind_named(name: str) -> Kind:

@@ -10,16 +10,63 @@ from typing import Any
 
 from connectors.sandbox.hubspot import records
 from connectors.sandbox.hubspot.errors import Refused, bad_request, unreadable
-from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, Kind, find_kind
+from connectors.sandbox.hubspot.kinds import (
+    CALLS,
+    COMPANIES,
+    CONTACTS,
+    EMAILS,
+    KINDS,
+    LEADS,
+    MEETINGS,
+    NOTES,
+    TASKS,
+    Kind,
+    find_kind,
+)
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 
-PRIMARY, UNLABELLED = 1, 279
+# The activities that hang on contacts and companies, by the type ids that the vendor's Python package names:
+# (activity, contact to it, it to contact, company to it, it to company). It names none for communications.
+_ACTIVITY_TYPES = (
+    (CALLS, 193, 194, 181, 182),
+    (EMAILS, 197, 198, 185, 186),
+    (MEETINGS, 199, 200, 187, 188),
+    (NOTES, 201, 202, 189, 190),
+    (TASKS, 203, 204, 191, 192),
+)
+
+
+def _all_types() -> dict[tuple[str, str], dict[int, int]]:
+    known: dict[tuple[str, str], dict[int, int]] = {
+        (CONTACTS.key, COMPANIES.key): {1: 2, 279: 280},
+        (COMPANIES.key, CONTACTS.key): {2: 1, 280: 279},
+        # A lead's primary contact or company is told from the lead's side alone.
+        (LEADS.key, CONTACTS.key): {578: 609, 608: 609},
+        (CONTACTS.key, LEADS.key): {609: 608},
+        (LEADS.key, COMPANIES.key): {580: 611, 610: 611},
+        (COMPANIES.key, LEADS.key): {611: 610},
+    }
+    for kind, of_contact, contact_of, of_company, company_of in _ACTIVITY_TYPES:
+        known[CONTACTS.key, kind.key], known[kind.key, CONTACTS.key] = (
+            {of_contact: contact_of},
+            {contact_of: of_contact},
+        )
+        known[COMPANIES.key, kind.key], known[kind.key, COMPANIES.key] = (
+            {of_company: company_of},
+            {company_of: of_company},
+        )
+    return known
+
+
 # HUBSPOT_DEFINED type ids, and the one that says the same from the other side.
-TYPES = {(CONTACTS.key, COMPANIES.key): {1: 2, 279: 280}, (COMPANIES.key, CONTACTS.key): {2: 1, 280: 279}}
-PLAIN = {(CONTACTS.key, COMPANIES.key): 279, (COMPANIES.key, CONTACTS.key): 280}
-LABELS = {1: "Primary", 2: "Primary"}
-_PLAIN = {1: 279, 2: 280}
+TYPES = _all_types()
+_PLAIN = {1: 279, 2: 280, 578: 608, 580: 610}
+#: The type without a label from one object to another.
+PLAIN = {pair: next(n for n in known if n not in _PLAIN) for pair, known in TYPES.items()}
+LABELS = dict.fromkeys(_PLAIN, "Primary")
+#: The type that a record has at most once, seen from the object it belongs to.
+ONCE = {(CONTACTS.key, COMPANIES.key): 1, (LEADS.key, CONTACTS.key): 578, (LEADS.key, COMPANIES.key): 580}
 
 
 def plain_type(number: int) -> int:
@@ -32,7 +79,10 @@ def wanted_links(portal: Portal, kind: Kind, body: dict[str, Any]) -> list[tuple
     given = body.get("associations") or []
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise unreadable("associations must be a list of objects")
-    return [link for item in given for link in _links_of(portal, kind, item)]
+    found = [link for item in given for link in _links_of(portal, kind, item)]
+    if kind is LEADS and all(number != ONCE[LEADS.key, CONTACTS.key] for _, number in found):
+        raise bad_request("A lead needs a primary contact")
+    return found
 
 
 def _links_of(portal: Portal, kind: Kind, item: dict[str, Any]) -> Iterable[tuple[Record, int]]:
@@ -54,7 +104,7 @@ def _links_of(portal: Portal, kind: Kind, item: dict[str, Any]) -> Iterable[tupl
 def _other_kind(kind: Kind, number: Any) -> Kind:
     for (from_, to), known in TYPES.items():
         if from_ == kind.key and type(number) is int and number in known:
-            return CONTACTS if to == CONTACTS.key else COMPANIES
+            return next(k for k in KINDS if k.key == to)
     raise bad_request(f"Association type {number} does not start at {kind.plural}")
 
 
@@ -78,27 +128,42 @@ def link(portal: Portal, record: Record, wanted: Iterable[tuple[Record, int]]) -
 def relink(portal: Portal, record: Record, other: Record, numbers: Iterable[int]) -> None:
     """Give two records exactly these types; what there was between them goes.
 
-    A contact has one primary company: it loses the label where another gets it.
+    A record has one primary company or contact: another one loses the label.
     """
     wanted = list(numbers)
     unlink(portal, record, other)
     if any(number in LABELS for number in wanted):
-        contact = record if record.kind is CONTACTS else other
+        pairs = ((record, other), (other, record))
+        owner, end = next(pair for pair in pairs if (pair[0].kind.key, pair[1].kind.key) in ONCE)
+        once = ONCE[owner.kind.key, end.kind.key]
+        back = TYPES[owner.kind.key, end.kind.key][once]
         for (id_,) in portal.database.execute(
             "SELECT to_id FROM link WHERE from_id = ? AND to_kind = ? AND type = ?",
-            (contact.id, COMPANIES.key, PRIMARY),
+            (owner.id, end.kind.key, once),
         ).fetchall():
-            _drop_types(portal, contact.id, id_, [PRIMARY])
-            _drop_types(portal, id_, contact.id, [TYPES[CONTACTS.key, COMPANIES.key][PRIMARY]])
+            _drop_types(portal, owner.id, id_, [once])
+            if back in LABELS:
+                _drop_types(portal, id_, owner.id, [back])
     link(portal, record, [(other, number) for number in wanted])
 
 
 def unlink(portal: Portal, record: Record, other: Record, numbers: Iterable[int] | None = None) -> None:
     """Part two records, seen from both sides; ``numbers`` None: whatever there is between them."""
-    back = TYPES[record.kind.key, other.kind.key]
-    wanted = list(back if numbers is None else numbers)
+    if numbers is None:
+        for pair in ((record.id, other.id), (other.id, record.id)):
+            portal.database.execute("DELETE FROM link WHERE from_id = ? AND to_id = ?", pair)
+        return
+    back, wanted = TYPES[record.kind.key, other.kind.key], list(numbers)
     _drop_types(portal, record.id, other.id, wanted)
     _drop_types(portal, other.id, record.id, [back[number] for number in wanted])
+
+
+def without_primary(portal: Portal, lead: Record) -> bool:
+    """Whether a lead has lost its last primary association (HubSpot reference, section 6.5)."""
+    found = portal.database.execute(
+        "SELECT 1 FROM link WHERE from_id = ? AND type IN (578, 580)", (lead.id,)
+    ).fetchone()
+    return found is None
 
 
 def _drop_types(portal: Portal, from_id: int, to_id: int, numbers: Iterable[int]) -> None:

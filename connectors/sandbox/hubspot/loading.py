@@ -58,7 +58,7 @@ class Loader:
                 known = texts.get((name, value)) if type(value) is str else None
                 if text := known or self._value(name, value):
                     values[name] = text
-        created = self._stamp(row, "_created", values.pop("createdate", None), self._now)
+        created = self._stamp(row, "_created", values.pop(self._kind.created, None), self._now)
         given = values.pop(self._kind.modified, None)
         modified = self._stamp(row, "_modified", given, created)
         values.pop("hs_object_id", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.sandbox.hubspot import removal
+from connectors.sandbox.hubspot import lists, removal
 from connectors.sandbox.hubspot.account import CALCULATED, OWNERS, person
 from connectors.sandbox.hubspot.engagement import moved_by
 from connectors.sandbox.hubspot.errors import Refused
@@ -127,6 +127,23 @@ def _signal(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
     return record
 
 
+def _enrol(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
+    return _on_list(portal, kind, wanted, lists.enrol)
+
+
+def _strike(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
+    return _on_list(portal, kind, wanted, lists.strike)
+
+
+def _on_list(portal: Portal, kind: Kind, wanted: Wanted, act: Callable[..., object]) -> Record:
+    """Whose list it is counts, not its type: a dynamic one has the members that its filters would find."""
+    record, found = _record(portal, kind, wanted), lists.segment(portal, str(wanted.get("list")))
+    if found.kind is not kind:
+        raise ControlRefused(f"the list {found.name} holds {found.kind.plural}")
+    act(portal, found, [str(record.id)])
+    return record
+
+
 _ACTIONS: dict[str, Callable[[Portal, Kind, Wanted], Record]] = {
     "create": _create,
     "edit": _edit,
@@ -136,6 +153,8 @@ _ACTIONS: dict[str, Callable[[Portal, Kind, Wanted], Record]] = {
     "gdpr_delete": _erase,
     "unsubscribe": _unsubscribe,
     "act": _signal,
+    "enrol": _enrol,
+    "strike": _strike,
 }
 _KEYS: dict[str, tuple[str, ...]] = {
     "create": ("properties",),
@@ -146,4 +165,6 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "gdpr_delete": (),
     "unsubscribe": (),
     "act": ("signal", "at", "name", "pages"),
+    "enrol": ("list",),
+    "strike": ("list",),
 }

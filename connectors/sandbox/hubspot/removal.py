@@ -56,7 +56,7 @@ def erase(portal: Portal, record: Record) -> None:
     records.release(database, record.kind, record.id, records.naming_values(known, record.values))
     records.remove(database, record.id)
     drop_links(portal, record.id)
-    for table, column in (("history", "record"), ("earlier", "id"), ("merged", "new")):
+    for table, column in (("history", "record"), ("earlier", "id"), ("merged", "new"), ("member", "record")):
         database.execute(f"DELETE FROM {table} WHERE {column} = ?", (record.id,))
 
 
@@ -136,4 +136,6 @@ def _move(portal: Portal, primary: Record, other: Record, merged: Record, source
         database.execute("UPDATE merged SET new = ? WHERE new = ?", (merged.id, old))
         if old != merged.id:
             move_links(portal, old, merged.id)
+            database.execute("UPDATE OR IGNORE member SET record = ? WHERE record = ?", (merged.id, old))
+            database.execute("DELETE FROM member WHERE record = ?", (old,))
             database.execute("INSERT INTO merged VALUES (?, ?, ?)", (old, merged.id, merged.modified))

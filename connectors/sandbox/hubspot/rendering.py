@@ -18,7 +18,7 @@ def value_of(record: Record, name: str) -> str | None:
     """The kept text of a property, whether it stands in a column, in the values or follows from the id."""
     if name in record.values:
         return record.values[name]
-    if name == "createdate":
+    if name == record.kind.created:
         return kept(record.created)
     if name == record.kind.modified:
         return kept(record.modified)

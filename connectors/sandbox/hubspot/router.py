@@ -14,6 +14,8 @@ from connectors.sandbox.hubspot import (
     association_calls,
     batch,
     consent_calls,
+    export_calls,
+    list_calls,
     oauth,
     property_calls,
     removal_calls,
@@ -21,9 +23,10 @@ from connectors.sandbox.hubspot import (
     single,
 )
 from connectors.sandbox.hubspot.call import Call, Version
-from connectors.sandbox.hubspot.errors import Refused, no_resource
+from connectors.sandbox.hubspot.errors import Refused, missing_scopes, no_resource, unknown_type
 from connectors.sandbox.hubspot.kinds import find_kind
 from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.switches import Switches
 from connectors.sandbox.side import Answer, Ask
 
 Handler = Callable[[Portal, Call], Answer]
@@ -125,17 +128,32 @@ ROUTES = (
     Route("POST", "oauth", "token", oauth.token),
     Route("POST", "oauth", "token/introspect", oauth.introspect),
     Route("POST", "oauth", "token/revoke", oauth.revoke),
+    *(
+        Route(m, "lists", pattern, h, "lists.write" if w else "lists.read", w)
+        for m, pattern, h, w in list_calls.CALLS
+    ),
+    *(Route(m, "exports", pattern, h, "export", w) for m, pattern, h, w in export_calls.CALLS),
+    Route("GET", "export-files", "{}", export_calls.download),
     *(Route(m, "consent-v3", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS_V3),
     *(Route(m, "consent", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS),
 )
-_UNDATED = re.compile(r"/crm/v3/(objects|properties|owners|pipelines)(?:/(.*))?")
+_UNDATED = re.compile(r"/crm/v3/(objects|properties|owners|pipelines|lists|exports)(?:/(.*))?")
 # Associations are v4 where the rest is v3; the dated versions put them under the objects.
 _LINKED = re.compile(r"/crm/(?:v4/objects|objects/(2026-0[39]))/([^/]+/[^/]+/associations/.+)")
 _ASSOCIATIONS = re.compile(r"/crm/(?:v4/associations|associations/(2026-0[39]))/(.+)")
 _CONSENT = re.compile(r"/communication-preferences/(v3|v4|2026-0[39])/(.+)")
-_DATED = re.compile(r"/crm/(objects|properties|owners|pipelines)/(2026-0[39])(?:/(.*))?")
+_DATED = re.compile(r"/crm/(objects|properties|owners|pipelines|lists|exports)/(2026-0[39])(?:/(.*))?")
 # Families whose version stands behind their name, the undated ones too.
 _NAMED = re.compile(r"/(account-info|oauth)/(v1|v3|2026-0[39])/(.*)")
+
+
+#: Scopes that name no object type.
+_ALONE = {
+    "owners": "crm.objects.owners.read",
+    "lists.read": "crm.lists.read",
+    "lists.write": "crm.lists.write",
+    "export": "crm.export",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +170,10 @@ class Found:
         Unknown object types need none: they are refused later, by name.
         """
         family, _, access = self.route.scope.partition(".")
-        if family == "owners":
-            return ("crm.objects.owners.read",)
+        if self.route.scope in _ALONE:
+            return (_ALONE[self.route.scope],)
         kind = find_kind(self.call.parts[0]) if self.call.parts else None
-        return (f"crm.{family}.{kind.plural}.{access}",) if family and kind else ()
+        return (f"crm.{family}.{kind.scoped_as}.{access}",) if family and kind else ()
 
 
 def lacking(found: Found, granted: Collection[str]) -> list[str]:
@@ -173,6 +191,23 @@ def lacking(found: Found, granted: Collection[str]) -> list[str]:
     return [] if any(scope in granted for scope in enough) else enough
 
 
+#: The families whose paths begin with an object type.
+_ABOUT_OBJECTS = frozenset({"objects", "properties", "linked", "associations", "pipelines"})
+
+
+def refuse_lacking_object(found: Found, switches: Switches) -> None:
+    """Raises Refused for a call about an object that the account's edition lacks (see ``Switches``)."""
+    if not switches.objects_off or found.route.family not in _ABOUT_OBJECTS:
+        return
+    for name in found.call.parts:
+        kind = find_kind(name)
+        if kind is None or kind.plural not in switches.objects_off:
+            continue
+        if switches.objects_off_status == "403":
+            raise missing_scopes(found.scopes or [f"crm.objects.{kind.scoped_as}.read"])
+        raise unknown_type(name) if switches.objects_off_status == "400" else no_resource()
+
+
 def family_of(path: str) -> tuple[str, Version, str]:
     """The family, version and rest of a path. Raises Refused (404)."""
     path = path.rstrip("/")
@@ -181,6 +216,8 @@ def family_of(path: str) -> tuple[str, Version, str]:
             return family, _version(found[1] or ""), found[2]
     if found := _CONSENT.fullmatch(path):
         return "consent-v3" if found[1] == "v3" else "consent", _version(found[1]), found[2]
+    if path.startswith("/export-files/"):
+        return "export-files", "undated", path.removeprefix("/export-files/")
     if found := _UNDATED.fullmatch(path):
         return found[1], "undated", found[2] or ""
     if found := _DATED.fullmatch(path):

@@ -30,7 +30,7 @@ from connectors.sandbox.hubspot.persons import act
 from connectors.sandbox.hubspot.portal import Clock, Portal
 from connectors.sandbox.hubspot.quota import Quota
 from connectors.sandbox.hubspot.records import COLUMNS, Record, find, of_row
-from connectors.sandbox.hubspot.router import Found, lacking, route
+from connectors.sandbox.hubspot.router import Found, lacking, refuse_lacking_object, route
 from connectors.sandbox.hubspot.switches import Switches, changed
 from connectors.sandbox.side import Answer, Ask, ControlRefused
 
@@ -69,8 +69,9 @@ class HubSpotSide:
 
     def _admitted(self, ask: Ask, headers: dict[str, str]) -> Found:
         """The route of a call that may be made; fills in the limit headers. Raises Refused."""
-        if ask.path.startswith("/oauth/"):
-            # The app shows its own secret there, and no call limit is documented.
+        if ask.path.startswith(("/oauth/", "/export-files/")):
+            # The app shows its own secret there, and no call limit is documented; the address of an export's
+            # file is its own credential (HubSpot reference, section 4.5).
             return route(ask)
         quota, switches = self._let_in(ask)
         is_search = ask.method == "POST" and ask.path.rstrip("/").endswith("/search")
@@ -82,6 +83,7 @@ class HubSpotSide:
                 headers["Retry-After"] = str(seconds)
             raise over_limit(policy, self._portal.fresh_id())
         found = route(ask)
+        refuse_lacking_object(found, switches)
         missing = lacking(found, switches.scopes) if switches.scopes is not None else []
         if missing:
             raise missing_scopes(missing)

@@ -126,7 +126,4 @@ def list_all(portal: Portal, call: Call) -> Answer:
 
 def _link(call: Call, after: str) -> str:
     kept = [f"{name}={value}" for name, value in call.ask.query if name != "after"]
-    # The caller's own address: a client that follows the link must not leave the sandbox.
-    scheme = call.ask.headers.get("x-forwarded-proto", "http")
-    host = call.ask.headers.get("host", "api.hubapi.com")
-    return f"{scheme}://{host}{call.ask.path}?{'&'.join([*kept, f'after={after}'])}"
+    return f"{call.origin}{call.ask.path}?{'&'.join([*kept, f'after={after}'])}"

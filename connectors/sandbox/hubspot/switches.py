@@ -49,6 +49,12 @@ class Switches:
     """The order of batch results; never to be relied on (HubSpot reference, section 5.2)."""
     list_order: Literal["id", "shuffled"] = "id"
     """Whether the records of a list page rise by id; the pages always do (unverified, HubSpot reference, 13)."""
+    export_ms: int = 0
+    """How long an export takes, by the sandbox clock (HubSpot reference, section 4.5)."""
+    objects_off: tuple[str, ...] | None = None
+    """Objects that the account's edition lacks, by their plural names, such as leads."""
+    objects_off_status: Literal["403", "400", "404"] = "403"
+    """How calls about those are answered (unverified, HubSpot reference, sections 6.5 and 13)."""
     merge_keeps_primary_id: bool = False
     """Whether a merge keeps the winner's id (the beta) or makes a new one.
 

@@ -13,12 +13,13 @@ from connectors.sandbox.hubspot import records
 from connectors.sandbox.hubspot.account import API, CALCULATED, Source
 from connectors.sandbox.hubspot.database import next_ids
 from connectors.sandbox.hubspot.errors import Problem, bad_request, exists, invalid
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
+from connectors.sandbox.hubspot.kinds import CONTACTS, LEADS, Kind
 from connectors.sandbox.hubspot.lifecycle import STAGE, dates_of_move, is_backward
 from connectors.sandbox.hubspot.moments import kept
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.rendering import first_source
+from connectors.sandbox.hubspot.standard_leads import STAGES as LEAD_STAGES
 from connectors.sandbox.hubspot.values import appended, check, without_calling_code
 from connectors.sandbox.hubspot.visibility import remember_before
 
@@ -30,7 +31,11 @@ def digest(email: str) -> str:
 
 def automatic(kind: Kind, source: Source) -> dict[str, str]:
     """What every new record gets without asking (recorded, HubSpot reference, section 5.2)."""
-    values = {"hs_object_source": source.type, "hs_pipeline": kind.pipeline}
+    values = {"hs_object_source": source.type}
+    if kind.pipeline:
+        values["hs_pipeline"] = kind.pipeline
+    if kind is LEADS:
+        values["hs_pipeline_stage"] = LEAD_STAGES[0][0]
     if source.id:
         values["hs_object_source_id"] = source.id
     # Recorded creates label an integration's record with the type, not with the app's name.
