@@ -8,11 +8,14 @@ and ``connectors.salesforce.crm``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import polars as pl
+
+from connectors.quota import Lane
 
 RECORD_ID = "_id"
 MODIFIED_AT = "_modified_at"
@@ -175,6 +178,10 @@ class Crm(Protocol):
 
     @property
     def calls(self) -> int: ...
+
+    def in_lane(self, lane: Lane) -> AbstractContextManager[None]:
+        """What is called inside is counted in this lane of the call budget (``connectors.quota``)."""
+        ...
 
     def account(self) -> Account:
         """Which account the credentials open. One call; kept."""

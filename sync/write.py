@@ -1,8 +1,8 @@
 """Carry out changes: intents first, then the CRMs in an order that a stop anywhere cannot harm.
 
-Creates come first, as upserts by the counterpart's id, so that repeating one finds the record it made. Then
-HubSpot stages that move back are cleared, then everything else is set, the new records' ids included.
-What each CRM says it stored comes back with the results.
+Withdrawn consent comes first and alone. Then come creates, as upserts by the counterpart's id, so that repeating
+one finds the record it made. Then HubSpot stages that move back are cleared, then everything else is set, the new
+records' ids included. What each CRM says it stored comes back with the results.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def carry_out(work: Work, changes: pl.DataFrame) -> Results:
     """Write a slice's changes to both CRMs. Raises the connector's errors; what was written stays written."""
     results = Results(changes.with_columns(state=pl.lit("intent")))
     states: dict[tuple[str, str, str], str] = {}
+    _withdraw(work, changes, results, states)
     for crm in CRMS:
         creates = changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
         if not creates.is_empty():
@@ -53,6 +54,20 @@ def carry_out(work: Work, changes: pl.DataFrame) -> Results:
             _update(work, crm, updates, results, states)
     _end(results, changes, ready, states)
     return results
+
+
+def _withdraw(
+    work: Work, changes: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
+) -> None:
+    """Withdrawn consent travels before anything else, and alone: what stops the rest must not stop it."""
+    withdrawn = changes.filter(
+        (pl.col("lane") == "consent") & (pl.col("kind") != "create") & pl.col("record_id").is_not_null()
+    )
+    for crm in CRMS:
+        rows = withdrawn.filter(pl.col("crm") == crm)
+        if not rows.is_empty():
+            with work.crms[crm].in_lane("consent"):
+                _update_records(work, crm, rows, results, states)
 
 
 def _write(
@@ -155,17 +170,27 @@ def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
 def _update(
     work: Work, crm: str, updates: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
 ) -> None:
-    # Withdrawals first, then handovers: a stop in the middle has at least carried these.
-    order = pl.col("lane").replace_strict({"consent": 0, "handover": 1}, default=2, return_dtype=pl.Int8)
-    first = updates.with_columns(_order=order.min().over("lead_id")).sort("_order", maintain_order=True)
-    records = dict(first.select("lead_id", "record_id").unique("lead_id").iter_rows())
-    names = _fields_by_lead(first)
+    """Write what is left of the records' changes, handovers first."""
+    first = (pl.col("lane") == "handover").any().over("lead_id")
+    handovers, rest = updates.filter(first), updates.filter(~first)
+    if not handovers.is_empty():
+        with work.crms[crm].in_lane("handover"):
+            _update_records(work, crm, handovers, results, states)
+    if not rest.is_empty():
+        _update_records(work, crm, rest, results, states)
+
+
+def _update_records(
+    work: Work, crm: str, rows: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
+) -> None:
+    records = dict(rows.select("lead_id", "record_id").unique("lead_id").iter_rows())
+    names = _fields_by_lead(rows)
     writes = []
     for lead_id, fields in names.items():
         values = {name: after for field, name, after in fields if (lead_id, crm, field) not in states}
         if values:
             writes.append(Write(lead_id, records[lead_id], values))
-    for one in _write(work, crm, updates["object"][0], writes, "update", results):
+    for one in _write(work, crm, rows["object"][0], writes, "update", results):
         for name, crm_field, after in names[one.trace]:
             if (one.trace, crm, name) in states:
                 continue

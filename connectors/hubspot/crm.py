@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -23,7 +24,7 @@ from connectors.hubspot.reading import RecordReader, since_of
 from connectors.hubspot.schema import COMPANIES, CONTACTS, describe
 from connectors.hubspot.token import TokenSource
 from connectors.hubspot.writing import Writer
-from connectors.quota import Quota
+from connectors.quota import Lane, Quota
 from connectors.retry import Retry
 from connectors.session import CrmSession
 from connectors.slabs import SLAB_ROWS
@@ -72,6 +73,10 @@ class HubSpotCrm:
     def calls(self) -> int:
         """HTTP requests sent so far over this connector's session."""
         return self._api.session.calls
+
+    def in_lane(self, lane: Lane) -> AbstractContextManager[None]:
+        """Calls made inside, by every thread, count in this lane of the budget."""
+        return self._api.quota.in_lane(lane)
 
     def account(self) -> Account:
         """The account behind the token; its time zone tells the quota when a day ends.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 import requests
 
 from connectors.crm import Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
 from connectors.errors import RetryLater
-from connectors.quota import Quota
+from connectors.quota import Lane, Quota
 from connectors.retry import Retry
 from connectors.salesforce.account import read_account
 from connectors.salesforce.bulk.extract import Extract
@@ -57,6 +58,7 @@ class SalesforceCrm:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
+        self._quota = quota
         if quota is not None:
             _listen(session, quota)
         tokens = Tokens(session, login_url, client_id, client_secret)
@@ -74,6 +76,10 @@ class SalesforceCrm:
     def calls(self) -> int:
         """The HTTP requests sent so far, those for tokens included."""
         return self._session.calls
+
+    def in_lane(self, lane: Lane) -> AbstractContextManager[None]:
+        """Calls made inside, by every thread, count in this lane of the budget; without one nothing is counted."""
+        return nullcontext() if self._quota is None else self._quota.in_lane(lane)
 
     def account(self) -> Account:
         """The organisation: its id from the token, the rest from what we may see of its own record."""
