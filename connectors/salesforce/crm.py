@@ -20,6 +20,7 @@ from connectors.salesforce.bulk.load import BULK_ABOVE_WRITES, Load
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
 from connectors.salesforce.errors import CRM
+from connectors.salesforce.grants import ClientCredentials, Grant
 from connectors.salesforce.reading import Reading as Records
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.setup import Setup
@@ -32,7 +33,7 @@ BULK_FROM_ROWS = 50_000
 
 
 class SalesforceCrm:
-    """One Salesforce organisation, opened by an external client app's client credentials.
+    """One Salesforce organisation, opened by an external client app's client credentials or another ``grant``.
 
     ``login_url`` is the My Domain address (https, or http on the loopback interface); ``session`` comes from
     ``connectors.session.open_session`` and is closed with the connector. ``api_version`` such as "66.0".
@@ -48,8 +49,9 @@ class SalesforceCrm:
         *,
         session: CrmSession,
         login_url: str,
-        client_id: str,
-        client_secret: str,
+        client_id: str = "",
+        client_secret: str = "",
+        grant: Grant | None = None,
         api_version: str = "66.0",
         quota: Quota | None = None,
         read_back: bool = True,
@@ -61,7 +63,7 @@ class SalesforceCrm:
         self._quota = quota
         if quota is not None:
             _listen(session, quota)
-        tokens = Tokens(session, login_url, client_id, client_secret)
+        tokens = Tokens(session, login_url, grant or ClientCredentials(client_id, client_secret))
         self._calls = Calls(session, tokens, retry=Retry(sleep=sleep), version=api_version, quota=quota)
         self._schemas = Schemas(self._calls)
         jobs = Jobs(self._calls, sleep)

@@ -1,4 +1,4 @@
-"""Access tokens by the client credentials flow, one at a time for all threads.
+"""Access tokens, one at a time for all threads, whichever grant buys them (``grants``).
 
 A token carries no end (Salesforce reference, section 1): a busy one lives for days, any may die at any
 moment. So nothing is scheduled here; whoever sees a token refused asks for another.
@@ -7,20 +7,55 @@ moment. So nothing is scheduled here; whoever sees a token refused asks for anot
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 import requests
-from requests.auth import HTTPBasicAuth
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
+from connectors.salesforce.codes import Kind, Meaning
 from connectors.salesforce.errors import CAUGHT, CRM, oauth_error, translate
+from connectors.salesforce.grants import Grant
 from connectors.salesforce.ids import eighteen, looks_like_id
 from connectors.session import check_address
 
 PATH = "/services/oauth2/token"
+
+#: Errors whose name alone does not say what is wrong; each grant knows its usual cause.
+OF_THE_GRANT = frozenset({"invalid_grant", "unsupported_grant_type", "unauthorized_client"})
+
+_MY_DOMAIN = "use the My Domain address as salesforce.login_url"
+
+#: ``error_description``, in lower case, where it is worth more than ``error`` (Salesforce reference, section 1).
+BY_DESCRIPTION: Mapping[str, Meaning] = {
+    # 3,600 logins of one user in 60 minutes; each minute frees some.
+    "login rate exceeded": Meaning(Kind.RETRY, "too many logins in an hour", wait_seconds=120.0),
+    "request not supported on this domain": Meaning(
+        Kind.PERSON, "this address does not log apps in", _MY_DOMAIN
+    ),
+    "expired access/refresh token": Meaning(Kind.PERSON, "the refresh token was revoked or has expired"),
+    "user hasn't approved this consumer": Meaning(
+        Kind.PERSON,
+        "the user may not use the app",
+        "pre-authorise the user of salesforce.username for the app, by a profile or a permission set",
+    ),
+    "audience is invalid": Meaning(Kind.PERSON, "the assertion is meant for somebody else", _MY_DOMAIN),
+    "expired authorization code": Meaning(
+        Kind.PERSON, "the assertion's time was not accepted", "set the clock of this machine right"
+    ),
+    "invalid assertion": Meaning(
+        Kind.PERSON,
+        "the assertion is not signed by the app's key",
+        "use the key of the certificate that the app holds as salesforce.key_file",
+    ),
+}
+#: Error names that only these grants meet.
+BY_NAME: Mapping[str, Meaning] = {
+    "app_not_found": Meaning(Kind.PERSON, "the app is not known at this address", _MY_DOMAIN),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +69,12 @@ class Token:
 
 
 class Tokens:
-    """Fetches tokens from ``login_url`` (the My Domain) and keeps the current one.
+    """Fetches tokens from ``login_url`` (the My Domain) by a grant, and keeps the current one."""
 
-    ``client_id`` and ``client_secret`` are those of the external client app; they travel in the Basic
-    header only.
-    """
-
-    def __init__(self, session: requests.Session, login_url: str, client_id: str, client_secret: str) -> None:
+    def __init__(self, session: requests.Session, login_url: str, grant: Grant) -> None:
         self._session = session
         self._url = check_address(login_url) + PATH
-        self._credentials = HTTPBasicAuth(client_id.encode(), client_secret.encode())
+        self._grant = grant
         self._lock = threading.Lock()
         self._current: Token | None = None
 
@@ -68,8 +99,10 @@ class Tokens:
         try:
             status, body = self._post()
             if status != 200:
-                raise oauth_error(status, body)
-            return _read(body)
+                raise _refusal(status, body, self._grant)
+            token = _read(body)
+            self._grant.heard(body)
+            return token
         except RetryLater as error:
             # The call that wanted the token was not made: whatever it is, it may be repeated.
             error.sent = False
@@ -77,14 +110,29 @@ class Tokens:
 
     def _post(self) -> tuple[int, Any]:
         failure: ConnectorError
+        form, credentials = self._grant.request()
         try:
-            answer = self._session.post(
-                self._url, data={"grant_type": "client_credentials"}, auth=self._credentials
-            )
+            answer = self._session.post(self._url, data=form, auth=credentials)
             return answer.status_code, _decoded(answer.content)
         except CAUGHT as error:
             failure = translate(error)
         raise failure
+
+
+def _refusal(status: int, body: Any, grant: Grant) -> ConnectorError:
+    """What the endpoint said no with: by its description where that has fixed words, else by its error name."""
+    error = oauth_error(status, body)
+    given = body if isinstance(body, dict) else {}
+    name, description = (str(given.get(key, "")) for key in ("error", "error_description"))
+    meaning = BY_DESCRIPTION.get(description.strip().lower()) or BY_NAME.get(name)
+    if meaning is None:
+        if isinstance(error, NeedsPerson) and error.code in OF_THE_GRANT:
+            error.fix = grant.fix
+        return error
+    text = f"salesforce: no token: {meaning.says} ({status} {error.code or name})"
+    if meaning.kind is Kind.RETRY:
+        return RetryLater(text, crm=CRM, code=error.code, wait_seconds=meaning.wait_seconds)
+    return NeedsPerson(text, crm=CRM, code=error.code, fix=meaning.fix or grant.fix)
 
 
 def _decoded(content: bytes) -> Any:

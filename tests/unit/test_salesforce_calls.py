@@ -19,6 +19,7 @@ from connectors.retry import Retry
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.crm import SalesforceCrm
 from connectors.salesforce.errors import LocatorGone
+from connectors.salesforce.grants import ClientCredentials
 from connectors.salesforce.token import Tokens
 from connectors.session import CrmSession, PlainAddress, open_session
 
@@ -62,7 +63,7 @@ def slept() -> list[float]:
 
 @pytest.fixture
 def calls(session: CrmSession, slept: list[float]) -> Calls:
-    tokens = Tokens(session, LOGIN, "client-id", SECRET)
+    tokens = Tokens(session, LOGIN, ClientCredentials("client-id", SECRET))
     return Calls(session, tokens, retry=Retry(sleep=slept.append))
 
 
@@ -70,7 +71,7 @@ def test_the_token_request_is_the_client_credentials_flow(
     wire: responses.RequestsMock, session: CrmSession
 ) -> None:
     wire.post(TOKEN_URL, json=granted())
-    token = Tokens(session, LOGIN + "/", "client-id", SECRET).current()
+    token = Tokens(session, LOGIN + "/", ClientCredentials("client-id", SECRET)).current()
     sent = wire.calls[0].request
     assert sent.body == "grant_type=client_credentials"
     assert sent.headers["Authorization"] == "Basic Y2xpZW50LWlkOnBsYW50ZWQtY2xpZW50LXNlY3JldA=="
@@ -83,7 +84,7 @@ def test_the_token_request_is_the_client_credentials_flow(
 
 def test_a_token_never_shows_itself(wire: responses.RequestsMock, session: CrmSession) -> None:
     wire.post(TOKEN_URL, json=granted())
-    tokens = Tokens(session, LOGIN, "client-id", SECRET)
+    tokens = Tokens(session, LOGIN, ClientCredentials("client-id", SECRET))
     assert ACCESS not in repr(tokens.current())
     assert SECRET not in repr(tokens)
 
@@ -113,14 +114,14 @@ def test_a_refused_login_is_one_of_the_four_kinds(
 ) -> None:
     wire.post(TOKEN_URL, body=body, status=status)
     with pytest.raises(kind) as refused:
-        Tokens(session, LOGIN, "client-id", SECRET).current()
+        Tokens(session, LOGIN, ClientCredentials("client-id", SECRET)).current()
     assert SECRET not in str(refused.value)
     assert refused.value.__context__ is None
 
 
 def test_credentials_never_travel_over_plain_http(session: CrmSession) -> None:
     with pytest.raises(PlainAddress):
-        Tokens(session, "http://acme.my.salesforce.com", "client-id", SECRET)
+        Tokens(session, "http://acme.my.salesforce.com", ClientCredentials("client-id", SECRET))
 
 
 def test_every_call_says_who_we_are(wire: responses.RequestsMock, calls: Calls) -> None:
@@ -187,7 +188,7 @@ def test_threads_that_saw_one_token_die_fetch_one_new_token(
 ) -> None:
     wire.post(TOKEN_URL, json=granted(1))
     wire.post(TOKEN_URL, json=granted(2))
-    tokens = Tokens(session, LOGIN, "client-id", SECRET)
+    tokens = Tokens(session, LOGIN, ClientCredentials("client-id", SECRET))
     dead = tokens.current()
     threads = [threading.Thread(target=tokens.after, args=(dead,)) for _ in range(8)]
     for thread in threads:
@@ -288,7 +289,7 @@ def test_a_day_that_is_used_up_is_not_tried_out_by_every_caller(
     wire.post(TOKEN_URL, json=granted())
     body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]
     wire.get(DATA + "limits", json=body, status=403)
-    tokens = Tokens(session, LOGIN, "client-id", SECRET)
+    tokens = Tokens(session, LOGIN, ClientCredentials("client-id", SECRET))
     calls = Calls(session, tokens, retry=Retry(sleep=slept.append), quota=budget(slept.append))
     for _ in range(2):
         with pytest.raises(NeedsPerson):
