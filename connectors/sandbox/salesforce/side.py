@@ -11,9 +11,13 @@ from connectors.sandbox.salesforce.call import answer_json
 from connectors.sandbox.salesforce.loading import Loader
 from connectors.sandbox.salesforce.moments import http_date
 from connectors.sandbox.salesforce.org import Clock, Org
+from connectors.sandbox.salesforce.pubsub.changelog import PERSON, origin_of
 from connectors.sandbox.salesforce.refusals import BareStatus, Refusal
 from connectors.sandbox.salesforce.resources import is_write, route, versions
-from connectors.sandbox.side import Answer, Ask
+from connectors.sandbox.salesforce.soap import endpoint
+from connectors.sandbox.salesforce.soap import envelope as soap
+from connectors.sandbox.salesforce.soap.faults import Fault, as_fault
+from connectors.sandbox.side import Answer, Ask, Backend
 
 LONGEST_URI = 16_384
 OAUTH = {
@@ -34,7 +38,9 @@ class SalesforceSide:
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request. What it writes is kept whole, or not at all when it is refused."""
-        answer = self._outside(ask)
+        self.org.changes.announce(origin_of(ask.path, ask.headers))
+        dialect = soap.dialect_of(ask)
+        answer = self._outside(ask) if dialect is None else self._soap(ask, dialect)
         if answer is None:
             answer = self._counted(ask)
         headers = {"Date": http_date(self.org.now()), **answer.headers}
@@ -76,25 +82,41 @@ class SalesforceSide:
         except Refusal as refused:
             db.execute("ROLLBACK")
             return _error(refused, usage.header(self.org))
-        answer = self._worked(ask)
+        try:
+            answer = self._whole(lambda: route(self.org, ask))
+        except Refusal as refused:
+            answer = _error(refused)
+        except BareStatus as bare:
+            answer = Answer(bare.status, content_type=None)
         return Answer(
             answer.status, answer.body, {**answer.headers, **usage.header(self.org)}, answer.content_type
         )
 
-    def _worked(self, ask: Ask) -> Answer:
+    def _soap(self, ask: Ask, dialect: soap.Dialect) -> Answer:
+        """A call of the SOAP API. A fault undoes what the call did, but not that it was counted."""
+        db = self.org.store.db
+        try:
+            call = soap.read(ask)
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                endpoint.admit(self.org, call)
+            finally:
+                db.execute("COMMIT")
+            return self._whole(lambda: endpoint.work(self.org, call))
+        except Refusal as refused:
+            return soap.faulted(as_fault(refused), dialect)
+        except Fault as fault:
+            return soap.faulted(fault, dialect)
+
+    def _whole(self, work: Callable[[], Answer]) -> Answer:
+        """What a call does, kept whole or not at all. Raises what the work raised, after everything is undone."""
         db = self.org.store.db
         db.execute("BEGIN IMMEDIATE")
         self.org.begin()
         try:
-            answer = route(self.org, ask)
+            answer = work()
             db.execute("COMMIT")
             return answer
-        except Refusal as refused:
-            self._roll_back()
-            return _error(refused)
-        except BareStatus as bare:
-            self._roll_back()
-            return Answer(bare.status, content_type=None)
         except BaseException:
             self._roll_back()
             raise
@@ -120,6 +142,7 @@ class SalesforceSide:
         """Act as a person: create, edit, delete, undelete, merge, convert, unsubscribe, revoke_tokens."""
         db = self.org.store.db
         db.execute("BEGIN IMMEDIATE")
+        self.org.changes.announce(PERSON)
         self.org.begin()
         try:
             self.org.settle()
@@ -149,7 +172,14 @@ class SalesforceSide:
 
     def is_write(self, ask: Ask) -> bool:
         """Whether a request is one that changes records or metadata."""
-        return is_write(ask)
+        return is_write(ask) if soap.dialect_of(ask) is None else endpoint.is_write(ask)
+
+    def open_pubsub(self, folder: Path) -> Backend:
+        """The server of Pub/Sub for this org, not started yet; ``folder`` keeps its certificates."""
+        # Here and not above: gRPC takes a good part of a second to load, and few ever need it.
+        from connectors.sandbox.salesforce.pubsub.opening import open_server
+
+        return open_server(self.org, folder)
 
     def close(self) -> None:
         """Write everything out and close the file."""
