@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
@@ -18,9 +18,11 @@ from connectors.salesforce.bulk.extract import Extract
 from connectors.salesforce.bulk.jobs import Jobs
 from connectors.salesforce.bulk.load import BULK_ABOVE_WRITES, Load
 from connectors.salesforce.calls import Calls
+from connectors.salesforce.convert import Conversion, Converted, convert_leads
 from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.grants import ClientCredentials, Grant
+from connectors.salesforce.merging import Merged, merge_records
 from connectors.salesforce.reading import Reading as Records
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.setup import Setup
@@ -125,6 +127,20 @@ class SalesforceCrm:
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Write records, 200 a call or by a bulk job; see ``connectors.salesforce.writing``."""
         return self._writing.write(object_name, writes)
+
+    def convert_leads(self, conversions: Sequence[Conversion]) -> list[Converted]:
+        """Convert leads, 100 a call; see ``connectors.salesforce.convert``."""
+        return convert_leads(self._calls, conversions)
+
+    def merge_records(
+        self,
+        object_name: str,
+        winner_id: str,
+        loser_ids: Sequence[str],
+        values: Mapping[str, str | None] | None = None,
+    ) -> Merged:
+        """Merge one or two records into a winner; see ``connectors.salesforce.merging``."""
+        return merge_records(self._calls, object_name, winner_id, loser_ids, values)
 
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create missing custom fields and give ourselves access; see ``connectors.salesforce.setup``."""
