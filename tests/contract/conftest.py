@@ -40,18 +40,20 @@ def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def node(node_folder: Path) -> Callable[..., Jobs]:
     """Runs a script of ``tests/contract/node`` to its end and returns its line of results.
 
-    ``node("hubspot.mjs", serving.ready, more={…})``: the ready line goes in with what else the script needs.
-    Each job of the script has its ``result``, or the text of what ``failed``.
+    ``node("hubspot.mjs", serving.ready, code="…")``: the ready line goes in with what else the script needs;
+    ``environ`` is added to the environment. Each job has its ``result``, or the text of what ``failed``.
     """
 
-    def run(script: str, ready: Mapping[str, Any], **more: Any) -> Jobs:
+    def run(
+        script: str, ready: Mapping[str, Any], environ: Mapping[str, str] | None = None, **more: Any
+    ) -> Jobs:
         handed = json.dumps({**ready, **more})
         # Of the outside only what finds the program: no proxy, no token, no other client's settings.
-        environ = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
         done = subprocess.run(
             ["node", "--no-warnings", script, handed],
             cwd=node_folder,
-            env=environ,
+            env={**kept, **(environ or {})},
             capture_output=True,
             text=True,
             timeout=SECONDS,

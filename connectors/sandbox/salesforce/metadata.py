@@ -35,7 +35,9 @@ BIGGEST = 39_000_000
 def deploy(call: Call) -> Answer:
     """Answer a deployment: it is carried out at once, and its outcome waits for the status call."""
     parts = parts_of(call)
-    if "json" not in parts or "file" not in parts:
+    # The documents name the part json; jsforce, on which Salesforce's own command line rests, sends another name.
+    asked = parts.get("json", parts.get("entity_content"))
+    if asked is None or "file" not in parts:
         raise Refusal(400, "INVALID_MULTIPART_REQUEST", "parts json and file are required")
     if len(parts["file"]) > BIGGEST:
         raise Refusal(
@@ -44,7 +46,7 @@ def deploy(call: Call) -> Answer:
             "Maximum size of request reached. Maximum size of request is 52428800 bytes.",
         )
     try:
-        given = json.loads(parts["json"])["deployOptions"]
+        given = json.loads(asked)["deployOptions"]
         options = {**OPTIONS, **given}
     except (ValueError, KeyError, TypeError):
         raise Refusal(400, "JSON_PARSER_ERROR", "json: an object with deployOptions is required") from None
