@@ -34,18 +34,23 @@ from mapping.qualification.operands import (
 )
 from mapping.qualification.syntax import ConditionProblem, Node
 
+#: Up to so many words, comparing with each is quicker than looking into a set of them.
+_FEW = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A checked condition.
 
     ``expression`` gives a Boolean column (null: unknown) on a frame that has the ``columns`` it names,
-    derived ones included. Equality is that of the text.
+    derived ones included. ``searches`` counts the searches in texts, which cost most. Equality is that of the
+    text.
     """
 
     text: str
     expression: pl.Expr = field(compare=False, repr=False)
     columns: tuple[Column, ...] = field(compare=False, repr=False)
+    searches: int = field(default=0, compare=False, repr=False)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -70,7 +75,7 @@ def compile_condition(text: str, columns: Mapping[str, Column]) -> Condition:
         raise ConditionProblem(f"it cannot be evaluated: {error}") from error
     if tried["answer"] != pl.Boolean():
         raise ConditionProblem(f"it gives {tried['answer']} where true or false is needed")
-    return Condition(text, value.expression, used)
+    return Condition(text, value.expression, used, compiler.searches)
 
 
 class _Compiler:
@@ -79,6 +84,7 @@ class _Compiler:
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self._columns = columns
         self.used: dict[str, Column] = {}
+        self.searches = 0
 
     def boolean(self, node: Node, what: str) -> Value:
         """The value of a part that must be true or false."""
@@ -141,7 +147,7 @@ class _Compiler:
             return self.boolean(first, f"each side of {operator}").expression
         searched = self._text(first.operand, "LIKE and ILIKE look into")
         bodies = [self._pattern(searched, like) for like in together if isinstance(like, syntax.Like)]
-        return searched.expression.str.contains(f"{flags(first.any_case)}(?:{'|'.join(bodies)})")
+        return self._found(searched, f"{flags(first.any_case)}(?:{'|'.join(bodies)})")
 
     def _is(self, node: syntax.Is) -> Value:
         if node.value is None:
@@ -188,7 +194,7 @@ class _Compiler:
                 items.append(item)
         if not items:
             raise ConditionProblem("IN needs a value; whether something is unknown asks IS NULL", node.at)
-        if operand.kind is Kind.TEXT:
+        if operand.kind is Kind.TEXT and len(items) > _FEW:
             inside = operand.expression.is_in([item.written for item in items])
         else:
             inside = compared("=", operand, items[0])
@@ -200,8 +206,16 @@ class _Compiler:
 
     def _like(self, node: syntax.Like) -> Value:
         searched = self._text(node.operand, "LIKE and ILIKE look into")
-        found = searched.expression.str.contains(flags(node.any_case) + self._pattern(searched, node))
+        found = self._found(searched, flags(node.any_case) + self._pattern(searched, node))
         return truth(~found if node.negated else found)
+
+    def _found(self, searched: Value, pattern: str) -> pl.Expr:
+        """Whether a regular expression is found. A text that stands in for a blank is searched here, once."""
+        self.searches += 1
+        if searched.stand_in is None:
+            return searched.expression.str.contains(pattern)
+        shown, text = searched.stand_in
+        return shown.str.contains(pattern).fill_null(bool(pl.Series([text]).str.contains(pattern)[0]))
 
     def _pattern(self, searched: Value, node: syntax.Like) -> str:
         body = regex(node.pattern, node.at)

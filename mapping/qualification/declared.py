@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 import polars as pl
@@ -15,6 +16,7 @@ import polars as pl
 from mapping.lead import FieldType, LeadField, Stage, currency_column
 from mapping.qualification.columns import Column, columns_for, derived_columns
 from mapping.qualification.conditions import Condition
+from mapping.qualification.questions import Questions
 
 Group = Literal["fit", "engagement"]
 
@@ -80,7 +82,7 @@ class Track:
     stages: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is made ready for judging is kept with the policy
 class Policy:
     """One policy for marketing and sales, checked and ready to be asked. Made by ``load_policy``.
 
@@ -135,8 +137,23 @@ class Policy:
         tracked = [track.when for track in self.tracks]
         return (self.interest, self.never, *ruled, *gated, *tracked)
 
+    @cached_property
+    def asked(self) -> Questions:
+        """What is asked of every lead: the rules' conditions, the gates', interest and never, in this order."""
+        ruled = [rule.when for rule in self.rules]
+        return Questions([*ruled, *(gate.when for gate in self.gates), self.interest, self.never])
+
+    @cached_property
+    def asked_of_judged(self) -> Questions:
+        """What is asked of leads that have their verdict: the tracks' conditions."""
+        return Questions([track.when for track in self.tracks])
+
     def lead_columns(self) -> dict[str, Column]:
         """The columns over lead fields that this policy looks at, by name."""
+        return dict(self._lead_columns)
+
+    @cached_property
+    def _lead_columns(self) -> dict[str, Column]:
         used = {column.name: column for c in self.conditions() for column in c.columns}
         dates = columns_for({name: self.fields[name] for name in self._dates()}, {})
         return {name: column for name, column in {**used, **dates}.items() if column.field in self.fields}
@@ -146,16 +163,20 @@ class Policy:
 
     def derived(self, leads: pl.DataFrame, now: datetime) -> list[pl.Expr]:
         """The expressions of the derived columns of these leads: ages in days, money in the policy's currency."""
-        return derived_columns(self.lead_columns().values(), now, self.currency, self.rates_at(now), leads)
+        return derived_columns(self._lead_columns.values(), now, self.currency, self.rates_at(now), leads)
 
     def needed(self) -> set[str]:
         """The columns that a frame of leads must have before ``derived`` is added."""
+        return set(self._needed)
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
         needed = set(EVIDENCE)
-        for column in self.lead_columns().values():
+        for column in self._lead_columns.values():
             if column.type is FieldType.MONEY:
                 needed |= {column.field, currency_column(column.field)}
             elif column.type in (FieldType.DATE, FieldType.DATETIME):
                 needed.add(column.field)
             else:
                 needed.add(column.source)
-        return needed
+        return frozenset(needed)

@@ -86,7 +86,9 @@ def _coalesce(node: syntax.Call, arguments: list[Value]) -> Value:
     parts, dtype = [value.expression for value in arguments], first.dtype
     if any(value.dtype != dtype for value in arguments):
         parts, dtype = [part.cast(pl.Float64) for part in parts], pl.Float64()
-    return Value(first.kind, pl.coalesce(parts), words, first.about, dtype=dtype)
+    last = arguments[-1].written
+    stand_in = (first.expression, last) if len(arguments) == 2 and isinstance(last, str) else None
+    return Value(first.kind, pl.coalesce(parts), words, first.about, dtype=dtype, stand_in=stand_in)
 
 
 _Function = Callable[[syntax.Call, list[Value]], Value]

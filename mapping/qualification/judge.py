@@ -12,7 +12,7 @@ import polars as pl
 
 from mapping.qualification.declared import Policy
 from mapping.qualification.score import prepare, score
-from mapping.qualification.stages import stages
+from mapping.qualification.stages import stages, track
 
 #: What every verdict has. ``fit``, ``engagement``, ``score``: whole points; ``coverage``: per cent of the rules
 #: that could be judged; ``temperature``: a band's name; ``stage``, ``highest_stage``: values of ``Stage``;
@@ -55,9 +55,27 @@ def judge(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
     ``leads`` and ``now`` are as ``score.prepare`` describes them, which also says what is raised. A lead's
     verdict depends on nothing but the lead, its last verdict, the policy and the day of ``now``.
     """
-    schema = verdict_schema(policy)
-    judged = stages(score(prepare(leads, policy, now), policy), policy)
-    return judged.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).collect()
+    prepared = prepare(leads, policy, now)
+    scored = score(prepared, policy)
+    verdict = {
+        "lead_id": leads["lead_id"],
+        "fit": scored.fit,
+        "engagement": scored.engagement,
+        "score": scored.score,
+        "coverage": scored.coverage,
+        "temperature": scored.temperature,
+        **stages(prepared, scored, policy),
+    }
+    named = [column.alias(name) for name, column in verdict.items()]
+    verdict["nurture_track"] = track(prepared.drop("lead_id").hstack(named), policy)
+    answers: dict[str, pl.Series] = {}
+    for place, one in enumerate(scored.rules):
+        answers |= {f"_p{place}": one.points, f"_u{place}": one.unknown}
+        if one.age is not None:
+            answers[f"_a{place}"] = one.age
+    answers |= {f"_g{place}": answer for place, answer in enumerate(scored.gates)}
+    columns = {**{name: verdict[name] for name in VERDICT_SCHEMA}, **answers}
+    return pl.DataFrame([column.alias(name) for name, column in columns.items()])
 
 
 def what_changed(previous: pl.DataFrame, verdicts: pl.DataFrame, policy: Policy) -> pl.Series:

@@ -26,6 +26,8 @@ class Value:
     #: The value itself where it is written out.
     written: str | int | Decimal | bool | None = None
     dtype: pl.DataType | None = None
+    #: A text, and what was written to stand in for it where it is blank.
+    stand_in: tuple[pl.Expr, str] | None = None
 
 
 _INT64 = 2**63 - 1

@@ -10,6 +10,8 @@ a rule that ages ``_a3``, the age in days that it was judged at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -17,7 +19,9 @@ from math import floor
 
 import polars as pl
 
+from mapping.qualification.columns import AGE_SUFFIX
 from mapping.qualification.declared import Band, Group, Policy, Rule
+from mapping.qualification.truths import choose, every, fails, holds, looked_up, unknown
 
 #: What the last verdict said, beside a lead's own columns; all null for a lead that never had one.
 PREVIOUS_SCHEMA: dict[str, pl.DataType] = {
@@ -27,10 +31,56 @@ PREVIOUS_SCHEMA: dict[str, pl.DataType] = {
     "prev_temperature": pl.String(),
     "prev_score": pl.Int32(),
 }
+_GROUPS: tuple[Group, Group] = ("fit", "engagement")
+_NO_POINTS, _NOTHING = pl.Series([0], dtype=pl.Int16), pl.Series([0], dtype=pl.Int32)
 
 
-def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.LazyFrame:
-    """Add what conditions look at: ages in whole days, and money in the policy's currency.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One rule's answers, a row a lead.
+
+    ``points``: Int16. ``unknown``: where it could not be judged. ``age``: for a rule that ages, whole days
+    (Int32, null: no date).
+    """
+
+    points: pl.Series
+    unknown: pl.Series
+    age: pl.Series | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """How far the rules that could not be judged might raise (``up``) or lower (``down``) the points, Int32."""
+
+    up: pl.Series
+    down: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The score of each lead and what the stages need beside it, a row a lead.
+
+    ``rules``, ``gates``, ``interest``, ``never``: the answers, in the policy's order. ``fit``, ``engagement``,
+    ``score``, ``coverage``: Int32. ``rank``: the band's place from the coldest, as scored (Int32); ``worst`` and
+    ``best``: what it might be, were everything known.
+    """
+
+    rules: Sequence[Judged]
+    gates: Sequence[pl.Series]
+    interest: pl.Series
+    never: pl.Series
+    fit: pl.Series
+    engagement: pl.Series
+    score: pl.Series
+    coverage: pl.Series
+    temperature: pl.Series
+    rank: pl.Series
+    worst: pl.Series
+    best: pl.Series
+
+
+def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
+    """The columns that are looked at, with ages in whole days, and money in the policy's currency.
 
     ``leads`` has ``lead_id``, the lead fields that the policy names (``policy.needed()``), and the columns of
     ``PREVIOUS_SCHEMA`` (a missing one counts as null). ``now`` needs a time zone. Raises ``ValueError`` for a
@@ -38,50 +88,57 @@ def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.LazyFrame:
     """
     if now.utcoffset() is None:
         raise ValueError("now needs a time zone")
-    missing = sorted((policy.needed() | {"lead_id"}) - set(leads.columns))
-    if missing:
+    there, needed = set(leads.columns), policy.needed() | {"lead_id"}
+    if missing := sorted(needed - there):
         raise ValueError(f"the frame of leads lacks {', '.join(missing)}")
-    blank = [
-        pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in PREVIOUS_SCHEMA.items()
-        if name not in leads.columns
-    ]
-    return leads.lazy().with_columns(*policy.derived(leads, now), *blank)
+    columns = [leads[name] for name in sorted(needed)]
+    for name, dtype in PREVIOUS_SCHEMA.items():
+        columns.append(leads[name] if name in there else every(None, dtype, leads.height).alias(name))
+    return pl.DataFrame(columns).with_columns(policy.derived(leads, now))
 
 
-def score(prepared: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-    """Add points, unknown marks, ``fit engagement score coverage temperature`` and the range of the score.
+def score(leads: pl.DataFrame, policy: Policy) -> Scored:
+    """Points, unknown marks, fit, engagement, coverage and temperature of leads that ``prepare`` made ready.
 
     ``score`` is ``fit + engagement``, the plain sum of the points. ``coverage`` is the share of rules that
     could be judged, in whole per cent rounded down, each rule weighted by its points without their sign.
     """
-    rules = list(enumerate(policy.rules))
-    answered = prepared.with_columns(rule.when.expression.alias(f"_c{place}") for place, rule in rules)
-    judged = answered.with_columns(part for place, rule in rules for part in _judged(place, rule))
-    summed = judged.with_columns(
-        _total(policy, "fit").alias("fit"),
-        _total(policy, "engagement").alias("engagement"),
-        *_slack(policy),
-    ).with_columns(
-        (pl.col("fit") + pl.col("engagement")).alias("score"),
-        _coverage(policy).cast(pl.Int32).alias("coverage"),
-        _last_band(policy).alias("_prev_rank"),
+    answers, ruled = policy.asked.answers(leads), len(policy.rules)
+    rules = [_judged(rule, met, leads) for rule, met in zip(policy.rules, answers[:ruled], strict=True)]
+    *gates, interest, never = answers[ruled:]
+    height = leads.height
+    fit, engagement = (_total(policy, rules, group, height) for group in _GROUPS)
+    fit_slack, slack = _slack(policy, rules, height, "fit"), _slack(policy, rules, height, *_GROUPS)
+    total = fit + engagement
+    rank, worst, best = _ranks(policy, total, slack, fit, fit_slack, _last_band(policy, leads))
+    names = pl.Series("temperature", [band.name for band in policy.bands])
+    return Scored(
+        rules=rules,
+        gates=gates,
+        interest=interest,
+        never=never,
+        fit=fit,
+        engagement=engagement,
+        score=total,
+        coverage=looked_up(_shares(_weight(policy)), (slack.up - slack.down).cast(pl.UInt32)),
+        temperature=looked_up(names, rank.cast(pl.UInt32)),
+        rank=rank,
+        worst=worst,
+        best=best,
     )
-    ranked = summed.with_columns(*_ranks(policy))
-    names = pl.lit(pl.Series([band.name for band in policy.bands]))
-    return ranked.with_columns(names.gather(pl.col("_rank")).alias("temperature"))
 
 
-def _judged(place: int, rule: Rule) -> list[pl.Expr]:
-    met = pl.col(f"_c{place}")
+def _judged(rule: Rule, met: pl.Series, leads: pl.DataFrame) -> Judged:
+    points = pl.Series([rule.points], dtype=pl.Int16)
     if rule.half_life_days is None or rule.since is None:
-        points: pl.Expr = pl.when(met).then(pl.lit(rule.points, dtype=pl.Int16))
-        return [points.fill_null(0).alias(f"_p{place}"), met.is_null().alias(f"_u{place}")]
-    faded = decayed_points(rule.points, rule.half_life_days)
-    age = pl.col(f"{rule.since}_days").clip(0, None)
-    points = pl.when(met).then(pl.lit(faded).gather(age.clip(0, len(faded) - 1)))
-    unknown = met.is_null() | (met & age.is_null())
-    return [points.fill_null(0).alias(f"_p{place}"), unknown.alias(f"_u{place}"), age.alias(f"_a{place}")]
+        return Judged(choose(met, points, _NO_POINTS), unknown(met))
+    left = decayed_points(rule.points, rule.half_life_days)
+    days = leads[f"{rule.since}{AGE_SUFFIX}"]
+    age = choose(days < _NOTHING, _NOTHING, days)
+    last = pl.Series([len(left) - 1], dtype=pl.Int32)
+    faded = looked_up(left, choose(age >= last, last, age).cast(pl.UInt32))
+    counts = met & holds(age >= _NOTHING)
+    return Judged(choose(counts, faded, _NO_POINTS), ~(fails(met) | holds(counts)), age)
 
 
 @lru_cache(maxsize=1024)
@@ -102,83 +159,84 @@ def decayed_points(points: int, half_life_days: Decimal) -> pl.Series:
     return pl.Series([sign * value for value in left] + [0], dtype=pl.Int16)
 
 
-def _sum(parts: list[pl.Expr], dtype: pl.DataType) -> pl.Expr:
-    total: pl.Expr = pl.lit(0, dtype=dtype)
+def _weight(policy: Policy) -> int:
+    return sum(abs(rule.points) for rule in policy.rules)
+
+
+@lru_cache(maxsize=64)
+def _shares(weight: int) -> pl.Series:
+    """The coverage in whole per cent by the weight that could not be judged, from 0 up."""
+    shares = [(weight - unjudged) * 100 // weight for unjudged in range(weight + 1)] if weight else [100]
+    return pl.Series(shares, dtype=pl.Int32)
+
+
+def _sum(policy: Policy, parts: Sequence[pl.Series], height: int) -> pl.Series:
+    # The narrowest number that every sum fits into: half the width is half the time.
+    width = pl.Int16() if _weight(policy) < 2**15 else pl.Int32()
+    total = every(0, width, height)
     for part in parts:
-        total = total + part
+        total = total + part.cast(width)
     return total.cast(pl.Int32)
 
 
-def _width(policy: Policy) -> pl.DataType:
-    """The narrowest whole number that every sum of points fits into: half the width is half the time."""
-    return pl.Int16() if sum(abs(rule.points) for rule in policy.rules) < 2**15 else pl.Int32()
+def _total(policy: Policy, rules: Sequence[Judged], group: Group, height: int) -> pl.Series:
+    parts = [one.points for rule, one in zip(policy.rules, rules, strict=True) if rule.group == group]
+    return _sum(policy, parts, height)
 
 
-def _total(policy: Policy, group: Group) -> pl.Expr:
-    parts = [pl.col(f"_p{place}") for place, rule in enumerate(policy.rules) if rule.group == group]
-    return _sum(parts, _width(policy))
+def _slack(policy: Policy, rules: Sequence[Judged], height: int, *groups: Group) -> Slack:
+    up: list[pl.Series] = []
+    down: list[pl.Series] = []
+    for rule, one in zip(policy.rules, rules, strict=True):
+        if rule.group in groups and one.unknown.any():
+            points = pl.Series([rule.points], dtype=pl.Int16)
+            (up if rule.points > 0 else down).append(choose(one.unknown, points, _NO_POINTS))
+    return Slack(_sum(policy, up, height), _sum(policy, down, height))
 
 
-def _slack(policy: Policy) -> list[pl.Expr]:
-    """How far the rules that could not be judged might raise or lower fit and engagement."""
-    columns: list[pl.Expr] = []
-    groups: tuple[Group, ...] = ("fit", "engagement")
-    for group in groups:
-        for name, sign in (("up", 1), ("down", -1)):
-            parts = [
-                pl.when(pl.col(f"_u{place}")).then(pl.lit(rule.points, dtype=pl.Int16)).otherwise(0)
-                for place, rule in enumerate(policy.rules)
-                if rule.group == group and rule.points * sign > 0
-            ]
-            columns.append(_sum(parts, _width(policy)).alias(f"_{group}_{name}"))
-    return columns
-
-
-def _coverage(policy: Policy) -> pl.Expr:
-    weight = sum(abs(rule.points) for rule in policy.rules)
-    if not weight:
-        return pl.lit(100, dtype=pl.Int32)
-    unknown = pl.col("_fit_up") + pl.col("_engagement_up") - pl.col("_fit_down") - pl.col("_engagement_down")
-    return (weight - unknown) * 100 // weight
-
-
-def _ranks(policy: Policy) -> list[pl.Expr]:
+def _ranks(
+    policy: Policy, total: pl.Series, slack: Slack, fit: pl.Series, fit_slack: Slack, last: pl.Series | None
+) -> tuple[pl.Series, pl.Series, pl.Series]:
     """Which band, counted from the coldest: as scored, at worst and at best.
 
     The worst is reckoned without the drop tolerance: a temperature that was only shown because something
     is not known must not become the reason for handing the lead over.
     """
-    fit, total, last = pl.col("fit"), pl.col("score"), pl.col("_prev_rank")
-    down, up = pl.col("_fit_down") + pl.col("_engagement_down"), pl.col("_fit_up") + pl.col("_engagement_up")
-    as_scored = _rank(policy, total, fit, last)
-    worst = _rank(policy, total + down, fit + pl.col("_fit_down"), pl.lit(0, dtype=pl.Int32))
-    best = _rank(policy, total + up, fit + pl.col("_fit_up"), last)
-    return [
-        as_scored.alias("_rank"),
-        pl.when(down == 0).then(as_scored).otherwise(worst).alias("_rank_worst"),
-        best.alias("_rank_best"),
-    ]
+    rank = _rank(policy, total, fit, last)
+    best = _rank(policy, total + slack.up, fit + fit_slack.up, last)
+    worst = _rank(policy, total + slack.down, fit + fit_slack.down, None)
+    return rank, choose(slack.down == _NOTHING, rank, worst), best
 
 
-def _rank(policy: Policy, total: pl.Expr, fit: pl.Expr, last: pl.Expr) -> pl.Expr:
-    """The highest band reached. A band that the lead already stood in, or one below it, is held until total
-    or fit falls more than the drop tolerance under its line: a higher score never gives a lower band, nor
-    does a warmer past."""
-    rank: pl.Expr = pl.lit(0, dtype=pl.Int8)
+def _rank(policy: Policy, total: pl.Series, fit: pl.Series, last: pl.Series | None) -> pl.Series:
+    """The highest band reached. A band that the lead already stood in (``last``, None: the lowest), or one below
+    it, is held until total or fit falls more than the drop tolerance under its line: a higher score never gives
+    a lower band, nor does a warmer past."""
+    rank = every(0, pl.Int32(), len(total))
     for place, band in enumerate(policy.bands):
         if band.total is not None:
-            reached = _reached(policy, place, band, total, fit, last)
-            rank = pl.when(reached).then(pl.lit(place, dtype=pl.Int8)).otherwise(rank)
+            rank = choose(_reached(policy, place, band, total, fit, last), _number(place), rank)
     return rank
 
 
-def _last_band(policy: Policy) -> pl.Expr:
+def _number(value: int) -> pl.Series:
+    return pl.Series([value], dtype=pl.Int32)
+
+
+def _last_band(policy: Policy, leads: pl.DataFrame) -> pl.Series | None:
     """The place of the band the lead stood in; the lowest for none, or for one that the policy lost."""
+    before = leads["prev_temperature"]
+    if before.null_count() == len(before):
+        return None
     names = pl.Enum([band.name for band in policy.bands])
-    return pl.col("prev_temperature").cast(names, strict=False).to_physical().fill_null(0).cast(pl.Int32)
+    return before.cast(names, strict=False).to_physical().fill_null(0).cast(pl.Int32)
 
 
-def _reached(policy: Policy, place: int, band: Band, total: pl.Expr, fit: pl.Expr, last: pl.Expr) -> pl.Expr:
-    grace = pl.when(last >= place).then(pl.lit(policy.drop_tolerance, dtype=pl.Int32)).otherwise(0)
-    reached = total + grace >= band.total
-    return reached if band.fit_at_least is None else reached & (fit + grace >= band.fit_at_least)
+def _reached(
+    policy: Policy, place: int, band: Band, total: pl.Series, fit: pl.Series, last: pl.Series | None
+) -> pl.Series:
+    if last is not None and policy.drop_tolerance:
+        grace = choose(last >= _number(place), _number(policy.drop_tolerance), _NOTHING)
+        total, fit = total + grace, fit + grace
+    reached = total >= _number(band.total or 0)
+    return reached if band.fit_at_least is None else reached & (fit >= _number(band.fit_at_least))

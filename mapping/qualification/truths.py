@@ -1,0 +1,44 @@
+"""Whole columns, one step at a time: answers that may be unknown, choices between two columns, tables.
+
+A slice has some thousand leads: to prepare a query for one more column takes longer than to work it out, so the
+verdict is reckoned in steps of a few microseconds each. Every column has one row a lead, or one row for all.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_TRUE, _FALSE = pl.Series([True]), pl.Series([False])
+
+
+def every(value: bool | int | None, dtype: pl.DataType, height: int) -> pl.Series:
+    """The same value for each of so many leads."""
+    return pl.Series([value], dtype=dtype).new_from_index(0, height)
+
+
+def choose(where: pl.Series, then: pl.Series, otherwise: pl.Series) -> pl.Series:
+    """``then`` where the answer is true, ``otherwise`` where it is false or unknown."""
+    return then.zip_with(where, otherwise)
+
+
+def holds(answer: pl.Series) -> pl.Series:
+    """Where an answer is true: never unknown itself."""
+    return _TRUE.zip_with(answer, _FALSE) if answer.null_count() else answer
+
+
+def fails(answer: pl.Series) -> pl.Series:
+    """Where an answer is false: never unknown itself."""
+    return holds(~answer)
+
+
+def unknown(answer: pl.Series) -> pl.Series:
+    """Where an answer is neither."""
+    if not answer.null_count():
+        return _FALSE.new_from_index(0, len(answer))
+    return ~holds(answer | ~answer)
+
+
+def looked_up(table: pl.Series, at: pl.Series) -> pl.Series:
+    """The table's value at each place (counted from 0, unsigned or not negative); null for a null place."""
+    found: pl.Series = table[at]
+    return found
