@@ -82,11 +82,11 @@ def _attempt(calls: Calls, parts: str) -> Merged:
 def _asked(object_name: str, winner_id: str, losers: Sequence[str], values: Mapping[str, str | None]) -> str:
     """A MergeRequest. Field names are checked as names; their values are escaped."""
     soql.select(object_name, ["Id", *values])
-    emptied = "".join(soap.leaf("fieldsToNull", name) for name, value in values.items() if value is None)
-    given = "".join(soap.leaf(name, value) for name, value in values.items())
-    record = f"{soap.leaf('type', object_name)}{emptied}{soap.leaf('Id', winner_id)}{given}"
+    emptied = [("fieldsToNull", name) for name, value in values.items() if value is None]
+    parts = [("type", object_name), *emptied, ("Id", winner_id), *values.items()]
+    record = "".join(soap.leaf(f"sf:{name}", value) for name, value in parts)
     ended = "".join(soap.leaf("recordToMergeIds", each) for each in losers)
-    return f'<request><masterRecord xmlns="{soap.SOBJECT}">{record}</masterRecord>{ended}</request>'
+    return f"<request><masterRecord>{record}</masterRecord>{ended}</request>"
 
 
 def _ended_in(calls: Calls, object_name: str, winner_id: str, losers: Sequence[str]) -> set[str]:

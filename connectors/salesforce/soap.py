@@ -101,7 +101,7 @@ def _envelope(session_id: str, operation: str, parts: str) -> bytes:
     options = f"<CallOptions>{leaf('client', CLIENT)}</CallOptions>"
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
-        f'<soapenv:Envelope xmlns:soapenv="{ENVELOPE}" xmlns:xsi="{XSI}">'
+        f'<soapenv:Envelope xmlns:soapenv="{ENVELOPE}" xmlns:sf="{SOBJECT}">'
         f'<soapenv:Header xmlns="{API}">{header}{options}</soapenv:Header>'
         f'<soapenv:Body xmlns="{API}"><{operation}>{parts}</{operation}></soapenv:Body></soapenv:Envelope>'
     ).encode()
