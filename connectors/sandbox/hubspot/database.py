@@ -64,6 +64,10 @@ CREATE TABLE IF NOT EXISTS export (
 CREATE TABLE IF NOT EXISTS export_address (
   token TEXT PRIMARY KEY, export INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 
+-- Forms that somebody sent.
+CREATE TABLE IF NOT EXISTS submission (
+  seq INTEGER PRIMARY KEY, form TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, email TEXT NOT NULL);
+
 CREATE TABLE IF NOT EXISTS merged (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS erased (email_digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS property (
@@ -92,6 +96,7 @@ _NAMES = (
     "member",
     "export",
     "export_address",
+    "submission",
     "property",
 )
 

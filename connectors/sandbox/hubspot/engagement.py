@@ -36,8 +36,13 @@ def _later(record: Record, name: str, at: int) -> str:
     return max(record.values.get(name, ""), kept(at))
 
 
+def form_name(wanted: Mapping[str, Any]) -> str:
+    """The form that a signal was sent through."""
+    return str(wanted.get("name") or "Contact us")
+
+
 def _form(portal: Portal, record: Record, at: int, wanted: Mapping[str, Any]) -> Moved:
-    name = str(wanted.get("name") or "Contact us")
+    name = form_name(wanted)
     past = {
         value for _, value, _ in records.history(portal.database, record.id, "recent_conversion_event_name")
     }

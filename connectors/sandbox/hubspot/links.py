@@ -25,6 +25,7 @@ from connectors.sandbox.hubspot.kinds import (
 )
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.webhooks import telling
 
 # The activities that hang on contacts and companies, by the type ids that the vendor's Python package names:
 # (activity, contact to it, it to contact, company to it, it to company). It names none for communications.
@@ -114,15 +115,20 @@ def link(portal: Portal, record: Record, wanted: Iterable[tuple[Record, int]]) -
     HubSpot reference, section 6.2.
     """
     for other, number in wanted:
-        back = TYPES[record.kind.key, other.kind.key]
-        for type_ in dict.fromkeys((number, plain_type(number))):
-            portal.database.executemany(
-                "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)",
-                [
-                    (record.id, other.kind.key, other.id, type_),
-                    (other.id, record.kind.key, record.id, back[type_]),
-                ],
-            )
+        with telling.associations(portal, record, other, LABELS):
+            _add_types(portal, record, other, number)
+
+
+def _add_types(portal: Portal, record: Record, other: Record, number: int) -> None:
+    back = TYPES[record.kind.key, other.kind.key]
+    for type_ in dict.fromkeys((number, plain_type(number))):
+        portal.database.executemany(
+            "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)",
+            [
+                (record.id, other.kind.key, other.id, type_),
+                (other.id, record.kind.key, record.id, back[type_]),
+            ],
+        )
 
 
 def relink(portal: Portal, record: Record, other: Record, numbers: Iterable[int]) -> None:
@@ -130,8 +136,12 @@ def relink(portal: Portal, record: Record, other: Record, numbers: Iterable[int]
 
     A record has one primary company or contact: another one loses the label.
     """
-    wanted = list(numbers)
-    unlink(portal, record, other)
+    with telling.associations(portal, record, other, LABELS):
+        _relink(portal, record, other, list(numbers))
+
+
+def _relink(portal: Portal, record: Record, other: Record, wanted: list[int]) -> None:
+    _part(portal, record, other, None)
     if any(number in LABELS for number in wanted):
         pairs = ((record, other), (other, record))
         owner, end = next(pair for pair in pairs if (pair[0].kind.key, pair[1].kind.key) in ONCE)
@@ -144,11 +154,17 @@ def relink(portal: Portal, record: Record, other: Record, numbers: Iterable[int]
             _drop_types(portal, owner.id, id_, [once])
             if back in LABELS:
                 _drop_types(portal, id_, owner.id, [back])
-    link(portal, record, [(other, number) for number in wanted])
+    for number in wanted:
+        _add_types(portal, record, other, number)
 
 
 def unlink(portal: Portal, record: Record, other: Record, numbers: Iterable[int] | None = None) -> None:
     """Part two records, seen from both sides; ``numbers`` None: whatever there is between them."""
+    with telling.associations(portal, record, other, LABELS):
+        _part(portal, record, other, numbers)
+
+
+def _part(portal: Portal, record: Record, other: Record, numbers: Iterable[int] | None) -> None:
     if numbers is None:
         for pair in ((record.id, other.id), (other.id, record.id)):
             portal.database.execute("DELETE FROM link WHERE from_id = ? AND to_id = ?", pair)

@@ -19,6 +19,7 @@ from connectors.sandbox.hubspot.lifecycle import STAGE, dates_of_move
 from connectors.sandbox.hubspot.moments import kept, to_ms
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.values import LONGEST, BadValue, normal, without_calling_code, written
+from connectors.sandbox.hubspot.webhooks import telling
 from connectors.sandbox.hubspot.writing import automatic
 from connectors.sandbox.side import ControlRefused
 
@@ -161,6 +162,7 @@ def load(portal: Portal, kind: Kind, rows: Iterable[Row]) -> list[str]:
         first = next_ids(portal.database, len(slab))
         for id_, row in enumerate(slab, first):
             loader.add(id_, row)
+        telling.imported(portal, kind, loader.records)
         loader.store(portal.database)
         ids += map(str, range(first, first + len(slab)))
     make_indexes(portal.database)

@@ -7,8 +7,9 @@ from typing import Any
 
 from connectors.sandbox.hubspot import lists, removal
 from connectors.sandbox.hubspot.account import CALCULATED, OWNERS, person
-from connectors.sandbox.hubspot.engagement import moved_by
+from connectors.sandbox.hubspot.engagement import form_name, moved_by
 from connectors.sandbox.hubspot.errors import Refused
+from connectors.sandbox.hubspot.form_calls import keep_submission
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, find_kind
 from connectors.sandbox.hubspot.lifecycle import STAGE, is_backward
 from connectors.sandbox.hubspot.moments import read_moment
@@ -90,19 +91,19 @@ def _merge(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
 
 def _delete(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
     record = _record(portal, kind, wanted)
-    removal.archive(portal, record)
+    removal.archive(portal, record, person(_who(wanted)))
     return record
 
 
 def _restore(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
     record = _record(portal, kind, wanted, archived=True)
-    removal.restore(portal, record)
+    removal.restore(portal, record, person(_who(wanted)))
     return record
 
 
 def _erase(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
     record = _record(portal, kind, wanted)
-    removal.erase(portal, record)
+    removal.erase(portal, record, person(_who(wanted)))
     return Record(record.id, kind, 0, 0, portal.now(), {})
 
 
@@ -124,6 +125,8 @@ def _signal(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
     if at is None:
         raise ControlRefused(f"at is an ISO time, got {given!r}")
     change(portal, record, moved_by(portal, record, str(wanted.get("signal")), at, wanted), CALCULATED, at)
+    if wanted.get("signal") == "form":
+        keep_submission(portal, form_name(wanted), at, record.values.get("email", ""))
     return record
 
 

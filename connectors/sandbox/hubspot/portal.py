@@ -11,6 +11,8 @@ from typing import Protocol
 from connectors.sandbox.hubspot.definitions import Definitions
 from connectors.sandbox.hubspot.moments import to_ms
 from connectors.sandbox.hubspot.switches import Switches
+from connectors.sandbox.hubspot.webhooks.happening import Happening
+from connectors.sandbox.hubspot.webhooks.store import EventStore
 
 
 class Clock(Protocol):
@@ -22,10 +24,15 @@ class Clock(Protocol):
 
 
 class Portal:
-    """One account: its file, its definitions, its switches, its clock and its dice."""
+    """One account: its file, its definitions, its switches, its clock and its dice.
 
-    def __init__(self, database: sqlite3.Connection, clock: Clock, seed: int) -> None:
+    ``happened`` is what the call under way has done so far; it is told once the call is done for good.
+    """
+
+    def __init__(self, database: sqlite3.Connection, clock: Clock, seed: int, events: EventStore) -> None:
         self.database = database
+        self.events = events
+        self.happened: list[Happening] = []
         self.definitions = Definitions(database)
         self.switches = Switches()
         self._clock = clock

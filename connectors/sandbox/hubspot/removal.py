@@ -12,12 +12,13 @@ from connectors.sandbox.hubspot.moments import DAY_MS
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import RESTORABLE_DAYS, Record
 from connectors.sandbox.hubspot.visibility import remember_before
+from connectors.sandbox.hubspot.webhooks import telling
 from connectors.sandbox.hubspot.writing import digest
 
 MOST_IDENTITIES = 250
 
 
-def archive(portal: Portal, record: Record) -> None:
+def archive(portal: Portal, record: Record, source: Source = API) -> None:
     """Take a record out of sight for 90 days. ``lastmodifieddate`` stays as it was.
 
     HubSpot reference, section 4.4.
@@ -28,9 +29,10 @@ def archive(portal: Portal, record: Record) -> None:
     records.save(portal.database, record)
     pairs = records.naming_values(known, record.values)
     records.release(portal.database, record.kind, record.id, pairs)
+    telling.archived(portal, record, source)
 
 
-def restore(portal: Portal, record: Record) -> None:
+def restore(portal: Portal, record: Record, source: Source = API) -> None:
     """Bring an archived record back. Raises Refused when it is too late or its values are taken."""
     known = portal.definitions.of(record.kind)
     if record.archived is None or record.archived <= portal.now() - RESTORABLE_DAYS * DAY_MS:
@@ -43,9 +45,10 @@ def restore(portal: Portal, record: Record) -> None:
     record.archived = None
     records.save(portal.database, record)
     records.claim(portal.database, record.kind, record.id, pairs)
+    telling.restored(portal, record, source)
 
 
-def erase(portal: Portal, record: Record) -> None:
+def erase(portal: Portal, record: Record, source: Source = API) -> None:
     """Delete for good, as the law asks: the record, its history, every id it had. The address is blocked."""
     known = portal.definitions.of(record.kind)
     database = portal.database
@@ -58,6 +61,7 @@ def erase(portal: Portal, record: Record) -> None:
     drop_links(portal, record.id)
     for table, column in (("history", "record"), ("earlier", "id"), ("merged", "new"), ("member", "record")):
         database.execute(f"DELETE FROM {table} WHERE {column} = ?", (record.id,))
+    telling.erased(portal, record, source)
 
 
 def merge(portal: Portal, primary: Record, other: Record, source: Source = API) -> Record:
@@ -78,6 +82,8 @@ def merge(portal: Portal, primary: Record, other: Record, source: Source = API) 
     created = min(primary.created, other.created)
     merged = Record(id_, primary.kind, created, now, None, values)
     _move(portal, primary, other, merged, source if source.user is not None else MERGE)
+    moved = sum(primary.values.get(name) != value for name, value in values.items())
+    telling.merged(portal, merged, primary.id, other.id, moved, source)
     return merged
 
 

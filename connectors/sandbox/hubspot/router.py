@@ -15,6 +15,7 @@ from connectors.sandbox.hubspot import (
     batch,
     consent_calls,
     export_calls,
+    form_calls,
     list_calls,
     oauth,
     property_calls,
@@ -27,6 +28,7 @@ from connectors.sandbox.hubspot.errors import Refused, missing_scopes, no_resour
 from connectors.sandbox.hubspot.kinds import find_kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.switches import Switches
+from connectors.sandbox.hubspot.webhooks import app_calls, journal_calls
 from connectors.sandbox.side import Answer, Ask
 
 Handler = Callable[[Portal, Call], Answer]
@@ -133,7 +135,11 @@ ROUTES = (
         for m, pattern, h, w in list_calls.CALLS
     ),
     *(Route(m, "exports", pattern, h, "export", w) for m, pattern, h, w in export_calls.CALLS),
+    *(Route("GET", "forms", pattern, h, "forms") for pattern, h in form_calls.CALLS),
     Route("GET", "export-files", "{}", export_calls.download),
+    *(Route(m, "app", pattern, h) for m, pattern, h in app_calls.CALLS),
+    *(Route(m, family, pattern, h, f"journal.{s}") for family, m, pattern, h, s in journal_calls.CALLS),
+    Route("GET", "journal-files", "{}", journal_calls.download),
     *(Route(m, "consent-v3", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS_V3),
     *(Route(m, "consent", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS),
 )
@@ -143,6 +149,9 @@ _LINKED = re.compile(r"/crm/(?:v4/objects|objects/(2026-0[39]))/([^/]+/[^/]+/ass
 _ASSOCIATIONS = re.compile(r"/crm/(?:v4/associations|associations/(2026-0[39]))/(.+)")
 _CONSENT = re.compile(r"/communication-preferences/(v3|v4|2026-0[39])/(.+)")
 _DATED = re.compile(r"/crm/(objects|properties|owners|pipelines|lists|exports)/(2026-0[39])(?:/(.*))?")
+_APP = re.compile(r"/(?:webhooks/(v3|2026-03)|app-webhooks/(2026-09))/(.+)")
+# Two families of one thing, each with one version (HubSpot reference, section 15).
+_FORMS = re.compile(r"/(?:marketing/v3/forms|form-integrations/v1/submissions/forms)(?:/.*)?")
 # Families whose version stands behind their name, the undated ones too.
 _NAMED = re.compile(r"/(account-info|oauth)/(v1|v3|2026-0[39])/(.*)")
 
@@ -153,6 +162,7 @@ _ALONE = {
     "lists.read": "crm.lists.read",
     "lists.write": "crm.lists.write",
     "export": "crm.export",
+    "forms": "forms",
 }
 
 
@@ -216,6 +226,12 @@ def family_of(path: str) -> tuple[str, Version, str]:
             return family, _version(found[1] or ""), found[2]
     if found := _CONSENT.fullmatch(path):
         return "consent-v3" if found[1] == "v3" else "consent", _version(found[1]), found[2]
+    if found := _APP.fullmatch(path):
+        return "app", _version(found[1] or found[2]), found[3]
+    if of_journal := journal_calls.journal_family(path):
+        return of_journal[0], "2026-03", of_journal[1]
+    if found := _FORMS.fullmatch(path):
+        return "forms", "undated", path.removeprefix("/")
     if path.startswith("/export-files/"):
         return "export-files", "undated", path.removeprefix("/export-files/")
     if found := _UNDATED.fullmatch(path):

@@ -32,9 +32,14 @@ from connectors.sandbox.hubspot.quota import Quota
 from connectors.sandbox.hubspot.records import COLUMNS, Record, find, of_row
 from connectors.sandbox.hubspot.router import Found, lacking, refuse_lacking_object, route
 from connectors.sandbox.hubspot.switches import Switches, changed
+from connectors.sandbox.hubspot.webhooks import admission
+from connectors.sandbox.hubspot.webhooks.app_calls import declare
+from connectors.sandbox.hubspot.webhooks.courier import Courier
+from connectors.sandbox.hubspot.webhooks.store import EventStore, wire_of
 from connectors.sandbox.side import Answer, Ask, ControlRefused
 
 FILE = "hubspot.sqlite"
+EVENTS = "hubspot-events.sqlite"
 
 
 class HubSpotSide:
@@ -45,7 +50,10 @@ class HubSpotSide:
     def __init__(self, folder: Path, clock: Clock, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._database = open_database(folder / FILE)
         register(self._database)
-        self._portal = Portal(self._database, clock, int(note(self._database, "seed") or 0))
+        seed = int(note(self._database, "seed") or 0)
+        self._events = EventStore(folder / EVENTS, seed)
+        self._portal = Portal(self._database, clock, seed, self._events)
+        self._courier = Courier(self._events, self._portal.now, lambda: self._portal.switches)
         self._quota = Quota(elapsed, note(self._database, "used"))
         self._oauth_quota = Quota(elapsed)
         with self._transaction():
@@ -53,6 +61,8 @@ class HubSpotSide:
         kept = note(self._database, "switches")
         if kept:
             self._portal.switches = changed(Switches(), orjson.loads(kept))
+        if self._events.counts()["waiting"]:
+            self._courier.wake()
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request of HubSpot's API."""
@@ -69,9 +79,16 @@ class HubSpotSide:
 
     def _admitted(self, ask: Ask, headers: dict[str, str]) -> Found:
         """The route of a call that may be made; fills in the limit headers. Raises Refused."""
-        if ask.path.startswith(("/oauth/", "/export-files/")):
+        if ask.path.startswith(admission.WITH_KEY):
+            admission.admit_key(ask)
+            return route(ask)
+        if ask.path.startswith(admission.WITH_APP_TOKEN):
+            found = route(ask)
+            admission.admit_app(self._portal, ask, found.route.scope.partition(".")[2])
+            return found
+        if ask.path.startswith(("/oauth/", "/export-files/", admission.OPEN)):
             # The app shows its own secret there, and no call limit is documented; the address of an export's
-            # file is its own credential (HubSpot reference, section 4.5).
+            # file is its own credential (HubSpot reference, section 4.5), and so is that of a journal's.
             return route(ask)
         quota, switches = self._let_in(ask)
         is_search = ask.method == "POST" and ask.path.rstrip("/").endswith("/search")
@@ -113,6 +130,7 @@ class HubSpotSide:
 
     def reset(self, seed: int | None = None) -> None:
         """Forget everything and start as a new account; the same seed gives the same ids and orders."""
+        self._events.forget(seed or 0)
         with self._transaction():
             empty(self._database)
             keep_note(self._database, "seed", str(seed or 0))
@@ -132,7 +150,12 @@ class HubSpotSide:
         return switches.wire()
 
     def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Act as a person in HubSpot (see ``persons``). Raises ControlRefused."""
+        """Act as a person in HubSpot (see ``persons``), or as the app's maker (see ``declare``).
+
+        Raises ControlRefused.
+        """
+        if wanted.get("action") == "declare_webhooks":
+            return declare(self._portal, wanted)
         with self._transaction():
             return act(self._portal, wanted)
 
@@ -143,6 +166,8 @@ class HubSpotSide:
 
     def state(self, wanted: Mapping[str, str]) -> Mapping[str, Any]:
         """Records as they are now, archived ones included; ``after`` is the last id seen."""
+        if wanted.get("object") == "webhooks":
+            return self._told(wanted)
         account = {"portalId": PORTAL_ID, "timeZone": TIME_ZONE.key, "companyCurrency": CURRENCY}
         kind = self._kind(wanted.get("object", "contacts"))
         unknown = sorted(set(wanted) - {"object", *(key for key, _ in _STATE)})
@@ -164,8 +189,22 @@ class HubSpotSide:
             found = [of_row(kind, row) for row in rows]
         return {"account": account, "total": total, "records": [self._seen(r) for r in found]}
 
+    def _told(self, wanted: Mapping[str, str]) -> Mapping[str, Any]:
+        """What was sent to the app, oldest first, and what still is to be."""
+        limit, after = wanted.get("limit", "100"), wanted.get("after", "0")
+        if not all(text.isdecimal() and len(text) < 19 for text in (limit, after)):
+            raise ControlRefused("limit and after are whole numbers")
+        return {
+            **self._events.counts(),
+            "mostAtOnce": self._courier.most_flying,
+            "subscriptions": [wire_of(one) for one in self._events.subscriptions()],
+            "records": self._events.deliveries(int(after), int(limit)),
+        }
+
     def close(self) -> None:
-        """Write everything out and close the file."""
+        """Write everything out and close the files."""
+        self._courier.stop()
+        self._events.close()
         keep_note(self._database, "used", self._quota.kept())
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
         self._database.close()
@@ -193,10 +232,20 @@ class HubSpotSide:
             yield
         except BaseException:
             self._database.execute("ROLLBACK")
+            self._portal.happened.clear()
             # A property that was made and taken back must not live on in the cache.
             self._portal.definitions.forget()
             raise
         self._database.execute("COMMIT")
+        self._tell()
+
+    def _tell(self) -> None:
+        """Hand over what has happened, now that it is certain."""
+        portal = self._portal
+        happened, portal.happened = portal.happened, []
+        if happened:
+            self._events.take(happened, portal.switches, portal.now(), portal.fresh_id())
+            self._courier.wake()
 
 
 _STATE = (("limit", "100"), ("after", "0"), ("id", "0"))

@@ -66,6 +66,21 @@ class Switches:
     unsubscribe_again: Literal["accepted", "refused"] = "accepted"
     """What v3 answers to a second unsubscription from the same type (undocumented)."""
 
+    webhook_order: Literal["shuffled", "occurred"] = "shuffled"
+    """The order in which events are sent; never to be relied on (HubSpot reference, section 10.2)."""
+    webhook_duplicates: int = 0
+    """Every how many-th event is sent twice; 0: none (HubSpot reference, section 10.2)."""
+    webhook_delay_ms: int = 0
+    """How long after a change its events are sent, by the sandbox clock."""
+    webhook_timeout_ms: int = 5_000
+    """How long a subscriber may take to answer, in real time (HubSpot reference, section 10.2)."""
+    webhook_old_signature: Literal["v1", "v2"] = "v1"
+    """Which old signature stands beside the newest: v2 is what workflows send."""
+    webhook_values_of_new: bool = True
+    """Whether the values of a new record are told as changes of its properties too (undocumented)."""
+    journal_lost_offset: Literal["refused", "earliest"] = "refused"
+    """What an offset whose pages are gone is answered: 404, or the earliest page left (undocumented)."""
+
     def wire(self) -> dict[str, Any]:
         """All switches as JSON values."""
         return asdict(self)

@@ -22,6 +22,7 @@ from connectors.sandbox.hubspot.rendering import first_source
 from connectors.sandbox.hubspot.standard_leads import STAGES as LEAD_STAGES
 from connectors.sandbox.hubspot.values import appended, check, without_calling_code
 from connectors.sandbox.hubspot.visibility import remember_before
+from connectors.sandbox.hubspot.webhooks import telling
 
 
 def digest(email: str) -> str:
@@ -89,6 +90,7 @@ def create(portal: Portal, kind: Kind, given: Mapping[str, Any], source: Source 
     remember_before(portal, [record.id])
     records.insert(portal.database, record)
     records.claim(portal.database, kind, record.id, records.naming_values(known, record.values))
+    telling.created(portal, record, source)
     return record
 
 
@@ -140,6 +142,7 @@ def change(
     records.save(portal.database, record)
     records.release(portal.database, record.kind, record.id, old - new)
     records.claim(portal.database, record.kind, record.id, new - old)
+    telling.changed(portal, record, moved, source)
     return moved
 
 
