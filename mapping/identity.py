@@ -14,7 +14,7 @@ import tldextract
 from mapping.freemail import FREE_MAIL_DOMAINS, ROLE_NAMES
 from mapping.names import same_company, same_name
 
-__all__ = ["derive", "keys", "same_company", "same_name"]
+__all__ = ["derive", "keys", "pairing_keys", "same_company", "same_name"]
 
 # Spelled-out letters first, then accents fall off: Müller, Mueller and MÜLLER become "mueller".
 _SPELLED = {
@@ -198,6 +198,17 @@ def _email_domain() -> pl.Expr:
     return pl.col("email").str.extract("@([^@]+)$", 1)
 
 
+def pairing_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """The keys that records are paired by, alone, in the order of the rows (see ``keys``)."""
+    local = pl.col("email").str.extract("^([^@+]+)", 1)
+    return _with_missing(frame, ("email", "first_name", "last_name", "company")).select(
+        pl.col("email").str.to_lowercase().alias("_email_key"),
+        local.is_in(ROLE_NAMES).alias("_is_role"),
+        name_key(pl.col("first_name"), pl.col("last_name")).alias("_name_key"),
+        company_key(pl.col("company")).alias("_company_key"),
+    )
+
+
 def keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the keys of identity to a frame of leads (typed columns; a column that is missing counts as null).
 
@@ -207,20 +218,12 @@ def keys(frame: pl.DataFrame) -> pl.DataFrame:
     ``_domain_key``: the registrable domain of the address, or of the web site where the address is missing or
     with a free-mail provider; null where both say nothing about the company.
     """
-    full = _with_missing(
-        frame, ("email", "first_name", "last_name", "company", "phone", "mobile_phone", "website")
-    )
-    local = pl.col("email").str.extract("^([^@+]+)", 1)
     host = pl.col("website").str.extract(r"^https?://([^/?#:]+)", 1)
-    made = full.select(
-        pl.col("email").str.to_lowercase().alias("_email_key"),
-        local.is_in(ROLE_NAMES).alias("_is_role"),
-        name_key(pl.col("first_name"), pl.col("last_name")).alias("_name_key"),
-        company_key(pl.col("company")).alias("_company_key"),
+    more = _with_missing(frame, ("email", "phone", "mobile_phone", "website")).select(
         pl.coalesce("mobile_phone", "phone").alias("_phone_key"),
         pl.coalesce(_not_free(_domain_of(_email_domain())), _not_free(_domain_of(host))).alias("_domain_key"),
     )
-    return frame.with_columns(made)
+    return frame.hstack(pairing_keys(frame)).hstack(more)
 
 
 def _not_free(domain: pl.Expr) -> pl.Expr:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from connectors.crm import RECORD_ID, Cursor, Slab
-from mapping.identity import keys
+from mapping.identity import pairing_keys
 from mapping.mapread import ReadResult
 from mapping.own import CROSS_ID, OWN_LEAD_FIELDS
 from sync.halfdone import OPEN_INTENTS, as_before
@@ -28,10 +28,10 @@ NOT_RETURNED = "not returned"
 
 @dataclass(slots=True)
 class Gathered:
-    """What was read. ``keys`` (``RECORD_KEYS``) is narrow and in memory, the records are on the shelf."""
+    """What was read. The records are on the shelf; ``new`` (``RECORD_KEYS``) are those without a link."""
 
     shelf: Shelf
-    keys: pl.DataFrame
+    new: pl.DataFrame
     cursors: dict[str, Cursor] = field(default_factory=dict)
     archived: dict[str, list[str]] = field(default_factory=dict)
     records_read: int = 0
@@ -41,26 +41,22 @@ class Gathered:
 def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     """Everything that may have changed in both CRMs since the cursors (everything at all for None)."""
     gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
-    narrow: list[pl.DataFrame] = []
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     for crm in CRMS:
         reading = work.crms[crm].changes(work.objects[crm], _asked(work, crm), since.get(crm))
         gathered.cursors[crm] = reading.cursor
-        narrow += _take_in(work, crm, reading.slabs, gathered, intents)
-    gathered.keys = _newest(narrow)
+        _take_in(work, crm, reading.slabs, gathered, intents)
     return gathered
 
 
-def gather_named(work: Work, ids: Mapping[str, list[str]]) -> Gathered:
-    """The named records as they are now, by CRM."""
-    gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
-    narrow: list[pl.DataFrame] = []
+def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None = None) -> Gathered:
+    """The named records as they are now, by CRM; on a shelf of their own unless one is given."""
+    gathered = Gathered(shelf or Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     for crm in CRMS:
         if ids.get(crm):
             slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), ids[crm])
-            narrow += _take_in(work, crm, slabs, gathered, intents)
-    gathered.keys = _newest(narrow)
+            _take_in(work, crm, slabs, gathered, intents)
     return gathered
 
 
@@ -89,7 +85,7 @@ def _addresses_of_unlinked(work: Work, crm: str, ids: list[str]) -> list[str]:
     unlinked = [one for one in ids if one not in linked]
     addresses: list[str] = []
     for slab in work.crms[crm].fetch(work.objects[crm], _asked(work, crm), unlinked) if unlinked else ():
-        addresses += typed_records(work, crm, slab.frame)["email"].drop_nulls().to_list()
+        addresses += read_records(work, crm, slab.frame)["email"].drop_nulls().to_list()
     return addresses
 
 
@@ -97,34 +93,42 @@ def _asked(work: Work, crm: str) -> tuple[str, ...]:
     return work.field_map.asked(crm, work.objects[crm])
 
 
-def _newest(narrow: list[pl.DataFrame]) -> pl.DataFrame:
-    if not narrow:
-        return pl.DataFrame(schema=dict(RECORD_KEYS))
-    return pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
+def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, intents: pl.DataFrame) -> None:
+    """Put records whose lead is known where it will be worked on, and let the others wait to be paired.
 
-
-def _take_in(
-    work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, intents: pl.DataFrame
-) -> list[pl.DataFrame]:
-    narrow = []
+    Only the latter need keys of identity: a link never moves by itself.
+    """
+    narrow = [gathered.new]
     for slab in slabs:
         gathered.records_read += slab.frame.height
         gone = slab.frame.filter("_archived")
         if not gone.is_empty():
             gathered.archived.setdefault(crm, []).extend(gone[RECORD_ID].to_list())
         there = as_before(slab.frame.filter(~pl.col("_archived")), crm, intents)
-        typed = typed_records(work, crm, there, gathered.problems)
-        if typed.is_empty():
+        if there.is_empty():
             continue
-        gathered.shelf.put(crm, typed)
-        narrow.append(record_keys(typed, crm, work.objects[crm]))
-    return narrow
+        owned = _with_leads(work, crm, read_records(work, crm, there, gathered.problems))
+        unknown = owned["lead_id"].is_null()
+        if unknown.any():
+            new = owned.filter(unknown).drop("lead_id")
+            narrow.append(record_keys(new, crm, work.objects[crm]))
+            gathered.shelf.wait(crm, new)
+            owned = owned.filter(~unknown)
+        gathered.shelf.put(crm, owned)
+    gathered.new = pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 
-def typed_records(
+def _with_leads(work: Work, crm: str, records: pl.DataFrame) -> pl.DataFrame:
+    """The records with the ``lead_id`` of their link, null where there is none."""
+    named = records.select(crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=RECORD_ID)
+    links = work.store.leads.links_of_records(named).select(pl.col("record_id").alias(RECORD_ID), "lead_id")
+    return records.join(links, on=RECORD_ID, how="left", maintain_order="left")
+
+
+def read_records(
     work: Work, crm: str, frame: pl.DataFrame, problems: dict[tuple[str, str], int] | None = None
 ) -> pl.DataFrame:
-    """A slab's records: typed columns of the map, the keys of identity, and the raw ones under ``raw:``."""
+    """A slab's records: typed columns of the map, and the CRM's own words under ``raw:``."""
     if crm == "salesforce" and work.required:
         # What we wrote where Salesforce demands a value is nobody's name: it reads as the blank it stands for.
         stand_ins = [
@@ -138,7 +142,17 @@ def typed_records(
     if problems is not None:
         _count_problems(work, crm, frame, read, problems)
     raw = frame.select(pl.col(name).alias(RAW + name) for name in frame.columns if not name.startswith("_"))
-    return keys(read.frame).hstack(raw)
+    return read.frame.drop("_archived").hstack(raw)
+
+
+def typed_records(work: Work, crm: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """``read_records`` with the keys of identity of each."""
+    return with_keys(read_records(work, crm, frame))
+
+
+def with_keys(records: pl.DataFrame) -> pl.DataFrame:
+    """Typed records with their keys of identity (``mapping.identity.pairing_keys``)."""
+    return records.hstack(pairing_keys(records).drop("_is_role"))
 
 
 def _count_problems(
@@ -158,16 +172,16 @@ def _count_problems(
         problems[key] = problems.get(key, 0) + count
 
 
-def record_keys(typed: pl.DataFrame, crm: str, object_name: str) -> pl.DataFrame:
-    """The narrow frame that pairs are made from (``RECORD_KEYS``, not linked yet)."""
-    cross = pl.col(CROSS_ID) if CROSS_ID in typed.columns else pl.lit(None, dtype=pl.String)
-    return typed.select(
+def record_keys(records: pl.DataFrame, crm: str, object_name: str) -> pl.DataFrame:
+    """The narrow frame that pairs are made from (``RECORD_KEYS``) of typed records, linked ones or not."""
+    nothing = pl.lit(None, dtype=pl.String)
+    return records.hstack(pairing_keys(records)).select(
         crm=pl.lit(crm),
         object=pl.lit(object_name),
-        record_id="_id",
+        record_id=RECORD_ID,
         created_at="_created_at",
-        lead_id=pl.lit(None, dtype=pl.String),
-        cross_id=cross,
+        lead_id=pl.col("lead_id") if "lead_id" in records.columns else nothing,
+        cross_id=pl.col(CROSS_ID) if CROSS_ID in records.columns else nothing,
         email_key="_email_key",
         is_role="_is_role",
         name_key="_name_key",

@@ -1,179 +1,212 @@
 """Where read records wait until every record of a lead is there: in memory, or on disk when there are many.
 
+A record whose lead is known goes where its lead will be worked on. Records that nobody knows yet wait apart until
+they are paired. What does not fit into memory is sorted by lead and written as a run of rows, once; a slice of
+leads is then a short stretch of each run, so that what a slice costs does not depend on how many records there are.
+
 Files are Arrow IPC in a folder of this run, readable by its owner only, gone when the run ends; what a killed
-run left is swept by the next one. A living run holds a lock on its folder, which a kill releases: process ids
-come again, in containers at once.
+run left is swept by the next one.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-#: Records that are kept in memory before the rest goes to disk.
+from sync.shelf_folder import RunFolder, sweep
+
+__all__ = ["Shelf", "ShelfSlice", "sweep"]
+
+#: Records that are kept in memory before they go to disk.
 ROWS_IN_MEMORY = 100_000
-#: Records that are sorted into slices together: a file of a few rows costs as much as one of some thousands,
-#: and without a pause to gather them there would be one for every slab and slice.
-ROWS_BEING_SORTED = 200_000
+#: Rows of a run that are read together: a slice reads few that it does not need, and each costs a look-up.
+ROWS_OF_A_BATCH = 1_000
+
+_ORDER = pl.UInt128()
+#: Rows in memory, by why they are there.
+_NO_ROWS = {"unsorted": 0, "waiting": 0, "late": 0}
+
+
+def lead_order(lead_ids: pl.Series) -> pl.Series:
+    """Numbers in the order of lead ids: sixteen bytes each, where a text costs twice that and ten times to sort.
+
+    Lead ids are ASCII and no longer than sixteen characters (``slices.lead_name``).
+    """
+    padded = lead_ids.str.pad_end(16, "\0").cast(pl.Binary)
+    return padded.bin.reinterpret(dtype=_ORDER, endianness="big")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Rows in the order of their leads; ``order`` has a number for each."""
+
+    order: pl.Series
+    rows: pl.DataFrame | Path
+
+    def stretch(self, low: int, high: int | None) -> pl.LazyFrame:
+        """The rows of leads from ``low`` on and before ``high`` (None: to the end)."""
+        start = int(self.order.search_sorted(low, side="left"))
+        end = len(self.order) if high is None else int(self.order.search_sorted(high, side="left"))
+        return self.whole().slice(start, end - start)
+
+    def whole(self) -> pl.LazyFrame:
+        return _rows(self.rows)
 
 
 class Shelf:
-    """Frames of records by CRM, put in as they are read and taken out lead by lead."""
+    """Records by CRM, put in as they are read and taken out lead by lead. Every frame has a column ``_id``."""
 
     def __init__(self, folder: Path, rows_in_memory: int = ROWS_IN_MEMORY) -> None:
-        self._parent = folder
-        self._folder: Path | None = None  # made when the first frame goes to disk
-        self._lock: int | None = None
+        self._folder = RunFolder(folder)
         self._limit = rows_in_memory
-        self._held: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
-        self._rows = 0
+        self._unsorted: dict[str, list[pl.DataFrame]] = defaultdict(list)
+        self._runs: dict[str, list[_Run]] = defaultdict(list)
+        self._waiting: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
+        self._rows = dict(_NO_ROWS)
         self._files = 0
-        sweep(folder)
 
     def put(self, crm: str, frame: pl.DataFrame) -> None:
-        """Add records of one CRM (column ``_id`` and whatever belongs to them)."""
+        """Add records of one CRM whose ``lead_id`` is known."""
         if frame.is_empty():
             return
-        self._rows += frame.height
-        kept: pl.DataFrame | Path = frame if self._rows <= self._limit else self._to_disk(frame)
-        self._held[crm].append(kept)
+        self._unsorted[crm].append(frame)
+        self._rows["unsorted"] += frame.height
+        if self._rows["unsorted"] > self._limit:
+            self._sort(to_disk=True)
 
-    def frames(self, crm: str) -> Iterator[pl.DataFrame]:
-        """The frames of one CRM as they were put in."""
-        for kept in self._held[crm]:
-            yield kept if isinstance(kept, pl.DataFrame) else pl.read_ipc(kept)
+    def wait(self, crm: str, frame: pl.DataFrame) -> None:
+        """Add records of one CRM that nobody knows yet."""
+        if frame.is_empty():
+            return
+        self._waiting[crm].append(self.kept("waiting", frame))
 
-    def sliced(self, places: Mapping[str, pl.DataFrame], slices: int) -> list[Shelf]:
-        """Sort the records into slices. ``places``: CRM to a frame of ``_id, lead_id, slice``.
+    def waiting(self, crm: str) -> Iterator[pl.DataFrame]:
+        """The frames of one CRM that wait, as they were put in; each is forgotten when the next is asked for."""
+        while self._waiting[crm]:
+            held = self._waiting[crm].pop(0)
+            if isinstance(held, pl.DataFrame):
+                self._rows["waiting"] -= held.height
+                yield held
+            else:
+                yield pl.read_ipc(held)
+                held.unlink()
 
-        Each slice is a shelf of its own whose records carry their ``lead_id``. This shelf is empty afterwards.
-        """
-        parts = [self._part(number) for number in range(slices)]
-        spills, waiting = self._rows > self._limit, 0
-        for crm in list(self._held):
-            ordered = places[crm].sort("_id")
-            for frame in self.frames(crm):
-                placed = _placed(frame, ordered)
-                for number, rows in _by_slice(placed, slices):
-                    parts[number]._held[crm].append(rows)
-                waiting += placed.height
-                if spills and waiting > ROWS_BEING_SORTED:
-                    waiting = _spill(parts)
-            self._held[crm].clear()
-        if spills:
-            _spill(parts)
-        return parts
+    def order_of_leads(self, crm: str) -> pl.Series:
+        """The leads that have a record of this CRM here, as ``lead_order`` numbers them: ascending, each once."""
+        found = [run.order for run in self._runs[crm]]
+        found += [lead_order(frame["lead_id"]) for frame in self._unsorted[crm]]
+        return pl.concat(found).unique().sort() if found else pl.Series([], dtype=_ORDER)
 
-    def _part(self, number: int) -> Shelf:
-        part = Shelf.__new__(Shelf)
-        part._parent = self._made() if self._rows > self._limit else self._parent
-        part._folder = part._parent / f"slice-{number}" if self._rows > self._limit else None
-        part._lock = None
-        part._limit = self._limit if self._rows <= self._limit else 0
-        part._held = defaultdict(list)
-        part._rows = 0
-        part._files = 0
-        return part
+    def frames(self, crm: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The records of one CRM with known leads, piece by piece: these columns, those that there are."""
+        for rows in [*(run.whole() for run in self._runs[crm]), *(f.lazy() for f in self._unsorted[crm])]:
+            there = set(rows.collect_schema().names())
+            yield rows.select([name for name in columns if name in there]).collect()
 
     def take(self, crm: str) -> pl.DataFrame | None:
-        """Every record of one CRM in one frame; None where there are none. The newest reading wins."""
-        frames = list(self.frames(crm))
-        if not frames:
-            return None
-        return pl.concat(frames, how="diagonal").unique("_id", keep="last", maintain_order=True)
+        """Every record of one CRM with a known lead; None where there are none. The newest reading wins."""
+        return _newest([run.whole() for run in self._runs[crm]] + [f.lazy() for f in self._unsorted[crm]])
 
-    def _to_disk(self, frame: pl.DataFrame) -> Path:
-        folder = self._made()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{self._files}.arrow"
-        self._files += 1
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            frame.write_ipc(file)
-        return path
+    def slices(self, leads_at_once: int) -> list[ShelfSlice]:
+        """The records in slices of so many leads, in the order of their ids; at least one slice.
 
-    def _made(self) -> Path:
-        """The folder of this shelf, made and locked."""
-        while self._folder is None:
-            self._parent.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix="run-", dir=self._parent))
-            lock = _locked(made)
-            if lock is not None and made.is_dir():
-                self._folder, self._lock = made, lock
-            elif lock is not None:
-                os.close(lock)
-        return self._folder
+        What is put in afterwards belongs into the slice it is put into.
+        """
+        crms = [*self._runs, *self._unsorted]
+        parts = [self.order_of_leads(crm) for crm in dict.fromkeys(crms)]
+        leads = pl.concat(parts).unique().sort() if len(parts) > 1 else pl.concat([*parts, _nothing()])
+        borders = leads.gather_every(leads_at_once).to_list()
+        if len(borders) > 1:
+            self._sort(to_disk=any(self._runs.values()))
+        else:
+            borders = [0]
+        return [ShelfSlice(self, low, high) for low, high in zip(borders, [*borders[1:], None], strict=True)]
+
+    def stretch(self, crm: str, low: int, high: int | None) -> list[pl.LazyFrame]:
+        """The rows of leads from ``low`` on and before ``high``, by their numbers; unsorted ones in any case."""
+        found = [run.stretch(low, high) for run in self._runs[crm]]
+        return found + [frame.lazy() for frame in self._unsorted[crm]]
+
+    def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
+        """The frame itself, or its file where as many records of this kind are in memory as may be."""
+        if self._rows[kind] + frame.height > self._limit:
+            return self._to_disk(frame)
+        self._rows[kind] += frame.height
+        return frame
 
     def clear(self) -> None:
         """Forget everything and remove the files."""
-        self._held.clear()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
-        self._folder = self._lock = None
+        for held in (self._unsorted, self._runs, self._waiting):
+            held.clear()
+        self._rows = dict(_NO_ROWS)
+        self._folder.remove()
+
+    def _sort(self, *, to_disk: bool) -> None:
+        """Make runs of what is not sorted yet."""
+        for crm, frames in self._unsorted.items():
+            if not frames:
+                continue
+            whole = pl.concat(frames, how="diagonal")
+            frames.clear()
+            # Stable: of two readings of one record the later one stays behind the earlier one.
+            order = lead_order(whole["lead_id"]).alias("_order")
+            ordered = whole.with_columns(order).sort("_order", maintain_order=True)
+            rows = ordered.drop("_order")
+            self._runs[crm].append(_Run(ordered["_order"], self._to_disk(rows) if to_disk else rows))
+        self._rows["unsorted"] = 0
+
+    def _to_disk(self, frame: pl.DataFrame) -> Path:
+        path = self._folder.made() / f"{self._files}.arrow"
+        self._files += 1
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            frame.write_ipc(file, record_batch_size=ROWS_OF_A_BATCH)
+        return path
 
 
-def _placed(frame: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """The records that have a place, with ``lead_id`` and ``slice``. ``places`` is sorted by ``_id``.
+class ShelfSlice:
+    """The records of a stretch of leads, and those that were fetched for them later."""
 
-    Looked up, not joined: a join would go through every place there is for every frame.
-    """
-    if places.is_empty():
-        return frame.clear().with_columns(
-            lead_id=pl.lit(None, dtype=pl.String), slice=pl.lit(0, dtype=pl.Int64)
-        )
-    at = places["_id"].search_sorted(frame["_id"]).clip(0, places.height - 1)
-    found = places[at]
-    placed = frame.hstack(found.select("lead_id", "slice"))
-    known = found["_id"] == frame["_id"]
-    return placed if known.all() else placed.filter(known)
+    def __init__(self, shelf: Shelf, low: int, high: int | None) -> None:
+        self._shelf = shelf
+        self._low, self._high = low, high
+        self._late: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
 
+    def put(self, crm: str, frame: pl.DataFrame) -> None:
+        """Add records of leads of this slice, with their ``lead_id``."""
+        if not frame.is_empty():
+            self._late[crm].append(self._shelf.kept("late", frame))
 
-def _by_slice(placed: pl.DataFrame, slices: int) -> Iterator[tuple[int, pl.DataFrame]]:
-    if slices == 1:
-        yield 0, placed.drop("slice")
-        return
-    for (number,), rows in placed.partition_by("slice", as_dict=True, include_key=False).items():
-        yield int(number), rows
+    def take(self, crm: str) -> pl.DataFrame | None:
+        """Every record of one CRM; None where there are none. The newest reading wins."""
+        return _newest([*self._read(crm), *(_rows(held) for held in self._late[crm])])
 
+    def owners(self, crm: str) -> pl.DataFrame:
+        """The records of one CRM that were read, not fetched later: ``_id`` and ``lead_id``, each once."""
+        found = _newest([rows.select("_id", "lead_id") for rows in self._read(crm)])
+        return pl.DataFrame(schema={"_id": pl.String, "lead_id": pl.String}) if found is None else found
 
-def _spill(parts: Iterable[Shelf]) -> int:
-    """Write what the slices still hold in memory, one file a slice and CRM. Returns what is left: nothing."""
-    for part in parts:
-        for crm, held in part._held.items():
-            rows = [one for one in held if isinstance(one, pl.DataFrame)]
-            if rows:
-                files = [one for one in held if isinstance(one, Path)]
-                part._held[crm] = [*files, part._to_disk(pl.concat(rows, how="diagonal"))]
-    return 0
+    def _read(self, crm: str) -> list[pl.LazyFrame]:
+        return self._shelf.stretch(crm, self._low, self._high)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what runs that no longer live left behind: it is personal data."""
-    for left in folder.glob("run-*"):
-        lock = _locked(left)
-        if lock is not None:
-            shutil.rmtree(left, ignore_errors=True)
-            os.close(lock)
+def _rows(held: pl.DataFrame | Path) -> pl.LazyFrame:
+    return held.lazy() if isinstance(held, pl.DataFrame) else pl.scan_ipc(held)
 
 
-def _locked(folder: Path) -> int | None:
-    """The lock on a folder; None where a living shelf holds it, or the folder is gone."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # gone, or another user's
+def _newest(parts: list[pl.LazyFrame]) -> pl.DataFrame | None:
+    if not parts:
         return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    whole = pl.concat(parts, how="diagonal").collect()
+    if whole.is_empty() or whole["_id"].n_unique() == whole.height:
+        return whole
+    return whole.unique("_id", keep="last", maintain_order=True)
+
+
+def _nothing() -> pl.Series:
+    return pl.Series([], dtype=_ORDER)

@@ -4,36 +4,70 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Protocol, overload
 
 import polars as pl
 
+from mapping.identity import pairing_keys
+from mapping.own import CROSS_ID
 from sync.decide import Decided, decide, lead_frame
 from sync.halfdone import OPEN_INTENTS, as_before
-from sync.pairs import RECORD_KEYS, Pairing, pair
-from sync.read import Gathered, gather_named, typed_records
-from sync.shelf import Shelf
+from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
+from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
+from sync.shelf import Shelf, ShelfSlice, lead_order
 from sync.store.leads import RECORDS
 from sync.work import CRMS, Work
+
+#: What has to be known of a record to pair it.
+TO_PAIR = ("_id", "lead_id", "_created_at", "email", "first_name", "last_name", "company", CROSS_ID)
+#: The columns of a record that only a lead with one record needs.
+KEYS = ("_email_key", "_name_key", "_company_key")
+
+
+class Holder(Protocol):
+    """Where the records of a slice are (``Shelf``, ``ShelfSlice``)."""
+
+    def put(self, crm: str, frame: pl.DataFrame) -> None: ...
+
+    def take(self, crm: str) -> pl.DataFrame | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some leads and their records. ``assigned``: their rows of the pairing."""
+    """Some leads and their records. ``assigned`` (``ASSIGNED``): their rows of the pairing."""
 
     lead_ids: pl.Series
-    shelf: Shelf
+    shelf: Holder
     assigned: pl.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sorted:
-    """Everything that was read, lead by lead."""
+    """Everything that was read, lead by lead.
+
+    ``pairing``: of the records that had to be looked at, because nobody knew them or they meet one of those; all
+    others stay with their lead. ``unplaced`` (``RECORD_KEYS``): records that no lead has. ``read``: where the
+    others are.
+    """
 
     pairing: Pairing
-    keys: pl.DataFrame
-    slices: list[Slice]
+    unplaced: pl.DataFrame
+    slices: Sequence[Slice]
+    read: Shelf | None = None
+    objects: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def keys(self) -> pl.DataFrame:
+        """The keys (``RECORD_KEYS``) of every record that was read, worked out when they are first asked for."""
+        found = [self.unplaced]
+        if self.read is not None:
+            for crm, name in self.objects.items():
+                found += [record_keys(frame, crm, name) for frame in self.read.frames(crm, TO_PAIR)]
+        return pl.concat(found).unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 
 def lead_name(crm: str, record_id: str) -> str:
@@ -43,33 +77,68 @@ def lead_name(crm: str, record_id: str) -> str:
 
 
 def sort_into_leads(work: Work, gathered: Gathered) -> Sorted:
-    """Pair the records, and cut the leads into slices."""
+    """Pair the records that nobody knew, and cut the leads into slices."""
     _add_waiting(work, gathered)
-    keys = _with_links(work, gathered.keys)
-    pairing = pair(keys, _known(work, keys), lead_name)
-    read = pairing.assigned.join(keys.select("crm", "record_id"), on=["crm", "record_id"], how="semi")
-    lead_ids = read["lead_id"].unique().sort()
-    count = max(1, -(-len(lead_ids) // work.slice_leads))
-    numbered = pl.DataFrame({"lead_id": lead_ids}).with_row_index("slice")
-    numbered = numbered.with_columns((pl.col("slice") // work.slice_leads).cast(pl.Int64))
-    placed = read.join(numbered, on="lead_id", how="inner")
-    places = {
-        crm: placed.filter(pl.col("crm") == crm).select(pl.col("record_id").alias("_id"), "lead_id", "slice")
-        for crm in CRMS
-    }
-    shelves = gathered.shelf.sliced(places, count)
-    of_slice = pairing.assigned.join(numbered, on="lead_id", how="inner").partition_by(
-        "slice", as_dict=True, include_key=False
-    )
-    slices = [
-        Slice(
-            lead_ids.slice(number * work.slice_leads, work.slice_leads),
-            shelf,
-            of_slice.get((number,), pairing.assigned.clear()),
+    shelf, new = gathered.shelf, _with_links(work, gathered.new)
+    known = _known(work, shelf, new)
+    looked_at = pl.concat([new, *_involved(work, shelf, new, known)])
+    pairing = pair(looked_at, known, lead_name)
+    for crm in CRMS:
+        theirs = pairing.assigned.filter(pl.col("crm") == crm).select(
+            pl.col("record_id").alias("_id"), "lead_id"
         )
-        for number, shelf in enumerate(shelves)
-    ]
-    return Sorted(pairing, keys, slices)
+        for frame in shelf.waiting(crm):
+            shelf.put(crm, frame.join(theirs, on="_id", how="inner", maintain_order="left"))
+    unplaced = new.join(pairing.assigned, on=["crm", "record_id"], how="anti", maintain_order="left")
+    slices = Slices(shelf.slices(work.slice_leads), pairing.assigned, work.objects)
+    return Sorted(pairing, unplaced, slices, shelf, work.objects)
+
+
+class Slices(Sequence[Slice]):
+    """The slices of a shelf. Each is put together when it is asked for; the first and the last one asked for stay."""
+
+    def __init__(self, parts: Sequence[ShelfSlice], paired: pl.DataFrame, objects: Mapping[str, str]) -> None:
+        self._parts = parts
+        self._paired = paired
+        self._objects = objects
+        self._made: dict[int, Slice] = {}
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @overload
+    def __getitem__(self, number: int) -> Slice: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Slice]: ...
+    def __getitem__(self, number: int | slice) -> Slice | list[Slice]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        place = range(len(self))[number]
+        if place not in self._made:
+            self._made = {one: made for one, made in self._made.items() if one == 0}
+            self._made[place] = self._slice(self._parts[place])
+        return self._made[place]
+
+    def _slice(self, part: ShelfSlice) -> Slice:
+        owners = {crm: part.owners(crm) for crm in CRMS}
+        lead_ids = pl.concat([frame["lead_id"] for frame in owners.values()]).unique().sort()
+        paired = self._paired.filter(pl.col("lead_id").is_in(lead_ids.implode()))
+        settled = [
+            frame.select(
+                crm=pl.lit(crm),
+                object=pl.lit(self._objects[crm]),
+                record_id="_id",
+                lead_id="lead_id",
+                how=pl.lit("known"),
+                address_taken=pl.lit(value=False),
+                awaited=pl.lit(value=False),
+            )
+            for crm, frame in owners.items()
+        ]
+        known = pl.concat(settled)
+        if not paired.is_empty():
+            known = known.join(paired, on=["crm", "record_id"], how="anti", maintain_order="left")
+        return Slice(lead_ids, part, pl.concat([known, paired.select(*ASSIGNED)]))
 
 
 def _add_waiting(work: Work, gathered: Gathered) -> None:
@@ -83,32 +152,39 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     ]
     refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
-    named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")
-    unseen = named.join(gathered.keys, on=["crm", "record_id"], how="anti", maintain_order="left")
-    waiting = {crm: unseen.filter(pl.col("crm") == crm)["record_id"].to_list() for crm in CRMS}
-    if not any(waiting.values()):
+    if not open_ones:
         return
-    more = gather_named(work, waiting)
+    named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")
+    seen = [gathered.new.select("crm", "record_id")]
     for crm in CRMS:
-        for frame in more.shelf.frames(crm):
-            gathered.shelf.put(crm, frame)
-    more.shelf.clear()
-    gathered.keys = pl.concat([gathered.keys, more.keys])
-    gathered.records_read += more.records_read
+        for frame in gathered.shelf.frames(crm, ("_id",)):
+            seen.append(frame.select(crm=pl.lit(crm), record_id="_id"))
+    unseen = named.join(pl.concat(seen), on=["crm", "record_id"], how="anti", maintain_order="left")
+    waiting = {crm: unseen.filter(pl.col("crm") == crm)["record_id"].to_list() for crm in CRMS}
+    if any(waiting.values()):
+        more = gather_named(work, waiting, gathered.shelf)
+        gathered.new = pl.concat([gathered.new, more.new])
+        gathered.records_read += more.records_read
 
 
-def _with_links(work: Work, keys: pl.DataFrame) -> pl.DataFrame:
-    links = work.store.leads.links_of_records(keys)
+def _with_links(work: Work, new: pl.DataFrame) -> pl.DataFrame:
+    """The links that other runs have made since the records were read."""
+    links = work.store.leads.links_of_records(new)
     return (
-        keys.drop("lead_id")
+        new.drop("lead_id")
         .join(links, on=["crm", "object", "record_id"], how="left", maintain_order="left")
         .select(*RECORD_KEYS)
     )
 
 
-def _known(work: Work, keys: pl.DataFrame) -> pl.DataFrame:
-    """Linked records from memory that unlinked ones may belong to: same address, or named by cross-id."""
-    new = keys.filter(pl.col("lead_id").is_null())
+def _known(work: Work, shelf: Shelf, new: pl.DataFrame) -> pl.DataFrame:
+    """Linked records from memory (``RECORD_KEYS``) that unlinked ones may belong to.
+
+    That is: of leads with the same address, of leads that name them or are named by them, by memory or by what
+    was read just now. What memory says of an address may be older than what was read, and the lead's other record,
+    which was not read, decides whether it still wants a counterpart.
+    """
+    new = new.filter(pl.col("lead_id").is_null())
     store = work.store.leads
     by_email = store.links_by_email(new["email_key"])["lead_id"]
     named = new.filter(pl.col("cross_id").is_not_null()).select(
@@ -117,7 +193,7 @@ def _known(work: Work, keys: pl.DataFrame) -> pl.DataFrame:
     )
     objects = pl.col("crm").replace_strict(dict(work.objects), return_dtype=pl.String)
     by_cross = store.links_of_records(named.with_columns(object=objects).select(*RECORDS))["lead_id"]
-    lead_ids = pl.concat([by_email, by_cross, _met(keys, new)]).unique()
+    lead_ids = pl.concat([by_email, by_cross, *_met(shelf, new)]).unique()
     found = store.links_of_leads(lead_ids)
     missing = [
         pl.lit(None, dtype=dtype).alias(name)
@@ -127,16 +203,53 @@ def _known(work: Work, keys: pl.DataFrame) -> pl.DataFrame:
     return found.with_columns(missing).select(*RECORD_KEYS)
 
 
-def _met(keys: pl.DataFrame, new: pl.DataFrame) -> pl.Series:
-    """Leads of linked records, read just now, that unlinked ones may belong to.
+def _met(shelf: Shelf, new: pl.DataFrame) -> list[pl.Series]:
+    """The leads of linked records, read just now, that unlinked ones may belong to."""
+    if new.is_empty():
+        return []
+    named, names, mailed = (
+        pl.col("_id").is_in(new["cross_id"].drop_nulls().implode()),
+        pl.col(CROSS_ID).is_in(new["record_id"].implode()),
+        pl.col("email").str.to_lowercase().is_in(new["email_key"].drop_nulls().implode()),
+    )
+    met = []
+    for crm in CRMS:
+        for frame in shelf.frames(crm, TO_PAIR):
+            tests = [
+                named,
+                *([names] if CROSS_ID in frame.columns else []),
+                *([mailed] if "email" in frame.columns else []),
+            ]
+            met.append(frame.filter(pl.any_horizontal(tests))["lead_id"])
+    return met
 
-    What memory says of their address may be older than what was read, and their other record, which was not
-    read, decides whether they still want a counterpart.
+
+def _involved(work: Work, shelf: Shelf, new: pl.DataFrame, known: pl.DataFrame) -> list[pl.DataFrame]:
+    """The linked records, read just now, that pairing has to look at (``RECORD_KEYS``).
+
+    Every record of a lead that an unlinked one meets, and whoever may compete for an address in HubSpot: the
+    Salesforce records of leads without one there, and the contacts that have their addresses.
     """
-    named = pl.col("record_id").is_in(new["cross_id"].drop_nulls().implode())
-    names = pl.col("cross_id").is_in(new["record_id"].implode())
-    mailed = pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
-    return keys.filter(pl.col("lead_id").is_not_null() & (mailed | named | names))["lead_id"]
+    leads = pl.concat([known["lead_id"], new["lead_id"].drop_nulls()]).unique()
+    alone = shelf.order_of_leads("salesforce")
+    alone = alone.filter(~alone.is_in(shelf.order_of_leads("hubspot").implode()))
+    if leads.is_empty() and alone.is_empty():
+        return []
+    found: list[pl.DataFrame] = []
+    addresses = new["email_key"]
+    for crm in ("salesforce", "hubspot"):
+        for frame in shelf.frames(crm, TO_PAIR):
+            wanted = frame["lead_id"].is_in(leads.implode())
+            if crm == "salesforce":
+                wanted |= lead_order(frame["lead_id"]).is_in(alone.implode())
+            elif "email" in frame.columns:
+                wanted |= frame["email"].str.to_lowercase().is_in(addresses.implode()).fill_null(value=False)
+            if wanted.any():
+                found.append(record_keys(frame.filter(wanted), crm, work.objects[crm]))
+        addresses = pl.concat([addresses, *(frame["email_key"] for frame in found)]).drop_nulls().unique()
+    if not found:
+        return []
+    return [pl.concat(found).unique(["crm", "record_id"], keep="last", maintain_order=True)]
 
 
 def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
@@ -176,8 +289,27 @@ def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.Dat
                 missing["record_id"].to_list(),
             ):
                 there = as_before(slab.frame.filter(~pl.col("_archived")), crm, intents)
-                fetched = typed_records(work, crm, there)
+                fetched = read_records(work, crm, there)
                 part.shelf.put(crm, fetched.join(owners, on="_id", how="inner"))
             frame = part.shelf.take(crm)
         records[crm] = frame
-    return records
+    hubspot, salesforce = (_keyed(records[crm], records[other]) for crm, other in (CRMS, CRMS[::-1]))
+    return {"hubspot": hubspot, "salesforce": salesforce}
+
+
+def _keyed(records: pl.DataFrame | None, others: pl.DataFrame | None) -> pl.DataFrame | None:
+    """The records with keys of identity where their lead has no other record.
+
+    A counterpart that is created takes over the keys of its origin; nobody else's are looked at.
+    """
+    if records is None:
+        return None
+    alone = records["lead_id"].is_in(others["lead_id"].implode()).not_() if others is not None else None
+    if alone is None or alone.all():
+        return with_keys(records)
+    nothing = [pl.Series(name, [None], dtype=pl.String).new_from_index(0, records.height) for name in KEYS]
+    if not alone.any():
+        return records.hstack(nothing)
+    made = pairing_keys(records.filter(alone))
+    rows = alone.arg_true()
+    return records.hstack([column.scatter(rows, made[column.name]) for column in nothing])

@@ -13,21 +13,17 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from sync.shelf import Shelf, sweep
+from sync.shelf import Shelf, ShelfSlice, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _records(*ids: str, title: str = "CEO") -> pl.DataFrame:
-    return pl.DataFrame({"_id": list(ids), "title": [title] * len(ids)})
+def _records(*ids: str, title: str = "CEO", lead: str | None = None) -> pl.DataFrame:
+    leads = [lead or f"L{record[-1]}" for record in ids]
+    return pl.DataFrame({"_id": list(ids), "lead_id": leads, "title": [title] * len(ids)})
 
 
-def _places(**leads: tuple[str, int]) -> pl.DataFrame:
-    rows = [{"_id": record, "lead_id": lead, "slice": number} for record, (lead, number) in leads.items()]
-    return pl.DataFrame(rows, schema={"_id": pl.String, "lead_id": pl.String, "slice": pl.Int64})
-
-
-def _ids(shelf: Shelf, crm: str) -> list[str]:
+def _ids(shelf: Shelf | ShelfSlice, crm: str) -> list[str]:
     taken = shelf.take(crm)
     return [] if taken is None else sorted(taken["_id"])
 
@@ -51,7 +47,8 @@ def test_the_newest_reading_of_a_record_wins(tmp_path: Path, limit: int) -> None
     shelf.put("hubspot", _records("1", title="new"))
     taken = shelf.take("hubspot")
     assert taken is not None
-    assert_frame_equal(taken.sort("_id"), pl.DataFrame({"_id": ["1", "2"], "title": ["new", "old"]}))
+    wanted = pl.DataFrame({"_id": ["1", "2"], "lead_id": ["L1", "L2"], "title": ["new", "old"]})
+    assert_frame_equal(taken.sort("_id"), wanted)
     shelf.clear()
 
 
@@ -59,11 +56,7 @@ def test_slices_keep_the_records_of_a_lead_together(tmp_path: Path, limit: int) 
     shelf = Shelf(tmp_path, limit)
     shelf.put("hubspot", _records("1", "2", "3"))
     shelf.put("salesforce", _records("00Q1", "00Q2"))
-    places = {
-        "hubspot": _places(**{"1": ("L1", 0), "2": ("L2", 1)}),
-        "salesforce": _places(**{"00Q1": ("L1", 0), "00Q2": ("L2", 1)}),
-    }
-    first, second = shelf.sliced(places, 2)
+    first, second = shelf.slices(1)[:2]
     assert (_ids(first, "hubspot"), _ids(first, "salesforce")) == (["1"], ["00Q1"])
     assert (_ids(second, "hubspot"), _ids(second, "salesforce")) == (["2"], ["00Q2"])
     taken = second.take("salesforce")
@@ -72,17 +65,30 @@ def test_slices_keep_the_records_of_a_lead_together(tmp_path: Path, limit: int) 
     shelf.clear()
 
 
+def test_records_that_nobody_knows_wait_apart_and_are_given_out_once(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", _records("1"))
+    shelf.wait("hubspot", _records("2").drop("lead_id"))
+    shelf.wait("hubspot", _records("3").drop("lead_id"))
+    assert _ids(shelf, "hubspot") == ["1"]
+    assert [frame["_id"].to_list() for frame in shelf.waiting("hubspot")] == [["2"], ["3"]]
+    assert list(shelf.waiting("hubspot")) == []
+    shelf.clear()
+
+
 def test_an_empty_shelf_has_nothing_and_makes_no_folder(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, 0)
     shelf.put("hubspot", _records())
+    shelf.wait("hubspot", _records())
     assert shelf.take("hubspot") is None
+    assert [part.take("hubspot") for part in shelf.slices(10)] == [None]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_and_folders_are_for_their_owner_only(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path, 0)
     shelf.put("hubspot", _records("1", "2"))
-    shelf.sliced({"hubspot": _places(**{"1": ("L1", 0), "2": ("L2", 1)})}, 2)
+    shelf.wait("hubspot", _records("3").drop("lead_id"))
     modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes == {True: 0o700, False: 0o600}
     shelf.clear()
@@ -103,7 +109,7 @@ def test_two_shelves_of_one_process_do_not_meet(tmp_path: Path) -> None:
 HOLDER = """
 import sys, pathlib, polars, sync.shelf
 shelf = sync.shelf.Shelf(pathlib.Path(sys.argv[1]), 0)
-shelf.put("hubspot", polars.DataFrame({"_id": ["1"]}))
+shelf.put("hubspot", polars.DataFrame({"_id": ["1"], "lead_id": ["L1"]}))
 print("holding", flush=True)
 sys.stdin.read()
 """

@@ -7,71 +7,99 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sync import shelf as shelves
-from sync.shelf import Shelf
+from sync.shelf import Shelf, ShelfSlice, lead_order
 
-RECORDS, SLICES = 60, 4
+RECORDS, AT_ONCE = 60, 16
 
 
 def _frame(numbers: range | list[int], value: str) -> pl.DataFrame:
-    return pl.DataFrame({"_id": [f"r{n:03}" for n in numbers], "value": [f"{value}{n}" for n in numbers]})
-
-
-def _places(numbers: range) -> pl.DataFrame:
-    # Neither sorted by record nor by slice, as pairs come.
+    # Neither sorted by record nor by lead, as a CRM sends them.
     shuffled = sorted(numbers, key=lambda n: (n * 7919) % 61)
-    rows = [(f"r{n:03}", f"L{n}", n % SLICES) for n in shuffled]
     return pl.DataFrame(
-        rows, schema={"_id": pl.String, "lead_id": pl.String, "slice": pl.Int64}, orient="row"
+        {
+            "_id": [f"r{n:03}" for n in shuffled],
+            "lead_id": [f"L{n * 7 % 100:03}" for n in shuffled],
+            "value": [f"{value}{n}" for n in shuffled],
+        }
     )
 
 
-def _sorted(folder: Path, in_memory: int) -> list[Shelf]:
+def _filled(folder: Path, in_memory: int) -> Shelf:
     shelf = Shelf(folder, in_memory)
     for start in range(0, RECORDS, 10):
         shelf.put("hubspot", _frame(range(start, start + 10), "h"))
         shelf.put("salesforce", _frame(range(start, start + 10), "s"))
-    # Read a second time while the run went on, and one that is nobody's.
-    shelf.put("hubspot", _frame([3, 59, 999], "again"))
-    return shelf.sliced({"hubspot": _places(range(RECORDS)), "salesforce": _places(range(RECORDS))}, SLICES)
+    # Read a second time while the run went on.
+    shelf.put("hubspot", _frame([3, 59], "again"))
+    return shelf
+
+
+def _taken(part: ShelfSlice | Shelf, crm: str) -> dict[str, tuple[str, str]]:
+    frame = part.take(crm)
+    assert frame is not None
+    assert frame["_id"].is_unique().all()
+    return {row["_id"]: (row["lead_id"], row["value"]) for row in frame.to_dicts()}
 
 
 @pytest.mark.parametrize("in_memory", [1_000, 25, 0])
 def test_every_record_is_in_the_slice_of_its_lead_once(tmp_path: Path, in_memory: int) -> None:
-    for number, part in enumerate(_sorted(tmp_path, in_memory)):
-        for crm, value in (("hubspot", "h"), ("salesforce", "s")):
-            taken = part.take(crm)
-            assert taken is not None
-            wanted = [n for n in range(RECORDS) if n % SLICES == number]
-            assert sorted(taken["_id"]) == [f"r{n:03}" for n in wanted]
-            assert dict(taken.select("_id", "lead_id").iter_rows()) == {f"r{n:03}": f"L{n}" for n in wanted}
-            newest = {3: "again3", 59: "again59"} if crm == "hubspot" else {}
-            assert dict(taken.select("_id", "value").iter_rows()) == {
-                f"r{n:03}": newest.get(n, f"{value}{n}") for n in wanted
-            }
+    parts = _filled(tmp_path, in_memory).slices(AT_ONCE)
+    leads = sorted(f"L{n * 7 % 100:03}" for n in range(RECORDS))
+    assert len(parts) == 4
+    for number, part in enumerate(parts):
+        mine = set(leads[number * AT_ONCE : (number + 1) * AT_ONCE])
+        numbers = [n for n in range(RECORDS) if f"L{n * 7 % 100:03}" in mine]
+        newest = {3: "again3", 59: "again59"}
+        assert _taken(part, "salesforce") == {f"r{n:03}": (f"L{n * 7 % 100:03}", f"s{n}") for n in numbers}
+        assert _taken(part, "hubspot") == {
+            f"r{n:03}": (f"L{n * 7 % 100:03}", newest.get(n, f"h{n}")) for n in numbers
+        }
+        assert set(part.owners("hubspot")["lead_id"]) == mine
 
 
-@pytest.mark.parametrize("in_memory", [1_000, 25])
-def test_records_without_a_lead_are_left_out(tmp_path: Path, in_memory: int) -> None:
-    shelf = Shelf(tmp_path, in_memory)
-    shelf.put("hubspot", _frame(range(RECORDS), "h"))
-    parts = shelf.sliced({"hubspot": _places(range(0))}, 2)
-    taken = [part.take("hubspot") for part in parts]
-    assert all(frame is None or frame.is_empty() for frame in taken)
+@pytest.mark.parametrize("in_memory", [1_000, 25, 0])
+def test_pieces_of_all_records_have_the_columns_that_are_asked_for_and_there(
+    tmp_path: Path, in_memory: int
+) -> None:
+    shelf = _filled(tmp_path, in_memory)
+    whole = pl.concat(shelf.frames("salesforce", ("_id", "value", "not there")))
+    assert whole.columns == ["_id", "value"]
+    assert sorted(whole.rows()) == [(f"r{n:03}", f"s{n}") for n in range(RECORDS)]
 
 
-def test_slices_on_disk_are_few_files_that_only_their_owner_reads(tmp_path: Path) -> None:
-    parts = _sorted(tmp_path, 0)
-    files = [path for path in tmp_path.rglob("slice-*/*") if path.is_file()]
-    assert len(files) == len(parts) * 2
+def test_the_leads_of_a_crm_are_numbered_once_and_ascending(tmp_path: Path) -> None:
+    shelf = _filled(tmp_path, 25)
+    leads = pl.Series(sorted({f"L{n * 7 % 100:03}" for n in range(RECORDS)}))
+    assert shelf.order_of_leads("hubspot").equals(lead_order(leads))
+    assert shelf.order_of_leads("nowhere").is_empty()
+
+
+def test_files_on_disk_are_few_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    _filled(tmp_path, 50).slices(AT_ONCE)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 5
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
-def test_a_counterpart_fetched_later_joins_its_slice(tmp_path: Path) -> None:
-    part = _sorted(tmp_path, 0)[0]
-    part.put("hubspot", _frame([500], "late").with_columns(lead_id=pl.lit("L0")))
-    taken = part.take("hubspot")
-    assert taken is not None
-    assert taken.filter(pl.col("_id") == "r500")["lead_id"].to_list() == ["L0"]
-    assert shelves.ROWS_BEING_SORTED > shelves.ROWS_IN_MEMORY
+@pytest.mark.parametrize("in_memory", [1_000, 0])
+def test_a_counterpart_fetched_later_joins_its_slice_and_stays(tmp_path: Path, in_memory: int) -> None:
+    shelf = _filled(tmp_path, in_memory)
+    part = shelf.slices(AT_ONCE)[0]
+    before = part.owners("hubspot").height
+    part.put("hubspot", _frame([500], "late").with_columns(lead_id=pl.lit("L000")))
+    for _ in range(2):
+        assert _taken(part, "hubspot")["r500"] == ("L000", "late500")
+    assert part.owners("hubspot").height == before
+    shelf.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=13, max_size=13), min_size=1))
+def test_leads_are_ordered_by_number_as_by_name(names: list[str]) -> None:
+    ids = pl.Series("lead_id", ["L" + name for name in names])
+    order = lead_order(ids)
+    assert order.n_unique() == ids.n_unique()
+    assert ids.gather(order.arg_sort()).to_list() == sorted(ids)
