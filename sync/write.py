@@ -67,7 +67,7 @@ def _withdraw(
         rows = withdrawn.filter(pl.col("crm") == crm)
         if not rows.is_empty():
             with work.crms[crm].in_lane("consent"):
-                _update_records(work, crm, rows, results, states)
+                _update_records(work, crm, rows, "withdrawal", results, states)
 
 
 def _write(
@@ -175,13 +175,18 @@ def _update(
     handovers, rest = updates.filter(first), updates.filter(~first)
     if not handovers.is_empty():
         with work.crms[crm].in_lane("handover"):
-            _update_records(work, crm, handovers, results, states)
+            _update_records(work, crm, handovers, "handover", results, states)
     if not rest.is_empty():
-        _update_records(work, crm, rest, results, states)
+        _update_records(work, crm, rest, "update", results, states)
 
 
 def _update_records(
-    work: Work, crm: str, rows: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
+    work: Work,
+    crm: str,
+    rows: pl.DataFrame,
+    point: str,
+    results: Results,
+    states: dict[tuple[str, str, str], str],
 ) -> None:
     records = dict(rows.select("lead_id", "record_id").unique("lead_id").iter_rows())
     names = _fields_by_lead(rows)
@@ -190,7 +195,7 @@ def _update_records(
         values = {name: after for field, name, after in fields if (lead_id, crm, field) not in states}
         if values:
             writes.append(Write(lead_id, records[lead_id], values))
-    for one in _write(work, crm, rows["object"][0], writes, "update", results):
+    for one in _write(work, crm, rows["object"][0], writes, point, results):
         for name, crm_field, after in names[one.trace]:
             if (one.trace, crm, name) in states:
                 continue

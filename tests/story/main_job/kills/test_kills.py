@@ -18,11 +18,11 @@ from sync.store.embedded import EmbeddedServer
 
 #: The points of one slice, in their order, and the cursor at the end of the run.
 POINTS = (
-    *("before intents", "after intents"),
+    *("before intents", "after intents", "before salesforce withdrawal", "after salesforce withdrawal"),
     *("before hubspot create", "after hubspot create"),
     *("before salesforce create", "after salesforce create"),
     *("before hubspot stage clear", "after hubspot stage clear"),
-    *("before hubspot update", "after hubspot update"),
+    *("before hubspot handover", "after hubspot handover", "before hubspot update", "after hubspot update"),
     *("before salesforce update", "after salesforce update"),
     *("before journal", "after journal", "before base", "after base", "before link", "after link"),
     *("before cursor", "after cursor"),
