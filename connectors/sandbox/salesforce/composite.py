@@ -42,16 +42,17 @@ def composite(call: Call, route_below: RouteBelow) -> Answer:
     db = call.org.store.db
     db.execute("SAVEPOINT composite")
     known: dict[str, Any] = {}
-    results = [_one(call, each, known, route_below) for each in asked]
+    results = [carry_out(call, each, known, route_below) for each in asked]
     if body.get("allOrNone") is True and any(each["httpStatusCode"] >= 400 for each in results):
         db.execute("ROLLBACK TO composite")
         call.org.undone()
-        results = [_halted(each) for each in results]
+        results = [halted(each) for each in results]
     db.execute("RELEASE composite")
     return answer_json({"compositeResponse": results})
 
 
-def _halted(result: Item) -> Item:
+def halted(result: Item) -> Item:
+    """What is said of a subrequest that was carried out and then undone."""
     # A collection that was rolled back still says success (Salesforce reference, section 4).
     if result["httpStatusCode"] >= 400 or isinstance(result["body"], list):
         return result
@@ -59,7 +60,8 @@ def _halted(result: Item) -> Item:
     return {**result, "body": [error], "httpHeaders": {}, "httpStatusCode": 400}
 
 
-def _one(call: Call, asked: Item, known: dict[str, Any], route_below: RouteBelow) -> Item:
+def carry_out(call: Call, asked: Item, known: dict[str, Any], route_below: RouteBelow) -> Item:
+    """Answer one subrequest, filled in from what earlier ones answered (``known``, which grows)."""
     reference = str(asked.get("referenceId", ""))
     db = call.org.store.db
     db.execute("SAVEPOINT one")
@@ -85,7 +87,7 @@ def _one(call: Call, asked: Item, known: dict[str, Any], route_below: RouteBelow
 def _work(call: Call, asked: Item, route_below: RouteBelow) -> Answer:
     url = urlsplit(str(asked.get("url", "")))
     match = BELOW.fullmatch(unquote(url.path).rstrip("/"))
-    if match is None or match[1] == "composite":
+    if match is None or match[1] in ("composite", "composite/graph"):
         raise not_found()
     method = str(asked.get("method", "")).upper()
     query = tuple(parse_qsl(url.query, keep_blank_values=True))

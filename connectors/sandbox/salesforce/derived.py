@@ -52,7 +52,8 @@ def _opportunity(_store: Store, row: Row, changed: Row) -> dict[str, Any]:
     if stage is not None and "StageName" in changed:
         probability, category, label, closed, won = stage
         made = {"ForecastCategory": category, "ForecastCategoryName": label}
-        made.update(IsClosed=int(closed), IsWon=int(won), Probability=changed.get("Probability", probability))
+        given = changed.get("Probability")
+        made.update(IsClosed=int(closed), IsWon=int(won), Probability=probability if given is None else given)
     day = row.get("CloseDate")
     if day:
         quarter = (int(day[5:7]) + 2) // 3

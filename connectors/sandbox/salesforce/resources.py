@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from connectors.sandbox.salesforce import changes, composite, describe, many, metadata, queries, rows, usage
+from connectors.sandbox.salesforce import (
+    changes,
+    composite,
+    describe,
+    graph,
+    many,
+    metadata,
+    queries,
+    rows,
+    tree,
+    usage,
+)
 from connectors.sandbox.salesforce.bulk import ingest_jobs, query_jobs
 from connectors.sandbox.salesforce.call import Call, answer_json
 from connectors.sandbox.salesforce.org import Org
@@ -53,6 +64,8 @@ TABLE = (
     _resource(f"sobjects/{NAME}/([^/]+)", GET=rows.get, PATCH=rows.update, DELETE=rows.delete),
     _resource(f"sobjects/{NAME}/{NAME}/(.+)", GET=rows.by_key, PATCH=rows.by_key, DELETE=rows.by_key),
     _resource("composite", POST=lambda call: composite.composite(call, route_below)),
+    _resource("composite/graph", POST=lambda call: graph.graphs(call, route_below)),
+    _resource(f"composite/tree/{NAME}", POST=tree.create),
     _resource("composite/sobjects", POST=many.write, PATCH=many.write, DELETE=many.delete),
     _resource(f"composite/sobjects/{NAME}", GET=many.read, POST=many.read),
     _resource(f"composite/sobjects/{NAME}/{NAME}", PATCH=many.upsert),
