@@ -11,16 +11,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from connectors.crm import Crm
+from connectors.hubspot.api import RATES
 from connectors.hubspot.crm import HubSpotCrm
 from connectors.hubspot.token import OAuthTokens
 from connectors.quota import Lane, Quota, Rate
 from connectors.retry import Retry
 from connectors.salesforce.crm import SalesforceCrm
+from connectors.salesforce.grants import ClientCredentials, Grant, JwtBearer, RefreshToken
 from connectors.sandbox.detached import Attached
 from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
 from connectors.sandbox.hubspot.oauth import REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
@@ -28,10 +31,8 @@ from connectors.session import CrmSession, open_session
 from sync.sections import HubSpotSettings
 from sync.settings import Settings
 from sync.store.calls import CallLedgers
+from sync.wrongconfig import WrongConfig, problem
 
-#: HubSpot's limits before its headers tell (HubSpot reference, section 9.1): 100 calls in 10 s for the smallest
-#: accounts, and 5 searches a second, which no header ever shows.
-HUBSPOT_RATES: Mapping[str, Rate] = {"calls": Rate(100, 10.0), "search": Rate(5, 1.0)}
 #: The host behind every sandbox organisation; nothing is ever sent there, the session goes to loopback.
 SANDBOX_LOGIN = "https://{domain}.salesforce.com"
 
@@ -72,7 +73,7 @@ def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
         token,
         url,
         session,
-        owned.quota("hubspot", app, ours.daily_share, HUBSPOT_RATES),
+        owned.quota("hubspot", app, ours.daily_share, RATES),
         retry=Retry(sleep=time.sleep, jitter=random.uniform),
         version=ours.api_family,
         overlap_seconds=ours.overlap_seconds,
@@ -106,20 +107,41 @@ def salesforce(settings: Settings, owned: Belongings) -> Crm:
             SANDBOX_LOGIN.format(domain=attached.salesforce_domain),
             _host(attached.salesforce_url),
         )
-        client_id, secret = attached.salesforce_client_id, attached.salesforce_client_secret
+        client_id = attached.salesforce_client_id
     else:
         login = ours.login_url
         loopback = _host(login) if login.startswith("http://") else None
         client_id = ours.client_id or ""
-        secret = _secret(ours.client_secret)
     return SalesforceCrm(
         session=open_session(ca_file=ours.ca_file, loopback=loopback),
         login_url=login,
-        client_id=client_id,
-        client_secret=secret,
+        grant=_salesforce_grant(settings, attached, owned.clock),
         api_version=ours.api_version,
         quota=owned.quota("salesforce", (login, client_id), ours.daily_share, {}),
     )
+
+
+def _salesforce_grant(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Grant:
+    """The way of logging in. A pretend organisation takes its fixed client credentials. Raises WrongConfig."""
+    ours = settings.salesforce
+    if attached:
+        return ClientCredentials(attached.salesforce_client_id, attached.salesforce_client_secret)
+    client_id = ours.client_id or ""
+    if ours.auth == "jwt":
+        return JwtBearer(client_id, ours.username or "", _private_key(settings), ours.login_url, clock)
+    if ours.auth == "refresh_token":
+        return RefreshToken(client_id, _secret(ours.client_secret), _secret(ours.refresh_token))
+    return ClientCredentials(client_id, _secret(ours.client_secret))
+
+
+def _private_key(settings: Settings) -> str:
+    path = Path(settings.salesforce.key_file or "")
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        what = f"salesforce.key_file: {path.name} cannot be read as a key"
+    where = settings.where("salesforce.key_file")
+    raise WrongConfig([problem(where, what, "name a file with an RSA key as PEM that Leadpact may read")])
 
 
 def _secret(secret: SecretStr | None) -> str:

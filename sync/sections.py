@@ -106,11 +106,19 @@ class HubSpotSettings(Section):
 
 
 class SalesforceSettings(Section):
-    """How Salesforce is reached. ``client_secret`` never stands in a file."""
+    """How Salesforce is reached. ``client_secret`` and ``refresh_token`` never stand in a file.
+
+    ``auth`` is the way of logging in (Salesforce reference, section 1); ``username`` and ``key_file``, an RSA
+    key as PEM, are those of JWT.
+    """
 
     login_url: Address = "https://login.salesforce.com"
+    auth: Literal["client_credentials", "jwt", "refresh_token"] = "client_credentials"
     client_id: Filled | None = None
     client_secret: Secret | None = None
+    username: Filled | None = None
+    key_file: Filled | None = None
+    refresh_token: Secret | None = None
     api_version: ApiVersion = "66.0"
     object: Filled = "Lead"
     daily_share: Share = 0.8

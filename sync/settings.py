@@ -46,6 +46,12 @@ FIELD_TABLES = ("fields", "values", "stages")
 POLICY_TABLES = ("policy", "nurture", "channels")
 #: What each part of the config may hold when it stands in a file of its own.
 PARTS: Mapping[str, tuple[str, ...]] = {"fields": FIELD_TABLES, "policy": POLICY_TABLES}
+#: What each way of logging in to Salesforce cannot do without (Salesforce reference, section 1).
+SALESFORCE_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "client_credentials": ("client_id", "client_secret"),
+    "jwt": ("client_id", "username", "key_file"),
+    "refresh_token": ("client_id", "client_secret", "refresh_token"),
+}
 TOP_LEVEL = (*Declared.model_fields, *FIELD_TABLES, *POLICY_TABLES)
 
 
@@ -123,8 +129,10 @@ class Settings:
                 ("hubspot", name): getattr(ours, name)
                 for name in (by_app if ours.auth == "oauth" else ("access_token",))
             },
-            ("salesforce", "client_id"): self.salesforce.client_id,
-            ("salesforce", "client_secret"): self.salesforce.client_secret,
+            **{
+                ("salesforce", name): getattr(self.salesforce, name)
+                for name in SALESFORCE_NEEDS[self.salesforce.auth]
+            },
         }
         return [_missing(path) for path, value in needed.items() if value is None]
 
@@ -182,7 +190,7 @@ def _settings(
         path=path,
         folder=folder,
         hubspot=declared.hubspot,
-        salesforce=_placed(declared.salesforce, "ca_file", folder),
+        salesforce=_placed(_placed(declared.salesforce, "ca_file", folder), "key_file", folder),
         sandbox=_placed(declared.sandbox, "dir", folder) if declared.sandbox else None,
         database=_placed(declared.database, "dir", folder),
         sync=declared.sync,
