@@ -83,6 +83,7 @@ class EventStore:
         self.journal = JournalStore(self._file, self._lock)
         self._dice = random.Random(seed)
         self._closed = False
+        self._told = 0
         self._active = self._read_subscriptions()
         self._refresh()
 
@@ -187,7 +188,7 @@ class EventStore:
             self._file.execute("COMMIT")
 
     def _queue(self, happenings: Iterable[Happening], switches: Switches, due: int) -> None:
-        every, count = switches.webhook_duplicates, self._counted()
+        every = switches.webhook_duplicates
         rows: list[tuple[int, str]] = []
         for happening in happenings:
             event_id = self._dice.randrange(1, 2**31)
@@ -197,15 +198,12 @@ class EventStore:
             for body in bodies:
                 text = orjson.dumps(body).decode()
                 rows.append((due, text))
-                if every and (count + len(rows)) % every == 0:
+                self._told += 1
+                if every and self._told % every == 0:
                     rows.append((due, text))
         self._file.executemany(
             "INSERT INTO event (due, attempt, state, body) VALUES (?, 0, 'waiting', ?)", rows
         )
-
-    def _counted(self) -> int:
-        row = self._file.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-        return int(row[0]) if row else 0
 
     def next_batch(self, now: int, *, shuffled: bool) -> Batch | None:
         """Up to a hundred events that are due, marked as on their way; None where there are none."""
@@ -303,6 +301,7 @@ class EventStore:
             self._file.execute("DELETE FROM sqlite_sequence")
             self.journal.forget()
             self._dice.seed(seed)
+            self._told = 0
             self._refresh()
 
     def close(self) -> None:
