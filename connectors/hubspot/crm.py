@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import polars as pl
@@ -13,14 +14,21 @@ import polars as pl
 from connectors.crm import RECORD_ID, Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
 from connectors.errors import NeedsPerson, OurBug
 from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.availability import Availability, availability_of
 from connectors.hubspot.consent import Consents
+from connectors.hubspot.engagement import ENGAGEMENTS, Touches, touches_of
 from connectors.hubspot.errors import CRM, NotAllowed, Refusal
+from connectors.hubspot.exports import Exports
 from connectors.hubspot.fields import add_fields
+from connectors.hubspot.forms import Form, Submission, read_forms, read_submissions
 from connectors.hubspot.history import history_of, history_of_all
+from connectors.hubspot.leads import LeadsObject
 from connectors.hubspot.linked import LINK_SCHEMA, links_of
+from connectors.hubspot.lists import Lists
 from connectors.hubspot.owners import Owner, Pipeline, read_owners, read_pipelines
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.reading import RecordReader, since_of
+from connectors.hubspot.removed import Removed, fates_of, removed_since
 from connectors.hubspot.schema import COMPANIES, CONTACTS, describe
 from connectors.hubspot.token import TokenSource
 from connectors.hubspot.writing import Writer
@@ -65,6 +73,9 @@ class HubSpotCrm:
         self._reader = RecordReader(self._api, self.describe, slab_rows, list_threads)
         self._consents = Consents(self._api, version)
         self._writer = Writer(self._api, self.describe)
+        self._lists = Lists(self._api)
+        self._exports = Exports(self._api, self.describe, slab_rows)
+        self._leads = LeadsObject(self._api, partial(self.links, CONTACTS), self.fetch)
 
     def __repr__(self) -> str:
         return f"HubSpotCrm({self._api.base_url!r})"
@@ -201,6 +212,47 @@ class HubSpotCrm:
     def consents(self) -> Consents:
         """Who wants which mail, and taking people off lists; never on one. Beyond the port."""
         return self._consents
+
+    @property
+    def lists(self) -> Lists:
+        """Lists of contacts or companies, and who is on them. Beyond the port."""
+        return self._lists
+
+    @property
+    def exports(self) -> Exports:
+        """Everything as one file, the third way beside list and search. Beyond the port."""
+        return self._exports
+
+    @property
+    def leads(self) -> LeadsObject:
+        """HubSpot's own Leads object, where the account has it. Beyond the port."""
+        return self._leads
+
+    def removed(self, object_name: str, since: datetime, ids: Sequence[str] = ()) -> list[Removed]:
+        """What is no longer there: merged or archived since an aware time, and what became of ``ids``.
+
+        Without ``ids`` nothing tells of erased records. One row a record. Beyond the port.
+        """
+        schema = self.describe(object_name)
+        found = {one.record_id: one for one in removed_since(self._api, schema, since)}
+        left = [each for each in ids if each not in found]
+        return [*found.values(), *fates_of(self._api, schema, left)]
+
+    def touches(self, ids: Sequence[str], kinds: Sequence[str] = tuple(ENGAGEMENTS)) -> Touches:
+        """Calls, mails, meetings, notes, tasks and messages of the named contacts. Beyond the port."""
+        return touches_of(partial(self.links, CONTACTS), self.fetch, ids, kinds)
+
+    def forms(self) -> list[Form]:
+        """The account's forms. Beyond the port."""
+        return read_forms(self._api)
+
+    def submissions(self, form_id: str, since: datetime | None = None) -> Iterator[Submission]:
+        """What was sent through a form, newest first. Beyond the port."""
+        return read_submissions(self._api, form_id, since)
+
+    def availability(self) -> list[Availability]:
+        """Which signals, objects and APIs this account has, and which it lacks. Beyond the port."""
+        return availability_of(self._api, self.describe)
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Updates, upserts and creates in batches of 100; see ``connectors.hubspot.writing``."""

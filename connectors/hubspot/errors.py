@@ -74,7 +74,20 @@ class Refusal(RecordRefused):
 
     def as_bug(self) -> OurBug:
         """The same refusal of a request that concerned no record to be written."""
-        return OurBug(str(self), crm=CRM, code=self.code, correlation=self.correlation)
+        return WrongRequest(self)
+
+
+class WrongRequest(OurBug):
+    """HubSpot refused a request that wrote nothing: ``status`` and ``problem`` are those of the refusal."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal), crm=CRM, code=refusal.code, correlation=refusal.correlation)
+        self.status = refusal.status
+        self.problem = refusal.problem
+
+
+#: How a 400 about an unknown object type begins; it has no category (HubSpot reference, section 5.3).
+UNKNOWN_OBJECT = "Unable to infer object type"
 
 
 class NotAllowed(NeedsPerson):
@@ -84,6 +97,19 @@ class NotAllowed(NeedsPerson):
         code = problem.code or str(status)
         super().__init__(message, crm=CRM, code=code, correlation=problem.correlation, fix=fix)
         self.status = status
+
+
+def lacks(error: ConnectorError) -> bool:
+    """Whether HubSpot says that the account or the token does not have what was asked for.
+
+    Editions differ (HubSpot reference, sections 6.5 and 15): 403 for a right or an edition that is missing, 404
+    for a path or object that is not there, 400 for an object type that HubSpot does not know.
+    """
+    if isinstance(error, NotAllowed):
+        return error.status == 403
+    if isinstance(error, Refusal | WrongRequest):
+        return error.status == 404 or UNKNOWN_OBJECT in error.problem.message
+    return False
 
 
 def read_problem(body: bytes | str | None) -> Problem:

@@ -72,7 +72,9 @@ def links_of(api: Api, object_name: str, to_object: str, ids: Sequence[str]) -> 
         asked = [{"id": record_id} for record_id in wanted[start : start + MOST]]
         while asked:
             body = orjson.dumps({"inputs": asked})
-            answer = api.read(_decode, api.associations.get_page, object_name, to_object, body)
+            answer = api.read(
+                _decode, api.associations.get_page, object_name, to_object, body, window="associations"
+            )
             check_left_out(answer.errors)
             yield _frame(answer.results)
             asked = [

@@ -17,15 +17,14 @@ from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 from connectors.hubspot import matching
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.batches import Batch, batches, kind_of, twice
-from connectors.hubspot.errors import CRM, Problem, Refusal
+from connectors.hubspot.errors import CRM, UNKNOWN_OBJECT, Problem, Refusal
 from connectors.hubspot.matching import Answer, Result, Settled, refused, unknown
 from connectors.hubspot.values import plain_text
 
 #: A property that no write may carry: who carries it is to blame, whatever the value.
 ALWAYS_WRONG = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
 
-#: Refusals of the request and not of a row, besides 404: halving it would only multiply them.
-NOT_ABOUT_ROWS = "Unable to infer object type"
+#: Refusals of the request and not of a row, besides an unknown object: halving it would only multiply them.
 NOT_FOUND = 404
 
 #: An earlier batch of the same call was carried out, and this one was not even sent.
@@ -123,7 +122,7 @@ class _Call:
 
     def _isolate(self, batch: Batch, refusal: Refusal) -> None:
         problem = refusal.problem
-        if refusal.status == NOT_FOUND or NOT_ABOUT_ROWS in problem.message:
+        if refusal.status == NOT_FOUND or UNKNOWN_OBJECT in problem.message:
             raise refusal.as_bug() from None
         if len(batch.writes) == 1:
             self._add({w.trace: refused(w, problem, refusal.status) for w in batch.writes})

@@ -56,6 +56,7 @@ def erase(portal: Portal, record: Record, source: Source = API) -> None:
     for address in addresses:
         database.execute("INSERT OR IGNORE INTO erased VALUES (?)", (digest(address),))
         database.execute("DELETE FROM subscription WHERE email = ?", (address,))
+        database.execute("DELETE FROM submission WHERE email = ?", (address,))
     records.release(database, record.kind, record.id, records.naming_values(known, record.values))
     records.remove(database, record.id)
     drop_links(portal, record.id)
