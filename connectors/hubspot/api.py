@@ -28,7 +28,7 @@ from connectors.errors import ConnectorError, RetryLater
 from connectors.hubspot.errors import Refusal, translate, translate_exception
 from connectors.hubspot.neverback import refuse_to_subscribe
 from connectors.hubspot.token import FixedToken, TokenSource
-from connectors.quota import Quota, Rate, read_limits
+from connectors.quota import DAY_NOTE_LASTS, Quota, Rate, read_limits
 from connectors.retry import Retry
 from connectors.session import CrmSession, check_address
 
@@ -354,7 +354,11 @@ class Api:
         several holds its own one, and the next refusal will tell.
         """
         if error.code == "DAILY":
-            return self.quota.day_is_over()
+            if window != "associations":
+                return self.quota.day_is_over()
+            # They have a day of their own (HubSpot reference, section 6.2), and which one is over is not said: the
+            # next ordinary call will tell.
+            error.not_before = self.quota.now() + DAY_NOTE_LASTS
         if error.code == "SECONDLY":
             self.quota.hold("search", error.wait_seconds or 0.0)
         elif error.code in {"TEN_SECONDLY_ROLLING", "429"}:

@@ -159,9 +159,18 @@ _POLICIES: Mapping[str, str] = {
 }
 
 
-def over_limit(policy: str, request_id: str) -> Refused:
-    """429 of one policy (HubSpot reference, section 9.1)."""
-    return Refused(429, _POLICIES[policy], errorType="RATE_LIMIT", policyName=policy, requestId=request_id)
+def over_limit(policy: str, request_id: str, group: str | None = None) -> Refused:
+    """429 of one policy (HubSpot reference, section 9.1); ``group`` where the limit is of some calls only."""
+    more = {} if group is None else {"groupName": group}
+    return Refused(
+        429, _POLICIES[policy], errorType="RATE_LIMIT", policyName=policy, requestId=request_id, **more
+    )
+
+
+def moving() -> Refused:
+    """477 while the account is moved to another data centre; the only refusal whose Retry-After is documented
+    (HubSpot reference, section 9.2). The text is ours."""
+    return Refused(477, "This account is being moved to another data center")
 
 
 def already_defined(what: str, name: str) -> Refused:

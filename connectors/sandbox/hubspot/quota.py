@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Literal
 
 from connectors.sandbox.hubspot.account import TIME_ZONE
 from connectors.sandbox.hubspot.switches import Switches
@@ -15,56 +17,95 @@ from connectors.sandbox.hubspot.switches import Switches
 WINDOW_S = 10.0
 
 
-class Quota:
-    """What has been called. ``elapsed`` is a monotonic clock in seconds, ``kept`` an earlier day's count."""
+#: Which limits a call counts against. An association call counts against its own and is a call like any other.
+Group = Literal["calls", "search", "associations"]
 
-    def __init__(self, elapsed: Callable[[], float], kept: str | None = None) -> None:
+
+def group_of(method: str, path: str) -> Group:
+    """The group of a call: searches of records, association calls (v4 and dated), and all others."""
+    if method == "POST" and path.rstrip("/").endswith("/search") and "/lists/" not in path:
+        return "search"
+    return "associations" if "/associations/" in path else "calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A limit that a call would break: the policy, the seconds to wait, and the group where it has its own."""
+
+    policy: str
+    seconds: int
+    group: str | None = None
+
+
+class Quota:
+    """What one app has called. ``elapsed`` is a monotonic clock in seconds, ``kept`` an earlier day's count.
+
+    Searches are counted for the whole account: ``beside`` is the quota of its other app.
+    """
+
+    def __init__(
+        self, elapsed: Callable[[], float], kept: str | None = None, beside: Quota | None = None
+    ) -> None:
         self._elapsed = elapsed
         self._calls: deque[float] = deque()
-        self._searches: deque[float] = deque()
-        day, _, used = (kept or "").partition(" ")
-        self.day = date.fromisoformat(day) if day else None
-        self.used_today = int(used or 0)
+        self._searches: deque[float] = deque() if beside is None else beside._searches
+        self._associations: deque[float] = deque()
+        words = (kept or "").split()
+        self.day = date.fromisoformat(words[0]) if words else None
+        self.used_today, self.associations_today = (int(words[n]) if len(words) > n else 0 for n in (1, 2))
 
     def kept(self) -> str:
         """The day and what was used of it, to be handed to the next one."""
-        return f"{self.day} {self.used_today}" if self.day else ""
+        return f"{self.day} {self.used_today} {self.associations_today}" if self.day else ""
 
     def clear(self) -> None:
         """Forget every call."""
-        self._calls.clear()
-        self._searches.clear()
-        self.used_today = 0
+        for window in (self._calls, self._searches, self._associations):
+            window.clear()
+        self.used_today = self.associations_today = 0
 
-    def take(self, switches: Switches, now: datetime, *, is_search: bool) -> tuple[str, int] | None:
-        """Count one call; returns the policy it breaks and the seconds to wait, or None.
+    def take(self, switches: Switches, now: datetime, group: Group) -> Over | None:
+        """Count one call; returns the limit it breaks, or None.
 
         A refused call is not counted. Search is exempt from the ten-second window.
         """
         today = now.astimezone(TIME_ZONE).date()
         if today != self.day:
-            self.day, self.used_today = today, 0
+            self.day, self.used_today, self.associations_today = today, 0, 0
         elapsed = self._elapsed()
-        window, limit, length, policy = (
-            (self._searches, switches.secondly_search, 1.0, "SECONDLY")
-            if is_search
-            else (self._calls, switches.ten_secondly, WINDOW_S, "TEN_SECONDLY_ROLLING")
-        )
-        while window and window[0] <= elapsed - length:
-            window.popleft()
-        if limit is not None and len(window) >= limit:
-            wait = length - (elapsed - window[0]) if window else length
-            return policy, max(1, round(wait + 0.5))
+        windows = self._windows(switches, group)
+        for window, limit, length, over in windows:
+            while window and window[0] <= elapsed - length:
+                window.popleft()
+            if limit is not None and len(window) >= limit:
+                wait = length - (elapsed - window[0]) if window else length
+                return replace(over, seconds=max(1, round(wait + 0.5)))
         if switches.daily is not None and self.used_today >= switches.daily:
-            return "DAILY", _seconds_to_midnight(now)
-        if limit is not None:
-            window.append(elapsed)
+            return Over("DAILY", _seconds_to_midnight(now))
+        own = group == "associations" and switches.daily_associations is not None
+        if own and self.associations_today >= (switches.daily_associations or 0):
+            return Over("DAILY", _seconds_to_midnight(now), group)
+        for window, limit, _, _ in windows:
+            if limit is not None:
+                window.append(elapsed)
         self.used_today += 1
+        self.associations_today += group == "associations"
         return None
 
-    def headers(self, switches: Switches, *, is_search: bool) -> dict[str, str]:
-        """The headers of an answer; a search carries none."""
-        if is_search:
+    def _windows(
+        self, switches: Switches, group: Group
+    ) -> list[tuple[deque[float], int | None, float, Over]]:
+        calls = (self._calls, switches.ten_secondly, WINDOW_S, Over("TEN_SECONDLY_ROLLING", 0))
+        if group == "search":
+            return [(self._searches, switches.secondly_search, 1.0, Over("SECONDLY", 0))]
+        if group == "calls":
+            return [calls]
+        own = Over("TEN_SECONDLY_ROLLING", 0, group)
+        return [(self._associations, switches.ten_secondly_associations, WINDOW_S, own), calls]
+
+    def headers(self, switches: Switches, group: Group) -> dict[str, str]:
+        """The headers of an answer; a search carries none, an association call those of all calls."""
+        if group == "search":
             return {}
         out: dict[str, str] = {}
         if switches.daily is not None:

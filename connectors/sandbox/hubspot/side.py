@@ -18,6 +18,7 @@ from connectors.sandbox.hubspot.errors import (
     Refused,
     expired_token,
     missing_scopes,
+    moving,
     no_credentials,
     over_limit,
 )
@@ -28,7 +29,7 @@ from connectors.sandbox.hubspot.moments import wire
 from connectors.sandbox.hubspot.oauth import seconds_left
 from connectors.sandbox.hubspot.persons import act
 from connectors.sandbox.hubspot.portal import Clock, Portal
-from connectors.sandbox.hubspot.quota import Quota
+from connectors.sandbox.hubspot.quota import Quota, group_of
 from connectors.sandbox.hubspot.records import COLUMNS, Record, find, of_row
 from connectors.sandbox.hubspot.router import Found, lacking, refuse_lacking_object, route
 from connectors.sandbox.hubspot.switches import Switches, changed
@@ -55,7 +56,7 @@ class HubSpotSide:
         self._portal = Portal(self._database, clock, seed, self._events)
         self._courier = Courier(self._events, self._portal.now, lambda: self._portal.switches)
         self._quota = Quota(elapsed, note(self._database, "used"))
-        self._oauth_quota = Quota(elapsed)
+        self._oauth_quota = Quota(elapsed, beside=self._quota)
         with self._transaction():
             self._portal.definitions.make_standard()
         kept = note(self._database, "switches")
@@ -91,14 +92,16 @@ class HubSpotSide:
             # file is its own credential (HubSpot reference, section 4.5), and so is that of a journal's.
             return route(ask)
         quota, switches = self._let_in(ask)
-        is_search = ask.method == "POST" and ask.path.rstrip("/").endswith("/search")
-        over = quota.take(switches, self._portal.moment(), is_search=is_search)
-        headers |= quota.headers(switches, is_search=is_search)
+        if switches.moving_s is not None:
+            headers["Retry-After"] = str(switches.moving_s)
+            raise moving()
+        group = group_of(ask.method, ask.path)
+        over = quota.take(switches, self._portal.moment(), group)
+        headers |= quota.headers(switches, group)
         if over is not None:
-            policy, seconds = over
             if switches.retry_after:
-                headers["Retry-After"] = str(seconds)
-            raise over_limit(policy, self._portal.fresh_id())
+                headers["Retry-After"] = str(over.seconds)
+            raise over_limit(over.policy, self._portal.fresh_id(), over.group)
         found = route(ask)
         refuse_lacking_object(found, switches)
         missing = lacking(found, switches.scopes) if switches.scopes is not None else []

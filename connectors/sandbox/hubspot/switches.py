@@ -25,6 +25,12 @@ class Switches:
     """
     secondly_search: int | None = 5
     """Searches in any second, per account (HubSpot reference, section 4.4)."""
+    ten_secondly_associations: int | None = 150
+    """Association calls in any ten seconds: 100, 150 or 200 (HubSpot reference, section 6.2)."""
+    daily_associations: int | None = 500_000
+    """Association calls until midnight in the account's time zone (HubSpot reference, section 6.2)."""
+    moving_s: int | None = None
+    """While set, the account is being moved: every call is answered with 477 and this Retry-After, in seconds."""
     daily: int | None = 625_000
     """Calls until midnight in the account's time zone (HubSpot reference, section 9.1)."""
     search_lag_ms: int = 0

@@ -292,3 +292,75 @@ def test_the_same_seed_gives_the_same_correlation_ids_and_orders(side: HubSpotSi
         return [row["id"] for row in made[2]["results"]] + [ask(side, path="/")[2]["correlationId"]]
 
     assert run() == run()
+
+
+LINKS = "/crm/v4/associations/contacts/companies/batch/read"
+
+
+def read_links(side: HubSpotSide, path: str = LINKS) -> tuple[int, Mapping[str, str], Any]:
+    return ask(side, "POST", path, body=b'{"inputs":[]}')
+
+
+@pytest.mark.parametrize("path", [LINKS, LINKS.replace("/v4/associations/", "/associations/2026-03/")])
+def test_association_calls_have_a_window_of_their_own_beside_that_of_all_calls(
+    side: HubSpotSide, clock: Any, path: str
+) -> None:
+    side.limits({"ten_secondly": 4, "ten_secondly_associations": 2})
+    answers = [read_links(side, path) for _ in range(3)]
+    assert [status for status, _, _ in answers] == [200, 200, 429]
+    refusal = answers[2][2]
+    assert (refusal["policyName"], refusal["groupName"]) == ("TEN_SECONDLY_ROLLING", "associations")
+    # The headers are those of all calls, of which two are left.
+    assert answers[2][1]["X-HubSpot-RateLimit-Remaining"] == "2"
+    assert [ask(side)[0] for _ in range(3)] == [200, 200, 429]
+    assert "groupName" not in ask(side)[2]
+    clock.elapsed = 10.0
+    assert read_links(side, path)[0] == 200
+
+
+def test_association_calls_have_a_day_of_their_own_that_survives_a_restart(
+    clock: Any, tmp_path: Path
+) -> None:
+    side = HubSpotSide(tmp_path, clock, lambda: clock.elapsed)
+    side.limits({"daily_associations": 2})
+    assert [read_links(side)[0] for _ in range(3)] == [200, 200, 429]
+    refusal = read_links(side)[2]
+    assert (refusal["policyName"], refusal["groupName"]) == ("DAILY", "associations")
+    assert ask(side)[0] == 200
+    side.close()
+    again = HubSpotSide(tmp_path, clock, lambda: clock.elapsed)
+    again.limits({"daily_associations": 2})
+    assert read_links(again)[0] == 429
+    clock.advance(days=1)
+    assert read_links(again)[0] == 200
+    again.close()
+
+
+def test_searching_lists_is_no_search(side: HubSpotSide) -> None:
+    side.limits({"secondly_search": 0})
+    assert search(side)[0] == 429
+    assert ask(side, "POST", "/crm/v3/lists/search", body=b"{}")[0] == 200
+
+
+def test_searches_are_counted_for_the_account_and_calls_for_each_app(side: HubSpotSide) -> None:
+    form = (
+        b"grant_type=refresh_token&client_id=leadpact-hubspot-sandbox"
+        b"&client_secret=hubspot-sandbox-secret&refresh_token=eu1-leadpact-sandbox-refresh"
+    )
+    granted = orjson.loads(side.answer(Ask("POST", "/oauth/2026-09/token", (), {}, form)).body)
+    app = {"authorization": f"Bearer {granted['access_token']}"}
+    side.limits({"secondly_search": 2, "ten_secondly": 1, "oauth_ten_secondly": 1})
+    assert search(side)[0] == 200
+    assert ask(side, "POST", f"{CONTACTS}/search", app, b"{}")[0] == 200
+    assert search(side)[0] == 429
+    assert ask(side, "POST", f"{CONTACTS}/search", app, b"{}")[0] == 429
+    assert [ask(side)[0], ask(side, headers=app)[0]] == [200, 200]
+    assert [ask(side)[0], ask(side, headers=app)[0]] == [429, 429]
+
+
+def test_an_account_that_is_being_moved_answers_nothing_and_says_when_to_come_back(side: HubSpotSide) -> None:
+    side.limits({"moving_s": 3_600})
+    status, headers, body = ask(side)
+    assert (status, headers["Retry-After"], body["status"]) == (477, "3600", "error")
+    side.limits({"moving_s": None})
+    assert ask(side)[0] == 200
