@@ -30,8 +30,11 @@ class Denied(Exception):
         self.description = description
 
 
-def check(org: Org, assertion: str, client_id: str) -> None:
-    """Let an assertion pass that is signed, meant for us, in its time and of a user who may. Raises Denied."""
+def check(org: Org, assertion: str, client_id: str, host: str) -> None:
+    """Let an assertion pass that is signed, meant for us, in its time and of a user who may. Raises Denied.
+
+    ``host`` is where the request arrived: on loopback that is the org's own address.
+    """
     claims = _decoded(assertion, None)
     if claims.get("iss") != client_id:
         raise Denied("invalid_client_id", "client identifier invalid")
@@ -40,7 +43,7 @@ def check(org: Org, assertion: str, client_id: str) -> None:
         raise Denied("invalid_grant", "invalid assertion")
     claims = _decoded(assertion, key)
     audience = claims.get("aud")
-    if not isinstance(audience, str) or audience.rstrip("/") not in AUDIENCES:
+    if not isinstance(audience, str) or audience.rstrip("/") not in AUDIENCES | {f"http://{host}"}:
         raise Denied("invalid_grant", "audience is invalid")
     now = org.now().timestamp()
     if not now < _seconds(claims.get("exp")) <= now + LONGEST.total_seconds():

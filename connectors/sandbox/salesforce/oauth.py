@@ -61,12 +61,12 @@ def _client_credentials(org: Org, ask: Ask, form: Form) -> dict[str, str]:
     return _opened(org)
 
 
-def _jwt_bearer(org: Org, _ask: Ask, form: Form) -> dict[str, str]:
+def _jwt_bearer(org: Org, ask: Ask, form: Form) -> dict[str, str]:
     # Here and not above: the library and what lies under it are not cheap to load.
     from connectors.sandbox.salesforce import assertion
 
     try:
-        assertion.check(org, form.get("assertion", ""), CLIENT_ID)
+        assertion.check(org, form.get("assertion", ""), CLIENT_ID, ask.headers.get("host", ""))
     except assertion.Denied as denied:
         raise _Denied(denied.error, denied.description) from None
     opened = _opened(org)
