@@ -150,6 +150,23 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class LastChange:
+    """Who last changed a field of a record, and when, as far as the CRM tells.
+
+    ``by`` is for people: a user's name or address, or what set the value where it was no user. Where a CRM
+    knows only who last changed the record, that is what stands here.
+    """
+
+    record_id: str
+    field: str
+    at: datetime | None
+    by: str
+
+    def __repr__(self) -> str:
+        return f"LastChange({self.record_id!r}, {self.field!r}, {self.at})"
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Whose CRM this is. ``account_id``: HubSpot portal id or 18-character Salesforce organisation id."""
 
@@ -215,6 +232,17 @@ class Crm(Protocol):
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Write records in full batches; one result per write, in the order of ``writes``."""
+        ...
+
+    def archive(self, object_name: str, ids: Sequence[str]) -> list[Written]:
+        """Take records away so that a person can bring them back; one result an id, which is its ``trace``.
+
+        A record that is gone already counts as written.
+        """
+        ...
+
+    def last_changes(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> list[LastChange]:
+        """Who changed these fields last; at most one row a record and field, none for records that are gone."""
         ...
 
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:

@@ -11,9 +11,21 @@ from functools import partial
 import msgspec
 import polars as pl
 
-from connectors.crm import RECORD_ID, Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
+from connectors.crm import (
+    RECORD_ID,
+    Account,
+    Cursor,
+    FieldSpec,
+    LastChange,
+    ObjectSchema,
+    Reading,
+    Slab,
+    Write,
+    Written,
+)
 from connectors.errors import NeedsPerson, OurBug
 from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.archiving import archive
 from connectors.hubspot.availability import Availability, availability_of
 from connectors.hubspot.consent import Consents
 from connectors.hubspot.engagement import ENGAGEMENTS, Touches, touches_of
@@ -21,7 +33,7 @@ from connectors.hubspot.errors import CRM, NotAllowed, Refusal
 from connectors.hubspot.exports import Exports
 from connectors.hubspot.fields import add_fields
 from connectors.hubspot.forms import Form, Submission, read_forms, read_submissions
-from connectors.hubspot.history import history_of, history_of_all
+from connectors.hubspot.history import history_of, history_of_all, newest_of
 from connectors.hubspot.leads import LeadsObject
 from connectors.hubspot.linked import LINK_SCHEMA, links_of
 from connectors.hubspot.lists import Lists
@@ -172,6 +184,19 @@ class HubSpotCrm:
         Raises OurBug for a property that the schema does not know.
         """
         return self._reader.holding(object_name, fields, where, values)
+
+    def archive(self, object_name: str, ids: Sequence[str]) -> list[Written]:
+        """Archive records, 100 a call; see ``connectors.hubspot.archiving``."""
+        return archive(self._api, object_name, ids)
+
+    def last_changes(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> list[LastChange]:
+        """By the history of each property; ``by`` is the owner's address, or HubSpot's word for what set it."""
+        newest = newest_of(self.history(object_name, fields, ids))
+        users = {owner.user_id: owner.email for owner in self.owners()} if len(newest) else {}
+        return [
+            LastChange(record, field, at, users.get(user) or " ".join(filter(None, (source, source_id))))
+            for record, field, at, source, source_id, user in newest.iter_rows()
+        ]
 
     def history(
         self, object_name: str, fields: Sequence[str], ids: Sequence[str] | None = None

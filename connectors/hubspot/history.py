@@ -6,7 +6,7 @@ with its time and with who set it. Pages are smaller then: 50 records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import orjson
@@ -101,6 +101,13 @@ def history_of_all(api: Api, schema: ObjectSchema, fields: Sequence[str]) -> Ite
         if following == after:
             raise OurBug("HubSpot's list does not move on", crm=CRM, code="NO_PROGRESS")
         after = following
+
+
+def newest_of(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """What set each property last: one row a record and property, columns id, property, at, source, its id, user."""
+    whole = pl.concat([pl.DataFrame(schema=dict(HISTORY_SCHEMA)), *frames])
+    newest = whole.unique([RECORD_ID, "property"], keep="first", maintain_order=True)
+    return newest.select(RECORD_ID, "property", "at", "source", "source_id", "user")
 
 
 def _frame(records: Sequence[_Record], fields: Mapping[str, FieldInfo]) -> pl.DataFrame:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
+import polars as pl
 import requests
 
-from connectors.crm import Account, Cursor, FieldSpec, ObjectSchema, Reading, Slab, Write, Written
+from connectors.crm import Account, Cursor, FieldSpec, LastChange, ObjectSchema, Reading, Slab, Write, Written
 from connectors.errors import RetryLater
 from connectors.quota import Lane, Quota
 from connectors.retry import Retry
@@ -18,15 +19,24 @@ from connectors.salesforce.bulk.extract import Extract
 from connectors.salesforce.bulk.jobs import Jobs
 from connectors.salesforce.bulk.load import BULK_ABOVE_WRITES, Load
 from connectors.salesforce.calls import Calls
+from connectors.salesforce.campaigns import read_campaigns, read_members
 from connectors.salesforce.convert import Conversion, Converted, convert_leads
 from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
+from connectors.salesforce.deals import read_deals
+from connectors.salesforce.deleting import delete
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.grants import ClientCredentials, Grant
+from connectors.salesforce.history import history_of
+from connectors.salesforce.ladders import DealStage, LeadStep, deal_stages, lead_steps
+from connectors.salesforce.lastchange import last_changes
 from connectors.salesforce.merging import Merged, merge_records
+from connectors.salesforce.owners import Owner, read_owners
 from connectors.salesforce.reading import Reading as Records
+from connectors.salesforce.removed import Removed, read_removed
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.setup import Setup
 from connectors.salesforce.token import Tokens
+from connectors.salesforce.touches import read_touches
 from connectors.salesforce.writing import Writing
 from connectors.session import CrmSession
 
@@ -124,9 +134,59 @@ class SalesforceCrm:
         """The records that have one of the values; text is compared without case, as Salesforce does."""
         return self._records.find(self._records.wanted(object_name, fields), where, values)
 
+    def history(
+        self, object_name: str, fields: Sequence[str], ids: Sequence[str] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """When these fields had which values: frames of ``history.HISTORY_SCHEMA``.
+
+        ``ids`` None: for every record. Only what an admin tracks has a history. Beyond the port.
+        """
+        return history_of(self._calls, self._schemas, object_name, fields, ids)
+
+    def removed(self, object_name: str, since: datetime) -> Removed:
+        """Which records were merged into another or deleted at ``since`` or later. Beyond the port."""
+        return read_removed(self._calls, self._schemas, object_name, since, self.now())
+
+    def owners(self, object_name: str = "Lead") -> list[Owner]:
+        """Every user, and the queues that may own records of an object. Beyond the port."""
+        return read_owners(self._calls, self._schemas, object_name)
+
+    def lead_steps(self) -> list[LeadStep]:
+        """The values of a lead's Status in their order, with what a conversion sets. Beyond the port."""
+        return lead_steps(self._calls, self._schemas)
+
+    def deal_stages(self) -> list[DealStage]:
+        """The stages of opportunities in their order, with what counts as won. Beyond the port."""
+        return deal_stages(self._calls, self._schemas)
+
+    def campaigns(self) -> pl.DataFrame:
+        """Every campaign: a frame of ``campaigns.CAMPAIGN_SCHEMA``. Beyond the port."""
+        return read_campaigns(self._calls, self._schemas)
+
+    def members(self, object_name: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Which campaigns the leads or contacts were in: frames of ``campaigns.MEMBER_SCHEMA``. Beyond the port."""
+        return read_members(self._calls, self._schemas, object_name, ids)
+
+    def touches(self, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """What was done with the leads or contacts: frames of ``touches.TOUCH_SCHEMA``. Beyond the port."""
+        return read_touches(self._calls, self._schemas, ids, self.now())
+
+    def deals(self, object_name: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The opportunities of contacts or accounts: frames of ``deals.DEAL_SCHEMA``. Beyond the port."""
+        return read_deals(self._calls, self._schemas, object_name, ids)
+
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Write records, 200 a call or by a bulk job; see ``connectors.salesforce.writing``."""
         return self._writing.write(object_name, writes)
+
+    def archive(self, object_name: str, ids: Sequence[str]) -> list[Written]:
+        """Put records into the recycle bin, 200 a call; see ``connectors.salesforce.deleting``."""
+        del object_name  # an id says by itself what it names
+        return delete(self._calls, ids)
+
+    def last_changes(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> list[LastChange]:
+        """By the record's last change: Salesforce keeps no time a field unless its history is switched on."""
+        return last_changes(self.fetch, object_name, fields, ids)
 
     def convert_leads(self, conversions: Sequence[Conversion]) -> list[Converted]:
         """Convert leads, 100 a call; see ``connectors.salesforce.convert``."""
