@@ -57,6 +57,7 @@ def judge(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
     """
     prepared = prepare(leads, policy, now)
     scored = score(prepared, policy)
+    placed = stages(prepared, scored, policy)
     verdict = {
         "lead_id": leads["lead_id"],
         "fit": scored.fit,
@@ -64,10 +65,10 @@ def judge(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
         "score": scored.score,
         "coverage": scored.coverage,
         "temperature": scored.temperature,
-        **stages(prepared, scored, policy),
+        **placed.columns,
     }
-    named = [column.alias(name) for name, column in verdict.items()]
-    verdict["nurture_track"] = track(prepared.drop("lead_id").hstack(named), policy)
+    judged = prepared | {name: column.alias(name) for name, column in verdict.items()}
+    verdict["nurture_track"] = track(judged, placed.now, policy)
     answers: dict[str, pl.Series] = {}
     for place, one in enumerate(scored.rules):
         answers |= {f"_p{place}": one.points, f"_u{place}": one.unknown}

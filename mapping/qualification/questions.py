@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from mapping.qualification.columns import Kind
 from mapping.qualification.conditions import Condition
+from mapping.qualification.truths import choose, looked_up, one
 
 #: So many rows are looked at to see whether a text repeats, and in so many rows it pays to care.
 _SAMPLE, _ENOUGH = 500, 2_000
@@ -25,22 +26,24 @@ class Questions:
             if len(condition.columns) == 1 and condition.columns[0].kind is Kind.TEXT and condition.searches:
                 source = condition.columns[0].source
                 searching.setdefault(source, {})[places[condition.text]] = condition.searches
+        self._columns = sorted({column.source for c in conditions for column in c.columns} | {"lead_id"})
         #: By text column, the questions that search it and look at nothing else.
         self._searching = {
             source: list(names) for source, names in searching.items() if sum(names.values()) > 1
         }
 
-    def answers(self, leads: pl.DataFrame) -> list[pl.Series]:
+    def answers(self, leads: Mapping[str, pl.Series]) -> list[pl.Series]:
         """One Boolean column a condition, in their order; null: unknown.
 
-        ``leads`` has the columns that the conditions name, and ``lead_id``. Where most leads share their text
-        with others, each distinct text is searched once.
+        ``leads``: the columns that the conditions name, and ``lead_id``. Where most leads share their text with
+        others, each distinct text is searched once.
         """
         repeated = [source for source in self._searching if _repeats(leads[source])]
         apart = {name for source in repeated for name in self._searching[source]}
         # With the leads' own column beside them, an answer that hangs on no column fills every row.
         direct = [expression for name, expression in self._asked.items() if name not in apart]
-        found = {one.name: one for one in leads.select("lead_id", *direct).get_columns()}
+        frame = pl.DataFrame([leads[name] for name in self._columns])
+        found = {answer.name: answer for answer in frame.select("lead_id", *direct).get_columns()}
         for source in repeated:
             asked = [self._asked[name] for name in self._searching[source]]
             found.update(_of_distinct(leads[source], asked))
@@ -53,8 +56,10 @@ def _repeats(texts: pl.Series) -> bool:
 
 
 def _of_distinct(texts: pl.Series, asked: list[pl.Expr]) -> dict[str, pl.Series]:
-    distinct = texts.unique().to_frame()
-    places = texts.to_frame().join(
-        distinct.with_row_index("_at"), on=texts.name, how="left", nulls_equal=True, maintain_order="left"
-    )["_at"]
-    return {one.name: one[places] for one in distinct.select(asked).get_columns()}
+    """The answers, from asking about each distinct text once, and about a blank."""
+    distinct = texts.drop_nulls().unique()
+    places = texts.cast(pl.Enum(distinct)).to_physical().cast(pl.UInt32)
+    blank = one(len(distinct), pl.UInt32())
+    places = choose(places < blank, places, blank)
+    answered = distinct.extend_constant(None, 1).to_frame().select(asked)
+    return {answer.name: looked_up(answer, places) for answer in answered.get_columns()}

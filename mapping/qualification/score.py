@@ -10,7 +10,7 @@ a rule that ages ``_a3``, the age in days that it was judged at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ import polars as pl
 
 from mapping.qualification.columns import AGE_SUFFIX
 from mapping.qualification.declared import Band, Group, Policy, Rule
-from mapping.qualification.truths import choose, every, fails, holds, looked_up, unknown
+from mapping.qualification.truths import choose, every, fails, holds, looked_up, one, unknown
 
 #: What the last verdict said, beside a lead's own columns; all null for a lead that never had one.
 PREVIOUS_SCHEMA: dict[str, pl.DataType] = {
@@ -32,7 +32,8 @@ PREVIOUS_SCHEMA: dict[str, pl.DataType] = {
     "prev_score": pl.Int32(),
 }
 _GROUPS: tuple[Group, Group] = ("fit", "engagement")
-_NO_POINTS, _NOTHING = pl.Series([0], dtype=pl.Int16), pl.Series([0], dtype=pl.Int32)
+_POINTS, _WHOLE = pl.Int16(), pl.Int32()
+_NO_POINTS, _NOTHING = pl.Series([0], dtype=_POINTS), pl.Series([0], dtype=_WHOLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Scored:
     best: pl.Series
 
 
-def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
-    """The columns that are looked at, with ages in whole days, and money in the policy's currency.
+def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> dict[str, pl.Series]:
+    """The columns that are looked at, by name, with ages in whole days, and money in the policy's currency.
 
     ``leads`` has ``lead_id``, the lead fields that the policy names (``policy.needed()``), and the columns of
     ``PREVIOUS_SCHEMA`` (a missing one counts as null). ``now`` needs a time zone. Raises ``ValueError`` for a
@@ -91,13 +92,14 @@ def prepare(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
     there, needed = set(leads.columns), policy.needed() | {"lead_id"}
     if missing := sorted(needed - there):
         raise ValueError(f"the frame of leads lacks {', '.join(missing)}")
-    columns = [leads[name] for name in sorted(needed)]
+    columns = {name: leads[name] for name in needed}
+    derived = pl.DataFrame([*columns.values()]).select(policy.derived(leads, now))
     for name, dtype in PREVIOUS_SCHEMA.items():
-        columns.append(leads[name] if name in there else every(None, dtype, leads.height).alias(name))
-    return pl.DataFrame(columns).with_columns(policy.derived(leads, now))
+        columns[name] = leads[name] if name in there else every(None, dtype, leads.height)
+    return {**columns, **{column.name: column for column in derived.get_columns()}}
 
 
-def score(leads: pl.DataFrame, policy: Policy) -> Scored:
+def score(leads: Mapping[str, pl.Series], policy: Policy) -> Scored:
     """Points, unknown marks, fit, engagement, coverage and temperature of leads that ``prepare`` made ready.
 
     ``score`` is ``fit + engagement``, the plain sum of the points. ``coverage`` is the share of rules that
@@ -106,7 +108,7 @@ def score(leads: pl.DataFrame, policy: Policy) -> Scored:
     answers, ruled = policy.asked.answers(leads), len(policy.rules)
     rules = [_judged(rule, met, leads) for rule, met in zip(policy.rules, answers[:ruled], strict=True)]
     *gates, interest, never = answers[ruled:]
-    height = leads.height
+    height = len(leads["lead_id"])
     fit, engagement = (_total(policy, rules, group, height) for group in _GROUPS)
     fit_slack, slack = _slack(policy, rules, height, "fit"), _slack(policy, rules, height, *_GROUPS)
     total = fit + engagement
@@ -128,14 +130,14 @@ def score(leads: pl.DataFrame, policy: Policy) -> Scored:
     )
 
 
-def _judged(rule: Rule, met: pl.Series, leads: pl.DataFrame) -> Judged:
-    points = pl.Series([rule.points], dtype=pl.Int16)
+def _judged(rule: Rule, met: pl.Series, leads: Mapping[str, pl.Series]) -> Judged:
+    points = one(rule.points, _POINTS)
     if rule.half_life_days is None or rule.since is None:
         return Judged(choose(met, points, _NO_POINTS), unknown(met))
     left = decayed_points(rule.points, rule.half_life_days)
     days = leads[f"{rule.since}{AGE_SUFFIX}"]
     age = choose(days < _NOTHING, _NOTHING, days)
-    last = pl.Series([len(left) - 1], dtype=pl.Int32)
+    last = one(len(left) - 1, _WHOLE)
     faded = looked_up(left, choose(age >= last, last, age).cast(pl.UInt32))
     counts = met & holds(age >= _NOTHING)
     return Judged(choose(counts, faded, _NO_POINTS), ~(fails(met) | holds(counts)), age)
@@ -175,22 +177,22 @@ def _sum(policy: Policy, parts: Sequence[pl.Series], height: int) -> pl.Series:
     width = pl.Int16() if _weight(policy) < 2**15 else pl.Int32()
     total = every(0, width, height)
     for part in parts:
-        total = total + part.cast(width)
+        total = total + (part if part.dtype == width else part.cast(width))
     return total.cast(pl.Int32)
 
 
 def _total(policy: Policy, rules: Sequence[Judged], group: Group, height: int) -> pl.Series:
-    parts = [one.points for rule, one in zip(policy.rules, rules, strict=True) if rule.group == group]
+    parts = [judged.points for rule, judged in zip(policy.rules, rules, strict=True) if rule.group == group]
     return _sum(policy, parts, height)
 
 
 def _slack(policy: Policy, rules: Sequence[Judged], height: int, *groups: Group) -> Slack:
     up: list[pl.Series] = []
     down: list[pl.Series] = []
-    for rule, one in zip(policy.rules, rules, strict=True):
-        if rule.group in groups and one.unknown.any():
-            points = pl.Series([rule.points], dtype=pl.Int16)
-            (up if rule.points > 0 else down).append(choose(one.unknown, points, _NO_POINTS))
+    for rule, judged in zip(policy.rules, rules, strict=True):
+        if rule.group in groups and judged.unknown.any():
+            points = one(rule.points, _POINTS)
+            (up if rule.points > 0 else down).append(choose(judged.unknown, points, _NO_POINTS))
     return Slack(_sum(policy, up, height), _sum(policy, down, height))
 
 
@@ -212,31 +214,29 @@ def _rank(policy: Policy, total: pl.Series, fit: pl.Series, last: pl.Series | No
     """The highest band reached. A band that the lead already stood in (``last``, None: the lowest), or one below
     it, is held until total or fit falls more than the drop tolerance under its line: a higher score never gives
     a lower band, nor does a warmer past."""
-    rank = every(0, pl.Int32(), len(total))
+    rank = every(0, _WHOLE, len(total))
     for place, band in enumerate(policy.bands):
         if band.total is not None:
-            rank = choose(_reached(policy, place, band, total, fit, last), _number(place), rank)
+            rank = choose(_reached(policy, place, band, total, fit, last), one(place, _WHOLE), rank)
     return rank
 
 
-def _number(value: int) -> pl.Series:
-    return pl.Series([value], dtype=pl.Int32)
-
-
-def _last_band(policy: Policy, leads: pl.DataFrame) -> pl.Series | None:
+def _last_band(policy: Policy, leads: Mapping[str, pl.Series]) -> pl.Series | None:
     """The place of the band the lead stood in; the lowest for none, or for one that the policy lost."""
     before = leads["prev_temperature"]
     if before.null_count() == len(before):
         return None
-    names = pl.Enum([band.name for band in policy.bands])
-    return before.cast(names, strict=False).to_physical().fill_null(0).cast(pl.Int32)
+    place = (
+        before.cast(pl.Enum([band.name for band in policy.bands]), strict=False).to_physical().cast(pl.Int32)
+    )
+    return choose(place >= _NOTHING, place, _NOTHING)
 
 
 def _reached(
     policy: Policy, place: int, band: Band, total: pl.Series, fit: pl.Series, last: pl.Series | None
 ) -> pl.Series:
     if last is not None and policy.drop_tolerance:
-        grace = choose(last >= _number(place), _number(policy.drop_tolerance), _NOTHING)
+        grace = choose(last >= one(place, _WHOLE), one(policy.drop_tolerance, _WHOLE), _NOTHING)
         total, fit = total + grace, fit + grace
-    reached = total >= _number(band.total or 0)
-    return reached if band.fit_at_least is None else reached & (fit >= _number(band.fit_at_least))
+    reached = total >= one(band.total or 0, _WHOLE)
+    return reached if band.fit_at_least is None else reached & (fit >= one(band.fit_at_least, _WHOLE))

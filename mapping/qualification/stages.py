@@ -20,12 +20,14 @@ import polars as pl
 from mapping.lead import STAGE_RANK, Stage
 from mapping.qualification.declared import Policy
 from mapping.qualification.score import Scored
-from mapping.qualification.truths import choose, every, fails, holds, looked_up, unknown
+from mapping.qualification.truths import choose, every, fails, holds, looked_up, one, unknown
 
 _BOUGHT = (Stage.CUSTOMER, Stage.FORMER_CUSTOMER)
 _HANDED_OVER = (Stage.MQL, Stage.SQL, Stage.OPPORTUNITY)
 _NOT_YET_LEADS = (Stage.VISITOR, Stage.PROSPECT)
 _MARKETINGS = (*_NOT_YET_LEADS, Stage.LEAD, Stage.NURTURE)
+#: Salesforce is asked first: sales work there.
+_CRMS = ("salesforce", "hubspot")
 #: The stages that a CRM can show as facts.
 _SHOWN_AS_FACTS = (*_BOUGHT, Stage.OPPORTUNITY, Stage.SQL, Stage.DISQUALIFIED)
 #: Standing beside the ladder does not count as having climbed it.
@@ -39,21 +41,28 @@ _CLIMBED = {
 _STAGES = tuple(Stage)
 _CODES: Mapping[Stage, int] = {stage: code for code, stage in enumerate(_STAGES)}
 NONE = len(_STAGES)
+_CODE = pl.UInt32()
 _WORDS = pl.Enum([stage.value for stage in _STAGES])
 _NAMES = pl.Series([*(stage.value for stage in _STAGES), None], dtype=pl.String)
-_HEIGHTS = pl.Series([_CODES[_CLIMBED.get(stage, stage)] for stage in _STAGES] + [NONE], dtype=pl.UInt32)
+_HEIGHTS = pl.Series([_CODES[_CLIMBED.get(stage, stage)] for stage in _STAGES] + [NONE], dtype=_CODE)
 _RANKS = pl.Series([STAGE_RANK[stage] for stage in _STAGES] + [-1], dtype=pl.Int8)
 _FIRST_CYCLE = pl.Series([1], dtype=pl.Int32)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where leads stand by one column of stages: ``codes`` (UInt32) are places in ``Stage``, or ``NONE``."""
+    """Where leads stand by one column of stages.
+
+    ``codes`` (UInt32) are places in ``Stage``, or ``NONE``; ``met``: the stages that may be among them.
+    """
 
     codes: pl.Series
+    met: frozenset[Stage]
 
     def is_(self, *chosen: Stage) -> pl.Series:
         """The stage is one of these; none is none of them."""
+        if self.met.isdisjoint(chosen):
+            return every(False, pl.Boolean(), len(self.codes))
         return looked_up(_among(chosen), self.codes)
 
 
@@ -82,7 +91,15 @@ class Move:
     stage: Stage | None
 
 
-def stages(leads: pl.DataFrame, scored: Scored, policy: Policy) -> dict[str, pl.Series]:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where each lead stands ``now``, and the verdict's columns that say so."""
+
+    now: Standing
+    columns: Mapping[str, pl.Series]
+
+
+def stages(leads: Mapping[str, pl.Series], scored: Scored, policy: Policy) -> Placed:
     """The columns ``stage stage_why highest_stage cycle`` of leads that were scored.
 
     ``stage_why`` is a short code; ``wording.why`` says it in words. ``cycle`` counts from 1 and rises with each
@@ -93,29 +110,42 @@ def stages(leads: pl.DataFrame, scored: Scored, policy: Policy) -> dict[str, pl.
     asked = Asked(was, {**asked.true, **_weighed(scored, policy, asked)})
     moves = [*_facts(asked), *_sales(asked), *_interest(asked), *_warmth(asked)]
     first = _first(moves)
-    to = pl.Series([NONE if move.stage is None else _CODES[move.stage] for move in moves], dtype=pl.UInt32)
-    keeps = pl.Series([move.stage is None for move in moves])
-    now = Standing(choose(looked_up(keeps, first), was.codes, looked_up(to, first)))
-    return {
+    to = looked_up(_targets(tuple(move.stage for move in moves)), first)
+    now = Standing(choose(to == one(NONE, _CODE), was.codes, to), frozenset(Stage))
+    columns = {
         "stage": looked_up(_NAMES, now.codes),
-        "stage_why": looked_up(pl.Series([move.why for move in moves]), first),
+        "stage_why": looked_up(_texts(tuple(move.why for move in moves)), first),
         "highest_stage": looked_up(_NAMES, _highest(leads, was, now)),
         "cycle": _cycle(leads, was, now),
     }
+    return Placed(now, columns)
+
+
+@cache
+def _targets(to: tuple[Stage | None, ...]) -> pl.Series:
+    """The code of each move's stage; NONE where the last stage is kept."""
+    return pl.Series([NONE if stage is None else _CODES[stage] for stage in to], dtype=_CODE)
+
+
+@cache
+def _texts(texts: tuple[str, ...]) -> pl.Series:
+    return pl.Series(texts, dtype=pl.String)
 
 
 def standing(words: pl.Series) -> Standing:
     """Where leads stand by a column of words."""
     if words.null_count() == len(words):
-        return Standing(every(NONE, pl.UInt32(), len(words)))
-    return Standing(words.cast(_WORDS, strict=False).to_physical().fill_null(NONE).cast(pl.UInt32))
+        return Standing(every(NONE, _CODE, len(words)), frozenset())
+    found = words.cast(_WORDS, strict=False).to_physical().cast(_CODE)
+    codes = choose(found >= one(0, _CODE), found, one(NONE, _CODE))
+    return Standing(codes, frozenset(_STAGES[code] for code in codes.unique() if code != NONE))
 
 
 def _first(moves: Sequence[Move]) -> pl.Series:
     """The number of the first move that holds; the last one always does."""
-    place = every(len(moves) - 1, pl.UInt32(), len(moves[0].when))
+    place = every(len(moves) - 1, _CODE, len(moves[0].when))
     for number in range(len(moves) - 2, -1, -1):
-        place = choose(moves[number].when, pl.Series([number], dtype=pl.UInt32), place)
+        place = choose(moves[number].when, one(number, _CODE), place)
     return place
 
 
@@ -128,13 +158,17 @@ def _gates(policy: Policy, scored: Scored, stage: Stage) -> pl.Series:
     return passed
 
 
-def _said(leads: pl.DataFrame, scored: Scored, policy: Policy, was: Standing) -> dict[str, pl.Series]:
+def _said(
+    leads: Mapping[str, pl.Series], scored: Scored, policy: Policy, was: Standing
+) -> dict[str, pl.Series]:
     """What is to be asked of each lead."""
-    shown = {crm: standing(leads[f"{crm}_stage"]) for crm in ("salesforce", "hubspot")}
+    nowhere = every(False, pl.Boolean(), len(scored.score))
 
     def says(crm: str, stage: Stage) -> pl.Series:
         """A CRM shows this stage, and the policy believes it about that."""
-        return shown[crm].is_(*([stage] if crm in policy.believed.get(stage, ()) else []))
+        shown = leads[f"{crm}_stage"]
+        believed = crm in policy.believed.get(stage, ()) and shown.null_count() < len(shown)
+        return holds(shown == stage.value) if believed else nowhere
 
     accepted, reason = leads["sales_accepted"], leads["rejection_reason"]
     struck_off = says("salesforce", Stage.DISQUALIFIED) | says("hubspot", Stage.DISQUALIFIED)
@@ -142,7 +176,7 @@ def _said(leads: pl.DataFrame, scored: Scored, policy: Policy, was: Standing) ->
     sql_shown = says("salesforce", Stage.SQL) | says("hubspot", Stage.SQL)
     mql, sql = _gates(policy, scored, Stage.MQL), _gates(policy, scored, Stage.SQL)
     return {
-        "new": was.codes == NONE,
+        "new": was.codes == one(NONE, _CODE),
         "struck_off": struck_off,
         "rejected": says_no | (struck_off & ~says_yes),
         "for_good": _filled(reason) & (struck_off | (says_no & holds(scored.never))),
@@ -157,7 +191,7 @@ def _said(leads: pl.DataFrame, scored: Scored, policy: Policy, was: Standing) ->
         "mql_open": unknown(mql),
         "sql_passed": holds(sql),
         "sql_missed": fails(sql),
-        **{f"{crm}_{stage.value}": says(crm, stage) for crm in shown for stage in _SHOWN_AS_FACTS},
+        **{f"{crm}_{stage.value}": says(crm, stage) for crm in _CRMS for stage in _SHOWN_AS_FACTS},
     }
 
 
@@ -276,34 +310,34 @@ def _warmth(asked: Asked) -> list[Move]:
     ]
 
 
-def _highest(leads: pl.DataFrame, was: Standing, now: Standing) -> pl.Series:
+def _highest(leads: Mapping[str, pl.Series], was: Standing, now: Standing) -> pl.Series:
     """The code of the highest stage ever: standing beside the ladder does not count as having climbed it."""
     reached, last = looked_up(_HEIGHTS, now.codes), looked_up(_HEIGHTS, was.codes)
     noted = standing(leads["prev_highest_stage"]).codes
-    before = choose(noted == NONE, last, noted)
+    before = choose(noted == one(NONE, _CODE), last, noted)
     return choose(looked_up(_RANKS, reached) > looked_up(_RANKS, before), reached, before)
 
 
-def _cycle(leads: pl.DataFrame, was: Standing, now: Standing) -> pl.Series:
+def _cycle(leads: Mapping[str, pl.Series], was: Standing, now: Standing) -> pl.Series:
     """A lead that comes back to marketing, or that sales takes up again, begins another round."""
     again = (was.is_(*_HANDED_OVER) & now.is_(*_MARKETINGS)) | (
         was.is_(Stage.DISQUALIFIED) & ~now.is_(Stage.DISQUALIFIED)
     )
-    before = leads["prev_cycle"].cast(pl.Int32)
-    if before.null_count():
-        before = choose(before >= _FIRST_CYCLE, before, choose(before < _FIRST_CYCLE, before, _FIRST_CYCLE))
-    return before + again.cast(pl.Int32)
+    before = leads["prev_cycle"]
+    if before.null_count() == len(before):
+        return _FIRST_CYCLE + again.cast(pl.Int32)
+    return before.fill_null(1).cast(pl.Int32) + again.cast(pl.Int32)
 
 
-def track(leads: pl.DataFrame, policy: Policy) -> pl.Series:
+def track(leads: Mapping[str, pl.Series], now: Standing, policy: Policy) -> pl.Series:
     """The first track whose condition is true and that is meant for the stage; null for none.
 
-    ``leads`` are judged: what ``prepare`` made, and the verdict's columns.
+    ``leads``: what ``prepare`` made, and the verdict's columns.
     """
-    answers, now = policy.asked_of_judged.answers(leads), standing(leads["stage"])
-    found = every(len(policy.tracks), pl.UInt32(), leads.height)
+    answers = policy.asked_of_judged.answers(leads)
+    found = every(len(policy.tracks), _CODE, len(now.codes))
     for place in range(len(policy.tracks) - 1, -1, -1):
         fits = answers[place] & now.is_(*policy.tracks[place].stages)
-        found = choose(fits, pl.Series([place], dtype=pl.UInt32), found)
-    names = pl.Series([*(one.track for one in policy.tracks), None], dtype=pl.String)
+        found = choose(fits, one(place, _CODE), found)
+    names = pl.Series([*(track.track for track in policy.tracks), None], dtype=pl.String)
     return looked_up(names, found)

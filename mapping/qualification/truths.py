@@ -6,14 +6,22 @@ verdict is reckoned in steps of a few microseconds each. Every column has one ro
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import polars as pl
 
 _TRUE, _FALSE = pl.Series([True]), pl.Series([False])
 
 
+@lru_cache(maxsize=4096)
+def one(value: bool | int | None, dtype: pl.DataType) -> pl.Series:
+    """A value for all leads at once; never to be changed."""
+    return pl.Series([value], dtype=dtype)
+
+
 def every(value: bool | int | None, dtype: pl.DataType, height: int) -> pl.Series:
     """The same value for each of so many leads."""
-    return pl.Series([value], dtype=dtype).new_from_index(0, height)
+    return one(value, dtype).new_from_index(0, height)
 
 
 def choose(where: pl.Series, then: pl.Series, otherwise: pl.Series) -> pl.Series:
