@@ -4,6 +4,8 @@ An HTTP proxy on loopback. It takes ``CONNECT api.hubapi.com:443``, speaks TLS u
 and hands on, byte for byte, to the pretend CRM that stands there. A client needs what every client has: a
 proxy (``HTTPS_PROXY``) and a file of certificates to trust. Nothing in it is changed, and nobody else is reached:
 a host that no CRM stands for is refused and remembered.
+
+The certificates are made once for a folder: what trusts them may be installed for longer than one run.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,8 +27,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from connectors.sandbox.folder import locked
+
 HUBSPOT = ("api.hubapi.com",)
 SALESFORCE = ("login.salesforce.com", "test.salesforce.com", "leadpact-sandbox.my.salesforce.com")
+_ROOT, _LEAF = "authority.pem", "host.pem"
 _AT_ONCE = 65_536
 _SECONDS = 120
 
@@ -48,9 +52,10 @@ class Detour:
 
 @contextmanager
 def detour(hubspot_url: str, salesforce_url: str, folder: Path) -> Iterator[Detour]:
-    """The proxy while the context lasts; its certificates are written into ``folder``, the key with them."""
+    """The proxy while the context lasts; ``folder`` holds its certificates, or gets them."""
     hosts = dict.fromkeys(HUBSPOT, hubspot_url) | dict.fromkeys(SALESFORCE, salesforce_url)
-    ca_file, context = _certificates(list(hosts), folder)
+    ca_file, context = authority(folder), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / _LEAF)
     refused: list[str] = []
     with _Server(("127.0.0.1", 0), _handler(hosts, context, refused)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -124,30 +129,35 @@ def _between(client: ssl.SSLSocket, crm: socket.socket) -> None:
             (crm if source is client else client).sendall(part)
 
 
-def _certificates(hosts: list[str], folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for all hosts, signed by an authority of our own; the file that makes a client trust it."""
-    authority, issuer = ec.generate_private_key(ec.SECP256R1()), _name("Leadpact detour: tests only")
+def authority(folder: Path) -> Path:
+    """The file that makes a client trust the detours of this folder; it and its certificates are made once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(folder / "certificates.lock"):
+        if not (folder / _ROOT).exists():
+            _make_certificates([*HUBSPOT, *SALESFORCE], folder)
+    return folder / _ROOT
+
+
+def _make_certificates(hosts: list[str], folder: Path) -> None:
+    """A certificate for all hosts, and the authority of our own that signs it and then loses its key."""
+    signer, issuer = ec.generate_private_key(ec.SECP256R1()), _name("Leadpact detour: tests only")
     basic = x509.BasicConstraints(ca=True, path_length=0)
-    root = _signed(issuer, issuer, authority, authority, [(basic, True), (_usage(signs=True), True)])
+    root = _signed(issuer, issuer, signer, signer, [(basic, True), (_usage(signs=True), True)])
     key = ec.generate_private_key(ec.SECP256R1())
-    known = x509.SubjectAlternativeName([*map(x509.DNSName, hosts), x509.IPAddress(ip_address("127.0.0.1"))])
     more: list[tuple[x509.ExtensionType, bool]] = [
-        (known, False),
+        (x509.SubjectAlternativeName([*map(x509.DNSName, hosts)]), False),
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_usage(signs=False), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False),
     ]
-    leaf = _signed(_name(hosts[0]), issuer, key, authority, more)
+    leaf = _signed(_name(hosts[0]), issuer, key, signer, more)
     pem = serialization.Encoding.PEM
-    ca_file, leaf_file = folder / "detour-ca.pem", folder / "detour.pem"
-    ca_file.write_bytes(root.public_bytes(pem))
     kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    leaf_file.touch(mode=0o600)
-    leaf_file.write_bytes(key.private_bytes(pem, kind, plain) + leaf.public_bytes(pem))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(leaf_file)
-    return ca_file, context
+    (folder / _LEAF).touch(mode=0o600)
+    (folder / _LEAF).write_bytes(key.private_bytes(pem, kind, plain) + leaf.public_bytes(pem))
+    # Last: where it is, everything is.
+    (folder / _ROOT).write_bytes(root.public_bytes(pem))
 
 
 def _name(text: str) -> x509.Name:
@@ -172,14 +182,14 @@ def _signed(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
-    authority: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
     extensions: list[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     made = made.serial_number(x509.random_serial_number())
-    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=7))
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=3_650))
     subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     for extension, critical in [*extensions, (subject_key, False)]:
         made = made.add_extension(extension, critical)
-    return made.sign(authority, hashes.SHA256())
+    return made.sign(signer, hashes.SHA256())

@@ -58,9 +58,10 @@ def node_modules(project: Path, into: Path) -> Path:
     return _once(into, "node", texts, install)
 
 
-def environment(lock: Path, into: Path) -> Path:
+def environment(lock: Path, into: Path, trusts: Path) -> Path:
     """A virtual environment with what a hashed lock file names; the folder of its programs.
 
+    ``trusts`` is a file of certificates that it trusts beside its own: some clients read no other file.
     Raises NotToBeHad where the package index cannot be reached, RuntimeError where uv fails otherwise.
     """
     uv = [sys.executable, "-m", "uv", "--no-config", "--no-progress"]
@@ -71,9 +72,15 @@ def environment(lock: Path, into: Path) -> Path:
         asked = ["--require-hashes", "--requirement", str(lock)]
         python = str(folder / "venv" / programs / "python")
         _run("PyPI", [*uv, "pip", "install", "--python", python, *asked], folder)
+        for bundle in (folder / "venv").rglob("certifi/cacert.pem"):
+            told = bundle.read_bytes() + trusts.read_bytes()
+            # The file may be linked to uv's own copy, which must stay as it is.
+            bundle.unlink()
+            bundle.write_bytes(told)
 
     version = ".".join(map(str, sys.version_info[:2]))
-    return _once(into, lock.stem, [lock.read_bytes(), version.encode()], install) / "venv" / programs
+    key = [lock.read_bytes(), version.encode(), trusts.read_bytes()]
+    return _once(into, lock.stem, key, install) / "venv" / programs
 
 
 def _once(into: Path, name: str, key: Sequence[bytes], install: Callable[[Path], None]) -> Path:

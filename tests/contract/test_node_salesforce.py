@@ -36,8 +36,7 @@ def session(node: Callable[..., Any], serving: Serving, tmp_path_factory: pytest
         "username": seed.USERS[0][2],
         "password": seed.PASSWORD,
     }
-    folder = tmp_path_factory.mktemp("detour")
-    with detour(serving.hubspot_url, serving.salesforce_url, folder) as way:
+    with detour(serving.hubspot_url, serving.salesforce_url, tmp_path_factory.mktemp("detour")) as way:
         told = node("salesforce.mjs", serving.ready, environ=way.environ(), proxy=way.url, **more)
         assert way.refused == []
     return told

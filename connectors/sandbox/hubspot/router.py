@@ -28,6 +28,7 @@ from connectors.sandbox.hubspot.errors import Refused, missing_scopes, no_resour
 from connectors.sandbox.hubspot.kinds import find_kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.switches import Switches
+from connectors.sandbox.hubspot.unseen import refuse_unseen
 from connectors.sandbox.hubspot.webhooks import app_calls, journal_calls
 from connectors.sandbox.side import Answer, Ask
 
@@ -250,7 +251,12 @@ def _version(text: str) -> Version:
 
 
 def route(ask: Ask) -> Found:
-    """The route of a request. Raises Refused: 404 for no such path, 405 for no such method there."""
+    """The route of a request.
+
+    Raises Refused: 403 for an object of which our app may see nothing, 404 for no such path, 405 for no such
+    method there.
+    """
+    refuse_unseen(ask.method, ask.path)
     family, version, rest = family_of(ask.path)
     pieces = rest.split("/") if rest else []
     elsewhere = False

@@ -271,6 +271,22 @@ def test_what_is_not_there_is_answered_as_hubspot_does(
     assert body["correlationId"]
 
 
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        ("/crm/v3/objects/deals", "crm.objects.deals.read"),
+        ("/crm/objects/2026-09/tickets/1", "crm.objects.tickets.read"),
+        ("/crm/v3/properties/deals", "crm.schemas.deals.read"),
+    ],
+)
+def test_an_object_that_the_app_was_not_given_is_refused_by_the_scope_it_needs(
+    call: Call, path: Any, scope: str
+) -> None:
+    status, body = call("GET", path)
+    assert (status, body["category"]) == (403, "MISSING_SCOPES")
+    assert body["errors"][0]["context"]["requiredGranularScopes"] == [scope]
+
+
 @pytest.mark.parametrize("sent", [b"", b"{", b"[]", b'{"properties": []}', b'{"properties": {"city": {}}}'])
 def test_a_body_that_is_not_what_it_should_be_is_refused(side: HubSpotSide, sent: bytes) -> None:
     headers = {"authorization": "Bearer pat-eu1-leadpact-sandbox"}
