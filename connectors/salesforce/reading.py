@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 
 import orjson
+import polars as pl
 
-from connectors.crm import Slab
+from connectors.crm import RECORD_ID, Slab
 from connectors.errors import NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
 from connectors.salesforce.bulk.extract import Extract, fits
@@ -20,7 +21,7 @@ from connectors.salesforce.errors import CRM, LocatorGone
 from connectors.salesforce.ids import eighteen, may_exist
 from connectors.salesforce.rows import DELETED, ID, MODIFIED, Layout, Page, Shape, shape, slabs
 from connectors.salesforce.schema import Described, Schemas
-from connectors.slabs import NOT_THERE, Rows
+from connectors.slabs import NOT_THERE
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Reading:
         rows = (layout.rows(page) for page in pages) if narrow else self._values_of(wanted, layout, pages)
         yield from slabs(wanted, rows)
 
-    def _values_of(self, wanted: Shape, layout: Layout, pages: Pages) -> Iterator[Rows]:
+    def _values_of(self, wanted: Shape, layout: Layout, pages: Pages) -> Iterator[pl.DataFrame]:
         """The whole records of pages that hold only who changed."""
         for page in pages:
             gone = [record for record in page if record.deleted is True]
@@ -130,7 +131,7 @@ class Reading:
 
     def _found(
         self, wanted: Shape, described: Described, where: str, values: Sequence[str]
-    ) -> Iterator[Rows]:
+    ) -> Iterator[pl.DataFrame]:
         literals = [soql.literal(described.types[where], value) for value in dict.fromkeys(values) if value]
         layout = Layout(wanted)
         seen: set[str] = set()
@@ -141,7 +142,7 @@ class Reading:
             if fresh:
                 yield layout.rows(fresh)
 
-    def _by_id(self, wanted: Shape, ids: Sequence[str]) -> Iterator[Rows]:
+    def _by_id(self, wanted: Shape, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         layout = Layout(wanted)
         if wanted.crosses:
             for page in self._in_chunks(layout, ID, [soql.text(record_id) for record_id in ids]):
@@ -158,9 +159,9 @@ class Reading:
         """Each record of ``ids`` (18 characters) that is there, with its values as text."""
         wanted = self.wanted(object_name, fields)
         for rows in self._by_id(wanted, ids):
-            columns = rows.columns.items()
-            for place, record_id in enumerate(rows.ids):
-                yield record_id, {n: v[place] for n, v in columns if v[place] != NOT_THERE}
+            values = rows.select(column.name for column in wanted.columns).iter_rows(named=True)
+            for record_id, held in zip(rows[RECORD_ID].to_list(), values, strict=True):
+                yield record_id, {name: value for name, value in held.items() if value != NOT_THERE}
 
     def _some(self, layout: Layout, ids: Sequence[str]) -> list[Any]:
         """One collections read: a record or None for each id, in their order.

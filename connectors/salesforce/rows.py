@@ -13,14 +13,15 @@ from types import GenericAlias
 from typing import Any
 
 import msgspec
+import polars as pl
 
 from connectors.crm import Slab
 from connectors.errors import NeedsPerson
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.schema import Described
-from connectors.salesforce.values import moment_text, texts
-from connectors.slabs import NOT_THERE, Rows, cut, missing_from, name_absent
+from connectors.salesforce.values import text_column
+from connectors.slabs import NOT_THERE, Rows, block, cut, missing_from, name_absent
 
 ID = "Id"
 MODIFIED = "SystemModstamp"
@@ -136,23 +137,25 @@ class Layout:
         """The records of a collections read, None where there is none. Raises msgspec.DecodeError."""
         return self._some.decode(body)
 
-    def rows(self, records: Sequence[Any]) -> Rows:
-        """Decoded records in columns of text."""
-        return Rows(
-            [_whole(record.id) for record in records],
-            [_moment(record.modified) for record in records],
-            [_moment(record.created) for record in records],
+    def rows(self, records: Sequence[Any]) -> pl.DataFrame:
+        """Decoded records in columns of text (``connectors.slabs.block``)."""
+        ids = [record.id for record in records]
+        system = Rows(
+            ids if set(map(len, ids)) <= {18} else [eighteen(one) for one in ids],
+            _stamps([record.modified for record in records]),
+            _stamps([record.created for record in records]),
             [record.deleted is True for record in records],
-            {column.name: self._texts(column, records) for column in self.wanted.columns},
+            {},
         )
+        return block(system).hstack([self._texts(column, records) for column in self.wanted.columns])
 
-    def _texts(self, column: Column, records: Sequence[Any]) -> Sequence[str | None]:
+    def _texts(self, column: Column, records: Sequence[Any]) -> pl.Series:
         first, *rest = column.path
         values = list(map(attrgetter(self._attributes[first]), records))
         for step in rest:
             # An empty relationship comes as null, and so does everything behind it.
             values = [value.get(step) if isinstance(value, dict) else value for value in values]
-        return texts(column.sf_type, values)
+        return text_column(column.sf_type, values).alias(column.name)
 
 
 def _default(attribute: str, wanted: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
@@ -160,15 +163,11 @@ def _default(attribute: str, wanted: Mapping[str, Any], names: Mapping[str, str]
     return NOT_THERE if names[attribute] in wanted else None
 
 
-def slabs(wanted: Shape, pages: Iterable[Rows]) -> Iterator[Slab]:
+def slabs(wanted: Shape, pages: Iterable[pl.DataFrame]) -> Iterator[Slab]:
     """Pages as slabs, with what records came without named in ``_absent``."""
     for slab in cut(CRM, wanted.object_name, pages):
         yield replace(slab, frame=name_absent(slab.frame, missing_from(slab.frame)))
 
 
-def _whole(record_id: str) -> str:
-    return record_id if len(record_id) == 18 else eighteen(record_id)
-
-
-def _moment(value: str | None) -> str | None:
-    return None if value is None or value == NOT_THERE else moment_text(value)
+def _stamps(values: list[str | None]) -> list[str | None]:
+    return [None if value == NOT_THERE else value for value in values] if NOT_THERE in values else values
