@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM, Refusal, translate, translate_exception
 from connectors.hubspot.events import Event, Malformed
 from connectors.hubspot.journal_file import JournalFile, read_file
+from connectors.retry import Retry
 from connectors.session import CrmSession
 
 VERSION = "2026-03"
@@ -96,14 +98,16 @@ class Journal:
     """Reads the journal of one app.
 
     ``api`` sends with the token of the app itself (``token.AppTokens``). ``files`` downloads: another session,
-    so that neither the token nor the clock of the one is mixed up with the other. ``local`` reads the journal
-    of the installing accounts' region. ``account`` is the portal id whose events are wanted, "" for all.
+    so that neither the token nor the clock of the one is mixed up with the other; ``retry`` repeats downloads,
+    which count against no budget. ``local`` takes the parallel family of addresses, ``journal-local``.
+    ``account`` is the portal id whose events are wanted, "" for all.
     """
 
     def __init__(
         self,
         api: Api,
         files: CrmSession,
+        retry: Retry,
         *,
         account: str = "",
         local: bool = False,
@@ -111,6 +115,7 @@ class Journal:
     ) -> None:
         self._api = api
         self._files = files
+        self._retry = retry
         self._path = f"{_ROOT}/{'journal-local' if local else 'journal'}/{VERSION}"
         self._query = f"?installPortalId={account}" if account else ""
         self._account = account
@@ -144,7 +149,7 @@ class Journal:
                 offset, start = "", known
                 continue
             for entry in entries:
-                file = self._file(entry)
+                file = self._retry(partial(self._file, entry), repeatable=True)
                 offset, known = entry.currentOffset, file.published(known)
                 gap = None if start is None else Gap(start - MARGIN, max(start, known))
                 start = None

@@ -15,6 +15,15 @@ from connectors.hubspot.errors import CRM, Refusal
 VERSION = "2026-03"
 _ROOT = "/webhooks-journal"
 
+#: What the token of the app is to be allowed: reading, and everything that this file does.
+JOURNAL_SCOPES = (
+    "developer.webhooks_journal.read",
+    "developer.webhooks_journal.subscriptions.read",
+    "developer.webhooks_journal.subscriptions.write",
+    "developer.webhooks_journal.snapshots.read",
+    "developer.webhooks_journal.snapshots.write",
+)
+
 Action = Literal["CREATE", "UPDATE", "DELETE", "MERGE", "RESTORE"]
 EVERY_ACTION: tuple[Action, ...] = ("CREATE", "UPDATE", "DELETE", "MERGE", "RESTORE")
 
