@@ -1,0 +1,109 @@
+"""How it ended: the opportunities of contacts and accounts (Salesforce reference, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+
+from connectors.crm import RECORD_ID
+from connectors.errors import OurBug
+from connectors.salesforce.calls import Calls
+from connectors.salesforce.campaigns import amount
+from connectors.salesforce.errors import CRM
+from connectors.salesforce.ids import eighteen
+from connectors.salesforce.listing import Listing, Row
+from connectors.salesforce.schema import Schemas
+from connectors.salesforce.values import moment_text
+from connectors.slabs import times
+
+#: One row a contact and opportunity, or an account and opportunity. ``role`` and ``primary`` say what a contact
+#: is in it (null for accounts). ``outcome``: "won", "lost" or "open". ``closes``: the day it closed or is
+#: expected to. ``amount`` in ``currency`` where the organisation has several, else in its own (then null).
+DEAL_SCHEMA: Mapping[str, pl.DataType] = {
+    RECORD_ID: pl.String(),
+    "opportunity_id": pl.String(),
+    "role": pl.String(),
+    "primary": pl.Boolean(),
+    "stage": pl.String(),
+    "outcome": pl.String(),
+    "amount": pl.Decimal(38, 4),
+    "currency": pl.String(),
+    "opened": pl.Datetime("us", "UTC"),
+    "closes": pl.Date(),
+}
+
+_NEEDED = ("IsWon", "IsClosed")
+
+
+class _Deal(Row):
+    CreatedDate: str
+    IsWon: bool
+    IsClosed: bool
+    AccountId: str | None = None
+    StageName: str | None = None
+    Amount: Decimal | None = None
+    CurrencyIsoCode: str | None = None
+    CloseDate: date | None = None
+
+
+class _Part(Row):
+    ContactId: str
+    OpportunityId: str
+    Role: str | None = None
+    IsPrimary: bool | None = None
+
+
+_Link = tuple[str, _Deal, str | None, bool | None]
+
+
+def read_deals(
+    calls: Calls, schemas: Schemas, object_name: str, ids: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """The opportunities of the named contacts (by their roles) or accounts: frames of ``DEAL_SCHEMA``.
+
+    Deleted opportunities are left out. Raises NeedsPerson where opportunities, or contact roles, are not visible
+    to us, OurBug for another object.
+    """
+    if object_name == "Account":
+        listing = Listing(calls, schemas, "Opportunity", _Deal, (*_NEEDED, "AccountId"))
+        for page in listing.of("AccountId", ids):
+            yield _frame([(deal.AccountId or "", deal, None, None) for deal in page])
+    elif object_name == "Contact":
+        deals = Listing(calls, schemas, "Opportunity", _Deal, _NEEDED)
+        parts = Listing(calls, schemas, "OpportunityContactRole", _Part, ("ContactId", "OpportunityId"))
+        for some in parts.of("ContactId", ids):
+            yield _frame(list(_joined(some, deals)))
+    else:
+        raise OurBug(f"salesforce: a {object_name} has no opportunities of its own", crm=CRM)
+
+
+def _joined(parts: Sequence[_Part], deals: Listing[_Deal]) -> Iterator[_Link]:
+    wanted = list(dict.fromkeys(part.OpportunityId for part in parts))
+    known = {deal.Id: deal for page in deals.of("Id", wanted) for deal in page}
+    for part in parts:
+        deal = known.get(part.OpportunityId)
+        if deal is not None:
+            yield part.ContactId, deal, part.Role, part.IsPrimary
+
+
+def _frame(links: Sequence[_Link]) -> pl.DataFrame:
+    rows = sorted(links, key=lambda link: (link[0], link[1].CreatedDate, link[1].Id))
+    deals = [deal for _, deal, _, _ in rows]
+    return pl.DataFrame(
+        {
+            RECORD_ID: [eighteen(record_id) for record_id, *_ in rows],
+            "opportunity_id": [eighteen(deal.Id) for deal in deals],
+            "role": [role for _, _, role, _ in rows],
+            "primary": [primary for *_, primary in rows],
+            "stage": [deal.StageName for deal in deals],
+            "outcome": ["won" if d.IsWon else "lost" if d.IsClosed else "open" for d in deals],
+            "amount": [amount(deal.Amount) for deal in deals],
+            "currency": [deal.CurrencyIsoCode for deal in deals],
+            "opened": times("opened", [moment_text(deal.CreatedDate) for deal in deals]),
+            "closes": [deal.CloseDate for deal in deals],
+        },
+        schema=dict(DEAL_SCHEMA),
+    )
