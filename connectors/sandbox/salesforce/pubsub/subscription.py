@@ -16,6 +16,7 @@ from connectors.sandbox.salesforce.pubsub.messages import CUSTOM, EARLIEST
 from connectors.sandbox.salesforce.pubsub.refusals import Ended, Refused
 
 MOST_PENDING = 100  #: events that can be owed at a time (Salesforce reference, section 8)
+PATIENCE_SECONDS = 60.0  #: how long a subscriber may want nothing before the stream is closed
 LOOK_SECONDS = 0.03  #: how often the change log is looked at while a subscriber waits
 
 
@@ -49,12 +50,14 @@ class Subscription:
         token: str,
         inbox: queue.SimpleQueue[Fetch | None],
         is_open: Callable[[], bool],
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._feed = feed
         self._delivered = delivered
         self._token = token
         self._inbox = inbox
         self._is_open = is_open
+        self._seconds = seconds
         self._owed = 0
         self._no_more = False
         self._topic = ""
@@ -69,21 +72,22 @@ class Subscription:
             raise Ended(Refused.TOPIC)
         self._take(first)
         place = self._start(first)
-        said = time.monotonic()
+        said = wanted = self._seconds()
         while self._is_open():
             self._check()
+            wanted = self._seconds() if self._owed else wanted
             events = self._feed.after(place, objects, self._allowed()) if self._owed else []
             if events:
                 place = events[-1].number
                 self._owed -= len(events)
                 self._delivered.add(self._feed.now(), len(events))
                 yield Given(events, place, self._owed)
-                said = time.monotonic()
-            elif self._no_more:
+                said = self._seconds()
+            elif self._no_more or self._seconds() - wanted >= PATIENCE_SECONDS:
                 return
-            elif time.monotonic() - said >= self._feed.switches()["pubsub_keepalive_ms"] / 1000:
+            elif self._seconds() - said >= self._feed.switches()["pubsub_keepalive_ms"] / 1000:
                 yield Given([], max(place, self._feed.quiet_place()), self._owed)
-                said = time.monotonic()
+                said = self._seconds()
             self._listen(0 if events else LOOK_SECONDS)
 
     def _start(self, first: Fetch) -> int:
