@@ -27,12 +27,14 @@ class Portal:
     """One account: its file, its definitions, its switches, its clock and its dice.
 
     ``happened`` is what the call under way has done so far; it is told once the call is done for good.
+    ``version`` is the version of its address.
     """
 
     def __init__(self, database: sqlite3.Connection, clock: Clock, seed: int, events: EventStore) -> None:
         self.database = database
         self.events = events
         self.happened: list[Happening] = []
+        self.version = ""
         self.definitions = Definitions(database)
         self.switches = Switches()
         self._clock = clock

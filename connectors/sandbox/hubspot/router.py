@@ -20,6 +20,7 @@ from connectors.sandbox.hubspot import (
     oauth,
     property_calls,
     removal_calls,
+    rules,
     search,
     single,
 )
@@ -138,18 +139,26 @@ ROUTES = (
     *(Route(m, "exports", pattern, h, "export", w) for m, pattern, h, w in export_calls.CALLS),
     *(Route("GET", "forms", pattern, h, "forms") for pattern, h in form_calls.CALLS),
     Route("GET", "export-files", "{}", export_calls.download),
+    *(
+        Route(m, "property-validations", pattern, h, "schemas.write" if w else "schemas.read", w)
+        for m, pattern, h, w in rules.CALLS
+    ),
     *(Route(m, "app", pattern, h) for m, pattern, h in app_calls.CALLS),
     *(Route(m, family, pattern, h, f"journal.{s}") for family, m, pattern, h, s in journal_calls.CALLS),
     Route("GET", "journal-files", "{}", journal_calls.download),
     *(Route(m, "consent-v3", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS_V3),
     *(Route(m, "consent", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS),
 )
-_UNDATED = re.compile(r"/crm/v3/(objects|properties|owners|pipelines|lists|exports)(?:/(.*))?")
+_UNDATED = re.compile(
+    r"/crm/v3/(objects|properties|property-validations|owners|pipelines|lists|exports)(?:/(.*))?"
+)
 # Associations are v4 where the rest is v3; the dated versions put them under the objects.
 _LINKED = re.compile(r"/crm/(?:v4/objects|objects/(2026-0[39]))/([^/]+/[^/]+/associations/.+)")
 _ASSOCIATIONS = re.compile(r"/crm/(?:v4/associations|associations/(2026-0[39]))/(.+)")
 _CONSENT = re.compile(r"/communication-preferences/(v3|v4|2026-0[39])/(.+)")
-_DATED = re.compile(r"/crm/(objects|properties|owners|pipelines|lists|exports)/(2026-0[39])(?:/(.*))?")
+_DATED = re.compile(
+    r"/crm/(objects|properties|property-validations|owners|pipelines|lists|exports)/(2026-0[39])(?:/(.*))?"
+)
 _APP = re.compile(r"/(?:webhooks/(v3|2026-03)|app-webhooks/(2026-09))/(.+)")
 # Two families of one thing, each with one version (HubSpot reference, section 15).
 _FORMS = re.compile(r"/(?:marketing/v3/forms|form-integrations/v1/submissions/forms)(?:/.*)?")

@@ -72,6 +72,7 @@ class HubSpotSide:
         try:
             found = self._admitted(ask, headers)
             with self._transaction():
+                self._portal.version = found.call.version
                 answered = found.route.handler(self._portal, found.call)
         except Refused as refused:
             body = orjson.dumps(refused.body(correlation))

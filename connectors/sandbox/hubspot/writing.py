@@ -19,6 +19,7 @@ from connectors.sandbox.hubspot.moments import kept
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.rendering import first_source
+from connectors.sandbox.hubspot.rules import broken
 from connectors.sandbox.hubspot.standard_leads import STAGES as LEAD_STAGES
 from connectors.sandbox.hubspot.values import appended, check, without_calling_code
 from connectors.sandbox.hubspot.visibility import remember_before
@@ -66,6 +67,7 @@ def create(portal: Portal, kind: Kind, given: Mapping[str, Any], source: Source 
     """Store a new record and return it. Raises Refused."""
     known = portal.definitions.of(kind)
     values, problems = check(known, given)
+    problems += broken(portal, kind, values) if source.type == API.type else ()
     if problems:
         raise invalid(problems)
     values = {name: appended(None, v) if known[name].many else v for name, v in values.items()}
@@ -105,6 +107,7 @@ def update(
     """
     known = portal.definitions.of(record.kind)
     values, problems = check(known, given, by_person=source.type != API.type)
+    problems += broken(portal, record.kind, values) if source.type == API.type else ()
     if problems:
         raise invalid(problems)
     if is_backward(portal.definitions.stages(record.kind), record.values.get(STAGE), values.get(STAGE, "")):

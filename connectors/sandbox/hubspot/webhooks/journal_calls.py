@@ -244,9 +244,7 @@ def _many(portal: Portal, call: Call, found: Sequence[Page]) -> Answer:
 
 def _entry(portal: Portal, call: Call, page: Page) -> Body:
     until = portal.now() + ADDRESS_GOOD_MS
-    scheme = call.ask.headers.get("x-forwarded-proto", "http")
-    host = call.ask.headers.get("host", "api.hubapi.com")
-    address = f"{scheme}://{host}{FILES}{page.offset}.json?Expires={until}"
+    address = f"{call.origin}{FILES}{page.offset}.json?Expires={until}"
     signed = f"{address}&Signature={_signature(page.offset, str(until))}"
     return {"url": signed, "currentOffset": page.offset, "expiresAt": kept(until)}
 
