@@ -84,7 +84,7 @@ class HubSpotCrm:
         self._account: Account | None = None
         self._reader = RecordReader(self._api, self.describe, slab_rows, list_threads)
         self._consents = Consents(self._api, version)
-        self._writer = Writer(self._api, self.describe)
+        self._writer = Writer(self._api, self.describe, self._reader.holding)
         self._lists = Lists(self._api)
         self._exports = Exports(self._api, self.describe, slab_rows)
         self._leads = LeadsObject(self._api, partial(self.links, CONTACTS), self.fetch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -27,7 +28,7 @@ TYPES: Mapping[str, tuple[str, str]] = {
     "choice": ("enumeration", "select"),
 }
 
-CONFLICT = 409
+INVALID, CONFLICT = 400, 409
 
 
 def add_fields(api: Api, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
@@ -81,10 +82,16 @@ def _ensure_group(api: Api, object_name: str) -> None:
 
 
 def _create(api: Api, object_name: str, spec: FieldSpec) -> bool:
-    """False where somebody else has created it in the meantime, or an answer was lost and we had."""
+    """False where somebody else has created it in the meantime, or an answer was lost and we had.
+
+    Where HubSpot refuses a unique property it is made without uniqueness: not every account has them on
+    contacts, and an object has at most ten (HubSpot reference, section 6.1). Writing then looks records up first.
+    """
     try:
         api.call(_done, api.properties.create, object_name, orjson.dumps(definition(spec)))
     except Refusal as refusal:
+        if refusal.status == INVALID and spec.unique:
+            return _create(api, object_name, replace(spec, unique=False))
         if refusal.status != CONFLICT:
             raise _needs_person(f"the property {spec.name}", object_name, refusal) from None
         found = next((p for p in read_properties(api, object_name) if p.name == spec.name), None)
@@ -101,7 +108,8 @@ def _check(spec: FieldSpec, found: Property) -> None:
     kind, _ = TYPES[spec.type]
     if found.type != kind:
         problem, fix = f"is of type {found.type}, and {kind} is needed", "Rename or delete it in HubSpot."
-    elif spec.unique and not found.hasUniqueValue:
+    elif spec.unique and not found.hasUniqueValue and found.groupName != GROUP:
+        # In our own group it is ours, made when HubSpot allowed no unique one.
         problem, fix = (
             "does not demand unique values",
             "Delete it in HubSpot, so that it can be created anew.",

@@ -50,6 +50,7 @@ class Property(msgspec.Struct, frozen=True):
     type: str | None = None
     label: str | None = None
     fieldType: str | None = None
+    groupName: str | None = None
     options: list[Option] | None = None
     calculated: bool | None = None
     externalOptions: bool | None = None

@@ -3,7 +3,7 @@
 Updates and upserts may be repeated, so a lost answer is simply asked for again. A create without a key may
 not: where its answer is lost, it is reported as unknown. A batch that HubSpot refuses as a whole has
 written nothing (HubSpot reference, section 5.2): the rows that its answer blames are taken out, or it is
-halved until the bad row stands alone.
+halved until the bad row stands alone. Where an account has no unique property, ``unkeyed`` looks records up.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.batches import Batch, batches, kind_of, twice
 from connectors.hubspot.errors import CRM, UNKNOWN_OBJECT, Problem, Refusal
 from connectors.hubspot.matching import Answer, Result, Settled, refused, unknown
+from connectors.hubspot.unkeyed import Find, placed, without_unique_key
 from connectors.hubspot.values import plain_text
 
 #: A property that no write may carry: who carries it is to blame, whatever the value.
@@ -32,18 +33,22 @@ NOT_SENT = "NOT_SENT"
 
 
 class Writer:
-    """Writes the records of one account. ``describe`` gives the schema of an object, kept by the caller."""
+    """Writes the records of one account. ``describe`` gives the schema of an object, kept by the caller.
 
-    def __init__(self, api: Api, describe: Callable[[str], ObjectSchema]) -> None:
+    ``find`` looks up records by a value, where an account has no unique property to upsert by (``unkeyed``).
+    """
+
+    def __init__(self, api: Api, describe: Callable[[str], ObjectSchema], find: Find) -> None:
         self._api = api
         self._describe = describe
+        self._find = find
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """One Written for each write, in their order.
 
         Raises the four kinds only while nothing has been written: later, what was not sent comes back as
         unknown with the code ``NOT_SENT``, so that what was written is not forgotten. Raises OurBug for a
-        trace that comes twice, NeedsPerson for a key that is no unique property.
+        trace that comes twice, NeedsPerson for a key that is no property.
         """
         if len({w.trace for w in writes}) != len(writes):
             raise OurBug("Two writes of one call have the same trace", crm=CRM, code="DUPLICATE_TRACE")
@@ -52,9 +57,12 @@ class Writer:
         schema = self._describe(object_name)
         _check_keys(schema, writes)
         done = twice(writes)
+        looked_up = [w for w in writes if w.trace not in done and without_unique_key(schema, w)]
+        sent, refusals = placed(self._find, schema, looked_up)
+        done |= refusals
         call = _Call(self._api, object_name, schema)
         try:
-            for batch in batches([w for w in writes if w.trace not in done]):
+            for batch in batches([sent.get(w.trace, w) for w in writes if w.trace not in done]):
                 call.send(batch)
         except ConnectorError as error:
             if not call.done:
@@ -68,15 +76,14 @@ class Writer:
 
 
 def _check_keys(schema: ObjectSchema, writes: Sequence[Write]) -> None:
-    """An upsert by a property that is not unique is refused as a whole (HubSpot reference, section 5.2)."""
+    """A key that is no property could neither be written nor looked up."""
     names = {w.key[0] for w in writes if kind_of(w) == "upsert" and w.key is not None}
     for name in sorted(names):
-        info = schema.fields.get(name)
-        if info is None or not info.unique:
+        if name not in schema.fields:
             raise NeedsPerson(
-                f"HubSpot has no property {name} of {schema.object} with unique values",
+                f"HubSpot has no property {name} of {schema.object}",
                 crm=CRM,
-                code="KEY_NOT_UNIQUE",
+                code="NO_KEY",
                 fix="Run the setup, which creates the properties that Leadpact needs.",
             )
 
