@@ -96,8 +96,9 @@ class Org:
     def change_switches(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Change switches and return all. Raises ControlRefused for an unknown one, object, field or status."""
         checked = switches.checked(wanted)
-        for name in ("hidden_fields", "restricted_picklists", "history"):
+        for name in ("hidden_fields", "read_only_fields", "restricted_picklists", "history"):
             self._check_fields(checked.get(name, {}))
+        self._check_fields({name: [] for name in checked.get("hidden_objects", ())})
         rules.check_rules_fit(checked.get("validation_rules", ()), self.full)
         if "record_types" in checked:
             record_types.check_types_fit(checked["record_types"], self.full)
@@ -150,7 +151,9 @@ class Org:
         hidden: dict[str, list[str]] = {
             key: list(names) for key, names in self.switches["hidden_fields"].items()
         }
-        read_only: dict[str, list[str]] = {}
+        read_only: dict[str, list[str]] = {
+            key: list(names) for key, names in self.switches["read_only_fields"].items()
+        }
         for name, fields in custom.items():
             for field in fields:
                 if not field.custom:
@@ -160,7 +163,8 @@ class Org:
                     hidden.setdefault(name, []).append(field.name)
                 elif not edit:
                     read_only.setdefault(name, []).append(field.name)
-        self.seen = self.full.refined({}, hidden, {}).locked(read_only)
+        seen = self.full.refined({}, hidden, {}).locked(read_only)
+        self.seen = seen.without(self.switches["hidden_objects"])
 
     def custom_fields(self) -> dict[str, list[Field]]:
         """The custom fields of each object."""

@@ -115,7 +115,8 @@ class Records:
         """Change a live record. An update that changes nothing still moves its time. Raises RowRefused."""
         sobject = self._object(name, writer)
         before = self.live(sobject, record_id)
-        if writer.api and sobject.name == "Lead" and before["IsConverted"]:
+        converted = sobject.name == "Lead" and before["IsConverted"]
+        if writer.api and converted and not self.org.switches["edit_converted"]:
             raise RowRefused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
         columns = changes_of(sobject, values, writer, creating=False)
         self._lock(record_id)
@@ -143,6 +144,8 @@ class Records:
         new.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
         self._store(sobject, record_id, new, is_new=False)
         keep_history(self.org, sobject, record_id, before, row, writer.user)
+        if before.get("IsDeleted") and not row.get("IsDeleted"):
+            self._restore_children(sobject, record_id, str(before["SystemModstamp"]), writer)
         self._after(sobject)
 
     def delete(self, name: str, record_id: str, writer: Writer) -> None:
@@ -161,18 +164,34 @@ class Records:
 
     def _delete_children(self, sobject: SObject, record_id: str, writer: Writer) -> None:
         """Put what hangs on a deleted record into the bin too, such as a lead's campaign memberships."""
+        for other, row in self._hanging_on(sobject, record_id, deleted=False):
+            if other.ordinary:
+                self.save(other, row["Id"], row, {**row, "IsDeleted": 1}, {}, writer)
+                self._delete_children(other, row["Id"], writer)
+            else:
+                self.org.write(other, row["Id"], {"IsDeleted": 1}, is_new=False)
+
+    def _restore_children(self, sobject: SObject, record_id: str, since: str, writer: Writer) -> None:
+        """Bring back what went together with a record that comes back."""
+        for other, row in self._hanging_on(sobject, record_id, deleted=True):
+            if not other.ordinary:
+                self.org.write(other, row["Id"], {"IsDeleted": 0}, is_new=False)
+            elif row["SystemModstamp"] == since:
+                self.save(other, row["Id"], row, {**row, "IsDeleted": 0}, {}, writer)
+
+    def _hanging_on(
+        self, sobject: SObject, record_id: str, *, deleted: bool
+    ) -> list[tuple[SObject, dict[str, Any]]]:
+        found: list[tuple[SObject, dict[str, Any]]] = []
         for other in self.org.full.objects.values():
             for field in other.fields.values():
-                if not field.cascade or sobject.name not in field.refers_to:
-                    continue
-                sql = f"SELECT * FROM {quoted(other.name)} WHERE {quoted(field.name)} = ? AND IsDeleted = 0"
-                for row in self.org.store.rows(sql, (record_id,)):
-                    row.pop("row")
-                    if other.ordinary:
-                        self.save(other, row["Id"], row, {**row, "IsDeleted": 1}, {}, writer)
-                        self._delete_children(other, row["Id"], writer)
-                    else:
-                        self.org.write(other, row["Id"], {"IsDeleted": 1}, is_new=False)
+                if field.cascade and sobject.name in field.refers_to:
+                    sql = (
+                        f"SELECT * FROM {quoted(other.name)} WHERE {quoted(field.name)} = ? AND IsDeleted = ?"
+                    )
+                    rows = self.org.store.rows(sql, (record_id, int(deleted)))
+                    found.extend((other, {k: v for k, v in row.items() if k != "row"}) for row in rows)
+        return found
 
     def upsert(
         self, name: str, key: Field, value: Any, values: Mapping[str, Any], writer: Writer

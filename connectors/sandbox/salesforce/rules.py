@@ -1,7 +1,7 @@
 """Rules that an admin of the org made: validation rules, and record types with fewer picklist values.
 
-The switch ``validation_rules`` lists what is refused: ``{"object", "when", "message"}`` and perhaps ``"field"``,
-where ``when`` maps fields to values (null: blank) that must all hold. So "a phone is needed once worked" is
+The switch ``validation_rules`` lists what is refused: ``{"object", "when", "message"}``, perhaps ``"field"`` and
+``"code"``, where ``when`` maps fields to values (null: blank) that must all hold. So "a phone is needed once worked" is
 ``{"object": "Lead", "when": {"Status": "Working - Contacted", "Phone": null}, "message": …, "field": "Phone"}``.
 They bind people and the API alike. A value may be in the picklist and yet not be there for the record's type
 (Salesforce reference, section 4).
@@ -20,13 +20,17 @@ Row = Mapping[str, Any]
 
 
 def check_validation(rules: Sequence[Row], sobject: SObject, row: Row) -> None:
-    """Raise RowRefused (FIELD_CUSTOM_VALIDATION_EXCEPTION) with the admin's text for the first rule that holds."""
+    """Raise RowRefused with the admin's text for the first rule that holds.
+
+    The code is FIELD_CUSTOM_VALIDATION_EXCEPTION, or the rule's own: a trigger or a Flow refuses with another.
+    """
     for rule in rules:
         if rule["object"] != sobject.name:
             continue
         if all(_is(row.get(name), value) for name, value in rule["when"].items()):
             field = rule.get("field")
-            raise RowRefused("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule["message"], [field] if field else [])
+            code = rule.get("code", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+            raise RowRefused(code, rule["message"], [field] if field else [])
 
 
 def _is(kept: Any, wanted: Any) -> bool:

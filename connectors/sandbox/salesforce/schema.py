@@ -157,9 +157,10 @@ class Schema:
         refined = []
         for each in self.objects.values():
             wanted = {**each.fields, **{one.name: one for one in custom.get(each.name, ())}}
-            for name in hidden.get(each.name, ()):
+            # A field that a switch named may have gone since.
+            for name in wanted.keys() & set(hidden.get(each.name, ())):
                 wanted[name] = replace(wanted[name], read=False, create=False, update=False)
-            for name in restricted.get(each.name, ()):
+            for name in wanted.keys() & set(restricted.get(each.name, ())):
                 wanted[name] = replace(wanted[name], restricted=True)
             refined.append(each.with_fields(wanted))
         return Schema(refined)
@@ -170,12 +171,18 @@ class Schema:
         status = replace(lead.fields["Status"], values=tuple(statuses), default=default)
         return self._with(lead.with_fields({**lead.fields, "Status": status}))
 
+    def without(self, names: Iterable[str]) -> Schema:
+        """The schema with some objects not there."""
+        gone = set(names)
+        return Schema(each for each in self.objects.values() if each.name not in gone)
+
     def locked(self, names: Mapping[str, Iterable[str]]) -> Schema:
         """The schema with some fields readable but not writable."""
         schema = self
         for object_name, wanted in names.items():
             sobject = schema.objects[object_name]
-            fixed = {name: replace(sobject.fields[name], create=False, update=False) for name in wanted}
+            known = [name for name in wanted if name in sobject.fields]
+            fixed = {name: replace(sobject.fields[name], create=False, update=False) for name in known}
             schema = schema._with(sobject.with_fields({**sobject.fields, **fixed}))
         return schema
 

@@ -16,6 +16,9 @@ START: dict[str, Any] = {
     "assignment_rule": False,
     "row_locks": 0,
     "hidden_fields": {},
+    "hidden_objects": [],
+    "read_only_fields": {},
+    "edit_converted": False,
     "restricted_picklists": {},
     "default_status": "Open - Not Contacted",
     "validation_rules": [],
@@ -41,6 +44,19 @@ START: dict[str, Any] = {
 }
 
 
+#: What else an admin's work answers with: a lookup filter, an Apex trigger, a Flow, an approval (section 4).
+ADMIN_CODES = (
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+    "FIELD_FILTER_VALIDATION_EXCEPTION",
+    "FIELD_INTEGRITY_EXCEPTION",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    "CANNOT_EXECUTE_FLOW_TRIGGER",
+    "ENTITY_IS_LOCKED",
+    "INSUFFICIENT_ACCESS_OR_READONLY",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+    "TRANSFER_REQUIRES_READ",
+    "STORAGE_LIMIT_EXCEEDED",
+)
 MOST_TRACKED = 20  #: fields of one object that have a history (Salesforce reference, section 6)
 
 
@@ -72,7 +88,8 @@ def _validation_rules(value: Any) -> bool:
     """Rules as ``rules.py`` reads them."""
     return isinstance(value, list) and all(
         isinstance(each, Mapping)
-        and set(each) <= {"object", "when", "message", "field"}
+        and set(each) <= {"object", "when", "message", "field", "code"}
+        and each.get("code", ADMIN_CODES[0]) in ADMIN_CODES
         and isinstance(each.get("object"), str)
         and isinstance(each.get("message"), str)
         and isinstance(each.get("field", ""), str)
@@ -114,9 +131,17 @@ RULES = {
     "assignment_rule": _Rule(lambda value: isinstance(value, bool), "true or false"),
     "row_locks": _Rule(lambda value: _whole(value, 0), "how many of the next writes find the row locked"),
     "hidden_fields": _Rule(_names, "object names with lists of field names"),
+    "hidden_objects": _Rule(
+        lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+        "a list of object names",
+    ),
+    "read_only_fields": _Rule(_names, "object names with lists of field names"),
+    "edit_converted": _Rule(lambda value: isinstance(value, bool), "true or false"),
     "restricted_picklists": _Rule(_names, "object names with lists of picklist names"),
     "default_status": _Rule(lambda value: isinstance(value, str), "the ApiName of a LeadStatus"),
-    "validation_rules": _Rule(_validation_rules, "a list of {object, when: {field: value}, message, field?}"),
+    "validation_rules": _Rule(
+        _validation_rules, "a list of {object, when: {field: value}, message, field?, code?}"
+    ),
     "record_types": _Rule(
         _record_types, "object names with lists of {name, values?: {picklist: [values]}, default?}"
     ),

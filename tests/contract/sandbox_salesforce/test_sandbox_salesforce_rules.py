@@ -281,3 +281,67 @@ def test_the_assignment_rule_says_whether_it_is_on(api: Any) -> None:
     assert api.query("SELECT Active FROM AssignmentRule WHERE SobjectType = 'Lead'")[0]["Active"] is False
     api.side.limits({"assignment_rule": True})
     assert api.query("SELECT Active FROM AssignmentRule")[0]["Active"] is True
+
+
+def test_what_hangs_on_a_record_goes_and_comes_back_with_it(api: Any) -> None:
+    campaign = api.create({"Name": "Fair"}, "Campaign")
+    lead, task = api.create(LEAD), "SELECT Id FROM Task"
+    member = api.create({"CampaignId": campaign, "LeadId": lead}, "CampaignMember")
+    api.create({"WhoId": lead}, "Task")
+    api.clock.moment += timedelta(minutes=1)
+    api.call("DELETE", f"sobjects/Lead/{lead}")
+    assert (api.query("SELECT Id FROM CampaignMember"), len(api.query(task))) == ([], 1)
+    api.clock.moment += timedelta(minutes=1)
+    api.side.people({"action": "undelete", "object": "Lead", "id": lead})
+    assert [each["Id"] for each in api.query("SELECT Id FROM CampaignMember")] == [member]
+
+
+def test_a_member_that_was_removed_before_does_not_come_back_with_its_lead(api: Any) -> None:
+    campaign, lead = api.create({"Name": "Fair"}, "Campaign"), api.create(LEAD)
+    member = api.create({"CampaignId": campaign, "LeadId": lead}, "CampaignMember")
+    api.call("DELETE", f"sobjects/CampaignMember/{member}")
+    api.clock.moment += timedelta(minutes=1)
+    api.call("DELETE", f"sobjects/Lead/{lead}")
+    api.side.people({"action": "undelete", "object": "Lead", "id": lead})
+    assert api.query("SELECT Id FROM CampaignMember") == []
+
+
+@pytest.mark.parametrize(
+    "code", ["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "ENTITY_IS_LOCKED"]
+)
+def test_a_trigger_a_flow_or_an_approval_refuses_with_its_own_code(api: Any, code: str) -> None:
+    rule = {"object": "Lead", "when": {"Rating": "Hot"}, "message": "Trigger.A: execution of", "code": code}
+    api.side.limits({"validation_rules": [rule]})
+    assert said(api.call("POST", "sobjects/Lead", {**LEAD, "Rating": "Hot"}))[1] == code
+
+
+def test_a_field_that_may_only_be_read_is_refused_by_name(api: Any) -> None:
+    api.side.limits({"read_only_fields": {"Lead": ["Rating"]}})
+    assert api.described()["Rating"]["updateable"] is False
+    answer = said(api.call("POST", "sobjects/Lead", {**LEAD, "Rating": "Hot"}))
+    assert (answer[1], answer[3]) == ("INVALID_FIELD_FOR_INSERT_UPDATE", ["Rating"])
+    assert "Unable to create/update fields: Rating." in answer[2]
+
+
+def test_an_object_that_may_not_be_seen_is_not_there(api: Any) -> None:
+    lead = api.create(LEAD)
+    api.side.limits({"hidden_objects": ["Lead", "LeadStatus"]})
+    assert api.call("GET", "sobjects/Lead/describe").status == 404
+    assert api.call("GET", f"sobjects/Lead/{lead}").status == 404
+    assert said(api.call("GET", "query?q=SELECT+Id+FROM+LeadStatus"))[1] == "INVALID_TYPE"
+    (result,) = api.json(
+        "PATCH", "composite/sobjects", {"records": [{"attributes": {"type": "Lead"}, "id": lead}]}
+    )
+    assert result["errors"][0]["statusCode"] == "INVALID_TYPE"
+    with pytest.raises(ControlRefused):
+        api.side.limits({"hidden_objects": ["Cat"]})
+
+
+def test_who_may_edit_converted_leads_can(api: Any) -> None:
+    lead = api.create({**LEAD, "OwnerId": seed.FIRST_SELLER})
+    api.side.people({"action": "convert", "id": lead})
+    assert (
+        said(api.call("PATCH", f"sobjects/Lead/{lead}", {"Title": "x"}))[1] == "CANNOT_UPDATE_CONVERTED_LEAD"
+    )
+    api.side.limits({"edit_converted": True})
+    assert api.call("PATCH", f"sobjects/Lead/{lead}", {"Title": "x"}).status == 204
