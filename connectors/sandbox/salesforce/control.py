@@ -8,6 +8,7 @@ from typing import Any
 from connectors.sandbox.salesforce import connected_app, oauth, recycle_bin, seed, usage
 from connectors.sandbox.salesforce.conversion import convert, merge, undelete
 from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.outbound import actions, queue
 from connectors.sandbox.salesforce.records import Records, Writer, id_of
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import SObject
@@ -126,6 +127,14 @@ def _app(org: Org, wanted: Wanted) -> dict[str, Any]:
     return connected_app.change(org, wanted)
 
 
+def _outbound(org: Org, wanted: Wanted) -> dict[str, Any]:
+    return {"id": actions.declare(org, object_named(org, wanted.get("object")), wanted).id}
+
+
+def _no_outbound(org: Org, wanted: Wanted) -> dict[str, Any]:
+    return {"id": wanted.get("id"), "dropped": actions.withdraw(org, wanted.get("id"))}
+
+
 ACTIONS: dict[str, Callable[[Org, Wanted], dict[str, Any]]] = {
     "create": _create,
     "edit": _edit,
@@ -138,6 +147,8 @@ ACTIONS: dict[str, Callable[[Org, Wanted], dict[str, Any]]] = {
     "revoke_tokens": _revoke,
     "approve": _approve,
     "app": _app,
+    "outbound_message": _outbound,
+    "no_outbound_message": _no_outbound,
 }
 COMMON_KEYS = frozenset({"action", "object", "id", "user"})
 KEYS = {
@@ -151,6 +162,7 @@ KEYS = {
         }
     ),
     "revoke_tokens": frozenset({"refresh"}),
+    "outbound_message": actions.KEYS,
     "app": frozenset({*connected_app.START, "make_key"}),
 }
 
@@ -158,8 +170,11 @@ KEYS = {
 def state(org: Org, wanted: Mapping[str, str]) -> dict[str, Any]:
     """The records of one object, deleted ones included, by id; without an object how many each has.
 
-    ``id`` picks one record; ``limit`` (at most 1,000) and ``after`` (an id) page through them.
+    ``id`` picks one record; ``limit`` (at most 1,000) and ``after`` (an id) page through them. ``outbound`` shows
+    the outbound messages instead: what waits, what was tried, what was heard.
     """
+    if "outbound" in wanted:
+        return dict(queue.state(org))
     if "object" not in wanted:
         counts = {
             name: org.store.db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]

@@ -11,6 +11,8 @@ from connectors.sandbox.salesforce.call import answer_json
 from connectors.sandbox.salesforce.loading import Loader
 from connectors.sandbox.salesforce.moments import http_date
 from connectors.sandbox.salesforce.org import Clock, Org
+from connectors.sandbox.salesforce.outbound.actions import unheard
+from connectors.sandbox.salesforce.outbound.sender import Sender
 from connectors.sandbox.salesforce.pubsub.changelog import PERSON, origin_of
 from connectors.sandbox.salesforce.refusals import BareStatus, Refusal
 from connectors.sandbox.salesforce.resources import is_write, route, versions
@@ -35,6 +37,8 @@ class SalesforceSide:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.org = Org(folder, clock)
+        self.outbound = Sender(self.org, folder)
+        self.outbound.look()
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request. What it writes is kept whole, or not at all when it is refused."""
@@ -43,6 +47,7 @@ class SalesforceSide:
         answer = self._outside(ask) if dialect is None else self._soap(ask, dialect)
         if answer is None:
             answer = self._counted(ask)
+        self.outbound.wake()
         headers = {"Date": http_date(self.org.now()), **answer.headers}
         return Answer(answer.status, answer.body, headers, answer.content_type)
 
@@ -102,6 +107,7 @@ class SalesforceSide:
                 endpoint.admit(self.org, call)
             finally:
                 db.execute("COMMIT")
+            self.org.changes.announce(endpoint.origin(call))
             return self._whole(lambda: endpoint.work(self.org, call))
         except Refusal as refused:
             return soap.faulted(as_fault(refused), dialect)
@@ -139,7 +145,7 @@ class SalesforceSide:
         return self.org.change_switches(wanted)
 
     def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Act as a person: create, edit, delete, undelete, merge, convert, unsubscribe, revoke_tokens."""
+        """Act as a person, or as an administrator of the org (see ``control.ACTIONS``)."""
         db = self.org.store.db
         db.execute("BEGIN IMMEDIATE")
         self.org.changes.announce(PERSON)
@@ -148,6 +154,7 @@ class SalesforceSide:
             self.org.settle()
             done = control.people(self.org, wanted)
             db.execute("COMMIT")
+            self.outbound.look()
             return done
         except BaseException:
             self._roll_back()
@@ -163,7 +170,8 @@ class SalesforceSide:
         db = self.org.store.db
         db.execute("BEGIN IMMEDIATE")
         try:
-            made = Loader(self.org, control.object_named(self.org, object_name)).load(rows)
+            with unheard(self.org):
+                made = Loader(self.org, control.object_named(self.org, object_name)).load(rows)
             db.execute("COMMIT")
             return made
         except BaseException:
@@ -182,7 +190,8 @@ class SalesforceSide:
         return open_server(self.org, folder)
 
     def close(self) -> None:
-        """Write everything out and close the file."""
+        """Stop telling listeners, write everything out and close the file."""
+        self.outbound.close()
         self.org.store.close()
 
 

@@ -54,6 +54,12 @@ def work(org: Org, call: SoapCall) -> Answer:
     return answered(call, inside, usage.used(org), _most(org))
 
 
+def origin(call: SoapCall) -> str:
+    """Where the changes of a call come from, as change events name it (Salesforce reference, section 8)."""
+    client = call.header("CallOptions", "client")
+    return f"com/salesforce/api/soap/{call.version}" + (f";client={client}" if client else "")
+
+
 def is_write(ask: Ask) -> bool:
     """Whether a request to a SOAP path changes records, by the name of its operation."""
     return _WRITES.search(ask.body) is not None
