@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from connectors.sandbox.hubspot import records
-from connectors.sandbox.hubspot.errors import Refused, bad_request, unreadable
+from connectors.sandbox.hubspot.errors import bad_request, unknown_type, unreadable
 from connectors.sandbox.hubspot.kinds import (
     CALLS,
     COMPANIES,
@@ -25,6 +25,7 @@ from connectors.sandbox.hubspot.kinds import (
 )
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.unseen import OBJECTS
 from connectors.sandbox.hubspot.webhooks import telling
 
 # The activities that hang on contacts and companies, by the type ids that the vendor's Python package names:
@@ -192,13 +193,16 @@ def _drop_types(portal: Portal, from_id: int, to_id: int, numbers: Iterable[int]
 def links_body(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, Any] | None:
     """What ``associations=companies`` adds to a read; None when nothing is associated.
 
-    Raises Refused for a name that is no object type.
+    Of objects that no scope of ours covers nothing is told (not in the reference). Raises Refused for a name
+    that is no object type.
     """
     body: dict[str, Any] = {}
     for name in names:
         kind = find_kind(name)
+        if kind is None and name.lower() in OBJECTS:
+            continue
         if kind is None:
-            raise Refused(400, f"Unable to infer object type from: {name}")
+            raise unknown_type(name)
         rows = portal.database.execute(
             "SELECT DISTINCT l.to_id FROM link l JOIN record r ON r.id = l.to_id AND r.archived IS NULL"
             " WHERE l.from_id = ? AND l.to_kind = ? ORDER BY l.to_id",

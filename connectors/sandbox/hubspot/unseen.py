@@ -11,7 +11,7 @@ import re
 
 from connectors.sandbox.hubspot.errors import Refused, missing_scopes
 
-_OBJECTS = frozenset(
+OBJECTS = frozenset(
     {
         "deals",
         "tickets",
@@ -38,6 +38,6 @@ def refuse_unseen(method: str, path: str) -> None:
         context = {"requiredGranularScopes": [scope], "links": ["https://developers.hubspot.com/scopes"]}
         text = "One or more of the following scopes are required."
         raise Refused(403, text, "MISSING_SCOPES", context=context)
-    if name in _OBJECTS and family in ("objects", "properties", "pipelines"):
+    if name in OBJECTS and family in ("objects", "properties", "pipelines"):
         words = "schemas" if family == "properties" else "objects"
         raise missing_scopes([f"crm.{words}.{name}.{'read' if method == 'GET' else 'write'}"])
