@@ -32,6 +32,8 @@ _TOKEN_IN_QUERY = re.compile(
     r"([?&](?:access_token|refresh_token|client_secret|hapikey|assertion|code|token|sid)=)[^&]*",
     re.IGNORECASE,
 )
+_SOAP_CALL = re.compile(r"^/services/soap/", re.IGNORECASE)
+_SECRET_ELEMENT = re.compile(r"(<(?:[\w.-]+:)?(?:sessionId|password)\b[^>]*>)[^<]*", re.IGNORECASE)
 _CREDENTIAL_CALL = re.compile(r"/(?:oauth2?|token)(?:/|$)", re.IGNORECASE)
 
 _TABLE = """
@@ -175,4 +177,5 @@ def _body_kept(ask: Ask) -> str | None:
         return None
     if _CREDENTIAL_CALL.search(ask.path):
         return "(not kept: it carries credentials)"
-    return ask.body[:BODY_KEPT].decode("utf-8", "replace")
+    kept = ask.body[:BODY_KEPT].decode("utf-8", "replace")
+    return _SECRET_ELEMENT.sub(r"\1***", kept) if _SOAP_CALL.search(ask.path) else kept

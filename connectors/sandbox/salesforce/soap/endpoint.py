@@ -27,7 +27,7 @@ OPERATIONS: Mapping[str, Work] = {
     "getUserInfo": identity.user_info,
     "logout": identity.logout,
 }
-_WRITES = re.compile(rb"<(?:[\w.-]+:)?(?:convertLead|merge)[\s>]")
+_WRITES = re.compile(rb"<(?:[\w.-]+:)?(?:convertLead|merge)[\s/>]")
 
 
 def admit(org: Org, call: SoapCall) -> None:
