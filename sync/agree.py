@@ -29,6 +29,7 @@ REASONS = {
     "out_of_scope": "the lead is outside the configured scope",
     "refused": "a CRM refused the write; `leadpact refused` says why",
     "held": "a conflict waits for a person; `leadpact held` shows it",
+    "undone": "a person took back what a run had written; it waits until it would be something else",
     "changed_since": "somebody changed a record after the last sync",
     "rescore_due": "time has changed the verdict since it was written; `leadpact rescore` writes it",
     "not_written_yet": "nothing was ever written for this lead: the mode, a guard or an unapproved first run",
@@ -66,12 +67,13 @@ def agree(work: Work, now: datetime) -> Agreement:
 
 
 def _waiting(work: Work) -> dict[str, pl.Series]:
-    """The leads that are held and those that a CRM refused."""
+    """The leads that are held, those that a CRM refused, and those of which something was taken back."""
     found = {"held": work.store.journal.open_held(), "refused": work.store.journal.refused()}
-    return {
+    waiting = {
         reason: pl.Series("lead_id", [row["lead_id"] for row in rows if row["lead_id"]], dtype=pl.String)
         for reason, rows in found.items()
     }
+    return {**waiting, "undone": work.store.journal.undone_leads()}
 
 
 def _compared(
@@ -129,6 +131,7 @@ def _explained(
         "out_of_scope": ~pl.col("in_scope"),
         "refused": pl.col("lead_id").is_in(waiting["refused"].implode()),
         "held": pl.col("lead_id").is_in(waiting["held"].implode()),
+        "undone": pl.col("lead_id").is_in(waiting["undone"].implode()),
         "changed_since": moved,
         "rescore_due": same & stale,
         "not_written_yet": never,

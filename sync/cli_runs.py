@@ -1,4 +1,4 @@
-"""The commands that plan or do a run: plan, apply, sync, rescore."""
+"""The commands that plan, do or take back a run: plan, apply, sync, rescore, undo."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import click
 
 from sync.app import opened
 from sync.cli_context import Context, wanted_time
-from sync.console import show_changes, show_outcome
+from sync.console import show_changes, show_outcome, show_undone
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
 from sync.read import with_counterparts
 from sync.run import Asked, as_json, perform
 from sync.saved import load_plan, save_plan
 from sync.tally import Outcome
+from sync.undo import as_json as undone_as_json
+from sync.undo import undo as take_back
 from sync.work import CRMS, Work
 
 
@@ -137,3 +139,19 @@ def rescore(context: Context, with_changes: bool) -> None:
         Asked("rescore", from_memory=True, collect=with_changes),
         with_changes=with_changes,
     )
+
+
+@click.command()
+@click.argument("run", type=click.IntRange(1))
+@click.pass_obj
+def undo(context: Context, run: int) -> None:
+    """Restores what a run changed, except what people have changed since.
+
+    Mails, tasks and automations that the run may have started in a CRM are not undone. Records that it created
+    are archived. An undo is a run of its own, and can be undone.
+    """
+    with opened(context.settings()) as app:
+        done = take_back(app.work(), run)
+    show_undone(context.screen, done, run)
+    context.screen.document(undone_as_json(done))
+    sys.exit(1 if done.left else 0)

@@ -43,17 +43,18 @@ def sandbox() -> None:
     type=click.IntRange(0, 65535),
     help="Where the pretend Salesforce's Pub/Sub API listens (gRPC over TLS).",
 )
+@click.option("--tls", is_flag=True, help="Serve both by https; the ready line names the ca_file to trust.")
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="Keep the state there; else it is temporary."
 )
-def serve(hubspot_port: int, salesforce_port: int, pubsub_port: int, folder: Path | None) -> None:
+def serve(hubspot_port: int, salesforce_port: int, pubsub_port: int, tls: bool, folder: Path | None) -> None:
     """Serve both pretend CRMs until Ctrl-C; prints one JSON line when they are ready."""
     # Here and not above: no other command needs a web server.
     from connectors.sandbox.server import PortInUse
     from connectors.sandbox.serving import serve as serve_sandbox
 
     try:
-        serve_sandbox(folder, hubspot_port, salesforce_port, pubsub_port=pubsub_port)
+        serve_sandbox(folder, hubspot_port, salesforce_port, pubsub_port=pubsub_port, tls=tls)
     except PortInUse as taken:
         raise CrmAway(str(taken), fix="choose another port, or 0 for any free one") from None
     except OSError as problem:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sync.saved import numbers_as_text
 from sync.tally import Outcome
+from sync.undo import Undone
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40
@@ -137,3 +138,29 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
                 f"  {entry['at']}  {entry['what']} {entry['crm']} {entry['field']}:"
                 f" {entry['before']!r} -> {entry['after']!r} ({entry['why']})"
             )
+
+
+def show_undone(screen: Screen, done: Undone, of_run: int) -> None:
+    """What an undo restored, and what it left with the reason."""
+    screen.say(
+        f"Run {of_run}: {done.restored} changes taken back, {len(done.left)} left. This is run {done.run}."
+    )
+    screen.table(
+        ("lead", "CRM", "record", "field", "left because", "changed at", "changed by"),
+        [
+            (
+                one.lead,
+                one.crm,
+                one.record,
+                one.field or "(the record)",
+                one.why,
+                one.changed_at,
+                one.changed_by,
+            )
+            for one in done.left
+        ],
+    )
+    screen.say(
+        "Mails, tasks and automations that the run may have started are not undone. What was taken back is not"
+        " written again until it would be something else; to have it written again, undo this run."
+    )

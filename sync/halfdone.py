@@ -50,7 +50,7 @@ def _field_before(frame: pl.DataFrame, name: str, rows: pl.DataFrame) -> pl.Data
     filled_in = (field == CROSS_ID) & after.is_null()
     # A backward stage is cleared before it is set.
     cleared = (field == STAGE) & now.is_null()
-    half_done = field.is_not_null() & (_same(now, after) | filled_in | cleared)
+    half_done = field.is_not_null() & (same_value(now, after) | filled_in | cleared)
     intended = rows.unique("record_id", keep="last").select(
         pl.col("record_id").alias(RECORD_ID), _before="before", _after="after", _field="field"
     )
@@ -71,13 +71,13 @@ def _without_new_records(frame: pl.DataFrame, crm: str, made: pl.DataFrame) -> p
     named = [name for name in made["crm_field"].unique(maintain_order=True) if name in frame.columns]
     holds = found.unpivot(named, index=[RECORD_ID, "lead_id"], variable_name="crm_field", value_name="_now")
     differs = made.join(holds, on=["lead_id", "crm_field"], how="inner").filter(
-        ~_same(pl.col("_now"), pl.col("after"))
+        ~same_value(pl.col("_now"), pl.col("after"))
     )
     new = found.filter(~pl.col(RECORD_ID).is_in(differs[RECORD_ID].implode()))[RECORD_ID]
     return frame.filter(~pl.col(RECORD_ID).is_in(new.implode()))
 
 
-def _same(now: pl.Expr, intended: pl.Expr) -> pl.Expr:
+def same_value(now: pl.Expr, intended: pl.Expr) -> pl.Expr:
     """Whether a CRM holds what was sent to it: it may spell a number otherwise, and an address in lower case."""
 
     def plain(text: pl.Expr) -> pl.Expr:

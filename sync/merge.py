@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Literal
 
 import polars as pl
+
+from mapping.qualification.truths import choose, differ, every, holds, known, looked_up, one
 
 #: Column prefixes of the frame that is merged: one row a lead.
 #: ``h.``/``s.`` what HubSpot and Salesforce show now, ``bh.``/``bs.`` their bases, ``m.`` the merged
@@ -23,6 +25,7 @@ import polars as pl
 #: is stored for the lead, where it is known.
 HUBSPOT, SALESFORCE = "h.", "s."
 KEPT = "p."
+SIDES = (HUBSPOT, SALESFORCE)
 BASE = {HUBSPOT: "bh.", SALESFORCE: "bs."}
 MERGED, WINNER = "m.", "w."
 
@@ -41,6 +44,7 @@ class Winner(IntEnum):
     UNSAYABLE = 8  #: the other CRM has no word for the value: left as it is, for a person to settle
 
 
+_CODE = pl.UInt8()
 #: Winners whose value goes to the other CRM.
 TO_SALESFORCE = (Winner.HUBSPOT, Winner.HUBSPOT_BY_RULE)
 TO_HUBSPOT = (Winner.SALESFORCE, Winner.SALESFORCE_BY_RULE)
@@ -61,6 +65,16 @@ class MergeRule:
     opt_out: bool = False
     travels_with: str | None = None
 
+    @property
+    def contested(self) -> bool:
+        """Both CRMs may have a say in it, and neither by being withdrawn there."""
+        return self.direction != "read_only" and not self.opt_out
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are merged as one."""
+        return (self.field, self.travels_with) if self.travels_with else (self.field,)
+
 
 def merge(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     """Add ``m.<field>`` and ``w.<field>`` for every rule. Columns of the schema above, one row a lead.
@@ -69,37 +83,44 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     agreed between the two, so neither value may pass for the newer one.
     """
     frame = _first_meetings(frame, rules)
-    in_hubspot, in_salesforce = (_ever_unread(frame, side) for side in (HUBSPOT, SALESFORCE))
-    columns = set(frame.columns)
-    kept = {rule.field: KEPT + rule.field in columns for rule in rules}
-    decided = frame.with_columns(
-        _winner(rule, rule.field in in_hubspot, rule.field in in_salesforce, kept[rule.field])
-        for rule in rules
-    )
-    return decided.with_columns(value for rule in rules for value in _values(rule, kept[rule.field]))
+    leads = _Leads(frame)
+    unlike = frame.select(_unlike(tuple(rule for rule in rules if rule.contested)))
+    settled = []
+    for rule in rules:
+        if rule.direction == "read_only" and not rule.opt_out:
+            settled.append(_shown(rule, leads))
+        elif rule.opt_out:
+            settled.append(_withdrawal(rule, leads))
+        else:
+            settled.append(_three_way(rule, leads, unlike[rule.field]))
+    winners = [done.winner.alias(WINNER + rule.field) for rule, done in zip(rules, settled, strict=True)]
+    values = [value.alias(MERGED + name) for done in settled for name, value in done.values.items()]
+    return frame.hstack([*winners, *values])
 
 
 def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     # A withdrawal keeps its base: seen anywhere, at any time, it stands.
-    names = [
-        name
-        for rule in rules
-        if not rule.opt_out
-        for name in (rule.field, rule.travels_with)
-        if name is not None
-    ]
-    if not names:
+    names = tuple(name for rule in rules if not rule.opt_out for name in rule.names)
+    blanks = {side: [frame[BASE[side] + name].null_count() for name in names] for side in SIDES}
+    every_one = all(0 in counts for counts in blanks.values())
+    no_one = all(count == frame.height for counts in blanks.values() for count in counts)
+    if every_one or no_one:  # has a base: in both CRMs alike
         return frame
-    based = {
-        side: pl.any_horizontal(pl.col(BASE[side] + name).is_not_null() for name in names)
-        for side in (HUBSPOT, SALESFORCE)
-    }
-    both_here = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
-    met = frame.select(met=both_here & (based[HUBSPOT] != based[SALESFORCE]))["met"]
+    met = frame.select(_met(names))["met"]
     if not met.any():
         return frame
     bases = [prefix + name for prefix in BASE.values() for name in names]
     return frame.with_columns(pl.when(~met).then(pl.col(name)).alias(name) for name in bases)
+
+
+@cache
+def _met(names: tuple[str, ...]) -> pl.Expr:
+    """Both records are here, and one of them alone has a base."""
+    based = {
+        side: pl.any_horizontal(pl.col(BASE[side] + name).is_not_null() for name in names) for side in SIDES
+    }
+    both_here = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
+    return (both_here & (based[HUBSPOT] != based[SALESFORCE])).alias("met")
 
 
 def without_words(merged: pl.DataFrame, unsayable: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
@@ -110,12 +131,13 @@ def without_words(merged: pl.DataFrame, unsayable: Mapping[str, tuple[pl.Expr, p
     """
     marks = []
     for field, (hubspot, salesforce) in unsayable.items():
-        winner = pl.col(WINNER + field)
-        to_hubspot = winner.is_in([int(code) for code in TO_HUBSPOT]) & hubspot
-        to_salesforce = winner.is_in([int(code) for code in TO_SALESFORCE]) & salesforce
-        mark = _codes()[Winner.UNSAYABLE]
-        marks.append(pl.when(to_hubspot | to_salesforce).then(mark).otherwise(winner).alias(WINNER + field))
-    return merged.with_columns(marks)
+        winner = merged[WINNER + field]
+        to_hubspot, to_salesforce = won_by(winner, *TO_HUBSPOT), won_by(winner, *TO_SALESFORCE)
+        if to_hubspot.any() or to_salesforce.any():
+            cannot = merged.select(hubspot.alias("hubspot"), salesforce.alias("salesforce"))
+            stuck = (to_hubspot & cannot["hubspot"]) | (to_salesforce & cannot["salesforce"])
+            marks.append(choose(stuck, _code(Winner.UNSAYABLE), winner).alias(WINNER + field))
+    return merged.with_columns(marks) if marks else merged
 
 
 def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
@@ -128,7 +150,7 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     for rule in rules:
         if rule.direction != "both" and (not rule.opt_out or rule.direction == "read_only"):
             continue
-        contested = merged[WINNER + rule.field].is_in([int(code) for code in CONFLICTS])
+        contested = won_by(merged[WINNER + rule.field], *CONFLICTS)
         if contested.any():
             found.append(_conflicts_of(rule, merged, contested))
     return pl.concat(found) if found else pl.DataFrame(schema=dict(CONFLICT_SCHEMA))
@@ -168,169 +190,199 @@ _WINNER_WORDS: Mapping[int, str] = {
 
 
 @cache
-def _codes() -> Mapping[Winner, pl.Expr]:
-    """Each winner as a literal, made once: a typed literal costs more to make than to compare with."""
-    return {winner: pl.lit(int(winner), dtype=pl.UInt8) for winner in Winner}
+def _unlike(rules: tuple[MergeRule, ...]) -> Sequence[pl.Expr]:
+    """By field, where anything differs: between the CRMs, or between HubSpot and its base.
 
-
-def _ever_unread(frame: pl.DataFrame, side: str) -> set[str]:
-    """The few fields that some record came without: only these need to look into the lists."""
-    lists = frame[side + "_unread"].drop_nulls()
-    return set(lists.explode().unique().drop_nulls().to_list()) if len(lists) else set()
-
-
-def _known(rule: MergeRule, side: str) -> pl.Expr:
-    """Whether this side showed the field."""
-    return ~pl.col(side + "_unread").list.contains(rule.field).fill_null(value=False)
-
-
-@lru_cache(maxsize=4096)
-def _winner(rule: MergeRule, unread_in_hubspot: bool, unread_in_salesforce: bool, kept: bool) -> pl.Expr:
-    """``w.<field>``. Made once for a rule: with many slices, making it costs more than carrying it out.
-
-    ``unread_…``: some lead's record there came without the field. ``kept``: ``p.<field>`` is known.
+    What only Salesforce changed differs from HubSpot too. Elsewhere nothing has to be decided.
     """
-    unread = {HUBSPOT: unread_in_hubspot, SALESFORCE: unread_in_salesforce}
-    known = [_known(rule, side) for side, ever in unread.items() if ever]
-    return _who_won(rule, known, kept).cast(pl.UInt8).alias(WINNER + rule.field)
+    found = []
+    for rule in rules:
+        compared = [(HUBSPOT, SALESFORCE), *([(HUBSPOT, BASE[HUBSPOT])] if rule.direction == "both" else [])]
+        tests = [
+            pl.col(one_side + name).ne_missing(pl.col(other + name))
+            for one_side, other in compared
+            for name in rule.names
+        ]
+        found.append((tests[0] if len(tests) == 1 else pl.any_horizontal(tests)).alias(rule.field))
+    return found
 
 
-def _who_won(rule: MergeRule, known: Sequence[pl.Expr], kept: bool) -> pl.Expr:
-    nobody = _codes()[Winner.NOBODY]
-    if rule.direction == "read_only":
-        return nobody
-    both_here = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
-    if rule.opt_out:
-        decided, asked = _opt_out_winner(rule, both_here, kept), pl.lit(value=True)
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """One field, merged: who won, and the values that stand by name."""
+
+    winner: pl.Series
+    values: Mapping[str, pl.Series]
+
+
+class _Leads:
+    """The leads to be merged, and what every field asks about them."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self.places = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
+        self.both_here = known(frame[HUBSPOT + "_id"]) & known(frame[SALESFORCE + "_id"])
+        self.nobody = every(int(Winner.NOBODY), _CODE, frame.height)
+        self._unread = _places_unread(frame, self.places)
+
+    def unread(self, rule: MergeRule) -> pl.Series | None:
+        """Where one of a lead's records came without the field; None for nowhere."""
+        rows = self._unread.get(rule.field)
+        if rows is None:
+            return None
+        return every(False, pl.Boolean(), self.frame.height).clone().scatter(rows, True)
+
+    def kept(self, rule: MergeRule) -> bool:
+        """Whether it is known what is stored for the leads."""
+        return KEPT + rule.field in self.frame.columns
+
+
+def _places_unread(frame: pl.DataFrame, places: pl.Series) -> Mapping[str, pl.Series]:
+    """By field, the places of the leads of which a record came without it. Few records come without any."""
+    parts = []
+    for side in SIDES:
+        lists = frame[side + "_unread"]
+        if lists.null_count() < len(lists):
+            there = lists.is_not_null()
+            parts.append(pl.DataFrame({"at": places.filter(there), "field": lists.filter(there)}))
+    if not parts:
+        return {}
+    named = pl.concat(parts).explode("field").drop_nulls()
+    return {str(name): rows["at"] for (name,), rows in named.partition_by("field", as_dict=True).items()}
+
+
+def _code(winner: Winner) -> pl.Series:
+    return one(int(winner), _CODE)
+
+
+def _shown(rule: MergeRule, leads: _Leads) -> _Settled:
+    """What is only read: HubSpot's value, or else Salesforce's."""
+    h, s = leads.frame[HUBSPOT + rule.field], leads.frame[SALESFORCE + rule.field]
+    if rule.travels_with:
+        values = {name: _first_with(leads.frame, rule.field, name, *SIDES) for name in rule.names}
+    elif not h.null_count() or s.null_count() == len(s):
+        values = {rule.field: h}
+    elif h.null_count() == len(h):
+        values = {rule.field: s}
     else:
-        decided, asked = pl.when(both_here).then(_plain_winner(rule)).otherwise(nobody), both_here
-    if not known:
-        return decided
-    return pl.when(asked & ~pl.all_horizontal(known)).then(_codes()[Winner.UNREAD]).otherwise(decided)
+        blank = leads.places.filter(~known(h))
+        values = {rule.field: h.clone().scatter(blank, s[blank])}
+    return _Settled(leads.nobody, values)
 
 
-def _plain_winner(rule: MergeRule) -> pl.Expr:
-    h, s = pl.col(HUBSPOT + rule.field), pl.col(SALESFORCE + rule.field)
-    h_changed, s_changed = _changed(rule, HUBSPOT), _changed(rule, SALESFORCE)
-    alike = ~_differ(rule)
-    code = _codes()
-    if rule.direction == "to_salesforce":
-        return (
-            pl.when(_has_or_cleared(rule, HUBSPOT) & ~alike)
-            .then(code[Winner.HUBSPOT])
-            .otherwise(code[Winner.NOBODY])
-        )
-    if rule.direction == "to_hubspot":
-        return (
-            pl.when(_has_or_cleared(rule, SALESFORCE) & ~alike)
-            .then(code[Winner.SALESFORCE])
-            .otherwise(code[Winner.NOBODY])
-        )
-    by_rule = {"hubspot": Winner.HUBSPOT_BY_RULE, "salesforce": Winner.SALESFORCE_BY_RULE}.get(
-        rule.if_both_changed, Winner.HELD
-    )
-    decided = (
-        pl.when(h_changed & s_changed)
-        .then(pl.when(alike).then(code[Winner.BOTH]).otherwise(code[by_rule]))
-        .when(h_changed)
-        .then(pl.when(alike).then(code[Winner.NOBODY]).otherwise(code[Winner.HUBSPOT]))
-        .when(s_changed)
-        .then(pl.when(alike).then(code[Winner.NOBODY]).otherwise(code[Winner.SALESFORCE]))
-    )
+def _withdrawal(rule: MergeRule, leads: _Leads) -> _Settled:
+    """A withdrawal seen anywhere, now or before, stands; only a true travels, never a false."""
+    h, s = leads.frame[HUBSPOT + rule.field], leads.frame[SALESFORCE + rule.field]
+    h_true, s_true = holds(h), holds(s)
+    withdrawn = h_true | s_true
+    for prefix in (*BASE.values(), *([KEPT] if leads.kept(rule) else [])):
+        withdrawn = withdrawn | holds(leads.frame[prefix + rule.field])
+    values = {rule.field: choose(withdrawn, one(True, pl.Boolean()), choose(known(h), h, s))}
+    if rule.direction == "read_only":
+        return _Settled(leads.nobody, values)
+    winner = choose(withdrawn & ~h_true & ~s_true, _code(Winner.HELD), leads.nobody)
+    winner = choose(leads.both_here & s_true, _code(Winner.SALESFORCE), winner)
+    winner = choose(leads.both_here & h_true, _code(Winner.HUBSPOT), winner)
+    winner = choose(h_true & s_true, _code(Winner.BOTH), winner)
+    unread = leads.unread(rule)
+    return _Settled(winner if unread is None else choose(unread, _code(Winner.UNREAD), winner), values)
+
+
+def _three_way(rule: MergeRule, leads: _Leads, unlike: pl.Series) -> _Settled:
+    """The rows where something differs are decided; everywhere else HubSpot's value is as good as the other."""
+    unread = leads.unread(rule)
+    rows = leads.places.filter(unlike if unread is None else unlike | unread)
+    values = {name: leads.frame[HUBSPOT + name] for name in rule.names}
+    if rule.travels_with:
+        values[rule.travels_with] = _only_with(values[rule.field], values[rule.travels_with])
+    if rows.is_empty():
+        return _Settled(leads.nobody, values)
+    prefixes = (*SIDES, *BASE.values(), *([KEPT] if leads.kept(rule) else []))
+    few = {prefix + name: leads.frame[prefix + name][rows] for prefix in prefixes for name in rule.names}
+    both_here = leads.both_here[rows]
+    winner = choose(both_here, _plain_winner(rule, few), _code(Winner.NOBODY))
+    if unread is not None:
+        winner = choose(both_here & unread[rows], _code(Winner.UNREAD), winner)
+    stands = {name: _standing(rule, name, few, winner, prefixes[2:]) for name in rule.names}
+    merged = {name: value.clone().scatter(rows, stands[name]) for name, value in values.items()}
+    return _Settled(leads.nobody.clone().scatter(rows, winner), merged)
+
+
+def _only_with(amounts: pl.Series, currencies: pl.Series) -> pl.Series:
+    """The currencies of amounts that are there."""
+    stray = known(currencies) & ~known(amounts)
+    return choose(stray, one(None, pl.String()), currencies) if stray.any() else currencies
+
+
+def _plain_winner(rule: MergeRule, few: Mapping[str, pl.Series]) -> pl.Series:
+    alike, nobody = ~_differ(rule, few, HUBSPOT, SALESFORCE), _code(Winner.NOBODY)
+    if rule.direction != "both":
+        side = HUBSPOT if rule.direction == "to_salesforce" else SALESFORCE
+        wins = _code(Winner.HUBSPOT if side == HUBSPOT else Winner.SALESFORCE)
+        return choose(_has_or_cleared(rule, few, side) & ~alike, wins, nobody)
+    h, s = known(few[HUBSPOT + rule.field]), known(few[SALESFORCE + rule.field])
+    h_changed, s_changed = _changed(rule, few, HUBSPOT), _changed(rule, few, SALESFORCE)
+    decided = nobody.new_from_index(0, len(alike))
     if rule.if_emptied == "ignore":
         # A blank never erases: where one side was emptied, the other side's value fills it again.
-        decided = (
-            decided.when(h.is_null() & s.is_not_null())
-            .then(code[Winner.SALESFORCE])
-            .when(s.is_null() & h.is_not_null())
-            .then(code[Winner.HUBSPOT])
-        )
-    return decided.otherwise(code[Winner.NOBODY])
+        decided = choose(h & ~s, _code(Winner.HUBSPOT), decided)
+        decided = choose(s & ~h, _code(Winner.SALESFORCE), decided)
+    decided = choose(s_changed, choose(alike, nobody, _code(Winner.SALESFORCE)), decided)
+    decided = choose(h_changed, choose(alike, nobody, _code(Winner.HUBSPOT)), decided)
+    by_rule = {"hubspot": Winner.HUBSPOT_BY_RULE, "salesforce": Winner.SALESFORCE_BY_RULE}
+    contested = _code(by_rule.get(rule.if_both_changed, Winner.HELD))
+    return choose(h_changed & s_changed, choose(alike, _code(Winner.BOTH), contested), decided)
 
 
-def _changed(rule: MergeRule, side: str) -> pl.Expr:
-    now, base = pl.col(side + rule.field), pl.col(BASE[side] + rule.field)
-    changed = now.ne_missing(base)
-    if rule.travels_with:
-        changed = changed | (
-            now.is_not_null()
-            & pl.col(side + rule.travels_with).ne_missing(pl.col(BASE[side] + rule.travels_with))
-        )
-    return changed & now.is_not_null() if rule.if_emptied == "ignore" else changed
+def _differ(rule: MergeRule, few: Mapping[str, pl.Series], one_side: str, other: str) -> pl.Series:
+    """Where two sides show something else; a currency counts where the first shows an amount."""
+    unlike = differ(few[one_side + rule.field], few[other + rule.field])
+    if rule.travels_with is None:
+        return unlike
+    currency = differ(few[one_side + rule.travels_with], few[other + rule.travels_with])
+    return unlike | (known(few[one_side + rule.field]) & currency)
 
 
-def _differ(rule: MergeRule) -> pl.Expr:
-    differ = pl.col(HUBSPOT + rule.field).ne_missing(pl.col(SALESFORCE + rule.field))
-    if rule.travels_with:
-        differ = differ | (
-            pl.col(HUBSPOT + rule.field).is_not_null()
-            & pl.col(HUBSPOT + rule.travels_with).ne_missing(pl.col(SALESFORCE + rule.travels_with))
-        )
-    return differ
+def _changed(rule: MergeRule, few: Mapping[str, pl.Series], side: str) -> pl.Series:
+    changed = _differ(rule, few, side, BASE[side])
+    return changed & known(few[side + rule.field]) if rule.if_emptied == "ignore" else changed
 
 
-def _has_or_cleared(rule: MergeRule, side: str) -> pl.Expr:
-    now = pl.col(side + rule.field)
-    if rule.if_emptied == "ignore":
-        return now.is_not_null()
-    return now.is_not_null() | pl.col(BASE[side] + rule.field).is_not_null()
+def _has_or_cleared(rule: MergeRule, few: Mapping[str, pl.Series], side: str) -> pl.Series:
+    has = known(few[side + rule.field])
+    return has if rule.if_emptied == "ignore" else has | known(few[BASE[side] + rule.field])
 
 
-def _opt_out_winner(rule: MergeRule, both_here: pl.Expr, kept: bool) -> pl.Expr:
-    """A withdrawal seen anywhere, now or before, stands; only a true travels, never a false."""
-    h, s = pl.col(HUBSPOT + rule.field), pl.col(SALESFORCE + rule.field)
-    h_true, s_true = h.fill_null(value=False), s.fill_null(value=False)
-    code = _codes()
-    return (
-        pl.when(h_true & s_true)
-        .then(code[Winner.BOTH])
-        .when(both_here & h_true)
-        .then(code[Winner.HUBSPOT])
-        .when(both_here & s_true)
-        .then(code[Winner.SALESFORCE])
-        .when(_withdrawn(rule, kept) & ~h_true & ~s_true)
-        .then(code[Winner.HELD])
-        .otherwise(code[Winner.NOBODY])
-    )
+def _standing(
+    rule: MergeRule, name: str, few: Mapping[str, pl.Series], winner: pl.Series, stood: Sequence[str]
+) -> pl.Series:
+    """The value that stands. What is held stays as both agreed on it last, or as it is stored."""
+    value = _first_with(few, rule.field, name, *SIDES)
+    held = winner == _code(Winner.HELD)
+    if held.any():
+        value = choose(held, _first_with(few, rule.field, name, *stood), value)
+    value = choose(won_by(winner, *TO_SALESFORCE, Winner.BOTH), few[HUBSPOT + name], value)
+    return choose(won_by(winner, *TO_HUBSPOT), few[SALESFORCE + name], value)
 
 
-def _withdrawn(rule: MergeRule, kept: bool) -> pl.Expr:
-    prefixes = (HUBSPOT, SALESFORCE, *BASE.values(), *([KEPT] if kept else []))
-    return pl.any_horizontal(pl.col(prefix + rule.field).fill_null(value=False) for prefix in prefixes)
+def won_by(winner: pl.Series, *winners: Winner) -> pl.Series:
+    """Where one of these decided, in a column ``w.<field>``."""
+    return looked_up(_among(winners), winner)
 
 
-@lru_cache(maxsize=4096)
-def _values(rule: MergeRule, kept: bool) -> Sequence[pl.Expr]:
-    """``m.<field>`` (and its currency): the value that stands. Made once for a rule, like ``_winner``."""
-    if rule.opt_out:
-        shown = _first_with(rule.field, rule.field, HUBSPOT, SALESFORCE)
-        withdrawn = pl.when(_withdrawn(rule, kept)).then(pl.lit(value=True))
-        return [withdrawn.otherwise(shown).alias(MERGED + rule.field)]
-    names = [rule.field, *([rule.travels_with] if rule.travels_with else [])]
-    if rule.direction == "read_only":
-        return [_first_with(rule.field, name, HUBSPOT, SALESFORCE).alias(MERGED + name) for name in names]
-    winner = pl.col(WINNER + rule.field)
-    salesforce = winner.is_in([int(code) for code in TO_HUBSPOT])
-    hubspot = winner.is_in([int(code) for code in (*TO_SALESFORCE, Winner.BOTH)])
-    stood = [*BASE.values(), *([KEPT] if kept else [])]
-    return [
-        pl.when(salesforce)
-        .then(pl.col(SALESFORCE + name))
-        .when(hubspot)
-        .then(pl.col(HUBSPOT + name))
-        .when(winner == int(Winner.HELD))
-        .then(_first_with(rule.field, name, *stood))
-        .otherwise(_first_with(rule.field, name, HUBSPOT, SALESFORCE))
-        .alias(MERGED + name)
-        for name in names
-    ]
+@cache
+def _among(winners: tuple[Winner, ...]) -> pl.Series:
+    return pl.Series([winner in winners for winner in Winner])
 
 
-def _first_with(field: str, name: str, *prefixes: str) -> pl.Expr:
+def _first_with(
+    values: Mapping[str, pl.Series] | pl.DataFrame, field: str, name: str, *prefixes: str
+) -> pl.Series:
     """``name`` where ``field`` is first known: an amount never gets another one's currency."""
-    if name == field:
-        return pl.coalesce(prefix + field for prefix in prefixes)
-    found: pl.Expr = pl.lit(None, dtype=pl.String)
-    for prefix in reversed(prefixes):
-        found = pl.when(pl.col(prefix + field).is_not_null()).then(pl.col(prefix + name)).otherwise(found)
+    last = values[prefixes[-1] + name]
+    found = (
+        last if name == field else choose(known(values[prefixes[-1] + field]), last, one(None, pl.String()))
+    )
+    for prefix in reversed(prefixes[:-1]):
+        found = choose(known(values[prefix + field]), values[prefix + name], found)
     return found

@@ -101,10 +101,12 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
     narrow = [gathered.new]
     for slab in slabs:
         gathered.records_read += slab.frame.height
-        gone = slab.frame.filter("_archived")
-        if not gone.is_empty():
-            gathered.archived.setdefault(crm, []).extend(gone[RECORD_ID].to_list())
-        there = as_before(slab.frame.filter(~pl.col("_archived")), crm, intents)
+        there = slab.frame
+        if there["_archived"].any():
+            gone = there.filter("_archived")[RECORD_ID].to_list()
+            gathered.archived.setdefault(crm, []).extend(gone)
+            there = there.filter(~pl.col("_archived"))
+        there = as_before(there, crm, intents)
         if there.is_empty():
             continue
         owned = _with_leads(work, crm, read_records(work, crm, there, gathered.problems))
@@ -121,8 +123,10 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
 def _with_leads(work: Work, crm: str, records: pl.DataFrame) -> pl.DataFrame:
     """The records with the ``lead_id`` of their link, null where there is none."""
     named = records.select(crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=RECORD_ID)
-    links = work.store.leads.links_of_records(named).select(pl.col("record_id").alias(RECORD_ID), "lead_id")
-    return records.join(links, on=RECORD_ID, how="left", maintain_order="left")
+    links = work.store.leads.links_of_records(named).select("record_id", "lead_id")
+    # Joined aside: beside all columns, each of them would be copied.
+    owners = named.select("record_id").join(links, on="record_id", how="left", maintain_order="left")
+    return records.with_columns(owners["lead_id"])
 
 
 def read_records(

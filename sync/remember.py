@@ -54,6 +54,7 @@ def remember(
             links = links.filter(~pl.col("lead_id").is_in(list(lost)))
         work.at_point("before journal")
         store.journal.settle(results.changes, run, now)
+        store.journal.strike_undone(results.changes.filter(pl.col("state") == "written"))
         store.journal.abandon(leads["lead_id"], run, now)
         work.at_point("after journal")
         work.at_point("before base")

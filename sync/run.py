@@ -34,6 +34,7 @@ from sync.rescore import decide_stored, stored_slices
 from sync.slices import Slice, Sorted, decide_slice, sort_into_leads
 from sync.store.runs import Numbers
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
+from sync.undo import not_again
 from sync.work import CRMS, Work, empty
 from sync.write import carry_out
 
@@ -191,6 +192,9 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
 
 def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
     decided = (decide_stored if asked.from_memory else decide_slice)(work, part, now)
+    if not decided.changes.is_empty():
+        undone = work.store.journal.undone(decided.changes["lead_id"])
+        decided = replace(decided, changes=not_again(decided.changes, undone))
     return decided if asked.keep is None else _as_planned(decided, asked.keep)
 
 

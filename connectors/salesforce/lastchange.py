@@ -1,4 +1,4 @@
-"""Who last changed a record: its last change as a whole is what every record shows (Salesforce reference, section 2)."""
+"""Who last changed a record: every record shows its last change as a whole (Salesforce reference, section 2)."""
 
 from __future__ import annotations
 

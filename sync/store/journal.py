@@ -17,15 +17,17 @@ def _texts(names: str) -> dict[str, pl.DataType]:
 
 
 INTENTS: Mapping[str, pl.DataType] = _texts(
-    "lead_id crm object record_id field crm_field before after why lane"
+    "lead_id crm object record_id field crm_field before after why lane kind"
 )
-RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm record_id field state")
+RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm record_id field after state")
 CONFLICTS: Mapping[str, pl.DataType] = {
     **_texts("lead_id field rule winner hubspot_value salesforce_value"),
     "hubspot_at": pl.Datetime("us", "UTC"),
     "salesforce_at": pl.Datetime("us", "UTC"),
 }
 HELD: Mapping[str, pl.DataType] = _texts("held_key kind lead_id crm object record_id field details")
+WRITTEN: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id field crm_field before after kind")
+UNDONE: Mapping[str, pl.DataType] = _texts("lead_id crm field value")
 REFUSED: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id code message fields")
 
 
@@ -115,6 +117,42 @@ class Journal:
     def changes_of_run(self, run: int) -> list[dict[str, Any]]:
         """Everything a run set out to write, in order."""
         return self._rows("changes_of_run", run=run)
+
+    def written_by(self, run: int) -> pl.DataFrame:
+        """What a run wrote, as ``WRITTEN``; rows whose answer was lost are among them."""
+        return read_frame(
+            self._connection,
+            self._statements["written_by_run"],
+            WRITTEN,
+            {"connection": self._id, "run": run},
+        )
+
+    def remember_undone(self, undone: pl.DataFrame, of_run: int, run: int, now: datetime) -> None:
+        """``UNDONE``: values that are not to be written there again, until it would be another."""
+        if not undone.is_empty():
+            self._run(
+                "remember_undone", {"new_undone": undone.select(*UNDONE)}, undone=of_run, run=run, now=now
+            )
+
+    def strike_undone(self, written: pl.DataFrame) -> None:
+        """(lead_id, crm, field) where something else stands since."""
+        if not written.is_empty():
+            self._run("strike_undone", {"written": written.select("lead_id", "crm", "field").unique()})
+
+    def undone(self, lead_ids: pl.Series) -> pl.DataFrame:
+        """What was taken back of these leads, as ``UNDONE``."""
+        if lead_ids.is_empty():
+            return pl.DataFrame(schema=dict(UNDONE))
+        with self._connection.transaction():
+            as_temporary(self._connection, "asked", lead_ids.alias("lead_id").unique().to_frame())
+            wanted = {"connection": self._id}
+            return read_frame(self._connection, self._statements["undone_of_leads"], UNDONE, wanted)
+
+    def undone_leads(self) -> pl.Series:
+        """Every lead of which something was taken back."""
+        wanted = {"connection": self._id}
+        schema = {"lead_id": pl.String()}
+        return read_frame(self._connection, self._statements["undone_leads"], schema, wanted)["lead_id"]
 
     def conflicts_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
         """Who won where both sides had changed a field, newest first."""

@@ -139,6 +139,10 @@ class Leads:
         """``NEW_LINKS``: new links; a known record only has its keys renewed, its link stays."""
         self._remember("remember_links", "new_links", links.select(*NEW_LINKS), run=run, now=now)
 
+    def unlink(self, records: pl.DataFrame) -> None:
+        """Forget the links and bases of ``RECORDS`` that were taken away; their leads stay."""
+        self._remember("unlink", "unlinked", records.select(*RECORDS))
+
     def remember_bases(self, bases: pl.DataFrame, run: int, now: datetime) -> None:
         """``BASES``: what each record held when both sides agreed."""
         self._remember("remember_bases", "new_bases", bases.select(*BASES), run=run, now=now)

@@ -28,7 +28,7 @@ LEAD = {
 }
 INTENT = {
     **{"lead_id": "L1", **RECORD, "field": "job_title", "crm_field": "jobtitle", "before": None, "after": ""},
-    **{"why": "Salesforce changed it", "lane": "live"},
+    **{"why": "Salesforce changed it", "lane": "live", "kind": "set"},
 }
 CONFLICT = {
     **{"lead_id": "L1", "field": "job_title", "rule": "hold", "winner": "nobody"},

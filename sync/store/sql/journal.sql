@@ -1,16 +1,17 @@
 -- intend --
 INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, field, crm_field, before, after,
-                     why, lane, noted_at)
+                     why, lane, kind, noted_at)
 SELECT %(connection)s, %(run)s, lead_id, crm, object, record_id, field, crm_field, before, after,
-       why, lane, %(now)s
+       why, lane, kind, %(now)s
   FROM new_intents;
 
 -- settle_intents --
 -- Looked up one by one (see links_of_records): joined, every slice would read all that its run wrote before.
 -- The sum keeps the index by run out of it: a run that is not in the statistics yet looks like a single row.
+-- The id of a record that the run itself created was not known when the intent was noted.
 UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, journal.record_id),
-       done_at = %(now)s
-  FROM (SELECT found.journal_id, results.state, results.record_id
+       after = coalesce(journal.after, ended.after), done_at = %(now)s
+  FROM (SELECT found.journal_id, results.state, results.record_id, results.after
           FROM results CROSS JOIN LATERAL (
                SELECT journal_id FROM journal
                 WHERE journal.connection_id = %(connection)s AND journal.run_id + 0 = %(run)s
@@ -111,3 +112,32 @@ DELETE FROM refused USING passed
 -- refused_leads --
 SELECT lead_id, crm, object, record_id, code, message, array_to_string(fields, ',') AS fields, first_at, last_at, tries
   FROM refused WHERE connection_id = %(connection)s ORDER BY first_at, lead_id;
+
+-- written_by_run --
+-- What a run wrote, or may have written: its connection broke before the answer.
+SELECT lead_id, crm, object, record_id, field, crm_field, before, after, kind
+  FROM journal
+ WHERE connection_id = %(connection)s AND run_id = %(run)s AND state IN ('written', 'unknown')
+   AND record_id IS NOT NULL
+ ORDER BY lead_id, crm, field;
+
+-- remember_undone --
+INSERT INTO undone (connection_id, lead_id, crm, field, value, run_id, undone_by, undone_at)
+SELECT %(connection)s, lead_id, crm, field, value, %(undone)s, %(run)s, %(now)s FROM new_undone
+ON CONFLICT (connection_id, lead_id, crm, field) DO UPDATE
+   SET value = excluded.value, run_id = excluded.run_id, undone_by = excluded.undone_by,
+       undone_at = excluded.undone_at;
+
+-- strike_undone --
+-- Something else was written there since: what was taken back is past.
+DELETE FROM undone USING written
+ WHERE undone.connection_id = %(connection)s AND undone.lead_id = written.lead_id
+   AND undone.crm = written.crm AND undone.field = written.field;
+
+-- undone_of_leads --
+SELECT undone.lead_id, undone.crm, undone.field, undone.value
+  FROM undone JOIN asked USING (lead_id)
+ WHERE undone.connection_id = %(connection)s;
+
+-- undone_leads --
+SELECT DISTINCT lead_id FROM undone WHERE connection_id = %(connection)s;

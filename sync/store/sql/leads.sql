@@ -100,3 +100,13 @@ SELECT decided_at, policy_version, inputs, score, fit, engagement, coverage, tem
   FROM verdict WHERE connection_id = %(connection)s AND lead_id = %(lead)s
    AND decided_at <= coalesce(%(at)s, 'infinity'::timestamptz)
  ORDER BY decided_at DESC, verdict_id DESC LIMIT %(limit)s;
+
+-- unlink --
+-- A record that was taken away belongs to no lead, and nothing is agreed with it.
+WITH gone AS (
+  DELETE FROM link USING unlinked
+   WHERE link.connection_id = %(connection)s AND link.crm = unlinked.crm AND link.object = unlinked.object
+     AND link.record_id = unlinked.record_id)
+DELETE FROM base USING unlinked
+ WHERE base.connection_id = %(connection)s AND base.crm = unlinked.crm AND base.object = unlinked.object
+   AND base.record_id = unlinked.record_id;
