@@ -157,9 +157,9 @@ def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[
     parts = pl.DataFrame([code.alias(str(place)) for place, code in enumerate(codes)])
     default = pl.lit(source.default_currency, dtype=pl.String)
     code = parts.select(pl.coalesce(pl.all(), default)).to_series()
-    odd = cleaned.values.is_not_null() & ~code.str.contains("^[A-Z]{3}$").fill_null(True)
-    if odd.any():
-        cleaned = _without_currency(cleaned, odd)
+    if not code.unique().str.contains("^[A-Z]{3}$").all():
+        odd = cleaned.values.is_not_null() & ~code.str.contains("^[A-Z]{3}$").fill_null(True)
+        cleaned = _without_currency(cleaned, odd) if odd.any() else cleaned
     no_code = pl.Series([None], dtype=pl.String())
     return cleaned, code.zip_with(cleaned.values.is_not_null(), no_code)
 
@@ -216,9 +216,9 @@ def _unread_column(height: int, found: _Findings) -> pl.Series:
     of_all = pl.DataFrame({"name": sorted(found.everywhere)}, schema={"name": pl.String()})
     cells = pl.concat([cells, cells.select("row").unique().join(of_all, how="cross")]).unique()
     grouped = cells.group_by("row").agg(pl.col("name").sort().alias(UNREAD))
-    rows = pl.DataFrame({"row": _row_numbers(height), "base": base})
-    joined = rows.join(grouped, on="row", how="left", maintain_order="left")
-    return joined.select(pl.coalesce(UNREAD, "base").alias(UNREAD)).to_series()
+    lists = pl.concat([everywhere, grouped[UNREAD]])
+    at = pl.zeros(height, dtype=pl.get_index_type(), eager=True)
+    return lists.gather(at.scatter(grouped["row"], _row_numbers(grouped.height) + 1))
 
 
 def _row_numbers(height: int) -> pl.Series:

@@ -84,7 +84,7 @@ def texts(sf_type: str, values: Sequence[Any]) -> Sequence[str | None]:
 #: Columns of fewer values are converted value by value: making a column of each costs more.
 FEW = 32
 #: Below, every whole number is exact in the eight bytes of a JSON number's float.
-_EXACT = 2.0**53
+_EXACT = 2**53
 
 
 def text_column(sf_type: str, values: Sequence[Any]) -> pl.Series:
@@ -106,29 +106,22 @@ def _boolean_column(values: Sequence[Any]) -> pl.Series:
 
 def _number_column(values: Sequence[Any]) -> pl.Series:
     numbers = pl.Series(values, dtype=pl.Float64)
-    if numbers.abs().max() is not None and not numbers.abs().max() < _EXACT:  # type: ignore[operator]
-        raise OverflowError
-    whole = numbers.cast(pl.Int64)
+    whole = numbers.cast(pl.Int64, strict=False)
     found = whole.cast(pl.String)
-    broken = (numbers != whole).fill_null(value=False).arg_true()
+    broken = (numbers.ne_missing(whole) | (numbers.abs() >= _EXACT)).arg_true()
     if broken.is_empty():
         return found
-    return found.scatter(broken, [number_text(value) for value in numbers.gather(broken).to_list()])
+    return found.scatter(broken, [number_text(values[place]) for place in broken.to_list()])
 
 
 def _moment_column(values: Sequence[Any]) -> pl.Series:
     return pl.Series(values, dtype=pl.String).str.replace(r"\+0000$", "Z")
 
 
-def _other_column(values: Sequence[Any]) -> pl.Series:
-    return pl.Series(values, dtype=pl.String)
-
-
 _BY_COLUMN: Mapping[str, Callable[[Sequence[Any]], pl.Series]] = {
     "boolean": _boolean_column,
     "number": _number_column,
     "datetime": _moment_column,
-    "other": _other_column,
 }
 
 

@@ -82,18 +82,28 @@ def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read
     ``texts`` are the CRM's words, ``done`` the typed values of the sure cells, ``unsure`` a Boolean column
     (null counts as False: a null text is a blank). ``read`` gives a value, a ``Problem`` or None.
     """
-    distinct = texts.filter(unsure).unique().drop_nulls()
-    if distinct.is_empty():
+    rows = unsure.arg_true()
+    if rows.is_empty():
         return Cleaned(done)
+    some = texts if len(rows) == len(texts) else texts.gather(rows)
+    distinct = some.unique().drop_nulls()
     answers = [read(text) for text in distinct.to_list()]
     values = [None if isinstance(answer, Problem) else answer for answer in answers]
     found = pl.Series(values, dtype=done.dtype)
-    slow = texts.replace_strict(distinct, found, default=None, return_dtype=done.dtype)
-    merged = done.zip_with(~unsure.fill_null(False), slow)
+    slow = some.replace_strict(distinct, found, default=None, return_dtype=done.dtype)
+    merged = slow if some is texts else _put_in(done, rows, slow)
     pairs = zip(distinct.to_list(), answers, strict=True)
     bad = {text: answer.value for text, answer in pairs if isinstance(answer, Problem)}
     if not bad:
         return Cleaned(merged)
     words = pl.Series(list(bad.values()), dtype=pl.String())
-    named = texts.replace_strict(pl.Series(list(bad)), words, default=None, return_dtype=pl.String())
-    return Cleaned(merged, named.zip_with(unsure.fill_null(False), pl.Series([None], dtype=pl.String())))
+    named = some.replace_strict(pl.Series(list(bad)), words, default=None, return_dtype=pl.String())
+    if some is texts:
+        return Cleaned(merged, named)
+    nothing = pl.repeat(None, len(texts), dtype=pl.String(), eager=True)
+    return Cleaned(merged, _put_in(nothing, rows, named))
+
+
+def _put_in(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
+    """The column with other values in these rows. By place: a look-up would go through all other cells too."""
+    return column.clone().scatter(rows, values)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.salesforce.ids import eighteen, may_exist
-from connectors.salesforce.values import NotOfType, number_text, texts, to_json
+from connectors.salesforce.values import FEW, NotOfType, number_text, text_column, texts, to_json
+from connectors.slabs import NOT_THERE
 
 
 @pytest.mark.parametrize(
@@ -140,3 +141,32 @@ def test_a_number_keeps_its_value_as_a_plain_decimal(value: float) -> None:
     assert float(text) == value
     assert "e" not in text
     assert not text.endswith(".0")
+
+
+_stamp = st.datetimes().map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.000+0000"))
+_json_values = {
+    "boolean": st.booleans(),
+    "currency": st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.integers(-(10**18), 10**18),
+        st.integers(-(10**7), 10**7).map(lambda cents: cents / 100),
+    ),
+    "int": st.integers(-(2**31), 2**31),
+    "datetime": st.one_of(_stamp, st.text(max_size=20)),
+    "string": st.text(max_size=20),
+    "address": st.one_of(
+        st.text(max_size=5), st.dictionaries(st.text(max_size=3), st.integers(-90, 90), max_size=2)
+    ),
+}
+
+
+@pytest.mark.parametrize("sf_type", sorted(_json_values))
+@given(data=st.data())
+def test_a_column_of_values_becomes_the_texts_that_each_becomes_alone(
+    sf_type: str, data: st.DataObject
+) -> None:
+    some = data.draw(st.lists(st.one_of(st.none(), _json_values[sf_type]), min_size=1, max_size=8))
+    # As where one record came without the field.
+    some += data.draw(st.sampled_from([[], [NOT_THERE]]))
+    values = some * (FEW // len(some) + 1)
+    assert text_column(sf_type, values).to_list() == list(texts(sf_type, values))
