@@ -46,6 +46,19 @@ def unknown(answer: pl.Series) -> pl.Series:
     return ~holds(answer | ~answer)
 
 
+def known(values: pl.Series) -> pl.Series:
+    """Where there is a value."""
+    return every(True, pl.Boolean(), len(values)) if not values.null_count() else holds(values == values)
+
+
+def differ(one_side: pl.Series, other: pl.Series) -> pl.Series:
+    """Where two columns differ. A blank is like a blank, and unlike every value."""
+    unlike = one_side != other
+    if not one_side.null_count() and not other.null_count():
+        return unlike
+    return holds(unlike) | (known(one_side) ^ known(other))
+
+
 def looked_up(table: pl.Series, at: pl.Series) -> pl.Series:
     """The table's value at each place (counted from 0, unsigned or not negative); null for a null place."""
     found: pl.Series = table[at]
