@@ -254,7 +254,8 @@ def test_the_urllib3_that_broke_the_vendors_client_cannot_be_installed() -> None
 
 
 def test_a_busy_answer_is_waited_for_by_us_and_never_inside_the_client(account: Account) -> None:
-    busy = {"times": 1, "status": 429, "headers": {"Retry-After": "1"}}
+    window = {"X-HubSpot-RateLimit-Interval-Milliseconds": "1000"}
+    busy = {"times": 1, "status": 429, "headers": {"Retry-After": "1", **window}}
     path = f"{CONTACTS}/1"
     # What the client does by itself: it sleeps as long as it is told and asks again, and nobody learns of it.
     account.control("faults", match={"path": path}, **busy)

@@ -67,6 +67,7 @@ class HubSpotSide:
 
     def answer(self, ask: Ask) -> Answer:
         """Answer one request of HubSpot's API."""
+        ask = _readable(ask)
         correlation = self._portal.fresh_id()
         headers = {"x-hubspot-correlation-id": correlation}
         try:
@@ -253,3 +254,15 @@ class HubSpotSide:
 
 
 _STATE = (("limit", "100"), ("after", "0"), ("id", "0"))
+
+
+def _readable(ask: Ask) -> Ask:
+    """The request with what is no UTF-8 in its line replaced: it came as lone surrogates, which no file takes."""
+    if ask.path.isascii() and all(text.isascii() for pair in ask.query for text in pair):
+        return ask
+    query = tuple((_text(name), _text(value)) for name, value in ask.query)
+    return replace(ask, path=_text(ask.path), query=query)
+
+
+def _text(raw: str) -> str:
+    return raw.encode("utf-8", "replace").decode()
