@@ -64,15 +64,29 @@ def _opportunity(_store: Store, row: Row, changed: Row) -> dict[str, Any]:
     return made
 
 
-def _task(_store: Store, row: Row, _changed: Row) -> dict[str, Any]:
+def _account_of(store: Store, row: Row) -> str | None:
+    """The account of an activity: that of what it is about, else that of the contact it is with."""
+    for record_id in (row.get("WhatId"), row.get("WhoId")):
+        prefix = str(record_id)[:3]
+        if prefix == "001":
+            return record_id
+        table = {"006": "Opportunity", "003": "Contact"}.get(prefix)
+        if table is not None:
+            found = store.rows(f"SELECT AccountId FROM {table} WHERE Id = ?", (record_id,))
+            return found[0]["AccountId"] if found else None
+    return None
+
+
+def _task(store: Store, row: Row, _changed: Row) -> dict[str, Any]:
     closed = row.get("Status") == "Completed"
-    made = {"IsClosed": int(closed), "IsHighPriority": int(row.get("Priority") == "High")}
+    made: dict[str, Any] = {"IsClosed": int(closed), "IsHighPriority": int(row.get("Priority") == "High")}
+    made["AccountId"] = _account_of(store, row)
     if closed and not row.get("IsClosed"):
         return {**made, "CompletedDateTime": row["LastModifiedDate"]}
     return made
 
 
-def _event(_store: Store, row: Row, changed: Row) -> dict[str, Any]:
+def _event(store: Store, row: Row, changed: Row) -> dict[str, Any]:
     """Start, end and length of an event say the same thing in two ways; both are kept."""
     start = changed.get("StartDateTime") or changed.get("ActivityDateTime") or row.get("StartDateTime")
     if start is None:
@@ -82,7 +96,8 @@ def _event(_store: Store, row: Row, changed: Row) -> dict[str, Any]:
     if end is None or "DurationInMinutes" in changed:
         end = kept(begin + timedelta(minutes=minutes or 0))
     made = {"StartDateTime": start, "ActivityDateTime": start, "ActivityDate": start[:10], "EndDateTime": end}
-    return {**made, "DurationInMinutes": int((moment_of(end) - begin).total_seconds()) // 60}
+    minutes = int((moment_of(end) - begin).total_seconds()) // 60
+    return {**made, "DurationInMinutes": minutes, "AccountId": _account_of(store, row)}
 
 
 def _campaign_member(store: Store, row: Row, changed: Row) -> dict[str, Any]:

@@ -201,7 +201,8 @@ def _field(field: Field) -> dict[str, Any]:
 
 
 def _default_value(field: Field) -> str | None:
-    return None if field.default in (None, "") else str(field.default)
+    given = field.create or field.update  # what nobody can write has no default, only a value
+    return str(field.default) if given and field.default not in (None, "") else None
 
 
 def _permissionable(field: Field) -> bool:

@@ -93,6 +93,9 @@ class Store:
                 f"CREATE TABLE IF NOT EXISTS {quoted(sobject.name)} "
                 f"(row INTEGER PRIMARY KEY, Id TEXT NOT NULL UNIQUE, {', '.join(columns)})"
             )
+            for each in sobject.fields.values():
+                if each.stored and each.name != "Id":
+                    self.add_column(sobject.name, each)  # a file of an older version may lack it
             self._index(sobject.name, sobject.stamp, f"{sobject.stamp}, Id")
             for each in sobject.fields.values():
                 if each.type == "email" or each.unique or each.external_id or each.child is not None:
@@ -105,14 +108,19 @@ class Store:
 
     def add_column(self, table: str, field: Field) -> None:
         """A column for a custom field, with an index when it identifies records."""
-        known = {row[1].lower() for row in self.db.execute(f"PRAGMA table_info({quoted(table)})")}
-        if field.name.lower() not in known:
+        if not self._has_column(table, field.name):
             start = " DEFAULT 0" if field.type == "boolean" else ""
             self.db.execute(
                 f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(field.name)} {column_type(field)}{start}"
             )
         if field.unique or field.external_id:
             self._index(table, field.name, quoted(field.name))
+
+    def _has_column(self, table: str, name: str) -> bool:
+        found = self.db.execute(
+            "SELECT 1 FROM pragma_table_info(?) WHERE name = ? COLLATE NOCASE", (table, name)
+        )
+        return found.fetchone() is not None
 
     def next_number(self, name: str, count: int = 1) -> int:
         """The first of ``count`` numbers that nobody else will get."""
