@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,14 @@ def key_and_chain(folder: Path) -> tuple[bytes, bytes]:
     """The server's key and certificate (PEM), good for ``localhost`` and ``127.0.0.1``."""
     ca_file(folder)
     return (folder / KEY).read_bytes(), (folder / CHAIN).read_bytes()
+
+
+def server_context(folder: Path) -> ssl.SSLContext:
+    """What a TLS server of this folder presents itself with."""
+    ca_file(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / CHAIN, folder / KEY)
+    return context
 
 
 def _make(folder: Path) -> None:

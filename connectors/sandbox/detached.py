@@ -115,8 +115,8 @@ def attach(
     foreground (``sandbox serve --dir``) is joined too, and does not end with its users. ``command``
     replaces the words that start a server, before its arguments.
 
-    Raises SandboxUnavailable: a port is taken, the running server has other ports than those asked for,
-    or the server ended while it was starting.
+    Raises SandboxUnavailable: a port is taken, the running server has other ports than those asked for
+    or was started with ``--tls``, or the server ended while it was starting.
     """
     folder, entry = prepare(folder), uuid4().hex
     wanted = Ports(hubspot_port, salesforce_port, pubsub_port)
@@ -143,6 +143,10 @@ def _list_of_users(folder: Path) -> Iterator[None]:
 
 
 def _refuse_other_ports(folder: Path, wanted: Ports, found: Ports) -> None:
+    if found.tls:
+        raise SandboxUnavailable(
+            f"the sandbox in {folder} already runs with TLS, which is for other people's clients; end it first"
+        )
     for side, asked in asdict(wanted).items():
         if asked and asked != getattr(found, side):
             raise SandboxUnavailable(

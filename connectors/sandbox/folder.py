@@ -31,22 +31,27 @@ class FolderInUse(Exception):
 class Ports:
     """Where a folder is served: the loopback ports of both sides, and that of Salesforce's Pub/Sub API.
 
-    A port of 0 is one that is not there, or not known yet.
+    A port of 0 is one that is not there, or not known yet. ``tls``: both sides are served by https.
     """
 
     hubspot: int
     salesforce: int
     pubsub: int = 0
+    tls: bool = False
 
     @property
     def hubspot_url(self) -> str:
         """Where HubSpot's API is, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self.hubspot}"
+        return f"{self._scheme}://{LOOPBACK}:{self.hubspot}"
 
     @property
     def salesforce_url(self) -> str:
         """Where Salesforce's API is, without a slash at the end."""
-        return f"http://{LOOPBACK}:{self.salesforce}"
+        return f"{self._scheme}://{LOOPBACK}:{self.salesforce}"
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.tls else "http"
 
     @property
     def pubsub_address(self) -> str | None:
@@ -56,7 +61,7 @@ class Ports:
     @classmethod
     def told(cls, said: Mapping[str, Any]) -> Ports:
         """The ports in what a server told; one that knows no Pub/Sub tells two."""
-        return cls(said["hubspot"], said["salesforce"], said.get("pubsub", 0))
+        return cls(said["hubspot"], said["salesforce"], said.get("pubsub", 0), said.get("tls", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import ssl
 import traceback
 import zlib
 from collections.abc import Callable
@@ -62,16 +63,22 @@ class _Wire:
 class SideServer:
     """Serves one side on one loopback port. Start and stop it on the event loop that shall call the side."""
 
-    def __init__(self, side: Side, clock: SandboxClock, requests: RequestLog) -> None:
+    def __init__(
+        self, side: Side, clock: SandboxClock, requests: RequestLog, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._side = side
         self._clock = clock
         self._requests = requests
+        self._tls = tls
         self._conditions = Conditions()
         self._controls = Controls(side, clock, self._conditions, requests)
         self._runner: web.ServerRunner | None = None
 
     async def start(self, port: int) -> int:
-        """Listen on a port of 127.0.0.1 (0: any free one) and return it. Raises PortInUse."""
+        """Listen on a port of 127.0.0.1 (0: any free one) and return it. Raises PortInUse.
+
+        By https where the server was made with ``tls``.
+        """
         server = web.Server(
             self._handle,
             access_log=None,
@@ -82,7 +89,7 @@ class SideServer:
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, LOOPBACK, port).start()
+            await web.TCPSite(runner, LOOPBACK, port, ssl_context=self._tls).start()
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
@@ -93,9 +100,16 @@ class SideServer:
 
     async def stop(self) -> None:
         """Stop listening; requests under way get a second to end."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None:
+            return
+        server = self._runner.server
+        open_ones = [] if server is None else [each.transport for each in server.connections]
+        await self._runner.cleanup()
+        self._runner = None
+        for transport in open_ones:
+            # By TLS a close waits for the other end to say goodbye, and the event loop does not live that long.
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         ask = _head(request)

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 import orjson
 
-from connectors.sandbox.certificates import ca_file
+from connectors.sandbox.certificates import ca_file, server_context
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.credentials import (
     HUBSPOT_CLIENT_SECRET,
@@ -104,12 +104,13 @@ async def served_sides(
         folder = prepare(folder)
         stack.enter_context(serving_alone(folder, wait_seconds))
         clock = SandboxClock(folder / "clock.json")
+        tls = server_context(folder) if ports.tls else None
         before, bound = ports_before_a_kill(folder), dict[str, int]()
         for side in sides(folder, clock, seed):
             stack.callback(side.close)
             requests = RequestLog(folder / f"requests-{side.name}.sqlite")
             stack.callback(requests.close)
-            server = SideServer(side, clock, requests)
+            server = SideServer(side, clock, requests, tls)
             bound[side.name] = await _start(server, getattr(ports, side.name), getattr(before, side.name))
             stack.push_async_callback(server.stop)
             open_pubsub = getattr(side, "open_pubsub", None)
@@ -117,7 +118,7 @@ async def served_sides(
                 late = LateStart("Pub/Sub", partial(open_pubsub, folder))
                 bound["pubsub"] = await _start(late, ports.pubsub, before.pubsub)
                 stack.push_async_callback(late.stop)
-        running = Running(clock, Ports(**bound), folder)
+        running = Running(clock, Ports(**bound, tls=ports.tls), folder)
         say_ready(folder, running.ports)
         stack.callback(say_gone, folder)
         yield running
@@ -134,7 +135,8 @@ async def _start(server: SideServer | LateStart, wanted: int, before: int) -> in
 
 
 def ready_line(running: Running) -> dict[str, Any]:
-    """What ``sandbox serve`` prints when it is ready. Without Pub/Sub its address and ``ca_file`` are null."""
+    """What ``sandbox serve`` prints when it is ready; ``pubsub`` and ``ca_file`` are null where they are not."""
+    has_tls = running.pubsub is not None or running.ports.tls
     return {
         "hubspot": running.hubspot_url,
         "salesforce": running.salesforce_url,
@@ -144,7 +146,7 @@ def ready_line(running: Running) -> dict[str, Any]:
         "salesforce_client_id": SALESFORCE_CLIENT_ID,
         "salesforce_client_secret": SALESFORCE_CLIENT_SECRET,
         "salesforce_domain": SALESFORCE_DOMAIN,
-        "ca_file": None if running.pubsub is None else str(running.ca_file),
+        "ca_file": str(running.ca_file) if has_tls else None,
     }
 
 
@@ -243,12 +245,13 @@ def sandbox(
     sides: BuildSides = build_sides,
     seed: int | None = None,
     pubsub_port: int = 0,
+    tls: bool = False,
 ) -> Iterator[Serving]:
     """Both pretend CRMs while the context lasts. Raises PortInUse and FolderInUse.
 
     ``with sandbox() as serving: requests.get(serving.hubspot_url + "/…")``
     """
-    serving = Serving(folder, Ports(hubspot_port, salesforce_port, pubsub_port), sides, seed)
+    serving = Serving(folder, Ports(hubspot_port, salesforce_port, pubsub_port, tls), sides, seed)
     try:
         serving.start()
         yield serving
@@ -264,6 +267,7 @@ def serve(
     seed: int | None = None,
     out: TextIO | None = None,
     pubsub_port: int = 0,
+    tls: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; prints the ready line, one JSON object, on ``out`` (stdout).
 
@@ -272,7 +276,7 @@ def serve(
 
     async def run() -> None:
         done = until_signalled()
-        ports = Ports(hubspot_port, salesforce_port, pubsub_port)
+        ports = Ports(hubspot_port, salesforce_port, pubsub_port, tls)
         async with served_sides(folder, ports, sides, seed) as running:
             stream = out or sys.stdout
             stream.write(orjson.dumps(ready_line(running)).decode() + "\n")
