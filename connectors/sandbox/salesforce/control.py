@@ -158,7 +158,7 @@ KEYS = {
     "convert": frozenset(
         {
             *("status", "account_id", "contact_id", "opportunity_id", "opportunity_name", "no_opportunity"),
-            *("owner_id", "overwrite_source", "check_duplicates"),
+            *("owner_id", "overwrite_source"),
         }
     ),
     "revoke_tokens": frozenset({"refresh"}),

@@ -15,15 +15,23 @@ from connectors.sandbox.salesforce.refusals import RowRefused
 from connectors.sandbox.salesforce.schema import SObject
 
 RELATED = {
-    "Lead": (("CampaignMember", "LeadId"), ("Task", "WhoId")),
-    "Contact": (("CampaignMember", "ContactId"), ("Task", "WhoId"), ("Contact", "ReportsToId")),
+    "Lead": (("CampaignMember", "LeadId"), ("Task", "WhoId"), ("Event", "WhoId")),
+    "Contact": (
+        ("CampaignMember", "ContactId"),
+        ("OpportunityContactRole", "ContactId"),
+        ("Task", "WhoId"),
+        ("Event", "WhoId"),
+        ("Contact", "ReportsToId"),
+    ),
     "Account": (
         ("Contact", "AccountId"),
         ("Opportunity", "AccountId"),
         ("Account", "ParentId"),
-        ("Task", "WhatId"),
+        *((name, field) for name in ("Task", "Event") for field in ("WhatId", "AccountId")),
     ),
 }
+#: Of what a person can be part only once: after a merge the second of two ends.
+ONCE = {"CampaignMember": "CampaignId", "OpportunityContactRole": "OpportunityId"}
 TO_CONTACT = {
     **{
         name: name
@@ -44,10 +52,11 @@ TO_ACCOUNT = {
 def convert(org: Org, lead_id: str, wanted: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
     """Convert a lead; returns the ids. ``wanted`` may name ``status``, ``account_id``, ``contact_id``,
     ``opportunity_id``, ``opportunity_name``, ``no_opportunity``, ``owner_id``, ``overwrite_source`` and
-    ``check_duplicates``. Raises RowRefused as ``convertLead`` would.
+    ``by_api``. Raises RowRefused as ``convertLead`` would.
 
     A record that is there already is only filled where it is empty; ``overwrite_source`` replaces the lead
-    source of an existing contact. ``check_duplicates`` asks the duplicate rule about a new contact.
+    source of an existing contact. ``by_api``: the duplicate rule is asked about a new contact, and an opportunity
+    without a name is called like the company; the page that a person sees puts a dash behind it.
     """
     lead_object = org.full.objects["Lead"]
     records = Records(org)
@@ -61,12 +70,12 @@ def convert(org: Org, lead_id: str, wanted: Mapping[str, Any], writer: Writer) -
         raise RowRefused("INVALID_OWNER", "a lead that a queue owns needs an owner_id to be converted")
     account = _into(org, "Account", wanted.get("account_id"), lead, TO_ACCOUNT, {"OwnerId": owner}, writer)
     link = {"OwnerId": owner, "AccountId": account}
-    if wanted.get("check_duplicates") and wanted.get("contact_id") is None:
+    if wanted.get("by_api") and wanted.get("contact_id") is None:
         _check_duplicates(org, {**lead, **link}, writer)
     contact = _into(org, "Contact", wanted.get("contact_id"), lead, TO_CONTACT, link, writer)
     if wanted.get("overwrite_source"):
         records.update("Contact", contact, {"LeadSource": lead["LeadSource"]}, writer)
-    opportunity = _opportunity_of(org, lead, wanted, link, writer)
+    opportunity = _opportunity_of(org, lead, wanted, link, contact, writer)
     columns = {
         "IsConverted": 1,
         "Status": status,
@@ -78,6 +87,7 @@ def convert(org: Org, lead_id: str, wanted: Mapping[str, Any], writer: Writer) -
     }
     records.save(lead_object, lead_id, lead, {**lead, **columns}, columns, writer)
     _move_members(org, lead_id, contact, writer)
+    _move_activities(org, lead_id, {"WhoId": contact, "WhatId": opportunity or account}, writer)
     return {"id": lead_id, "account_id": account, "contact_id": contact, "opportunity_id": opportunity}
 
 
@@ -105,15 +115,45 @@ def _check_duplicates(org: Org, row: Mapping[str, Any], writer: Writer) -> None:
 
 
 def _opportunity_of(
-    org: Org, lead: Mapping[str, Any], wanted: Mapping[str, Any], link: Mapping[str, Any], writer: Writer
+    org: Org,
+    lead: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    link: Mapping[str, Any],
+    contact: str,
+    writer: Writer,
 ) -> str | None:
     """The opportunity of the conversion: a new one, the one that is named, or none."""
     given = wanted.get("opportunity_id")
     if given is not None:
-        return _into(org, "Opportunity", given, lead, {"LeadSource": "LeadSource"}, link, writer)
+        found = _into(org, "Opportunity", given, lead, {"LeadSource": "LeadSource"}, link, writer)
+        _add_role(org, found, contact, writer)
+        return found
     if wanted.get("no_opportunity", False):
         return None
-    return Records(org).create("Opportunity", _opportunity(org, lead, wanted, link), writer)
+    made = Records(org).create("Opportunity", _opportunity(org, lead, wanted, link), writer)
+    _add_role(org, made, contact, writer)
+    return made
+
+
+def _add_role(org: Org, opportunity: str, contact: str, writer: Writer) -> None:
+    """The contact of a conversion plays a role in its opportunity, the first one as the primary contact."""
+    roles = org.store.rows(
+        "SELECT ContactId FROM OpportunityContactRole WHERE OpportunityId = ? AND IsDeleted = 0",
+        (opportunity,),
+    )
+    if contact in {row["ContactId"] for row in roles}:
+        return
+    role = {"OpportunityId": opportunity, "ContactId": contact, "IsPrimary": not roles}
+    Records(org).create("OpportunityContactRole", role, writer)
+
+
+def _move_activities(org: Org, lead_id: str, links: Mapping[str, str], writer: Writer) -> None:
+    """What was done with the lead was done with the contact; a lead's activity is about nothing else before."""
+    for name in ("Task", "Event"):
+        for row in org.store.rows(f"SELECT * FROM {name} WHERE WhoId = ? AND IsDeleted = 0", (lead_id,)):
+            row.pop("row")
+            changed = {field: value for field, value in links.items() if field == "WhoId" or not row[field]}
+            Records(org).save(org.full.objects[name], row["Id"], row, {**row, **changed}, changed, writer)
 
 
 def _converted_status(org: Org, wanted: object) -> str:
@@ -162,7 +202,7 @@ def _opportunity(
     quarter_end = (today.month - 1) // 3 * 3 + 3
     last_day = 31 if quarter_end in (3, 12) else 30
     return {
-        "Name": wanted.get("opportunity_name") or f"{lead['Company']}-",
+        "Name": wanted.get("opportunity_name") or f"{lead['Company']}{'' if wanted.get('by_api') else '-'}",
         "StageName": "Prospecting",
         "CloseDate": today.replace(month=quarter_end, day=last_day).isoformat(),
         "LeadSource": lead["LeadSource"],
@@ -222,15 +262,16 @@ def merge(
 
 
 def _move_related(org: Org, sobject: SObject, loser: str, winner: str, writer: Writer) -> list[str]:
-    """Records that point at a merged one point at the winner; a second membership of one campaign ends."""
+    """Records that point at a merged one point at the winner; a second membership or role of one ends."""
     found: list[str] = []
     for other, field in RELATED[sobject.name]:
         for row in org.store.rows(f"SELECT * FROM {other} WHERE {field} = ? AND IsDeleted = 0", (loser,)):
             row.pop("row")
             changed: dict[str, Any] = {field: winner}
-            if other == "CampaignMember" and org.store.rows(
-                f"SELECT Id FROM CampaignMember WHERE CampaignId = ? AND {field} = ? AND IsDeleted = 0",
-                (row["CampaignId"], winner),
+            once = ONCE.get(other)
+            if once is not None and org.store.rows(
+                f"SELECT Id FROM {other} WHERE {once} = ? AND {field} = ? AND IsDeleted = 0",
+                (row[once], winner),
             ):
                 changed = {"IsDeleted": 1}
             Records(org).save(org.full.objects[other], row["Id"], row, {**row, **changed}, changed, writer)

@@ -249,6 +249,31 @@ def test_an_opportunity_that_is_there_is_joined(api: Any) -> None:
     assert api.get(there, "Opportunity")["LeadSource"] == "Web"
 
 
+def test_what_belonged_to_the_lead_belongs_to_what_it_became(api: Any) -> None:
+    lead = api.create(LEAD)
+    call = api.create({"Subject": "Call", "WhoId": lead}, "Task")
+    visit = api.create(
+        {
+            "Subject": "Visit",
+            "WhoId": lead,
+            "ActivityDateTime": "2026-11-18T12:00:00Z",
+            "DurationInMinutes": 30,
+        },
+        "Event",
+    )
+    found = called(api, f"<convertLead>{asked(lead)}</convertLead>")
+    (contact,), (opportunity,) = texts(found, "contactId"), texts(found, "opportunityId")
+    for name, activity in (("Task", call), ("Event", visit)):
+        held = api.get(activity, name)
+        assert (held["WhoId"], held["WhatId"]) == (contact, opportunity)
+    (role,) = api.query(
+        f"SELECT ContactId, IsPrimary FROM OpportunityContactRole WHERE OpportunityId = '{opportunity}'"
+    )
+    assert (role["ContactId"], role["IsPrimary"]) == (contact, True)
+    # By the API an opportunity without a name is called like the company.
+    assert api.get(opportunity, "Opportunity")["Name"] == LEAD["Company"]
+
+
 def test_a_duplicate_rule_can_be_overridden_where_it_only_warns(api: Any) -> None:
     api.create({"LastName": "Nguyen", "Email": "mai@x.example"}, "Contact")
     lead = api.create({**LEAD, "Email": "mai@x.example"})

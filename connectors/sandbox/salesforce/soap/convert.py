@@ -96,7 +96,7 @@ def _converted(org: Org, wanted: Mapping[str, Any], writer: Writer) -> str:
         text = f"Opportunity Name: data value too large: {name} (max length={LONGEST_NAME})"
         raise RowRefused("STRING_TOO_LONG", text, ["opportunityName"])
     lead = id_of(org.full.objects["Lead"], wanted.get("leadId"))
-    made = convert(org, lead, {**wanted, "check_duplicates": True}, writer)
+    made = convert(org, lead, {**wanted, "by_api": True}, writer)
     return _result(made["account_id"], made["contact_id"], lead, made["opportunity_id"], True)
 
 

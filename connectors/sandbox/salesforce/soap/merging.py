@@ -21,13 +21,15 @@ from connectors.sandbox.salesforce.soap.envelope import XSI, SoapCall, leaf, par
 from connectors.sandbox.salesforce.soap.faults import Fault, malformed
 
 MOST_REQUESTS = 200
+#: The declared name of a request, and the one that jsforce sends.
+REQUESTS = ("request", "mergeRequests")
 #: Of a MergeRequest; the last only informs the Apex triggers of a merge.
 PARTS = ("masterRecord", "recordToMergeIds", "additionalInformationMap")
 
 
 def merge_records(org: Org, call: SoapCall) -> str:
     """Merge what each request of a call names; the results in the order asked. Raises Fault."""
-    asked = [part for _, part in parts_of(call, call.body, ("request",))]
+    asked = [part for _, part in parts_of(call, call.body, REQUESTS)]
     if len(asked) > MOST_REQUESTS:
         text = f"record limit reached. cannot submit more than {MOST_REQUESTS} records into this call"
         raise Fault("EXCEEDED_ID_LIMIT", text)
