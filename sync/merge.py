@@ -223,7 +223,7 @@ class _Leads:
         self.places = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
         self.both_here = known(frame[HUBSPOT + "_id"]) & known(frame[SALESFORCE + "_id"])
         self.nobody = every(int(Winner.NOBODY), _CODE, frame.height)
-        self._unread = _places_unread(frame, self.places)
+        self._unread = places_unread(frame, self.places, *SIDES)
 
     def unread(self, rule: MergeRule) -> pl.Series | None:
         """Where one of a lead's records came without the field; None for nowhere."""
@@ -237,10 +237,10 @@ class _Leads:
         return KEPT + rule.field in self.frame.columns
 
 
-def _places_unread(frame: pl.DataFrame, places: pl.Series) -> Mapping[str, pl.Series]:
+def places_unread(frame: pl.DataFrame, places: pl.Series, *sides: str) -> Mapping[str, pl.Series]:
     """By field, the places of the leads of which a record came without it. Few records come without any."""
     parts = []
-    for side in SIDES:
+    for side in sides:
         lists = frame[side + "_unread"]
         if lists.null_count() < len(lists):
             there = lists.is_not_null()

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from mapping.fieldmap import FieldMap
+from mapping.lead import Stage
 from mapping.own import CROSS_ID, DECISIVE, OWN_FIELDS, SHOWN
-from sync.merge import HUBSPOT, MERGED, SALESFORCE, TO_HUBSPOT, TO_SALESFORCE, WINNER, MergeRule, Winner
+from mapping.qualification.stages import standing
+from mapping.qualification.truths import differ, every, holds, known, looked_up
+from sync.merge import (
+    HUBSPOT,
+    MERGED,
+    SALESFORCE,
+    TO_HUBSPOT,
+    TO_SALESFORCE,
+    WINNER,
+    MergeRule,
+    Winner,
+    won_by,
+)
 
 CHANGES: Mapping[str, pl.DataType] = {
     name: pl.String()
@@ -74,10 +87,10 @@ def plan(
     """
     consent = [rule for rule in rules if rule.opt_out]
     in_scope, full = leads["in_scope"], wanted.mode == "full"
-    parts: list[pl.DataFrame] = []
+    parts: list[_Part] = []
     due = _due(leads, in_scope, writable, wanted)
     for crm, side in SIDES.items():
-        there = leads[side + "_id"].is_not_null()
+        there = known(leads[side + "_id"])
         existing = there & in_scope
         if full:
             # A withdrawal holds in both CRMs whatever the scope says.
@@ -89,10 +102,11 @@ def plan(
         parts += _cross_id_changes(leads, existing, crm, writable, wanted)
     for crm in SIDES if full else ():
         parts += _creates(leads, in_scope & leads[f"create_{crm}"], crm, field_map, rules, writable)
-    changes = pl.concat(
-        [part for part in parts if not part.is_empty()] or [pl.DataFrame(schema=dict(CHANGES))]
-    )
-    return _with_before(_by_lane(changes, rules), raw).sort("lead_id", "crm", "field")
+    parts = [part for part in parts if not part.rows.is_empty()]
+    if not parts:
+        return pl.DataFrame(schema=dict(CHANGES))
+    changes = pl.concat(_with_before(parts, raw)).select(*CHANGES)
+    return _by_lane(changes, consent).sort("lead_id", "crm", "field")
 
 
 def canonical(changes: pl.DataFrame) -> bytes:
@@ -109,7 +123,16 @@ def fingerprint(changes: pl.DataFrame) -> str:
     return hashlib.sha256(canonical(changes)).hexdigest()[:16]
 
 
-def _rows(
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Changes of one field of one CRM; ``before`` is still missing."""
+
+    crm: str
+    crm_field: str
+    rows: pl.DataFrame
+
+
+def _part(
     leads: pl.DataFrame,
     where: pl.Series,
     crm: str,
@@ -119,24 +142,26 @@ def _rows(
     why: pl.Expr,
     writable: Writable,
     kind: str | pl.Expr = "set",
-) -> pl.DataFrame:
+) -> _Part:
     """One change a lead of ``where``. Of the many columns of ``leads`` only those are filtered that are asked for."""
     record_id = SIDES[crm] + "_id"
-    said = [after, why, *([] if isinstance(kind, str) else [kind])]
+    kinds = pl.lit(kind) if isinstance(kind, str) else kind
+    said = (after.alias("after"), why.alias("why"), kinds.alias("kind"))
     asked = {"lead_id", record_id, *(name for one in said for name in one.meta.root_names())}
-    return leads.select(sorted(asked)).filter(where).select(
-        lead_id="lead_id",
-        crm=pl.lit(crm),
-        object=pl.lit(writable.objects[crm]),
-        record_id=record_id,
-        field=pl.lit(field),
-        crm_field=pl.lit(crm_field),
-        before=pl.lit(None, dtype=pl.String),
-        after=after,
-        why=why,
-        lane=pl.lit("live"),
-        kind=pl.lit(kind) if isinstance(kind, str) else kind,
-    )  # fmt: skip
+    few = pl.DataFrame([leads[name].filter(where) for name in sorted(asked)])
+    fixed = {
+        "crm": crm,
+        "object": writable.objects[crm],
+        "field": field,
+        "crm_field": crm_field,
+        "lane": "live",
+    }
+    rows = few.select("lead_id", pl.col(record_id).alias("record_id"), *said)
+    return _Part(crm, crm_field, rows.hstack([_all(name, text, rows.height) for name, text in fixed.items()]))
+
+
+def _all(name: str, text: str | None, height: int) -> pl.Series:
+    return pl.Series(name, [text], dtype=pl.String).new_from_index(0, height)
 
 
 def _merged_changes(
@@ -146,22 +171,21 @@ def _merged_changes(
     field_map: FieldMap,
     rules: Sequence[MergeRule],
     writable: Writable,
-) -> list[pl.DataFrame]:
+) -> list[_Part]:
     """Fields that the other side changed, or that are empty here."""
     here = SIDES[crm]
-    theirs = [int(code) for code in (TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE)]
-    targets = dict(field_map.writable(crm, writable.objects[crm]))
+    theirs = TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE
+    targets = dict(field_map.writable(crm, writable.objects[crm])) if existing.any() else {}
     parts = []
     for rule in rules:
-        crm_field = targets.get(rule.field)
-        if crm_field is None or crm_field not in writable.updatable[crm]:
+        crm_field, winner = targets.get(rule.field), leads[WINNER + rule.field]
+        if crm_field is None or crm_field not in writable.updatable[crm] or not winner.max():
             continue
-        moved = existing & leads[WINNER + rule.field].is_in(theirs)
-        if not moved.any():
-            continue
-        after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
-        why = _why_merged(rule, crm, here)
-        parts.append(_rows(leads, moved, crm, rule.field, crm_field, after, why, writable))
+        moved = existing & won_by(winner, *theirs)
+        if moved.any():
+            after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
+            why = _why_merged(rule, crm, here)
+            parts.append(_part(leads, moved, crm, rule.field, crm_field, after, why, writable))
     return parts
 
 
@@ -179,29 +203,23 @@ def _why_merged(rule: MergeRule, crm: str, here: str) -> pl.Expr:
     )
 
 
-def _stage_changes(
-    leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable
-) -> list[pl.DataFrame]:
+def _stage_changes(leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable) -> list[_Part]:
     """HubSpot's lifecycle stage follows the verdict; backwards it has to be cleared first."""
     if crm != "hubspot" or not writable.stage_words or writable.stage_field not in writable.updatable[crm]:
         return []
-    word = pl.col("stage").replace_strict(dict(writable.stage_words), default=None, return_dtype=pl.String)
-    moved = existing & _where(
-        leads,
-        word.is_not_null() & _shown(HUBSPOT, "hubspot_stage") & pl.col("hubspot_stage_word").ne_missing(word),
-    )
+    said = pl.Series([*(writable.stage_words.get(stage.value) for stage in Stage), None], dtype=pl.String)
+    words = looked_up(said, standing(leads["stage"]).codes)
+    moved = existing & known(words) & differ(leads["hubspot_stage_word"], words)
+    moved = _where_shown(leads, moved, HUBSPOT, "hubspot_stage")
     if not moved.any():
         return []
     place = {word: index for index, word in enumerate(writable.stage_order)}
+    word = pl.col("stage").replace_strict(dict(writable.stage_words), default=None, return_dtype=pl.String)
     now = pl.col("hubspot_stage_word").replace_strict(place, default=-1, return_dtype=pl.Int64)
     then = word.replace_strict(place, default=len(place), return_dtype=pl.Int64)
     kind = pl.when(now > then).then(pl.lit("stage_back")).otherwise(pl.lit("set"))
     why = pl.col("stage_why_text")
-    return [_rows(leads, moved, crm, STAGE, writable.stage_field, word, why, writable, kind)]
-
-
-def _where(leads: pl.DataFrame, condition: pl.Expr) -> pl.Series:
-    return leads.select(condition.alias("where"))["where"]
+    return [_part(leads, moved, crm, STAGE, writable.stage_field, word, why, writable, kind)]
 
 
 def _due(leads: pl.DataFrame, in_scope: pl.Series, writable: Writable, wanted: Wanted) -> pl.Series | None:
@@ -217,30 +235,32 @@ def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
     A changed score counts once it moved by ``score_step``, so that decay does not rewrite every lead every
     day; a difference between the two CRMs always counts.
     """
-    tests = [pl.lit(value=False)]
-    for side in SIDES.values():
-        here = pl.col(side + "_id").is_not_null()
-        differs = [
-            _shown(side, name) & pl.col(side + name).ne_missing(pl.col(SHOWN[name]).cast(pl.String))
-            for name in DECISIVE
-        ]
-        moved = (pl.col(side + "shown_score") - pl.col("score")).abs() >= score_step
-        tests.append(
-            here & pl.any_horizontal(*differs, _shown(side, "shown_score") & moved.fill_null(value=True))
-        )
-    both = pl.col(HUBSPOT + "_id").is_not_null() & pl.col(SALESFORCE + "_id").is_not_null()
+    here = {side: known(leads[side + "_id"]) for side in SIDES.values()}
+    found = every(False, pl.Boolean(), leads.height)
+    for side, there in here.items():
+        for name in DECISIVE:
+            unlike = there & differ(leads[side + name], leads[SHOWN[name]])
+            found = found | _where_shown(leads, unlike, side, name)
+        moved = leads[side + "shown_score"] - leads["score"]
+        near = holds((moved < score_step) & (moved > -score_step))
+        found = found | _where_shown(leads, there & ~near, side, "shown_score")
+    both = here[HUBSPOT] & here[SALESFORCE]
     for name in ("shown_score", "shown_fit", "shown_engagement", "shown_coverage"):
-        known = both & _shown(HUBSPOT, name) & _shown(SALESFORCE, name)
-        tests.append(known & pl.col(HUBSPOT + name).ne_missing(pl.col(SALESFORCE + name)))
-    return leads.select(pl.any_horizontal(tests).alias("differs"))["differs"]
+        unlike = both & differ(leads[HUBSPOT + name], leads[SALESFORCE + name])
+        found = found | _where_shown(leads, _where_shown(leads, unlike, HUBSPOT, name), SALESFORCE, name)
+    return found.alias("differs")
 
 
-def _shown(side: str, name: str) -> pl.Expr:
-    """Whether the CRM lets us see its field: what it does not return differs from nothing."""
-    return ~pl.col(side + "_unread").list.contains(name).fill_null(value=False)
+def _where_shown(leads: pl.DataFrame, where: pl.Series, side: str, name: str) -> pl.Series:
+    """Where the CRM also lets us see its field: what it does not return differs from nothing."""
+    lists = leads[side + "_unread"]
+    if lists.null_count() == len(lists) or not where.any():
+        return where
+    rows = lists.filter(where).list.contains(name)
+    return where if not rows.any() else where & ~holds(lists.list.contains(name))
 
 
-def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writable) -> list[pl.DataFrame]:
+def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writable) -> list[_Part]:
     if not due.any():
         return []
     side = SIDES[crm]
@@ -249,37 +269,33 @@ def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writab
         crm_field = own.name_in(crm)
         if own.verdict is None or crm_field not in writable.updatable[crm]:
             continue
-        name, value = own.lead.name, pl.col(own.verdict).cast(pl.String)
-        differs = _shown(side, name) & pl.col(side + name).cast(pl.String).ne_missing(value)
-        moved = due & _where(leads, differs)
+        name = own.lead.name
+        moved = _where_shown(leads, due & differ(leads[side + name], leads[own.verdict]), side, name)
         if moved.any():
             why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit("the policy's verdict")
-            parts.append(_rows(leads, moved, crm, name, crm_field, value, why, writable))
+            value = pl.col(own.verdict).cast(pl.String)
+            parts.append(_part(leads, moved, crm, name, crm_field, value, why, writable))
     return parts
 
 
 def _cross_id_changes(
     leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable, wanted: Wanted
-) -> list[pl.DataFrame]:
+) -> list[_Part]:
     """Each record carries the id of its counterpart; one that is about to be created has none yet."""
     own = next(field for field in OWN_FIELDS if field.lead.name == CROSS_ID)
     other = "salesforce" if crm == "hubspot" else "hubspot"
     if own.name_in(crm) not in writable.updatable[crm]:
         return []
-    counterpart = pl.col(SIDES[other] + "_id")
+    shown, theirs = leads[SIDES[crm] + CROSS_ID], leads[SIDES[other] + "_id"]
     why = pl.lit(f"the id of its record in {NAMES[other]}")
-    differs = existing & _where(
-        leads,
-        _shown(SIDES[crm], CROSS_ID)
-        & counterpart.is_not_null()
-        & pl.col(SIDES[crm] + CROSS_ID).ne_missing(counterpart),
-    )
-    parts = [_rows(leads, differs, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
+    moved = _where_shown(leads, existing & known(theirs) & differ(shown, theirs), SIDES[crm], CROSS_ID)
+    counterpart = pl.col(SIDES[other] + "_id")
+    parts = [_part(leads, moved, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
     if wanted.mode == "full":
         to_come = existing & leads[f"create_{other}"]
         nothing_yet = pl.lit(None, dtype=pl.String)
         parts.append(
-            _rows(leads, to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id")
+            _part(leads, to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id")
         )
     return parts
 
@@ -291,7 +307,7 @@ def _creates(
     field_map: FieldMap,
     rules: Sequence[MergeRule],
     writable: Writable,
-) -> list[pl.DataFrame]:
+) -> list[_Part]:
     """Every value a new record starts with."""
     if not where.any():
         return []
@@ -321,20 +337,20 @@ def _creates(
     for field, (crm_field, after) in values.items():
         if crm_field in writable.creatable[crm]:
             filled = pl.coalesce(after, pl.lit(required[crm_field])) if crm_field in required else after
-            rows = _rows(leads, where, crm, field, crm_field, filled, why, writable, "create")
-            parts.append(rows.filter(pl.col("after").is_not_null()))
+            made = _part(leads, where, crm, field, crm_field, filled, why, writable, "create")
+            parts.append(replace(made, rows=made.rows.filter(pl.col("after").is_not_null())))
     return parts
 
 
-def _by_lane(changes: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
+def _by_lane(changes: pl.DataFrame, consent: Sequence[MergeRule]) -> pl.DataFrame:
     """Withdrawals travel first, handovers next."""
-    consent = [rule.field for rule in rules if rule.opt_out]
+    withdrawn = pl.col("field").is_in([rule.field for rule in consent])
     handed_over = changes.filter(
         pl.col("field").is_in(["shown_stage", STAGE])
         & pl.col("after").is_in(["mql", "marketingqualifiedlead", "sql"])
     )["lead_id"]
     return changes.with_columns(
-        lane=pl.when(pl.col("field").is_in(consent))
+        lane=pl.when(withdrawn)
         .then(pl.lit("consent"))
         .when(pl.col("lead_id").is_in(handed_over.unique().implode()))
         .then(pl.lit("handover"))
@@ -342,18 +358,30 @@ def _by_lane(changes: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     )
 
 
-def _with_before(changes: pl.DataFrame, raw: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _with_before(parts: Sequence[_Part], raw: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
     """What the record held, in the CRM's own words, for undo and for refusing what has moved since."""
-    parts = []
-    for (crm,), rows in changes.partition_by("crm", as_dict=True).items():
-        held = raw.get(str(crm))
-        if held is None:
-            parts.append(rows)
+    found = []
+    for crm in SIDES:
+        theirs, held = [part for part in parts if part.crm == crm], raw.get(crm)
+        if not theirs:
             continue
-        places = held.select(record_id="_id").with_row_index("_at").unique("record_id", keep="first")
-        placed = rows.join(places, on="record_id", how="left", maintain_order="left")
-        for (crm_field,), few in placed.partition_by("crm_field", as_dict=True).items():
-            if crm_field in held.columns:
-                few = few.with_columns(before=held[str(crm_field)].gather(few["_at"]))
-            parts.append(few.select(*CHANGES))
-    return pl.concat(parts) if parts else changes
+        at = None if held is None else _places(pl.concat([part.rows["record_id"] for part in theirs]), held)
+        start = 0
+        for part in theirs:
+            height = part.rows.height
+            before = _all("before", None, height)
+            if held is not None and at is not None and part.crm_field in held.columns:
+                before = looked_up(held[part.crm_field], at.slice(start, height)).alias("before")
+            found.append(part.rows.with_columns(before))
+            start += height
+    return found
+
+
+def _places(record_ids: pl.Series, held: pl.DataFrame) -> pl.Series:
+    """Where in ``held`` each record stands; null for none. Of two of one id, the first counts."""
+    asked = record_ids.alias("_id").to_frame()
+    there = held.select("_id").with_row_index("_at")
+    placed = asked.join(there, on="_id", how="left", maintain_order="left")
+    if placed.height > asked.height:
+        placed = asked.join(there.unique("_id", keep="first"), on="_id", how="left", maintain_order="left")
+    return placed["_at"]
