@@ -170,12 +170,16 @@ class Shelf:
 
 
 class ShelfSlice:
-    """The records of a stretch of leads, and those that were fetched for them later."""
+    """The records of a stretch of leads, and those that were fetched for them later.
+
+    What was taken out is kept at hand until it is put away.
+    """
 
     def __init__(self, shelf: Shelf, low: int, high: int | None) -> None:
         self._shelf = shelf
         self._low, self._high = low, high
         self._late: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
+        self._read: dict[str, pl.DataFrame | None] = {}
 
     def put(self, crm: str, frame: pl.DataFrame) -> None:
         """Add records of leads of this slice, with their ``lead_id``."""
@@ -184,15 +188,20 @@ class ShelfSlice:
 
     def take(self, crm: str) -> pl.DataFrame | None:
         """Every record of one CRM; None where there are none. The newest reading wins."""
-        return _newest([*self._read(crm), *(_rows(held) for held in self._late[crm])])
+        read = self.read(crm)
+        if not self._late[crm]:
+            return read
+        return _newest([*([] if read is None else [read.lazy()]), *(_rows(held) for held in self._late[crm])])
 
-    def owners(self, crm: str) -> pl.DataFrame:
-        """The records of one CRM that were read, not fetched later: ``_id`` and ``lead_id``, each once."""
-        found = _newest([rows.select("_id", "lead_id") for rows in self._read(crm)])
-        return pl.DataFrame(schema={"_id": pl.String, "lead_id": pl.String}) if found is None else found
+    def read(self, crm: str) -> pl.DataFrame | None:
+        """The records of one CRM that were read, without those that were fetched later; None for no frame."""
+        if crm not in self._read:
+            self._read[crm] = _newest(self._shelf.stretch(crm, self._low, self._high))
+        return self._read[crm]
 
-    def _read(self, crm: str) -> list[pl.LazyFrame]:
-        return self._shelf.stretch(crm, self._low, self._high)
+    def put_away(self) -> None:
+        """Keep nothing at hand that can be read again."""
+        self._read.clear()
 
 
 def _rows(held: pl.DataFrame | Path) -> pl.LazyFrame:

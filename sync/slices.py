@@ -115,15 +115,18 @@ class Slices(Sequence[Slice]):
             return [self[one] for one in range(*number.indices(len(self)))]
         place = range(len(self))[number]
         if place not in self._made:
-            self._made = {one: made for one, made in self._made.items() if one == 0}
+            for old in [one for one in self._made if one]:
+                self._parts[old].put_away()
+                del self._made[old]
             self._made[place] = self._slice(self._parts[place])
         return self._made[place]
 
     def _slice(self, part: ShelfSlice) -> Slice:
-        owners = {crm: part.owners(crm) for crm in CRMS}
-        lead_ids = pl.concat([frame["lead_id"] for frame in owners.values()]).unique().sort()
-        paired = self._paired.filter(pl.col("lead_id").is_in(lead_ids.implode()))
-        settled = [
+        read = {crm: frame for crm in CRMS if (frame := part.read(crm)) is not None}
+        nobody = pl.Series("lead_id", [], dtype=pl.String)
+        lead_ids = pl.concat([nobody, *(frame["lead_id"] for frame in read.values())]).unique().sort()
+        settled = [self._paired.select(*ASSIGNED).clear()]
+        settled += [
             frame.select(
                 crm=pl.lit(crm),
                 object=pl.lit(self._objects[crm]),
@@ -133,9 +136,10 @@ class Slices(Sequence[Slice]):
                 address_taken=pl.lit(value=False),
                 awaited=pl.lit(value=False),
             )
-            for crm, frame in owners.items()
+            for crm, frame in read.items()
         ]
         known = pl.concat(settled)
+        paired = self._paired.filter(pl.col("lead_id").is_in(lead_ids.implode()))
         if not paired.is_empty():
             known = known.join(paired, on=["crm", "record_id"], how="anti", maintain_order="left")
         return Slice(lead_ids, part, pl.concat([known, paired.select(*ASSIGNED)]))

@@ -85,25 +85,24 @@ def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read
     rows = unsure.arg_true()
     if rows.is_empty():
         return Cleaned(done)
-    some = texts if len(rows) == len(texts) else texts.gather(rows)
+    # Where nothing was sure, every text is looked up where it stands; else only the unsure ones are.
+    whole = len(rows) == len(texts) - texts.null_count()
+    some = texts if whole else texts.gather(rows)
     distinct = some.unique().drop_nulls()
     answers = [read(text) for text in distinct.to_list()]
     values = [None if isinstance(answer, Problem) else answer for answer in answers]
-    found = pl.Series(values, dtype=done.dtype)
-    slow = some.replace_strict(distinct, found, default=None, return_dtype=done.dtype)
-    merged = slow if some is texts else _put_in(done, rows, slow)
+    slow = some.replace_strict(
+        distinct, pl.Series(values, dtype=done.dtype), default=None, return_dtype=done.dtype
+    )
+    merged = slow if whole else done.clone().scatter(rows, slow)
     pairs = zip(distinct.to_list(), answers, strict=True)
     bad = {text: answer.value for text, answer in pairs if isinstance(answer, Problem)}
     if not bad:
         return Cleaned(merged)
+    unread = slow.is_null().arg_true()
     words = pl.Series(list(bad.values()), dtype=pl.String())
-    named = some.replace_strict(pl.Series(list(bad)), words, default=None, return_dtype=pl.String())
-    if some is texts:
-        return Cleaned(merged, named)
-    nothing = pl.repeat(None, len(texts), dtype=pl.String(), eager=True)
-    return Cleaned(merged, _put_in(nothing, rows, named))
-
-
-def _put_in(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
-    """The column with other values in these rows. By place: a look-up would go through all other cells too."""
-    return column.clone().scatter(rows, values)
+    named = some.gather(unread).replace_strict(
+        pl.Series(list(bad)), words, default=None, return_dtype=pl.String()
+    )
+    problems = pl.repeat(None, len(texts), dtype=pl.String(), eager=True)
+    return Cleaned(merged, problems.scatter(unread if whole else rows.gather(unread), named))

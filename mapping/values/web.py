@@ -35,6 +35,8 @@ def read_email(text: str) -> str | Problem | None:
     bare = (angled[1] if angled else bare).strip().lower().removeprefix("mailto:")
     if len(bare) <= _SHORT and _EMAIL.fullmatch(bare):
         return bare
+    if "@" not in bare:
+        return Problem.NOT_AN_EMAIL
     try:
         # test_environment: names under .test are what sandboxes and demos use, and are syntactically fine.
         valid = validate_email(bare, check_deliverability=False, test_environment=True, strict=True)

@@ -80,8 +80,13 @@ def clean_choice(column: pl.Series, values: ValueMap, crm: str) -> Cleaned:
     read = partial(_read_word, exact=exact, folded=_folded(exact))
     if len(column) <= FEW:
         return read_each(column, read, pl.String())
-    empty = pl.repeat(None, len(column), dtype=pl.String(), eager=True)
-    return read_unsure(column, empty, column.is_not_null(), read)
+    sure = {word: common for word, common in exact.items() if fold_text(word) == word}
+    words, common = (
+        pl.Series(list(sure), dtype=pl.String()),
+        pl.Series(list(sure.values()), dtype=pl.String()),
+    )
+    done = column.replace_strict(words, common, default=None, return_dtype=pl.String())
+    return read_unsure(column, done, column.is_not_null() & done.is_null(), read)
 
 
 def clean_mapped_text(column: pl.Series, values: ValueMap, crm: str) -> Cleaned:

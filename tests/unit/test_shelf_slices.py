@@ -57,7 +57,9 @@ def test_every_record_is_in_the_slice_of_its_lead_once(tmp_path: Path, in_memory
         assert _taken(part, "hubspot") == {
             f"r{n:03}": (f"L{n * 7 % 100:03}", newest.get(n, f"h{n}")) for n in numbers
         }
-        assert set(part.owners("hubspot")["lead_id"]) == mine
+        read = part.read("hubspot")
+        assert read is not None
+        assert set(read["lead_id"]) == mine
 
 
 @pytest.mark.parametrize("in_memory", [1_000, 25, 0])
@@ -88,11 +90,14 @@ def test_files_on_disk_are_few_and_only_their_owner_reads_them(tmp_path: Path) -
 def test_a_counterpart_fetched_later_joins_its_slice_and_stays(tmp_path: Path, in_memory: int) -> None:
     shelf = _filled(tmp_path, in_memory)
     part = shelf.slices(AT_ONCE)[0]
-    before = part.owners("hubspot").height
+    before = _taken(part, "hubspot")
     part.put("hubspot", _frame([500], "late").with_columns(lead_id=pl.lit("L000")))
     for _ in range(2):
-        assert _taken(part, "hubspot")["r500"] == ("L000", "late500")
-    assert part.owners("hubspot").height == before
+        assert _taken(part, "hubspot") == {**before, "r500": ("L000", "late500")}
+        read = part.read("hubspot")
+        assert read is not None
+        assert set(read["_id"]) == set(before)
+        part.put_away()
     shelf.clear()
     assert list(tmp_path.iterdir()) == []
 
