@@ -10,6 +10,7 @@ import http.client
 import logging
 import sqlite3
 import threading
+import traceback
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,6 +83,11 @@ class Sender:
             # A long transaction holds the file, or a reset took the tables away: look again in a moment.
             log.debug("outbound messages wait: %s", busy)
             return True
+        except Exception as bug:  # noqa: BLE001 - one message's bug must not silence all others
+            # Neither the message nor the locals: they may hold a person's data.
+            frames = "".join(traceback.format_tb(bug.__traceback__))
+            log.error("salesforce sandbox: %s in an outbound message\n%s", type(bug).__name__, frames)
+            return False
 
     def _deliver(self, queue: Queue, requests: RequestLog | None, action: Action, notes: list[Note]) -> None:
         rows = queue.records(action, notes)
