@@ -78,6 +78,7 @@ def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
         version=ours.api_family,
         overlap_seconds=ours.overlap_seconds,
         list_threads=ours.list_threads,
+        full_read=ours.full_read,
     )
 
 

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.hubspot.api import Version
+from connectors.hubspot.exports import FullRead
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
 from connectors.session import PlainAddress, check_address
@@ -103,6 +104,8 @@ class HubSpotSettings(Section):
     api_family: Version = "v3"
     #: Pages of a full reading that are asked for at the same time at most; 1 reads them one after the other.
     list_threads: Annotated[int, Field(ge=1, le=32)] = THREADS
+    #: Many pages, or one file (HubSpot reference, section 4.5).
+    full_read: FullRead = "list"
 
 
 class SalesforceSettings(Section):

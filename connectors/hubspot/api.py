@@ -46,7 +46,8 @@ RATES: Mapping[str, Rate] = {
 }
 
 #: What a call counts against, where that is more than its own window (HubSpot reference, section 6.2).
-ALSO_IN: Mapping[str, tuple[str, ...]] = {"associations": ("calls",)}
+#: Exports have a budget that no header tells (section 4.5).
+ALSO_IN: Mapping[str, tuple[str, ...]] = {"associations": ("calls",), "exports": ("calls",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +360,10 @@ class Api:
             # They have a day of their own (HubSpot reference, section 6.2), and which one is over is not said: the
             # next ordinary call will tell.
             error.not_before = self.quota.now() + DAY_NOTE_LASTS
-        if error.code == "SECONDLY":
+        elif window == "exports" and error.code == "429":
+            # Thirty a day, one at a time (section 4.5): trying again within seconds does not help.
+            error.not_before = self.quota.now() + DAY_NOTE_LASTS
+        elif error.code == "SECONDLY":
             self.quota.hold("search", error.wait_seconds or 0.0)
         elif error.code in {"TEN_SECONDLY_ROLLING", "429"}:
             self.quota.hold(window if window in ALSO_IN else "calls", error.wait_seconds or 0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,7 +31,7 @@ from connectors.hubspot.availability import Availability, availability_of
 from connectors.hubspot.consent import Consents
 from connectors.hubspot.engagement import ENGAGEMENTS, Touches, touches_of
 from connectors.hubspot.errors import CRM, NotAllowed, Refusal
-from connectors.hubspot.exports import Exports
+from connectors.hubspot.exports import Exports, FullRead
 from connectors.hubspot.fields import add_fields
 from connectors.hubspot.forms import Form, Submission, read_forms, read_submissions
 from connectors.hubspot.history import history_of, history_of_all, newest_of
@@ -60,7 +61,8 @@ class HubSpotCrm:
     loopback interface (``session.PlainAddress`` otherwise). ``version`` chooses the family of paths (HubSpot
     reference, section 3). ``overlap_seconds`` is how far an incremental reading looks back behind its cursor.
     ``list_threads`` is how many pages of a full reading may be asked for at the same time; 1 reads them one
-    after the other. Nothing is sent before the first method is called.
+    after the other. ``full_read`` "export" makes a full reading of one file instead of many pages (HubSpot
+    reference, section 4.5); ``sleep`` (seconds) waits for it. Nothing is sent before the first method is called.
     """
 
     name = CRM
@@ -77,6 +79,8 @@ class HubSpotCrm:
         overlap_seconds: float = OVERLAP_SECONDS,
         slab_rows: int = SLAB_ROWS,
         list_threads: int = THREADS,
+        full_read: FullRead = "list",
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._api = Api(token, base_url, session, quota, retry, version)
         self._overlap = timedelta(seconds=overlap_seconds)
@@ -87,6 +91,8 @@ class HubSpotCrm:
         self._writer = Writer(self._api, self.describe, self._reader.holding)
         self._lists = Lists(self._api)
         self._exports = Exports(self._api, self.describe, slab_rows)
+        self._full_read = full_read
+        self._sleep = sleep
         self._leads = LeadsObject(self._api, partial(self.links, CONTACTS), self.fetch)
 
     def __repr__(self) -> str:
@@ -157,7 +163,7 @@ class HubSpotCrm:
         return schema
 
     def changes(self, object_name: str, fields: Sequence[str], since: Cursor | None) -> Reading:
-        """Everything by list (``since`` None), or what a search finds modified since the cursor.
+        """Everything by list or export (``since`` None), or what a search finds modified since the cursor.
 
         The cursor is ``{"since": ISO 8601}``, HubSpot's clock before the first call. Archived records are in
         neither: HubSpot's search does not show them, and archiving does not move the time stamp (HubSpot
@@ -166,7 +172,9 @@ class HubSpotCrm:
         start = since_of(since) if since is not None else None
         self.describe(object_name)
         now = self._clock(object_name)
-        if start is None:
+        if start is None and self._full_read == "export":
+            slabs = self._exports.everything(object_name, fields, self._sleep)
+        elif start is None:
             slabs = self._reader.everything(object_name, fields)
         else:
             slabs = self._reader.changed(object_name, fields, start - self._overlap, now)

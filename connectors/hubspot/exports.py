@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 import orjson
@@ -36,6 +37,9 @@ from connectors.hubspot.errors import CRM, translate, translate_exception
 from connectors.hubspot.schema import CONTACTS, known
 from connectors.hubspot.values import iso, plain
 from connectors.slabs import SLAB_ROWS, times
+
+#: The ways of a full reading that a setting chooses from.
+FullRead = Literal["list", "export"]
 
 #: Seconds between two questions: the first, and the longest. An export of a large account takes minutes.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
@@ -117,7 +121,9 @@ class Exports:
             since = {"property": _stamp(object_name), "operator": "GTE", "value": iso(modified_since)}
             body["publicCrmSearchRequest"] = {"filters": [since]}
         send = self._api.exports.start
-        return self._api.read(_decode_started, send, orjson.dumps(body), repeatable=False).id
+        return self._api.read(
+            _decode_started, send, orjson.dumps(body), repeatable=False, window="exports"
+        ).id
 
     def state(self, export_id: str) -> ExportState:
         """How far an export is; each answer about a complete one has an address that holds for five minutes."""
@@ -136,6 +142,12 @@ class Exports:
             sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         raise RetryLater("HubSpot's export is not complete yet", crm=CRM, code="EXPORT_SLOW")
+
+    def everything(
+        self, object_name: str, fields: Sequence[str], sleep: Callable[[float], None]
+    ) -> Iterator[Slab]:
+        """Start an export of every record, wait for it and read it. The start is made with the first slab."""
+        yield from self.slabs(self.start(object_name, fields), object_name, fields, sleep)
 
     def slabs(
         self, export_id: str, object_name: str, fields: Sequence[str], sleep: Callable[[float], None]

@@ -15,9 +15,9 @@ from connectors.hubspot.pages import Paging, check_left_out
 #: Records in one batch at most (HubSpot reference, section 6.2).
 MOST = 1_000
 
-#: HubSpot's type ids of a primary association between contacts and companies, from either side
-#: (HubSpot reference, section 6.2).
-PRIMARY = frozenset({1, 2})
+#: HubSpot's type ids of a primary association: between contacts and companies from either side, and from a lead to
+#: its contact and its company (HubSpot reference, section 6.2).
+PRIMARY = frozenset({1, 2, 578, 580})
 DEFINED = "HUBSPOT_DEFINED"
 
 #: One row for each pair. ``other_id``: the record at the other end. ``primary``: HubSpot counts it as the main

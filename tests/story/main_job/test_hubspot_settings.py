@@ -92,6 +92,23 @@ def test_a_full_reading_uses_as_many_threads_as_the_settings_say(
     assert any(path.endswith("/search") for path in called) is searches
 
 
+def test_a_full_reading_can_be_one_file(furnished: Any) -> None:
+    contact, lead = furnished.couple("anna@sommer-versand.test", hubspot={"city": "Ulm"})
+    environ = {"LEADPACT_HUBSPOT__FULL_READ": "export"}
+    mark = furnished.mark()["hubspot"]
+    assert furnished.sync(environ).numbers.refused == 0
+    called = paths(furnished, mark)
+    assert "/crm/v3/exports/export/async" in called
+    assert any(path.startswith("/export-files/") for path in called)
+    assert furnished.record("salesforce", lead)["City"] == "Ulm"
+    assert furnished.record("hubspot", contact)["leadpact_score"]
+    # What changed since is searched for, whichever way the first reading took.
+    mark = furnished.mark()
+    assert furnished.sync(environ).numbers.written == 0
+    assert "/crm/v3/exports/export/async" not in paths(furnished, mark["hubspot"])
+    assert furnished.wrote_nothing(mark)
+
+
 def test_the_consent_of_people_is_reachable_from_the_connector_that_the_settings_build(house: Any) -> None:
     house.load("hubspot", {"email": "anna@sommer-versand.test"})
     with house.app() as app:
