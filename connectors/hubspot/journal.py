@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import requests
@@ -160,7 +161,7 @@ class Journal:
                 return
 
     def _batch(self, offset: str) -> list[_Entry]:
-        where = f"{offset}/next" if offset else "earliest"
+        where = f"{quote(offset, safe='')}/next" if offset else "earliest"
         path = f"{self._path}/batch/{where}/{self._at_once}{self._query}"
         return self._api.call(_decode_batch, self._api.get, path)
 

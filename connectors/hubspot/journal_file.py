@@ -73,7 +73,7 @@ def _event(told: _Told, account: str, published: datetime | None) -> Event:
         record_id=lives,
         kind=kind,
         # When it was published is the latest it can have happened.
-        occurred_at=_moment(told.occurredAt) or published or datetime.min.replace(tzinfo=UTC),
+        occurred_at=_moment(told.occurredAt) or published or instant(0),
         word=told.action or told.type or "",
         changes={str(name): _value(value) for name, value in changes.items()},
         gone_ids=gone,

@@ -37,6 +37,7 @@ class Property:
     unique: bool
     external: bool
     options: tuple[str, ...]
+    sensitive: bool = False
 
     @property
     def many(self) -> bool:
@@ -55,6 +56,7 @@ def property_of(body: dict[str, Any]) -> Property:
         unique=bool(body["hasUniqueValue"]) and body["name"] != "hs_object_id",
         external=bool(body["externalOptions"]),
         options=tuple(option["value"] for option in body["options"]),
+        sensitive=body.get("dataSensitivity", "non_sensitive") != "non_sensitive",
     )
 
 

@@ -171,9 +171,4 @@ def _plain(portal: Portal, action: Action, record: Record, source: Source) -> No
 
 
 def _sensitive(portal: Portal, kind: Kind) -> frozenset[str]:
-    rows = portal.database.execute(
-        "SELECT name FROM property WHERE kind = ?"
-        " AND coalesce(json_extract(definition, '$.dataSensitivity'), 'non_sensitive') <> 'non_sensitive'",
-        (kind.key,),
-    )
-    return frozenset(name for (name,) in rows)
+    return frozenset(name for name, found in portal.definitions.of(kind).items() if found.sensitive)
