@@ -157,3 +157,46 @@ def test_a_run_that_wrote_nothing_cannot_be_undone(people: Any, run: str, says: 
     told = house.command("undo", run)
     assert told.code == 2
     assert says in told.err
+
+
+def test_of_a_thousand_changes_those_that_ten_people_worked_on_are_left_and_named(furnished: Any) -> None:
+    house = furnished
+    people = [
+        {
+            "email": f"p{number}@shop.example",
+            "firstname": "Anna",
+            "lastname": f"Sommer{number}",
+            "company": "Shop",
+        }
+        for number in range(1000)
+    ]
+    house.load("hubspot", *({**person, "jobtitle": "Head of Marketing"} for person in people))
+    leads = house.load(
+        "salesforce",
+        *(
+            {
+                "Email": person["email"],
+                "FirstName": "Anna",
+                "LastName": person["lastname"],
+                "Company": "Shop",
+            }
+            for person in people
+        ),
+    )
+    house.rewrite("leadpact.toml", "max_stage_moves = 500", "max_stage_moves = 5000")
+    run = house.sync().run
+    titles = [row["Title"] for row in house.records("salesforce").values()]
+    assert titles == ["Head of Marketing"] * 1000
+    house.later(3600)
+    for lead in leads[:10]:
+        house.edit("salesforce", lead, Title="Owner")
+
+    told = house.command("--json", "undo", str(run))
+
+    named = [left for left in told.document["left"] if left["field"] == "job_title"]
+    assert {left["record"] for left in named} == set(leads[:10])
+    assert all(left["changed_by"] for left in named)
+    assert told.document["left"] == named
+    titles = [row["Title"] for row in house.records("salesforce").values()]
+    assert (titles.count("Owner"), titles.count(None)) == (10, 990)
+    assert "are not undone" in house.command("undo", str(told.document["run"])).out
