@@ -51,9 +51,12 @@ class LateStart:
         await asyncio.gather(*self._callers, return_exceptions=True)
         await self._listener.wait_closed()
         self._listener = None
-        if self._backend is not None:
-            backend, _ = await self._backend
-            await asyncio.to_thread(backend.stop)
+        if self._backend is None:
+            return
+        (started,) = await asyncio.gather(self._backend, return_exceptions=True)
+        self._backend = None
+        if not isinstance(started, BaseException):
+            await asyncio.to_thread(started[0].stop)
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -61,17 +64,19 @@ class LateStart:
         self._callers.add(task)
         try:
             await self._pass_on(reader, writer)
-        except OSError as error:
-            log.warning("%s sandbox: a caller was lost (%s)", self._name, type(error).__name__)
+            writer.close()
+            await writer.wait_closed()
         except asyncio.CancelledError:
             # The server stops: the caller is hung up on below, which is all that is left to do.
             return
+        except Exception as error:  # noqa: BLE001 - one caller's trouble is not the next one's
+            log.warning("%s sandbox: a caller was lost (%s)", self._name, type(error).__name__)
         finally:
             self._callers.discard(task)
             writer.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._backend is None:
+        if self._backend is None or _failed(self._backend):
             self._backend = asyncio.create_task(asyncio.to_thread(self._started))
         _, port = await asyncio.shield(self._backend)
         inner, outer = await asyncio.open_connection(LOOPBACK, port)
@@ -87,6 +92,10 @@ class LateStart:
     def _started(self) -> tuple[Backend, int]:
         backend = self._make()
         return backend, backend.start()
+
+
+def _failed(task: asyncio.Task[tuple[Backend, int]]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

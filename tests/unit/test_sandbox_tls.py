@@ -145,11 +145,11 @@ class Echo:
 
 async def _said(port: int, text: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(text)
-    answer = await reader.readexactly(len(text))
-    writer.close()
-    await writer.wait_closed()
-    return answer
+    try:
+        writer.write(text)
+        return await reader.readexactly(len(text))
+    finally:
+        writer.transport.abort()
 
 
 def test_a_server_is_made_for_its_first_caller_and_only_once() -> None:
@@ -179,6 +179,27 @@ def test_a_server_that_nobody_called_was_never_made() -> None:
 
     asyncio.run(run())
     assert Echo.made == 0
+
+
+def test_a_server_that_could_not_be_made_is_made_for_the_next_caller() -> None:
+    made: list[str] = []
+
+    def at_the_second_try() -> Echo:
+        made.append("try")
+        if len(made) == 1:
+            raise OSError("no luck")
+        return Echo()
+
+    async def run() -> None:
+        late = LateStart("echo", at_the_second_try)
+        port = await late.start(0)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await _said(port, b"one")
+        assert await _said(port, b"two") == b"two"
+        await late.stop()
+
+    asyncio.run(run())
+    assert len(made) == 2
 
 
 def test_who_still_talks_when_the_server_stops_is_hung_up_on() -> None:

@@ -84,8 +84,7 @@ class PubSub:
 
     def topic(self, name: str) -> Topic:
         """What a topic is. Raises NeedsPerson where it does not exist or is not open to us."""
-        said = self._asked("GetTopic", "TopicRequest", "TopicInfo", topic_name=name)
-        return Topic(said.topic_name, said.schema_id, said.can_subscribe)
+        return _topic(self._asked("GetTopic", "TopicRequest", "TopicInfo", topic_name=name))
 
     def schema(self, schema_id: str) -> EventSchema | None:
         """The schema with an id, asked for once; None where Salesforce has none that we can read."""
@@ -119,8 +118,20 @@ class PubSub:
         """The token in use, or another one than that which was refused."""
         return self._tokens.current() if refused is None else self._tokens.after(refused)
 
-    def stream(self, token: Token) -> Stream:
-        """A new subscription."""
+    def stream(self, token: Token, topic: str) -> Stream:
+        """A new subscription to a topic that is open to us. One try.
+
+        The question before it makes the connection, so that the stream's silence is silence, and gets a
+        refusal in words where there is one.
+        """
+        values = {"topic_name": topic}
+        if not _topic(self._wire.ask(token, "GetTopic", "TopicRequest", "TopicInfo", values)).may_subscribe:
+            raise NeedsPerson(
+                "salesforce: the topic of changes is not open to us",
+                crm=CRM,
+                code="PERMISSION_DENIED",
+                fix="give the integration user View All on the objects that it is to hear of",
+            )
         return self._wire.stream(token)
 
     def close(self) -> None:
@@ -213,8 +224,8 @@ class Listening:
 
     def _answer(self) -> Any:
         """The next answer, or None at the end. One try, with one fresh token where the old one is refused."""
-        self._go_on()
         try:
+            self._go_on()
             answer = self._taken()
         except SessionExpired:
             self._hang_up()
@@ -238,7 +249,7 @@ class Listening:
                 self._worked_off = 0
             return
         self._token = self._pubsub.token(None)
-        self._stream = self._pubsub.stream(self._token)
+        self._stream = self._pubsub.stream(self._token, self._wanted.topic)
         self._worked_off = 0
         self._stream.ask(self._fetch(self._wanted.most_pending, first=True))
 
@@ -292,6 +303,10 @@ class Listening:
     def _change(self, event: Any) -> Change:
         schema = self._pubsub.schema(event.schema_id)
         return Change(Kind.LOST, "", ()) if schema is None else schema.read(event.payload)
+
+
+def _topic(said: Any) -> Topic:
+    return Topic(said.topic_name, said.schema_id, said.can_subscribe)
 
 
 def _replay_of(place: str) -> bytes:

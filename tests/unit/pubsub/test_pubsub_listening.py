@@ -74,13 +74,16 @@ class Wire:
         self.streams: list[Stream] = []
         self.schema: Callable[[], Any] = lambda: message("SchemaInfo")(schema_json=SHAPE.schema_json)
         self.schemas_asked = 0
+        self.is_open = True
 
     def stream(self, used: Token) -> Any:
         self.streams.append(Stream(self.plans.popleft() if self.plans else [], used.access_token))
         return self.streams[-1]
 
     def ask(self, used: Token, method: str, *more: Any) -> Any:
-        self.schemas_asked += method == "GetSchema"
+        if method == "GetTopic":
+            return message("TopicInfo")(can_subscribe=self.is_open)
+        self.schemas_asked += 1
         return self.schema()
 
     def close(self) -> None:
@@ -308,6 +311,15 @@ def test_events_that_nobody_can_read_are_a_loss_and_not_nothing(refusal: Connect
 )
 def test_each_object_has_a_topic(name: str, topic: str) -> None:
     assert topic_of(name) == topic
+
+
+def test_a_topic_that_is_not_open_to_us_needs_a_person() -> None:
+    wire = Wire([answer(1)])
+    wire.is_open = False
+    with pytest.raises(NeedsPerson, match="not open") as caught:
+        next(pubsub(wire).listen(LEADS))
+    assert "View All" in caught.value.fix
+    assert wire.streams == []
 
 
 def test_no_more_is_asked_for_than_salesforce_allows() -> None:

@@ -180,6 +180,8 @@ class PubSubServer:
             futures.ThreadPoolExecutor(MOST_STREAMS, thread_name_prefix="leadpact-sandbox-pubsub"),
             handlers=(Service(open_feed).handlers(),),
             options=OPTIONS,
+            # One more is refused, instead of waiting for somebody to hang up.
+            maximum_concurrent_rpcs=MOST_STREAMS,
         )
         self._port = self._server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, chain)]))
 
