@@ -70,7 +70,7 @@ import re
 import time
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -319,7 +319,7 @@ def test_a_choice_is_written_by_its_value_in_its_own_case(account: Account, valu
 
 def test_a_date_is_written_as_a_day(account: Account) -> None:
     account.crm.add_fields("contacts", [FieldSpec("leadpact_day", "Day", "date")])
-    write = Write("t", None, {"email": "a@acme.test", "leadpact_day": date(2026, 3, 1)}, key=(KEY, "K1"))
+    write = Write("t", None, {"email": "a@acme.test", "leadpact_day": "2026-03-01"}, key=(KEY, "K1"))
     (written,) = account.crm.write("contacts", [write])
     assert written.outcome == "written", written
     _, body = account.call("GET", f"{CONTACTS}/{written.record_id}?properties=leadpact_day")

@@ -121,7 +121,7 @@ def test_the_sandbox_calls_nobody_beyond_this_machine(account: Any, target: str 
 
 @pytest.mark.parametrize("most", [5, 0, "10", True])
 def test_the_app_must_take_more_than_five_requests_at_a_time(account: Any, most: Any) -> None:
-    wanted = {"action": "declare_webhooks", "target_url": account.receiver.url, "events": []}
+    wanted: dict[str, Any] = {"action": "declare_webhooks", "target_url": account.receiver.url, "events": []}
     answer = account.http.post(
         f"{account.url}/_sandbox/people", json={**wanted, "most_at_once": most}, timeout=20
     )

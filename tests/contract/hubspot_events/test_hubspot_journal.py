@@ -408,7 +408,7 @@ def test_hubspots_newer_client_reads_the_journal(told: Account) -> None:
         assert client.webhooks_journal.journal.get_next_from_offset(entry.current_offset).status_code == 204
         made = client.webhooks_journal.subscriptions.list().results
         assert {one.subscription_type for one in made} == {"OBJECT", "GDPR_PRIVACY_DELETION"}
-        wanted = {
+        wanted: Any = {
             "portal_id": PORTAL_ID,
             "object_id": int(id_),
             "object_type_id": "0-1",

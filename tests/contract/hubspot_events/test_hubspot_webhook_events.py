@@ -57,13 +57,13 @@ def test_whether_the_values_of_a_new_record_are_changes_is_a_switch(account: Any
 def archive(account: Any) -> str:
     id_ = account.contact(email="ada@acme.test")
     account.call("DELETE", f"/crm/v3/objects/contacts/{id_}")
-    return id_
+    return str(id_)
 
 
 def archive_many(account: Any) -> str:
     id_ = account.contact(email="ada@acme.test")
     account.call("POST", "/crm/v3/objects/contacts/batch/archive", {"inputs": [{"id": id_}]})
-    return id_
+    return str(id_)
 
 
 def come_back(account: Any) -> str:
