@@ -99,7 +99,7 @@ def _beside(leads: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
     """
     places = rows.select(key).with_row_index("_at")
     at = leads.join(places, on=key, how="left", maintain_order="left")["_at"]
-    return rows.drop(key).select(pl.all().gather(at))
+    return rows.select(pl.exclude(key))[at]
 
 
 @cache

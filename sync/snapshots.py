@@ -7,21 +7,12 @@ values always give the same text, so that texts can be compared instead of value
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
 
 import msgspec
 import polars as pl
 
-_PYTHON: Mapping[type[pl.DataType], Any] = {
-    pl.String: str,
-    pl.Int64: int,
-    pl.Boolean: bool,
-    pl.Decimal: Decimal,
-    pl.Date: date,
-    pl.Datetime: datetime,
-}
+#: What JSON cannot hold in a text as it is.
+_ESCAPED = r"[\"\\\x00-\x1f]"
 
 
 class Snapshots:
@@ -29,26 +20,20 @@ class Snapshots:
 
     def __init__(self, schema: Mapping[str, pl.DataType]) -> None:
         self.schema = dict(schema)
-        self._row: Any = msgspec.defstruct(
-            "Snapshot",
-            [
-                (f"f{index}", _PYTHON[type(dtype)] | None, msgspec.field(default=None, name=name))
-                for index, (name, dtype) in enumerate(self.schema.items())
-            ],
-            omit_defaults=True,
-        )
-        self._encoder = msgspec.json.Encoder()
 
     def encode(self, frame: pl.DataFrame, prefix: str = "") -> pl.Series:
         """One text a row, of the columns ``prefix + name``; a column that is not there counts as null."""
-        nothing = [None] * frame.height
-        columns = [
-            frame[prefix + name].to_list() if prefix + name in frame.columns else nothing
-            for name in self.schema
-        ]
-        encode, row = self._encoder.encode, self._row
-        texts = [encode(row(*values)).decode() for values in zip(*columns, strict=True)]
-        return pl.Series("snapshot", texts or ["{}"] * frame.height, dtype=pl.String)
+        columns = {name: frame[prefix + name] for name in self.schema if prefix + name in frame.columns}
+        known = {
+            name: one.cast(self.schema[name]) for name, one in columns.items() if one.null_count() < len(one)
+        }
+        if not known:
+            return pl.Series("snapshot", ["{}"], dtype=pl.String).new_from_index(0, frame.height)
+        known = {name: _escaped(one) if one.dtype == pl.String else one for name, one in known.items()}
+        there = pl.DataFrame([one.alias(name) for name, one in known.items()])
+        members = pl.concat_str([_member(name, self.schema[name]) for name in known], ignore_nulls=True)
+        text = pl.concat_str(pl.lit("{"), members.str.strip_prefix(","), pl.lit("}"))
+        return there.select(text.alias("snapshot"))["snapshot"]
 
     def decode(self, texts: pl.Series, prefix: str = "") -> pl.DataFrame:
         """One row a text (a null text: all null), columns ``prefix + name``, typed by the schema.
@@ -66,6 +51,33 @@ class Snapshots:
         if read.height != len(texts):
             raise pl.exceptions.ComputeError("a snapshot is not one JSON object")
         return read.select(_typed(name, dtype).alias(prefix + name) for name, dtype in self.schema.items())
+
+
+def _escaped(texts: pl.Series) -> pl.Series:
+    """The texts as JSON spells them, without their quotes. Few hold a sign that has to be escaped."""
+    if not texts.str.join().str.contains(_ESCAPED)[0]:
+        return texts
+    rows = texts.str.contains(_ESCAPED).fill_null(value=False).arg_true()
+    spelled = [msgspec.json.encode(text).decode()[1:-1] for text in texts.gather(rows)]
+    return texts.clone().scatter(rows, pl.Series(spelled, dtype=pl.String))
+
+
+def _member(name: str, dtype: pl.DataType) -> pl.Expr:
+    """``,"name":value``; null for a blank."""
+    value, key = pl.col(name), f",{msgspec.json.encode(name).decode()}:"
+    match dtype:
+        case pl.Int64():
+            return pl.concat_str(pl.lit(key), value.cast(pl.String))
+        case pl.Boolean():
+            return pl.when(value).then(pl.lit(f"{key}true")).when(~value).then(pl.lit(f"{key}false"))
+        case pl.Date():
+            spelled = value.dt.to_string("%Y-%m-%d")
+        case pl.Datetime():
+            whole, exact = (value.dt.to_string(f"%Y-%m-%dT%H:%M:%S{part}Z") for part in ("", "%.6f"))
+            spelled = pl.when(value.dt.microsecond() == 0).then(whole).otherwise(exact)
+        case _:
+            spelled = value.cast(pl.String)
+    return pl.concat_str(pl.lit(f'{key}"'), spelled, pl.lit('"'))
 
 
 def _as_read(dtype: pl.DataType) -> pl.DataType:
