@@ -38,7 +38,7 @@ def test_a_page_of_a_query_tells_whether_another_follows(
 ) -> None:
     for n in range(201):
         api.create({"LastName": f"L{n}", "Company": "Engines"})
-    page = api.json("GET", "query?q=SELECT+LastName+FROM+Lead", sforce_query_options="batchSize=200")
+    page = api.json("GET", "query?q=SELECT+Id,LastName+FROM+Lead", sforce_query_options="batchSize=200")
     if not first:
         page = json.loads(api.call("GET", page["nextRecordsUrl"]).body)
     kept = recorded(name)["response"]["body"]
