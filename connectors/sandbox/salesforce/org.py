@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.sandbox.salesforce import (
+    currencies,
     moments,
     record_types,
     recycle_bin,
@@ -103,6 +104,8 @@ class Org:
         if "record_types" in checked:
             record_types.check_types_fit(checked["record_types"], self.full)
             record_types.install(self.store, checked["record_types"], seed.by(self.stamp()))
+        if "currencies" in checked:
+            currencies.install(self.store, checked["currencies"], seed.by(self.stamp()))
         if "assignment_rule" in checked:
             self.store.db.execute("UPDATE AssignmentRule SET Active = ?", (checked["assignment_rule"],))
         if "default_status" in checked:
@@ -140,8 +143,10 @@ class Org:
         restricted = self.switches["restricted_picklists"]
         types = self.switches["record_types"]
         self.record_types = record_types.allowed(self.store, types)
-        for name, fields in record_types.fields_of(self.store, types).items():
-            custom[name] = [*custom.get(name, []), *fields]
+        rates = self.switches["currencies"]
+        for more in (record_types.fields_of(self.store, types), currencies.fields_of(rates)):
+            for name, fields in more.items():
+                custom[name] = [*custom.get(name, []), *fields]
         self.full = (
             standard_schema()
             .with_statuses([row["ApiName"] for row in rows], default)
@@ -164,7 +169,8 @@ class Org:
                 elif not edit:
                     read_only.setdefault(name, []).append(field.name)
         seen = self.full.refined({}, hidden, {}).locked(read_only)
-        self.seen = seen.without(self.switches["hidden_objects"])
+        self.seen = seen.without([*self.switches["hidden_objects"], *([] if rates else [currencies.RATES])])
+        self.seen.currencies = rates
 
     def custom_fields(self) -> dict[str, list[Field]]:
         """The custom fields of each object."""

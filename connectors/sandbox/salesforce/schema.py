@@ -127,6 +127,9 @@ class Schema:
     """Every object of the org, found by name in any letter case or by id prefix."""
 
     def __init__(self, objects: Iterable[SObject]) -> None:
+        self.currencies: Mapping[
+            str, float
+        ] = {}  #: units for one of the corporate currency; empty for one only
         self.objects = {each.name: each for each in objects}
         self._by_lower = {name.lower(): each for name, each in self.objects.items()}
         self._by_prefix = {each.prefix: each for each in self.objects.values()}

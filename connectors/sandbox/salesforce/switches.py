@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.sandbox.salesforce.currencies import are_rates
 from connectors.sandbox.side import ControlRefused
 
 START: dict[str, Any] = {
@@ -23,6 +24,7 @@ START: dict[str, Any] = {
     "default_status": "Open - Not Contacted",
     "validation_rules": [],
     "record_types": {},
+    "currencies": {},
     "history": {},
     "bulk_polls": 1,
     "bulk_seconds": 60,
@@ -144,6 +146,9 @@ RULES = {
     ),
     "record_types": _Rule(
         _record_types, "object names with lists of {name, values?: {picklist: [values]}, default?}"
+    ),
+    "currencies": _Rule(
+        are_rates, "ISO codes with units for one of the corporate currency, which comes first with 1"
     ),
     "history": _Rule(_tracked, "Lead with a list of at most 20 field names"),
     "bulk_polls": _Rule(lambda value: _whole(value, 0), "how many looks find a bulk job unfinished"),

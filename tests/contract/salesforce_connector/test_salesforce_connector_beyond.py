@@ -300,3 +300,18 @@ def test_a_result_of_one_persons_activities_that_is_lost_is_begun_again_a_few_ti
     org.control("faults", match={"path": "/query/01g"}, status=400, body=lost, times=-1)
     with pytest.raises(RetryLater):
         list(crm.touches([ada]))
+
+
+def test_amounts_say_their_currency_where_there_are_several(org: Any) -> None:
+    org.control("limits", currencies={"EUR": 1, "USD": 1.25})
+    account = make(org, "Account", Name="Engines")
+    deal = {"StageName": "Closed Won", "CloseDate": "2026-12-31", "AccountId": account, "Amount": 10}
+    make(org, "Opportunity", Name="Deal", CurrencyIsoCode="USD", **deal)
+    make(org, "Campaign", Name="Fair", ActualCost=5)
+    crm = org.connect()
+    assert crm.account().currency == "EUR"
+    (won,) = one_frame(crm.deals("Account", [account]), DEAL_SCHEMA).iter_rows(named=True)
+    assert (won["amount"], won["currency"]) == (Decimal(10), "USD")
+    (fair,) = crm.campaigns().iter_rows(named=True)
+    assert (fair["spent"], fair["currency"]) == (Decimal(5), "EUR")
+    crm.close()

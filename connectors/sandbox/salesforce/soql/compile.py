@@ -23,7 +23,7 @@ from connectors.sandbox.salesforce.values import address_parts
 
 MOST_WITH_FIELDS = 200
 FIELD_GROUPS = ("ALL", "STANDARD", "CUSTOM")
-SHOWING = ("TOLABEL", "FORMAT")
+SHOWING = ("TOLABEL", "FORMAT", "CONVERTCURRENCY")
 SCOPES = ("everything", "mine", "mine_and_my_groups")
 
 
@@ -63,6 +63,8 @@ class Compiler:
         def of_rows(expression: tree.Expression) -> Column:
             if is_aggregate(expression) and not aggregates:
                 raise malformed(f"Aggregate functions are not allowed in WHERE: {expression}")
+            if isinstance(expression, tree.Call) and expression.name in SHOWING[1:]:
+                raise malformed(f"unexpected function in WHERE: {expression}")
             return measure(scope, expression)
 
         def subquery(inner: tree.Query, outer: Field) -> tuple[str, list[Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 from connectors.sandbox.salesforce import ids, moments
 from connectors.sandbox.salesforce.schema import NUMBERS, Field
 from connectors.sandbox.salesforce.soql import relative_dates, tree
+from connectors.sandbox.salesforce.soql.money import corporate, literal_value
 from connectors.sandbox.salesforce.soql.parse import like_pattern, unescape
 from connectors.sandbox.salesforce.soql.scope import Column, Scope
 from connectors.sandbox.salesforce.soql.wrong import field_cannot, no_such_operator, wrong_at
@@ -83,7 +84,10 @@ class Conditions:
             raise no_such_operator(self.scope.soql, literal.place, "invalid operator on boolean field")
         if literal.kind == "relative" and kind in ("date", "datetime"):
             return self._in_span(column, operator, literal)
-        value = self._value(column.field, literal)
+        if literal.kind == "currency" and kind == "currency" and self.scope.schema.currencies:
+            sql, value = corporate(self.scope, column).sql, literal_value(self.scope, literal)
+        else:
+            value = self._value(column.field, literal)
         if isinstance(value, str) and not value.isascii() and not column.field.case_sensitive:
             sql, value = f"fold({sql})", value.lower()
         self.values.append(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, make_field
 from connectors.sandbox.salesforce.soql import tree
+from connectors.sandbox.salesforce.soql.money import converted, corporate
 from connectors.sandbox.salesforce.soql.scope import Column, Scope
 from connectors.sandbox.salesforce.soql.wrong import field_cannot, malformed, wrong_at
 
@@ -51,8 +52,10 @@ def measure(scope: Scope, expression: tree.Expression) -> Column:
         return _date_part(scope, expression, _in_zone(of))
     if expression.name == "TOLABEL" and isinstance(of, tree.Path) and not expression.more:
         return _labelled(scope.resolve(of))
+    if expression.name == "CONVERTCURRENCY" and isinstance(of, tree.Path) and not expression.more:
+        return converted(scope, expression, scope.resolve(of))
     if expression.name == "FORMAT" and of is not None and not expression.more:
-        return replace(measure(scope, of), formatted=True)
+        return _formatted(scope, measure(scope, of))
     raise wrong_at(scope.soql, expression.place, "MALFORMED_QUERY", f"unexpected function: {expression.name}")
 
 
@@ -60,6 +63,13 @@ def _in_zone(of: tree.Path | tree.Call) -> tree.Path | tree.Call:
     """What ``convertTimezone`` is about: the users of this org live in UTC, so it changes nothing."""
     plain = isinstance(of, tree.Call) and of.name == "CONVERTTIMEZONE" and not of.more
     return of.of if plain and isinstance(of, tree.Call) and of.of is not None else of
+
+
+def _formatted(scope: Scope, column: Column) -> Column:
+    """A value as people read it; with several currencies an amount has no sign of one."""
+    several = column.field.type == "currency" and scope.schema.currencies
+    field = replace(column.field, type="double") if several else column.field
+    return replace(column, field=field, formatted=True)
 
 
 def _labelled(column: Column) -> Column:
@@ -89,7 +99,7 @@ def _aggregate(scope: Scope, call: tree.Call) -> Column:
         if call.name != "COUNT":
             raise malformed(f"unexpected token: '{call.name}'")
         return Column((), INTEGER, "count(*)", scope.root)
-    column = measure(scope, call.of)
+    column = corporate(scope, measure(scope, call.of))
     field, sql = column.field, column.sql
     summed = call.name in ("SUM", "AVG")
     if not field.stored or (summed and field.type not in SUMMED) or field.type in UNMEASURABLE:
