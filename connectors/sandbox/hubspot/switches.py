@@ -78,6 +78,11 @@ class Switches:
     """Every how many-th event is sent twice; 0: none (HubSpot reference, section 10.2)."""
     webhook_delay_ms: int = 0
     """How long after a change its events are sent, by the sandbox clock."""
+    webhook_settings_ms: int = 0
+    """How long settings once used go on being used after a change; up to five minutes with HubSpot.
+
+    HubSpot reference, section 10.2.
+    """
     webhook_timeout_ms: int = 5_000
     """How long a subscriber may take to answer, in real time (HubSpot reference, section 10.2)."""
     webhook_old_signature: Literal["v1", "v2"] = "v1"

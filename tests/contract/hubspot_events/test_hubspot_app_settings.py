@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import hubspot.webhooks
+import jsonschema
 import pytest
 from hubspot import HubSpot
 from hubspot_sdk import HubSpot as NewHubSpot
@@ -114,7 +117,7 @@ def test_an_app_has_a_thousand_subscriptions_at_most(account: Any) -> None:
     ],
 )
 def test_the_sandbox_calls_nobody_beyond_this_machine(account: Any, target: str | None) -> None:
-    wanted = {"action": "declare_webhooks", "target_url": target, "events": []}
+    wanted: dict[str, Any] = {"action": "declare_webhooks", "target_url": target, "events": []}
     answer = account.http.post(f"{account.url}/_sandbox/people", json=wanted, timeout=20)
     assert answer.status_code == 400
 
@@ -126,3 +129,46 @@ def test_the_app_must_take_more_than_five_requests_at_a_time(account: Any, most:
         f"{account.url}/_sandbox/people", json={**wanted, "most_at_once": most}, timeout=20
     )
     assert answer.status_code == 400
+
+
+@pytest.mark.shared
+def test_every_answer_is_what_the_vendors_own_models_say(account: Any, shared_reference: Path) -> None:
+    schemas = json.loads((shared_reference / "hubspot-sdk-schemas.json").read_text())["hubspot.webhooks"]
+
+    def judged(method: str, path: str, name: str, body: Any = None) -> Any:
+        address = f"{account.url}/webhooks/v3/{APP_ID}/{path}"
+        key = {"hapikey": DEVELOPER_KEY}
+        answer = account.http.request(method, address, params=key, json=body, timeout=20)
+        assert answer.status_code in (200, 201), answer.text
+        closed = {**schemas["$defs"][name], "additionalProperties": False}
+        jsonschema.Draft202012Validator({**schemas, **closed}).validate(answer.json())
+        return answer.json()
+
+    settings = {"targetUrl": account.receiver.url, "throttling": {"maxConcurrentRequests": 10}}
+    judged("PUT", "settings", "SettingsResponse", settings)
+    judged("GET", "settings", "SettingsResponse")
+    for wanted in (
+        {"eventType": "contact.creation", "active": True},
+        {"eventType": "contact.propertyChange", "propertyName": "city"},
+        {"eventType": "object.propertyChange", "propertyName": "city", "objectTypeId": "0-1"},
+    ):
+        made = judged("POST", "subscriptions", "SubscriptionResponse", wanted)
+        judged("GET", f"subscriptions/{made['id']}", "SubscriptionResponse")
+        judged("PATCH", f"subscriptions/{made['id']}", "SubscriptionResponse", {"active": False})
+    judged("GET", "subscriptions", "SubscriptionListResponse")
+    inputs = {"inputs": [{"id": int(made["id"]), "active": True}]}
+    judged("POST", "subscriptions/batch/update", "BatchResponseSubscriptionResponse", inputs)
+
+
+def test_new_settings_may_take_a_while_to_hold(account: Any) -> None:
+    account.control("clock", now="2026-11-22T08:00:00Z")
+    account.control("limits", webhook_settings_ms=300_000)
+    account.declare("contact.creation", target_url="http://127.0.0.1:9/old")
+    account.contact(firstname="Ada")
+    account.arrived(1)
+    account.declare("contact.creation")
+    account.control("clock", advance_seconds=120)
+    account.arrived(2)
+    assert account.receiver.got == [], "what was set two minutes ago does not hold yet"
+    account.control("clock", advance_seconds=3_600)
+    assert [event.attempt for event in account.settled()] == [2]

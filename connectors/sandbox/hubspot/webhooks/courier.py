@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from connectors.sandbox.credentials import HUBSPOT_CLIENT_SECRET
 from connectors.sandbox.hubspot.switches import Switches
 from connectors.sandbox.hubspot.webhooks.signing import signature_headers
-from connectors.sandbox.hubspot.webhooks.store import Batch, EventStore
+from connectors.sandbox.hubspot.webhooks.store import Batch, EventStore, Settings
 
 #: Seconds between two looks at a clock that somebody may have moved, while events wait for their time.
 _LOOK_AGAIN = 0.05
@@ -35,6 +35,8 @@ class Courier:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._flying = 0
+        self._known: Settings | None = None
+        self._read_at: int | None = None
         self.most_flying = 0  #: the most requests that were under way at a time
         self._thread: threading.Thread | None = None
 
@@ -60,7 +62,7 @@ class Courier:
             self._woken.wait(_LOOK_AGAIN if waiting else None)
 
     def _send_due(self) -> None:
-        settings = self._store.settings()
+        settings = self._settings()
         while settings is not None and not self._ended.is_set():
             with self._lock:
                 if self._flying >= settings.most_at_once:
@@ -73,6 +75,17 @@ class Courier:
                 self._flying += 1
                 self.most_flying = max(self.most_flying, self._flying)
             threading.Thread(target=self._deliver, args=(settings.target_url, batch), daemon=True).start()
+
+    def _settings(self) -> Settings | None:
+        """What the app wants, or what it wanted a while ago: HubSpot looks again only now and then."""
+        read_at, now = self._read_at, self._now()
+        if (
+            self._known is None
+            or read_at is None
+            or not read_at <= now < read_at + self._switches().webhook_settings_ms
+        ):
+            self._known, self._read_at = self._store.settings(), now
+        return self._known
 
     def _deliver(self, url: str, batch: Batch) -> None:
         status = self._post(url, batch.body)
