@@ -7,7 +7,6 @@ they are delivered; see ``events.py``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,9 +14,11 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from connectors.sandbox.salesforce.pubsub.shapes import captured
 from connectors.sandbox.salesforce.schema import SObject
-from connectors.sandbox.salesforce.store import Store
+from connectors.sandbox.salesforce.store import Store, quoted
 
 RETENTION = timedelta(hours=72)
 PERSON = "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/"  #: the origin of what a person does
@@ -62,6 +63,7 @@ class ChangeLog:
         self._switches = switches
         self._announced = PERSON
         self._cause = Cause()
+        self._names: dict[str, tuple[SObject, frozenset[str]]] = {}
 
     def make_tables(self) -> None:
         """Make what is missing in the file."""
@@ -104,13 +106,49 @@ class ChangeLog:
         """Note a write of an object that is watched. To be called before ``columns`` are stored."""
         if sobject.name not in self._switches()["cdc_objects"]:
             return
-        found = None if is_new else self._store.row(sobject, record_id)
-        if not is_new and found is None:
-            return
-        kind, body = _change(sobject, found, columns)
-        if kind == "UPDATE" and not body:
-            return
-        self._keep(sobject, record_id, kind, body, str(columns["LastModifiedById"]))
+        if is_new:
+            kind, body = "CREATE", self._present(sobject, columns)
+        else:
+            kind, body = self._changed(sobject, record_id, columns)
+        if body or kind != "UPDATE":
+            self._keep(sobject, record_id, kind, body, str(columns["LastModifiedById"]))
+
+    def _present(self, sobject: SObject, columns: Mapping[str, Any]) -> dict[str, Any]:
+        names = self._captured(sobject)
+        return {name: value for name, value in columns.items() if value is not None and name in names}
+
+    def _changed(
+        self, sobject: SObject, record_id: str, columns: Mapping[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """The type of a change, and the values its event has: the changed ones, every one, or none."""
+        names = [name for name in columns if name in self._captured(sobject)]
+        asked = [*names, *(["IsDeleted"] if "IsDeleted" in columns else [])]
+        # Only these columns: a save is slow enough without reading the whole record again.
+        wanted = f"SELECT {', '.join(map(quoted, asked))} FROM {quoted(sobject.name)} WHERE Id = ?"
+        found = self._store.db.execute(wanted, (record_id,)).fetchone()
+        if found is None:
+            return "UPDATE", {}
+        before = dict(zip(asked, found, strict=True))
+        if bool(columns.get("IsDeleted")) != bool(before.get("IsDeleted")):
+            if columns["IsDeleted"]:
+                return "DELETE", {}
+            return "UNDELETE", self._present(
+                sobject, {**(self._store.row(sobject, record_id) or {}), **columns}
+            )
+        # A save always moves the time, even within one second.
+        return "UPDATE", {
+            name: columns[name]
+            for name in names
+            if columns[name] != before[name] or name == "LastModifiedDate"
+        }
+
+    def _captured(self, sobject: SObject) -> frozenset[str]:
+        """The names of the fields that events have, worked out once for each state of the schema."""
+        known = self._names.get(sobject.name)
+        if known is None or known[0] is not sobject:
+            known = (sobject, frozenset(each.name for each in captured(sobject)))
+            self._names[sobject.name] = known
+        return known[1]
 
     def _keep(self, sobject: SObject, record_id: str, kind: str, body: dict[str, Any], user: str) -> None:
         cause = self._cause
@@ -132,7 +170,7 @@ class ChangeLog:
         row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, user, at)
         self._store.db.execute(
             "INSERT INTO _change SELECT max(ifnull(max(number), 0) + 1, ?), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM _change",
-            (at * NUMBERS_A_MILLISECOND, *row, json.dumps(body)),
+            (at * NUMBERS_A_MILLISECOND, *row, _packed(body)),
         )
 
     def _folded(self, cause: Cause, record_id: str, kind: str, body: dict[str, Any]) -> bool:
@@ -144,12 +182,12 @@ class ChangeLog:
         if row is None:
             return False  # rolled back with a savepoint
         number, earlier, kept = row
-        if earlier.startswith("GAP_"):
+        if earlier.startswith("GAP_") or (earlier == "DELETE" and kind == "UPDATE"):
             return True
         if kind != "UPDATE":
-            earlier, kept = kind, json.dumps(body)
+            earlier, kept = kind, _packed(body)
         else:
-            kept = json.dumps({**json.loads(kept), **body})
+            kept = _packed({**orjson.loads(kept), **body})
         self._store.db.execute(
             "UPDATE _change SET type = ?, body = ? WHERE number = ?", (earlier, kept, number)
         )
@@ -177,25 +215,8 @@ class ChangeLog:
         return str(UUID(bytes=b"\0\0" + sha256(f"transaction {number}".encode()).digest()[:14]))
 
 
-def _change(
-    sobject: SObject, before: Mapping[str, Any] | None, columns: Mapping[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """The type of a change, and the values that its event has: every one, the changed ones, or none."""
-    names = [each.name for each in captured(sobject)]
-    if before is None:
-        return "CREATE", {name: columns[name] for name in names if columns.get(name) is not None}
-    deleted = columns.get("IsDeleted", before.get("IsDeleted"))
-    if deleted and not before.get("IsDeleted"):
-        return "DELETE", {}
-    if before.get("IsDeleted") and not deleted:
-        whole = {**before, **columns}
-        return "UNDELETE", {name: whole[name] for name in names if whole.get(name) is not None}
-    return "UPDATE", {
-        # A save always moves the time, even within one second.
-        name: columns[name]
-        for name in names
-        if name in columns and (columns[name] != before.get(name) or name == "LastModifiedDate")
-    }
+def _packed(body: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(body)).decode()
 
 
 def origin_of(path: str, headers: Mapping[str, str]) -> str:
