@@ -70,7 +70,7 @@ def _body(portal: Portal, call: Call, found: Segment) -> dict[str, Any]:
 def search(portal: Portal, call: Call) -> Answer:
     """``POST /lists/search``: by part of the name, ids and processing types; ``offset`` is the next place."""
     body = call.json()
-    count, offset = body.get("count") or 20, body.get("offset") or 0
+    count, offset = body.get("count", 20), body.get("offset", 0)
     if type(count) is not int or not 1 <= count <= MOST_FOUND or type(offset) is not int or offset < 0:
         raise bad_request(f"count is from 1 to {MOST_FOUND}, offset from 0")
     query, ids = str(body.get("query") or "").lower(), body.get("listIds") or []

@@ -21,12 +21,16 @@ NAMES = [
     "hasUniqueValue", "primaryObjectId", "objectIdToMerge", "objectId", "firstname", "archived", "associations",
     "to", "from", "types", "associationTypeId", "subscriptionId", "emailAddress", "statusState", "channel",
     "subscriberIdString", "legalBasis",
+    "processingType", "objectTypeId", "filterBranch", "listIds", "processingTypes", "count", "offset", "listId",
+    "recordIdsToAdd", "recordIdsToRemove", "exportType", "format", "exportName", "objectType", "objectProperties",
+    "exportInternalValuesOptions", "publicCrmSearchRequest", "property", "hs_lead_name", "hs_timestamp",
 ]  # fmt: skip
 WORDS = [
     "email", "hs_object_id", "firstname", "lastmodifieddate", "lifecyclestage", "lead", "EQ", "IN", "BETWEEN",
     "CONTAINS_TOKEN", "HAS_PROPERTY", "ASCENDING", "171600000001", "1", "-1", "9" * 30, "9" * 5000, "1e999999",
     "nan", "2026-13-45", "0001-01-01T00:00:00+23:59", "-99999999999999", "a@b.test", "", " ", "\x00", "é" * 40,
     "SUBSCRIBED", "UNSUBSCRIBED", "EMAIL", "146200001",
+    "MANUAL", "DYNAMIC", "VIEW", "LIST", "CSV", "NAMES", "VALUES", "0-1", "leads", "calls",
     "enumeration", "checkbox", "contactinformation", "companies", "a;b", ";", "%", "'", '"',
 ]  # fmt: skip
 SCALARS = (
@@ -44,6 +48,9 @@ def side(side: HubSpotSide) -> HubSpotSide:
     """The account, with one contact and no limit on calls."""
     side.limits({"ten_secondly": None, "secondly_search": None, "daily": None, "search_lag_ms": 1})
     side.load("contacts", [{"email": "a@b.test", "firstname": "Ada"}])
+    pilot = {"name": "Pilot", "objectTypeId": "0-1", "processingType": "MANUAL"}
+    made = side.answer(Ask("POST", "/crm/v3/lists/", (), TOKEN, orjson.dumps(pilot)))
+    assert made.status == 200
     return side
 
 
@@ -55,6 +62,8 @@ UNDATED = {
     "oauth": "/oauth/v3",
     "consent-v3": "/communication-preferences/v3",
     "consent": "/communication-preferences/v4",
+    "forms": "",
+    "export-files": "/export-files",
 }
 DATED = {
     "linked": "/crm/objects/{}",
@@ -65,7 +74,7 @@ DATED = {
 
 
 def prefix_of(family: str, version: str) -> str:
-    if version == "undated" or family in ("oauth-v1", "consent-v3"):
+    if version == "undated" or family in ("oauth-v1", "consent-v3", "forms", "export-files"):
         return UNDATED.get(family, f"/crm/v3/{family}")
     return DATED.get(family, f"/crm/{family}/{{}}").format(version)
 
@@ -81,7 +90,11 @@ def as_json(body: object) -> bytes:
 @given(
     st.sampled_from(ROUTES),
     st.sampled_from(["undated", "2026-03", "2026-09"]),
-    st.lists(st.sampled_from(["contacts", "companies", "0-1", "x", *WORDS]), min_size=4, max_size=4),
+    st.lists(
+        st.sampled_from(["contacts", "companies", "leads", "notes", "0-1", "x", *WORDS]),
+        min_size=4,
+        max_size=4,
+    ),
     st.lists(
         st.tuples(
             st.sampled_from(
