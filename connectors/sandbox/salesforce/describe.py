@@ -21,6 +21,7 @@ SOAP_TYPES = {
     "date": "xsd:date",
     "datetime": "xsd:dateTime",
     "address": "urn:address",
+    "anyType": "xsd:anyType",
 }
 PREFILTERED = frozenset({"Account", "Contact", "Opportunity"})
 NOT_AGGREGATED = frozenset({"boolean", "address", "multipicklist"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import timedelta
 from typing import Any
@@ -345,3 +347,19 @@ def test_who_may_edit_converted_leads_can(api: Any) -> None:
     )
     api.side.limits({"edit_converted": True})
     assert api.call("PATCH", f"sobjects/Lead/{lead}", {"Title": "x"}).status == 204
+
+
+def test_history_reads_the_same_in_bulk(api: Any) -> None:
+    api.side.limits({"history": {"Lead": ["Title", "DoNotCall", "AnnualRevenue"]}, "bulk_polls": 0})
+    lead = api.create(LEAD)
+    changes = {"Title": 'a "word"', "DoNotCall": True, "AnnualRevenue": 7}
+    api.call("PATCH", f"sobjects/Lead/{lead}", changes)
+    soql = "SELECT Field, NewValue FROM LeadHistory WHERE Field != 'created' ORDER BY Id"
+    job = api.json("POST", "jobs/query", {"operation": "query", "query": soql})["id"]
+    api.call("GET", f"jobs/query/{job}")
+    text = api.call("GET", f"jobs/query/{job}/results").body.decode()
+    assert list(csv.reader(io.StringIO(text)))[1:] == [
+        ["Title", 'a "word"'],
+        ["DoNotCall", "true"],
+        ["AnnualRevenue", "7.0"],
+    ]

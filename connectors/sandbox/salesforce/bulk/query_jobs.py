@@ -69,6 +69,8 @@ def _checked(call: Call, soql: str, all_rows: bool) -> Statement:
     statement = compiled(call, soql, all_rows)
     if not all(output.field.stored for output in statement.outputs):
         raise _not_in_bulk("Selecting compound data not supported in Bulk Query")
+    if any(output.formatted for output in statement.outputs):
+        raise _not_in_bulk("FORMAT not supported in Bulk V2 Query")
     return statement
 
 
@@ -162,6 +164,9 @@ def _cell(column: str, field: Field, org: Org) -> str:
     if field.type == "datetime":
         offset = ".000Z" if org.switches["bulk_moments"] == "Z" else ".000+0000"
         return f"ifnull({column}||'{offset}','')"
+    if field.type == "anyType":  # kept as JSON
+        word = f"CASE WHEN json_type({column}) IN ('true','false') THEN json_type({column})"
+        return f"ifnull(replace({word} ELSE json_extract({column},'$') END,'\"','\"\"'),'')"
     if field.type in NUMBERS:
         return f"ifnull(CAST({column} AS TEXT),'')"
     return f"ifnull(replace({column},'\"','\"\"'),'')"
