@@ -50,7 +50,9 @@ class Snapshots:
         read = pl.read_ndjson(lines, schema={name: _as_read(dtype) for name, dtype in self.schema.items()})
         if read.height != len(texts):
             raise pl.exceptions.ComputeError("a snapshot is not one JSON object")
-        return read.select(_typed(name, dtype).alias(prefix + name) for name, dtype in self.schema.items())
+        return pl.DataFrame(
+            [_typed(read[name], dtype).alias(prefix + name) for name, dtype in self.schema.items()]
+        )
 
 
 def _escaped(texts: pl.Series) -> pl.Series:
@@ -85,13 +87,21 @@ def _as_read(dtype: pl.DataType) -> pl.DataType:
     return dtype if isinstance(dtype, pl.Int64 | pl.Boolean) else pl.String()
 
 
-def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+def _typed(column: pl.Series, dtype: pl.DataType) -> pl.Series:
     match dtype:
         case pl.Datetime():
-            return pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC")
+            return _moments(column)
         case pl.Date():
-            return pl.col(name).str.to_date("%Y-%m-%d")
-        case pl.Decimal():
-            return pl.col(name).cast(dtype)
+            return column.str.to_date("%Y-%m-%d")
         case _:
-            return pl.col(name)
+            return column.cast(dtype)
+
+
+def _moments(texts: pl.Series) -> pl.Series:
+    """Times in UTC. Those on the full second, and most are, are read three times as fast apart."""
+    found = texts.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC", strict=False)
+    if found.null_count() == texts.null_count():
+        return found
+    rows = (found.is_null() & texts.is_not_null()).arg_true()
+    exact = texts.gather(rows).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC")
+    return found.scatter(rows, exact)
