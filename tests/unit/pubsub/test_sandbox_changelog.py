@@ -181,6 +181,28 @@ def test_a_folder_from_before_keeps_its_records_and_hears_of_changes_from_now_on
     assert [row["type"] for row in noted(org)] == ["UPDATE"]
 
 
+def test_what_goes_with_a_record_is_told_too_and_by_whom(org: Org) -> None:
+    account = Records(org).create("Account", {"Name": "Engines"}, SELLER)
+    contact = Records(org).create("Contact", {"LastName": "Byron", "AccountId": account}, SELLER)
+    org.begin()
+    Records(org).delete("Account", account, SELLER)
+    gone = [row for row in noted(org) if row["type"] == "DELETE"]
+    assert {(row["record"], row["user"]) for row in gone} == {
+        (account, FIRST_SELLER),
+        (contact, FIRST_SELLER),
+    }
+    assert len({row["transaction_key"] for row in gone}) == 1
+
+
+def test_an_object_that_may_not_be_seen_has_no_topic(org: Org, feed: Feed) -> None:
+    Records(org).create("Lead", LEAD, SELLER)
+    Records(org).create("Account", {"Name": "Engines"}, SELLER)
+    org.change_switches({"hidden_objects": ["Lead"]})
+    assert feed.objects_of("/data/LeadChangeEvent") is None
+    assert "Lead" not in (feed.objects_of("/data/ChangeEvents") or ())
+    assert len(feed.after(0, ["Lead", "Account"], 10)) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "options", "origin"),
     [

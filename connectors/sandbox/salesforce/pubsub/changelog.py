@@ -18,6 +18,7 @@ import orjson
 
 from connectors.sandbox.salesforce.pubsub.shapes import captured
 from connectors.sandbox.salesforce.schema import SObject
+from connectors.sandbox.salesforce.seed import INTEGRATION_USER
 from connectors.sandbox.salesforce.store import Store, quoted
 
 RETENTION = timedelta(hours=72)
@@ -38,10 +39,14 @@ TABLES = (
 
 @dataclass(slots=True)
 class Cause:
-    """One transaction, as its changes name it. ``key`` is made when its first change comes."""
+    """One transaction, as its changes name it. ``key`` is made when its first change comes.
+
+    ``user`` is who wrote last: what goes with a record is written without a name.
+    """
 
     origin: str = PERSON
     key: str = ""
+    user: str = INTEGRATION_USER
     changes: int = 0
     touched: set[str] = field(default_factory=set)
     overflowed: set[str] = field(default_factory=set)
@@ -104,6 +109,8 @@ class ChangeLog:
 
     def note(self, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool) -> None:
         """Note a write of an object that is watched. To be called before ``columns`` are stored."""
+        cause = self._cause
+        cause.user = str(columns.get("LastModifiedById") or cause.user)
         if sobject.name not in self._switches()["cdc_objects"]:
             return
         if is_new:
@@ -111,7 +118,7 @@ class ChangeLog:
         else:
             kind, body = self._changed(sobject, record_id, columns)
         if body or kind != "UPDATE":
-            self._keep(sobject, record_id, kind, body, str(columns["LastModifiedById"]))
+            self._keep(sobject, record_id, kind, body)
 
     def _present(self, sobject: SObject, columns: Mapping[str, Any]) -> dict[str, Any]:
         names = self._captured(sobject)
@@ -150,7 +157,7 @@ class ChangeLog:
             self._names[sobject.name] = known
         return known[1]
 
-    def _keep(self, sobject: SObject, record_id: str, kind: str, body: dict[str, Any], user: str) -> None:
+    def _keep(self, sobject: SObject, record_id: str, kind: str, body: dict[str, Any]) -> None:
         cause = self._cause
         if not cause.key:
             self._prune()
@@ -167,7 +174,7 @@ class ChangeLog:
             kind, body = f"GAP_{kind}", {}
         cause.touched.add(record_id)
         at = self._milliseconds()
-        row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, user, at)
+        row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, cause.user, at)
         self._store.db.execute(
             "INSERT INTO _change SELECT max(ifnull(max(number), 0) + 1, ?), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM _change",
             (at * NUMBERS_A_MILLISECOND, *row, _packed(body)),

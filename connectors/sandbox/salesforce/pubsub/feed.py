@@ -81,17 +81,19 @@ class Feed:
         """The objects whose changes a topic carries; None where there is no such topic.
 
         ``/data/XChangeEvent`` is one object's, ``/data/ChangeEvents`` every watched one's, and
-        ``/data/NAME__chn`` those of a channel of the switch ``cdc_channels``.
+        ``/data/NAME__chn`` those of a channel of the switch ``cdc_channels``. Objects that the integration
+        user may not see are not there.
         """
         set_to, name = self.switches(), topic.removeprefix("/data/")
+        seen = [each for each in set_to["cdc_objects"] if each in self.schema().objects]
         if not topic.startswith("/data/"):
             return None
         if name == "ChangeEvents":
-            return tuple(set_to["cdc_objects"])
+            return tuple(seen)
         if name in set_to["cdc_channels"]:
-            return tuple(set_to["cdc_channels"][name])
+            return tuple(each for each in set_to["cdc_channels"][name] if each in seen)
         one = name.removesuffix("ChangeEvent")
-        return (one,) if one != name and one in set_to["cdc_objects"] else None
+        return (one,) if one != name and one in seen else None
 
     def newest(self) -> int:
         """The place of the last change; 0 where there is none."""
@@ -113,6 +115,8 @@ class Feed:
     def after(self, place: int, objects: Sequence[str], count: int) -> list[Event]:
         """At most ``count`` events of some objects after a place, in commit order."""
         set_to, schema = self.switches(), self.schema()
+        # An object may have been hidden since the topic was looked at.
+        objects = [each for each in objects if each in schema.objects]
         marks = ", ".join("?" * len(objects))
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM _change WHERE number > ? AND object IN ({marks}) ORDER BY number LIMIT ?",

@@ -120,7 +120,7 @@ class Service:
         return shape
 
     def _schema(self, feed: Feed, schema_id: str) -> Shape:
-        for name in feed.switches()["cdc_objects"]:
+        for name in feed.objects_of("/data/ChangeEvents") or ():
             self._shape(feed, name)
         with self._lock:
             found = self._shapes.get(schema_id)
