@@ -203,6 +203,7 @@ class HubSpotSide:
             **self._events.counts(),
             "mostAtOnce": self._courier.most_flying,
             "subscriptions": [wire_of(one) for one in self._events.subscriptions()],
+            "journal": [one.wire() for one in self._events.journal.subscriptions()],
             "records": self._events.deliveries(int(after), int(limit)),
         }
 
@@ -245,7 +246,10 @@ class HubSpotSide:
         self._tell()
 
     def _tell(self) -> None:
-        """Hand over what has happened, now that it is certain."""
+        """Hand over what has happened, now that it is certain.
+
+        A server that is killed in between never tells it: events are hints, and nobody may rely on them alone.
+        """
         portal = self._portal
         happened, portal.happened = portal.happened, []
         if happened:

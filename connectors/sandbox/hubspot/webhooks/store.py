@@ -182,9 +182,13 @@ class EventStore:
         due = now + switches.webhook_delay_ms
         with self._lock:
             self._file.execute("BEGIN")
-            if self.settings() is not None:
-                self._queue(happenings, switches, due)
-            self.journal.add(happenings, now, offset)
+            try:
+                if self.settings() is not None:
+                    self._queue(happenings, switches, due)
+                self.journal.add(happenings, now, offset)
+            except BaseException:
+                self._file.execute("ROLLBACK")
+                raise
             self._file.execute("COMMIT")
 
     def _queue(self, happenings: Iterable[Happening], switches: Switches, due: int) -> None:
