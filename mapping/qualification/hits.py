@@ -38,6 +38,8 @@ class Hits:
 
 def hits(verdicts: pl.DataFrame, policy: Policy) -> list[Hits]:
     """Count the answers in verdicts that ``judge`` gave, rules first, each in the policy's order."""
+    if not policy.rules and not policy.gates:
+        return []
     counted = verdicts.select(
         *((pl.col(f"_p{place}") != 0).sum() for place in range(len(policy.rules))),
         *(pl.col(f"_u{place}").sum() for place in range(len(policy.rules))),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal
 
 import polars as pl
 
 from mapping.qualification.declared import Policy, Rule
 from mapping.qualification.score import decayed_points
+from mapping.qualification.truths import choose, every, looked_up, one
 
 Language = Literal["en", "de"]
 
@@ -121,12 +124,16 @@ def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl
     ``25 Mid-size online shop · 21 Asked to be contacted 9 days ago``. ``verdicts`` has the columns that
     ``judge`` gives. Rules without points are left out; what could not be judged is in ``coverage``.
     """
-    parts = [_told(chunk, lang) for chunk in _chunks(policy)]
+    parts = [_told(verdicts, chunk, lang) for chunk in _chunks(policy)]
     if not parts or verdicts.is_empty():
         return pl.Series("reasons", [_NO_POINTS[lang]] * verdicts.height, dtype=pl.String)
-    sentence = pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True)
-    filled = pl.when(sentence == "").then(pl.lit(_NO_POINTS[lang])).otherwise(sentence)
-    return verdicts.lazy().select(filled.alias("reasons")).collect()["reasons"]
+    told = pl.DataFrame([part.alias(str(place)) for place, part in enumerate(parts)])
+    sentence = told.select(pl.concat_str(pl.all(), separator=SEPARATOR, ignore_nulls=True))["0"]
+    silent = sentence == ""
+    if not silent.any():
+        return sentence.alias("reasons")
+    nothing = pl.Series([_NO_POINTS[lang]], dtype=pl.String)
+    return choose(silent, nothing, sentence).alias("reasons")
 
 
 _Chunk = list[tuple[int, Rule]]
@@ -145,25 +152,42 @@ def _chunks(policy: Policy) -> list[_Chunk]:
     return chunks
 
 
-def _told(chunk: _Chunk, lang: Language) -> pl.Expr:
+def _told(verdicts: pl.DataFrame, chunk: _Chunk, lang: Language) -> pl.Series:
     """The reasons of some rules as one text, null for none.
 
     Every text that these rules can give is written once, and each lead looks its own up: rules that do not
     fade have one per combination of those that counted, a rule that fades one per day of age.
     """
     place, rule = chunk[0]
+    points = verdicts[f"_p{place}"]
     if rule.half_life_days is not None:
-        left = decayed_points(rule.points, rule.half_life_days)
-        texts = [f"{value} {rule.name} {ago(day, lang)}" if value else None for day, value in enumerate(left)]
-        day = pl.when(pl.col(f"_p{place}") != 0).then(pl.col(f"_a{place}").clip(0, len(texts) - 1))
-        return pl.lit(pl.Series(texts, dtype=pl.String)).gather(day)
-    counted: pl.Expr = pl.lit(0, dtype=pl.Int16)
-    texts = [None]
-    for bit, (at, told) in enumerate(chunk):
-        counted = counted + (pl.col(f"_p{at}") != 0).cast(pl.Int16) * (1 << bit)
-        reason = f"{told.points} {told.name}"
+        texts = _told_by_age(rule.name, rule.points, rule.half_life_days, lang)
+        last = one(len(texts) - 1, pl.Int32())
+        age = verdicts[f"_a{place}"]
+        day = choose(points != 0, choose(age >= last, last, age), last)
+        return looked_up(texts, day.cast(pl.UInt32))
+    counted = every(0, pl.UInt32(), verdicts.height)
+    for bit, (at, _) in enumerate(chunk):
+        met = verdicts[f"_p{at}"] != 0
+        counted = counted + choose(met, one(1 << bit, pl.UInt32()), one(0, pl.UInt32()))
+    return looked_up(_told_together(tuple(f"{told.points} {told.name}" for _, told in chunk)), counted)
+
+
+@lru_cache(maxsize=256)
+def _told_by_age(name: str, points: int, half_life_days: Decimal, lang: Language) -> pl.Series:
+    """The reason by age in days; the last, when no points are left, is null."""
+    left = decayed_points(points, half_life_days)
+    texts = [f"{value} {name} {ago(day, lang)}" if value else None for day, value in enumerate(left)]
+    return pl.Series(texts, dtype=pl.String)
+
+
+@lru_cache(maxsize=256)
+def _told_together(reasons: tuple[str, ...]) -> pl.Series:
+    """The sentence of each combination of these reasons, by the sum of their bits."""
+    texts: list[str | None] = [None]
+    for reason in reasons:
         texts += [f"{before}{SEPARATOR}{reason}" if before else reason for before in texts]
-    return pl.lit(pl.Series(texts, dtype=pl.String)).gather(counted)
+    return pl.Series(texts, dtype=pl.String)
 
 
 def points_of(row: Mapping[str, Any], policy: Policy, lang: Language = "en") -> list[dict[str, Any]]:
