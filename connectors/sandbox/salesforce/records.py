@@ -183,14 +183,10 @@ class Records:
         self, sobject: SObject, record_id: str, *, deleted: bool
     ) -> list[tuple[SObject, dict[str, Any]]]:
         found: list[tuple[SObject, dict[str, Any]]] = []
-        for other in self.org.full.objects.values():
-            for field in other.fields.values():
-                if field.cascade and sobject.name in field.refers_to:
-                    sql = (
-                        f"SELECT * FROM {quoted(other.name)} WHERE {quoted(field.name)} = ? AND IsDeleted = ?"
-                    )
-                    rows = self.org.store.rows(sql, (record_id, int(deleted)))
-                    found.extend((other, {k: v for k, v in row.items() if k != "row"}) for row in rows)
+        for other, field in self.org.full.hanging_on(sobject.name):
+            sql = f"SELECT * FROM {quoted(other.name)} WHERE {quoted(field.name)} = ? AND IsDeleted = ?"
+            rows = self.org.store.rows(sql, (record_id, int(deleted)))
+            found.extend((other, {k: v for k, v in row.items() if k != "row"}) for row in rows)
         return found
 
     def upsert(

@@ -133,6 +133,7 @@ class Schema:
         self.objects = {each.name: each for each in objects}
         self._by_lower = {name.lower(): each for name, each in self.objects.items()}
         self._by_prefix = {each.prefix: each for each in self.objects.values()}
+        self._hanging: dict[str, list[tuple[SObject, Field]]] = {}
 
     def find(self, name: str) -> SObject | None:
         """The object of this name."""
@@ -149,6 +150,17 @@ class Schema:
                 if each.child is not None and parent in each.refers_to and each.child.lower() == name.lower():
                     return sobject, each
         return None
+
+    def hanging_on(self, parent: str) -> list[tuple[SObject, Field]]:
+        """The objects whose records go with a record of ``parent``, and the field that names it."""
+        if parent not in self._hanging:
+            self._hanging[parent] = [
+                (sobject, each)
+                for sobject in self.objects.values()
+                for each in sobject.fields.values()
+                if each.cascade and parent in each.refers_to
+            ]
+        return self._hanging[parent]
 
     def refined(
         self,
