@@ -7,7 +7,7 @@ known, the leads themselves are asked what became of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -40,7 +40,7 @@ class Conversion:
     account_id: str | None = None
     contact_id: str | None = None
     opportunity_id: str | None = None
-    opportunity_name: str | None = None
+    opportunity_name: str | None = field(default=None, repr=False)
     no_opportunity: bool = False
     overwrite_lead_source: bool = False
     owner_id: str | None = None

@@ -70,7 +70,7 @@ class JwtBearer:
     """
 
     client_id: str
-    username: str
+    username: str = field(repr=False)
     private_key: str = field(repr=False)
     audience: str
     clock: Callable[[], datetime] = field(repr=False)

@@ -36,6 +36,8 @@ class Listener:
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[Answer] = []
+        self.open = threading.Event()
+        self.open.set()
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +45,7 @@ class Listener:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 listener.headers.append(dict(self.headers.items()))
                 listener.bodies.append(body)
+                listener.open.wait(PATIENCE)
                 status, answer = listener.answers.pop(0) if listener.answers else (200, acknowledgement())
                 self.send_response(status)
                 self.send_header("Content-Type", "text/xml")
@@ -331,6 +334,30 @@ def test_messages_can_come_twice_and_out_of_order(told: Told) -> None:
     came = [each.record_id for each in told.listener.notifications]
     assert came == [lead for lead in reversed(leads) for _ in range(2)]
     assert len({each.notification_id for each in told.listener.notifications}) == 3
+
+
+def test_a_slow_listener_holds_nobody_up(told: Told) -> None:
+    told.listener.open.clear()
+    told.declare()
+    first = told.create()
+    told.until(lambda: len(told.listener.bodies) == 1)
+    # The sender alone waits for the listener, for up to five seconds; edits and looks are answered meanwhile.
+    told.edit(first, City="Bonn")
+    told.edit(first, City="Köln")
+    assert [each["state"] for each in told.state()["notifications"]] == ["waiting"] * 3
+    told.listener.open.set()
+    told.at(timedelta(minutes=1))
+    told.settled("sent", "sent", "sent")
+
+
+def test_who_hears_and_reads_again_has_what_the_organisation_holds(told: Told, crm: SalesforceCrm) -> None:
+    told.declare(fields=[])
+    leads = [told.create(City=city) for city in ("Köln", "Bonn", "Berlin")]
+    told.settled("sent", "sent", "sent")
+    heard = list(dict.fromkeys(each.record_id for each in told.listener.notifications))
+    frame = told.org.joined(crm.fetch("Lead", ["City"], heard))
+    assert set(heard) == set(leads)
+    assert sorted(frame["City"].to_list()) == ["Berlin", "Bonn", "Köln"]
 
 
 def test_a_lead_that_is_gone_when_its_turn_comes_is_not_told(told: Told) -> None:
