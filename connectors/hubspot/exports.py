@@ -28,6 +28,7 @@ from connectors.crm import (
     MODIFIED_AT,
     RECORD_ID,
     SLAB_SCHEMA,
+    FieldInfo,
     ObjectSchema,
     Slab,
 )
@@ -103,7 +104,7 @@ class Exports:
         counted. Raises RetryLater where the account has used up its exports.
         """
         schema = self._describe(object_name)
-        stamps = ("createdate" if object_name in _CREATEDATE else "hs_createdate", _stamp(object_name))
+        stamps = (_CREATED[object_name not in _CREATEDATE], _stamp(object_name))
         body: dict[str, object] = {
             "exportType": "VIEW" if list_id is None else "LIST",
             "format": "CSV",
@@ -160,6 +161,8 @@ class Exports:
         asked = known(schema, fields)
         for text in _files(self._download(export_id, sleep)):
             table = read_table(text)
+            # Also where there are no rows: a file of another kind must not pass for an empty account.
+            id_column(table)
             for start in range(0, len(table), self._slab_rows):
                 part = table.slice(start, self._slab_rows)
                 yield Slab(CRM, object_name, slab_of(part, schema, asked))
@@ -181,6 +184,8 @@ class Exports:
 
 
 _CREATEDATE = frozenset({"contacts", "companies"})
+#: When a record was made: of contacts and companies, and of all other objects.
+_CREATED = ("createdate", "hs_createdate")
 
 
 def _stamp(object_name: str) -> str:
@@ -198,7 +203,7 @@ def _failed(status: int, headers: Mapping[str, str], now: datetime) -> Connector
 
 def _files(data: bytes) -> Iterator[bytes]:
     """The CSV files in a download: it is zipped from two megabytes on (HubSpot reference, section 4.5)."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
+    if not data.startswith(b"PK"):
         yield data
         return
     try:
@@ -214,7 +219,7 @@ def _files(data: bytes) -> Iterator[bytes]:
 def read_table(text: bytes) -> pl.DataFrame:
     """A CSV file as columns of text; an empty cell is a blank. Raises OurBug for one that cannot be read."""
     try:
-        return pl.read_csv(text, infer_schema=False)
+        table = pl.read_csv(text, infer_schema=False)
     except pl.exceptions.NoDataError:
         return pl.DataFrame()
     except pl.exceptions.PolarsError as error:
@@ -223,14 +228,22 @@ def read_table(text: bytes) -> pl.DataFrame:
         raise OurBug(
             f"The file of HubSpot's export is no CSV ({kind})", crm=CRM, code="EXPORT_FILE"
         ) from None
+    return table.with_columns(pl.when(pl.col(n) != "").then(pl.col(n)).alias(n) for n in table.columns)
+
+
+def id_column(table: pl.DataFrame) -> str:
+    """The column of the record ids. Raises OurBug where there is none."""
+    found = next((name for name in ID_COLUMNS if name in table.columns), None)
+    if found is None:
+        raise OurBug("HubSpot's export has no column of record ids", crm=CRM, code="EXPORT_FILE")
+    return found
 
 
 def slab_of(table: pl.DataFrame, schema: ObjectSchema, asked: Sequence[str]) -> pl.DataFrame:
     """Rows of an export as a slab's frame: the columns ``asked`` that the file has, in the port's spelling."""
-    ids = next((name for name in ID_COLUMNS if name in table.columns), None)
-    if ids is None:
-        raise OurBug("HubSpot's export has no column of record ids", crm=CRM, code="EXPORT_FILE")
-    columns = {n: i for n, i in schema.fields.items() if n in table.columns}
+    ids, stamp = id_column(table), _stamp(schema.object)
+    columns = {n: FieldInfo(n, n, "datetime") for n in (stamp, *_CREATED) if n in table.columns}
+    columns |= {n: i for n, i in schema.fields.items() if n in table.columns}
     spelled = plain(table, columns)
 
     def moments(*names: str) -> pl.Series:
@@ -240,8 +253,8 @@ def slab_of(table: pl.DataFrame, schema: ObjectSchema, asked: Sequence[str]) -> 
 
     fixed = [
         spelled[ids].alias(RECORD_ID),
-        moments(_stamp(schema.object)).alias(MODIFIED_AT),
-        moments("createdate", "hs_createdate").alias(CREATED_AT),
+        moments(stamp).alias(MODIFIED_AT),
+        moments(*_CREATED).alias(CREATED_AT),
         pl.Series(ARCHIVED, [False] * len(spelled), dtype=pl.Boolean),
         pl.Series(ABSENT, [None] * len(spelled), dtype=SLAB_SCHEMA[ABSENT]),
     ]
