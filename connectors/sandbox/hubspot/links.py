@@ -175,6 +175,16 @@ def _part(portal: Portal, record: Record, other: Record, numbers: Iterable[int] 
     _drop_types(portal, other.id, record.id, [back[number] for number in wanted])
 
 
+def linked_records(portal: Portal, record: Record, kind: Kind) -> list[Record]:
+    """The records of one object that a record is associated with, archived ones too."""
+    rows = portal.database.execute(
+        "SELECT DISTINCT to_id FROM link WHERE from_id = ? AND to_kind = ? ORDER BY to_id",
+        (record.id, kind.key),
+    ).fetchall()
+    found = (records.find(portal.database, kind, id_) for (id_,) in rows)
+    return [one for one in found if one is not None]
+
+
 def without_primary(portal: Portal, lead: Record) -> bool:
     """Whether a lead has lost its last primary association (HubSpot reference, section 6.5)."""
     found = portal.database.execute(

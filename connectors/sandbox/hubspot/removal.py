@@ -6,8 +6,8 @@ from connectors.sandbox.hubspot import records
 from connectors.sandbox.hubspot.account import API, MERGE, Source
 from connectors.sandbox.hubspot.database import next_ids
 from connectors.sandbox.hubspot.errors import Refused, bad_request, too_many_identities
-from connectors.sandbox.hubspot.kinds import CONTACTS
-from connectors.sandbox.hubspot.links import drop_links, move_links
+from connectors.sandbox.hubspot.kinds import CONTACTS, LEADS
+from connectors.sandbox.hubspot.links import drop_links, linked_records, move_links, without_primary
 from connectors.sandbox.hubspot.moments import DAY_MS
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import RESTORABLE_DAYS, Record
@@ -59,7 +59,12 @@ def erase(portal: Portal, record: Record, source: Source = API) -> None:
         database.execute("DELETE FROM submission WHERE email = ?", (address,))
     records.release(database, record.kind, record.id, records.naming_values(known, record.values))
     records.remove(database, record.id)
+    leads = linked_records(portal, record, LEADS)
     drop_links(portal, record.id)
+    for lead in leads:
+        if lead.archived is None and without_primary(portal, lead):
+            # It goes with its last primary association (HubSpot reference, section 6.5).
+            archive(portal, lead)
     for table, column in (("history", "record"), ("earlier", "id"), ("merged", "new"), ("member", "record")):
         database.execute(f"DELETE FROM {table} WHERE {column} = ?", (record.id,))
     telling.erased(portal, record, source)
