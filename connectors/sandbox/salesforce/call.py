@@ -69,6 +69,7 @@ class Call:
         return Writer(
             auto_assign=assign.upper() != "FALSE",
             allow_save=rule.get("allowsave", "").lower() == "true",
+            details=rule.get("includerecorddetails", "").lower() == "true",
         )
 
     def sobject(self, name: str) -> SObject:

@@ -32,6 +32,7 @@ class Writer:
     api: bool = True
     auto_assign: bool = True
     allow_save: bool = False
+    details: bool = False
 
 
 def changes_of(
@@ -325,7 +326,16 @@ class Records:
         check_validation(self.org.switches["validation_rules"], sobject, row)
         rule = self.org.switches["duplicate_rule"]
         if writer.api and rule != "off" and WATCHED.intersection(changed):
-            check_duplicates(self.org.store, sobject.name, record_id, row, rule, writer.allow_save)
+            check_duplicates(
+                self.org.store,
+                sobject.name,
+                record_id,
+                row,
+                rule,
+                writer.allow_save,
+                details=writer.details,
+                text=self.org.switches["duplicate_message"],
+            )
         if (
             writer.api
             and writer.auto_assign

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.sandbox.salesforce.currencies import are_rates
+from connectors.sandbox.salesforce.duplicates import TEXT
 from connectors.sandbox.side import ControlRefused
 
 START: dict[str, Any] = {
@@ -14,6 +15,7 @@ START: dict[str, Any] = {
     "token_lifetime_s": 7_200,
     "late_commit_ms": 0,
     "duplicate_rule": "off",
+    "duplicate_message": TEXT,
     "assignment_rule": False,
     "row_locks": 0,
     "hidden_fields": {},
@@ -130,6 +132,7 @@ RULES = {
     "token_lifetime_s": _Rule(lambda value: _whole(value, 1), "a whole number of seconds, at least 1"),
     "late_commit_ms": _Rule(lambda value: _whole(value, 0), "a whole number of milliseconds"),
     "duplicate_rule": _Rule(lambda value: value in ("off", "alert", "block"), "off, alert or block"),
+    "duplicate_message": _Rule(lambda value: isinstance(value, str) and bool(value), "a text"),
     "assignment_rule": _Rule(lambda value: isinstance(value, bool), "true or false"),
     "row_locks": _Rule(lambda value: _whole(value, 0), "how many of the next writes find the row locked"),
     "hidden_fields": _Rule(_names, "object names with lists of field names"),

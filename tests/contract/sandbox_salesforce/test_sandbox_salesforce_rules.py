@@ -363,3 +363,15 @@ def test_history_reads_the_same_in_bulk(api: Any) -> None:
         ["DoNotCall", "true"],
         ["AnnualRevenue", "7.0"],
     ]
+
+
+def test_a_duplicate_rule_may_have_the_admins_text_and_tell_more_of_the_match(api: Any) -> None:
+    first = api.create({**LEAD, "Email": "a@b.example", "Phone": "1"})
+    api.side.limits({"duplicate_rule": "block", "duplicate_message": "Ask Sana first."})
+    header = {"sforce_duplicate_rule_header": "includeRecordDetails=true"}
+    twin = {**LEAD, "Email": "a@b.example"}
+    for more, shown in (({}, {"Id": first}), (header, {"Id": first, "Name": "Ada", "Phone": "1"})):
+        error = json.loads(api.call("POST", "sobjects/Lead", twin, **more).body)[0]
+        assert (error["message"], error["duplicateResult"]["errorMessage"]) == ("Ask Sana first.",) * 2
+        record = error["duplicateResult"]["matchResults"][0]["matchRecords"][0]["record"]
+        assert {name: record.get(name) for name in ("Id", "Name", "Phone") if name in record} == shown
