@@ -37,6 +37,15 @@ def _address(url: str) -> str:
     raise wrong
 
 
+def _login_address(url: str) -> str:
+    """The address in a browser's bar is that of the pages, and takes no calls (Salesforce reference, section 1)."""
+    if (urlsplit(url).hostname or "").endswith(".lightning.force.com"):
+        raise _refuse(
+            "must be the My Domain address, https://….my.salesforce.com, not that of Lightning's pages"
+        )
+    return url
+
+
 def _secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text or not re.fullmatch(r"[!-~]+", text):
@@ -67,6 +76,7 @@ def _matching(pattern: str, words: str) -> AfterValidator:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+LoginAddress = Annotated[Address, AfterValidator(_login_address)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Filled = Annotated[str, AfterValidator(_filled)]
 CurrencyCode = Annotated[str, _matching("[A-Z]{3}", "must be three capital letters, such as EUR")]
@@ -115,7 +125,7 @@ class SalesforceSettings(Section):
     key as PEM, are those of JWT.
     """
 
-    login_url: Address = "https://login.salesforce.com"
+    login_url: LoginAddress = "https://login.salesforce.com"
     auth: Literal["client_credentials", "jwt", "refresh_token"] = "client_credentials"
     client_id: Filled | None = None
     client_secret: Secret | None = None

@@ -42,6 +42,12 @@ BY_DESCRIPTION: Mapping[str, Meaning] = {
         "the user may not use the app",
         "pre-authorise the user of salesforce.username for the app, by a profile or a permission set",
     ),
+    # Since September 2025 an app that nobody installed is closed to most users.
+    "app must be installed into org": Meaning(
+        Kind.PERSON,
+        "the app is not installed in the organisation",
+        "let an administrator install the app, or use an external client app of your own",
+    ),
     "audience is invalid": Meaning(Kind.PERSON, "the assertion is meant for somebody else", _MY_DOMAIN),
     "expired authorization code": Meaning(
         Kind.PERSON, "the assertion's time was not accepted", "set the clock of this machine right"

@@ -48,6 +48,12 @@ def test_a_refresh_token_never_stands_in_the_file(tmp_path: Path) -> None:
     assert "planted" not in str(wrong.value)
 
 
+@pytest.mark.parametrize("host", ["acme.lightning.force.com", "ACME--uat.sandbox.Lightning.force.com"])
+def test_the_address_of_the_pages_is_not_taken_for_the_my_domain(tmp_path: Path, host: str) -> None:
+    with pytest.raises(WrongConfig, match="login_url must be the My Domain address"):
+        loaded(tmp_path, f"login_url = 'https://{host}'", {})
+
+
 def test_an_unknown_way_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongConfig, match="auth"):
         loaded(tmp_path, "auth = 'password'", {})

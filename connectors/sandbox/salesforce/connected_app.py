@@ -24,6 +24,7 @@ KEY_FILE = "salesforce-jwt-key.pem"
 START: Mapping[str, Any] = {
     "certificate": None,
     "preauthorised": True,
+    "installed": True,
     "logins_per_hour": 3_600,
     "soap_login": True,
 }
@@ -41,11 +42,11 @@ def settings(org: Org) -> dict[str, Any]:
 def change(org: Org, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Change settings; returns them with the certificate's presence only. Raises ControlRefused.
 
-    ``certificate`` is PEM text or null, ``preauthorised`` and ``soap_login`` are flags, ``logins_per_hour`` a
-    number. ``make_key`` writes a private key into the org's folder, once, and registers its certificate.
+    ``certificate`` is PEM text or null, ``preauthorised``, ``installed`` and ``soap_login`` are flags,
+    ``logins_per_hour`` a number. ``make_key`` writes a private key into the org's folder, once, and registers its certificate.
     """
     kept = settings(org)
-    for name in ("preauthorised", "soap_login", "make_key"):
+    for name in ("preauthorised", "installed", "soap_login", "make_key"):
         if not isinstance(wanted.get(name, True), bool):
             raise ControlRefused(f"{name}: true or false was expected")
     rate = wanted.get("logins_per_hour", 0)

@@ -46,6 +46,8 @@ def token(org: Org, ask: Ask) -> Answer:
     grant = GRANTS.get(form.get("grant_type", ""))
     if grant is None:
         return _refused("unsupported_grant_type", "grant type not supported")
+    if not connected_app.settings(org)["installed"]:
+        return _refused("invalid_grant", "app must be installed into org")
     try:
         return answer_json(grant(org, ask, form))
     except _Denied as denied:

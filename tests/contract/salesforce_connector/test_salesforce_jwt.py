@@ -126,6 +126,13 @@ def test_a_key_of_another_certificate_is_refused(
     assert "key_file" in refused.value.fix
 
 
+def test_an_app_that_nobody_installed_is_refused(org: Any, opened: Callable[[Grant], SalesforceCrm]) -> None:
+    app(org, installed=False)
+    with pytest.raises(NeedsPerson, match="not installed") as refused:
+        opened(ClientCredentials(APP, SECRET)).account()
+    assert "install the app" in refused.value.fix
+
+
 def test_a_user_who_is_not_pre_authorised_is_refused(
     org: Any, key: str, opened: Callable[[Grant], SalesforceCrm]
 ) -> None:
