@@ -11,7 +11,7 @@ from bench import dirty
 from bench.job import NOW, Meter, work
 from bench.memory import Remembered, base_texts
 from sync.decide import Decided, lead_frame
-from sync.read import gather
+from sync.read import gather, with_keys
 from sync.slices import decide_slice, sort_into_leads
 from sync.work import Work
 
@@ -44,7 +44,7 @@ def lead_frames(job: Work) -> Iterator[tuple[pl.DataFrame, dict[str, pl.DataFram
     gathered = gather(job, {})
     for part in sort_into_leads(job, gathered).slices:
         taken = {crm: part.shelf.take(crm) for crm in job.objects}
-        records = {crm: frame for crm, frame in taken.items() if frame is not None}
+        records = {crm: with_keys(frame) for crm, frame in taken.items() if frame is not None}
         linked = part.assigned.select("lead_id", "crm", "object", "record_id")
         bases, stored = job.store.leads.bases(linked), job.store.leads.of(part.lead_ids)
         frame = lead_frame(job, part.lead_ids, records, linked, bases, stored)

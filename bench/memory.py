@@ -14,7 +14,7 @@ import polars as pl
 
 from bench import dirty
 from bench.job import OBJECTS, Meter, work
-from sync.read import typed_records
+from sync.read import read_records
 from sync.store.leads import BASES, LEADS, LINKS, RECORDS
 
 #: Lead ids in an order of their own, as real ones are: numbers times FACTOR modulo a prime, and back.
@@ -111,7 +111,7 @@ def base_texts(block: dirty.Dirty, folder: Path, *, phones: bool) -> dict[str, l
     found = {}
     for crm, given in once.crms.items():
         slabs = given.changes(OBJECTS[crm], once.field_map.asked(crm, OBJECTS[crm]), None).slabs
-        typed = pl.concat([typed_records(once, crm, slab.frame) for slab in slabs])
+        typed = pl.concat([read_records(once, crm, slab.frame) for slab in slabs])
         texts = once.record_snapshots(crm).encode(typed).to_list()
         sevens = dirty.SEVENS.decode()
         found[crm] = [text.replace(str(dirty.FIRST + place), sevens) for place, text in enumerate(texts)]

@@ -2,7 +2,7 @@
 
 Pages are validated into models, every value is cleaned by the product's own reader of one text (with a cache
 and a short cut for texts that are clean already), bases are validated from their JSON, and each lead is merged,
-judged and planned in plain Python. Keys of identity, which the columns also make, are left out here.
+judged and planned in plain Python. Neither way makes keys of identity: every record has its lead already.
 """
 
 from __future__ import annotations
