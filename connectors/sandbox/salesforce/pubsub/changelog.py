@@ -68,6 +68,8 @@ class ChangeLog:
         self._switches = switches
         self._announced = PERSON
         self._cause = Cause()
+        # Outlives a reset, so that who listens meanwhile never takes a new change for one it knows.
+        self._last = 0
         self._names: dict[str, tuple[SObject, frozenset[str]]] = {}
 
     def make_tables(self) -> None:
@@ -175,10 +177,11 @@ class ChangeLog:
         cause.touched.add(record_id)
         at = self._milliseconds()
         row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, cause.user, at)
-        self._store.db.execute(
-            "INSERT INTO _change SELECT max(ifnull(max(number), 0) + 1, ?), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM _change",
-            (at * NUMBERS_A_MILLISECOND, *row, _packed(body)),
-        )
+        (self._last,) = self._store.db.execute(
+            "INSERT INTO _change SELECT max(ifnull(max(number), 0) + 1, ?), ?, ?, ?, ?, ?, ?, ?, ?, ? "
+            "FROM _change RETURNING number",
+            (max(at * NUMBERS_A_MILLISECOND, self._last + 1), *row, _packed(body)),
+        ).fetchone()
 
     def _folded(self, cause: Cause, record_id: str, kind: str, body: dict[str, Any]) -> bool:
         """Whether the change went into an earlier one of the same record in the same transaction."""
