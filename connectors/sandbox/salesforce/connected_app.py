@@ -43,7 +43,8 @@ def change(org: Org, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Change settings; returns them with the certificate's presence only. Raises ControlRefused.
 
     ``certificate`` is PEM text or null, ``preauthorised``, ``installed`` and ``soap_login`` are flags,
-    ``logins_per_hour`` a number. ``make_key`` writes a private key into the org's folder, once, and registers its certificate.
+    ``logins_per_hour`` a number. ``make_key`` writes a private key into the org's folder, once, and registers
+    its certificate.
     """
     kept = settings(org)
     for name in ("preauthorised", "installed", "soap_login", "make_key"):
