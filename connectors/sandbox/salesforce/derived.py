@@ -132,6 +132,7 @@ DERIVED: dict[str, Callable[[Store, Row, Row], dict[str, Any]]] = {
     "Lead": _person,
     "Contact": _person,
     "User": _person,
+    "Individual": _person,
     "Opportunity": _opportunity,
     "Task": _task,
     "Event": _event,

@@ -16,7 +16,7 @@ from connectors.sandbox.side import ControlRefused
 
 AT_ONCE = 5_000
 STAMPS = ("CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
-NAMED = frozenset({"Lead", "Contact", "User"})
+NAMED = frozenset({"Lead", "Contact", "User", "Individual"})
 WORKED_OUT = frozenset({"Opportunity", "Task", "Event", "CampaignMember"})
 Row = Mapping[str, Any]
 

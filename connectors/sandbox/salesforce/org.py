@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from connectors.sandbox.salesforce import (
     currencies,
     moments,
+    privacy,
     record_types,
     recycle_bin,
     rollups,
@@ -106,6 +107,8 @@ class Org:
             record_types.install(self.store, checked["record_types"], seed.by(self.stamp()))
         if "currencies" in checked:
             currencies.install(self.store, checked["currencies"], seed.by(self.stamp()))
+        if checked.get("data_privacy"):
+            privacy.install(self.store)
         if "assignment_rule" in checked:
             self.store.db.execute("UPDATE AssignmentRule SET Active = ?", (checked["assignment_rule"],))
         if "default_status" in checked:
@@ -144,7 +147,14 @@ class Org:
         types = self.switches["record_types"]
         self.record_types = record_types.allowed(self.store, types)
         rates = self.switches["currencies"]
-        for more in (record_types.fields_of(self.store, types), currencies.fields_of(rates)):
+        private = self.switches["data_privacy"]
+        dormant = [] if rates else [currencies.RATES]
+        dormant += [] if private else [privacy.OBJECT]
+        for more in (
+            record_types.fields_of(self.store, types),
+            currencies.fields_of(rates),
+            privacy.fields_of(private),
+        ):
             for name, fields in more.items():
                 custom[name] = [*custom.get(name, []), *fields]
         self.full = (
@@ -169,7 +179,7 @@ class Org:
                 elif not edit:
                     read_only.setdefault(name, []).append(field.name)
         seen = self.full.refined({}, hidden, {}).locked(read_only)
-        self.seen = seen.without([*self.switches["hidden_objects"], *([] if rates else [currencies.RATES])])
+        self.seen = seen.without([*self.switches["hidden_objects"], *dormant])
         self.seen.currencies = rates
 
     def custom_fields(self) -> dict[str, list[Field]]:

@@ -27,6 +27,7 @@ START: dict[str, Any] = {
     "validation_rules": [],
     "record_types": {},
     "currencies": {},
+    "data_privacy": False,
     "history": {},
     "bulk_polls": 1,
     "bulk_seconds": 60,
@@ -153,6 +154,7 @@ RULES = {
     "currencies": _Rule(
         are_rates, "ISO codes with units for one of the corporate currency, which comes first with 1"
     ),
+    "data_privacy": _Rule(lambda value: isinstance(value, bool), "true or false"),
     "history": _Rule(_tracked, "Lead with a list of at most 20 field names"),
     "bulk_polls": _Rule(lambda value: _whole(value, 0), "how many looks find a bulk job unfinished"),
     "bulk_seconds": _Rule(lambda value: _whole(value, 1), "the seconds after which a bulk job is over"),

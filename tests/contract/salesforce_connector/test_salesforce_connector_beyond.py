@@ -315,3 +315,14 @@ def test_amounts_say_their_currency_where_there_are_several(org: Any) -> None:
     (fair,) = crm.campaigns().iter_rows(named=True)
     assert (fair["spent"], fair["currency"]) == (Decimal(5), "EUR")
     crm.close()
+
+
+def test_a_persons_wishes_are_read_with_the_lead(org: Any) -> None:
+    org.control("limits", data_privacy=True)
+    wish = make(org, "Individual", LastName="Ada", HasOptedOutProcessing=True)
+    ada, bob = lead(org, IndividualId=wish), lead(org)
+    crm = org.connect()
+    fields = ["Individual.HasOptedOutProcessing", "Individual.ShouldForget"]
+    found = org.joined(crm.fetch("Lead", fields, [ada, bob])).sort(RECORD_ID)
+    assert found.select(fields).rows() == [("true", "false"), (None, None)]
+    crm.close()

@@ -13,7 +13,7 @@ from connectors.sandbox.salesforce.schema import Field, standard_schema
 OBJECTS = (
     "Lead", "Contact", "Account", "Opportunity", "OpportunityContactRole", "OpportunityStage", "Campaign",
     "CampaignMember", "CampaignMemberStatus", "User", "Group", "LeadStatus", "LeadHistory", "Task",
-    "AssignmentRule",
+    "AssignmentRule", "Individual",
 )  # fmt: skip
 FLAGS = {
     "Create": lambda field: field.create,
@@ -87,8 +87,21 @@ def test_the_fields_are_the_documented_ones(documented: dict[str, dict[str, Any]
 
 
 def test_every_object_that_the_reference_names_is_there(documented: dict[str, dict[str, Any]]) -> None:
-    # Individual comes with a setting that most organisations have off (section 6).
-    assert set(documented) - set(standard_schema().objects) == {"Individual"}
+    assert set(documented) <= set(standard_schema().objects)
+
+
+def test_individuals_are_there_where_data_protection_is_on(api: Any) -> None:
+    lead = {"LastName": "Ada", "Company": "Engines"}
+    assert "IndividualId" not in api.described()
+    assert api.call("GET", "sobjects/Individual/describe").status == 404
+    before = api.create(lead)
+    api.side.limits({"data_privacy": True})
+    wish = api.create({"LastName": "Ada", "HasOptedOutProcessing": True, "ShouldForget": True}, "Individual")
+    after = api.create({**lead, "IndividualId": wish})
+    found = api.query("SELECT Id, Individual.Name, Individual.ShouldForget FROM Lead ORDER BY Id")
+    assert [each["Id"] for each in found] == [before, after]
+    assert found[0]["Individual"] is None
+    assert (found[1]["Individual"]["Name"], found[1]["Individual"]["ShouldForget"]) == ("Ada", True)
 
 
 def test_a_new_campaign_counts_nothing_and_is_planned(api: Any) -> None:
