@@ -15,7 +15,7 @@ from connectors.crm import RECORD_ID
 from connectors.errors import NeedsPerson
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.ids import eighteen, looks_like_id
-from connectors.salesforce.listing import Listing, Row
+from connectors.salesforce.listing import Listing, Row, is_hidden
 from connectors.salesforce.schema import Described, Schemas
 from connectors.salesforce.values import moment_text, texts
 from connectors.slabs import times
@@ -78,8 +78,10 @@ def history_of(
         return
     try:
         listing = Listing(calls, schemas, table, _Change, ("Field", "NewValue", parent))
-    except NeedsPerson:
-        return
+    except NeedsPerson as error:
+        if is_hidden(error):
+            return
+        raise
     described = schemas.of(object_name)
     pages = listing.every() if ids is None else listing.of(parent, ids)
     for page in pages:

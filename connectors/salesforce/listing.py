@@ -22,6 +22,11 @@ from connectors.salesforce.schema import Described, Schemas
 LOST_AT_ONE_PLACE = 3
 
 
+def is_hidden(error: NeedsPerson) -> bool:
+    """Whether an object or a field is not there or not visible to us, as against a login that fails."""
+    return error.code in ("NOT_FOUND", "404", "INVALID_FIELD")
+
+
 class Row(msgspec.Struct, gc=False):
     """A record with its 18-character id. Attributes have the names of the fields they are read from."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from connectors.errors import NeedsPerson
 from connectors.salesforce.calls import Calls
-from connectors.salesforce.listing import Listing, Row
+from connectors.salesforce.listing import Listing, Row, is_hidden
 from connectors.salesforce.schema import Schemas
 
 
@@ -51,13 +52,18 @@ class _Served(Row):
 def read_owners(calls: Calls, schemas: Schemas, object_name: str = "Lead") -> list[Owner]:
     """Every user, active ones first, then the queues that may own records of an object; each group by id.
 
-    Raises NeedsPerson where users are not visible to us. Which people work a queue is told as far as its
-    direct members go; a role or a group in a queue is not taken apart.
+    Queues that we may not see are left out, and so are teams; raises NeedsPerson where users are not visible.
+    Which people work a queue is told as far as its direct members go; a role or a group in it is not taken apart.
     """
-    queues = _queues(calls, schemas, object_name)
+    queues: dict[str, _Group] = {}
     teams: dict[str, list[str]] = {}
-    for member in _members(calls, schemas, list(queues)):
-        teams.setdefault(member.UserOrGroupId, []).append(queues[member.GroupId].Name or "")
+    try:
+        queues = _queues(calls, schemas, object_name)
+        for member in _members(calls, schemas, list(queues)):
+            teams.setdefault(member.UserOrGroupId, []).append(queues[member.GroupId].Name or "")
+    except NeedsPerson as error:
+        if not is_hidden(error):
+            raise
     users = Listing(calls, schemas, "User", _User, ("IsActive",)).every()
     people = [_person(user, sorted(teams.get(user.Id, ()))) for page in users for user in page]
     people.sort(key=lambda owner: owner.archived)

@@ -326,3 +326,28 @@ def test_a_persons_wishes_are_read_with_the_lead(org: Any) -> None:
     found = org.joined(crm.fetch("Lead", fields, [ada, bob])).sort(RECORD_ID)
     assert found.select(fields).rows() == [("true", "false"), (None, None)]
     crm.close()
+
+
+def test_queues_that_we_may_not_see_leave_the_people(org: Any) -> None:
+    org.control("limits", hidden_objects=["QueueSobject"])
+    crm = org.connect()
+    assert not [each for each in crm.owners() if each.queue or each.teams]
+    assert seed.FIRST_SELLER in {each.id for each in crm.owners()}
+    crm.close()
+
+
+@pytest.mark.parametrize("ask", ["history", "owners"])
+def test_a_login_that_fails_is_never_taken_for_something_hidden(org: Any, ask: str) -> None:
+    crm = org.connect(client_secret="wrong")
+    with pytest.raises(NeedsPerson):
+        list(crm.history("Lead", ["Status"])) if ask == "history" else crm.owners()
+    crm.close()
+
+
+def test_history_that_we_may_not_see_tells_nothing(org: Any) -> None:
+    org.control("limits", history={"Lead": ["Title"]}, hidden_objects=["LeadHistory"])
+    ada = lead(org)
+    org.act("edit", id=ada, fields={"Title": "CTO"})
+    crm = org.connect()
+    assert list(crm.history("Lead", ["Title"], [ada])) == []
+    crm.close()
