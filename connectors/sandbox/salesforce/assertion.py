@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 
 from connectors.sandbox.salesforce import connected_app, seed
+from connectors.sandbox.salesforce.connected_app import Denied
 from connectors.sandbox.salesforce.org import Org
 
 LONGEST = timedelta(minutes=5)
@@ -19,15 +20,6 @@ AUDIENCES = frozenset(
     {"https://login.salesforce.com", "https://test.salesforce.com", seed.INSTANCE_URL}
 )  # External Client Apps take the My Domain only; connected apps take all three.
 _UNCHECKED = {f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
-
-
-class Denied(Exception):
-    """The assertion buys no session; ``error`` and ``description`` are what the token endpoint answers."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
 
 
 def check(org: Org, assertion: str, client_id: str, host: str) -> None:

@@ -30,6 +30,15 @@ START: Mapping[str, Any] = {
 }
 
 
+class Denied(Exception):
+    """A login buys no session; ``error`` and ``description`` are what the token endpoint answers."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+
+
 class LoginRateExceeded(Exception):
     """The user logged in as often as an hour allows; each further try within it is refused."""
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from connectors.sandbox.salesforce import connected_app, moments, seed
 from connectors.sandbox.salesforce.call import answer_json
+from connectors.sandbox.salesforce.connected_app import Denied
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import Refusal
 from connectors.sandbox.side import Answer, Ask
@@ -29,17 +30,8 @@ def _refused(error: str, description: str) -> Answer:
     return answer_json({"error": error, "error_description": description}, 400)
 
 
-class _Denied(Exception):
-    """The token endpoint says no."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(error)
-        self.error = error
-        self.description = description
-
-
 def token(org: Org, ask: Ask) -> Answer:
-    """Answer ``POST /services/oauth2/token``: a token for one of three grants, or an OAuth error object."""
+    """Answer ``POST /services/oauth2/token``: a token for one of the ``GRANTS``, or an OAuth error object."""
     if ask.method != "POST":
         return _refused("invalid_request", "must use HTTP POST")
     form = dict(ask.query) | dict(parse_qsl(ask.body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -50,7 +42,7 @@ def token(org: Org, ask: Ask) -> Answer:
         return _refused("invalid_grant", "app must be installed into org")
     try:
         return answer_json(grant(org, ask, form))
-    except _Denied as denied:
+    except Denied as denied:
         return _refused(denied.error, denied.description)
     except connected_app.LoginRateExceeded:
         return _refused("invalid_grant", "login rate exceeded")
@@ -58,7 +50,7 @@ def token(org: Org, ask: Ask) -> Answer:
 
 def _client_credentials(org: Org, ask: Ask, form: Form) -> dict[str, str]:
     if ask.headers.get("host", "").partition(":")[0] in COMMON_HOSTS:
-        raise _Denied("invalid_grant", "request not supported on this domain")
+        raise Denied("invalid_grant", "request not supported on this domain")
     _check_client(ask, form)
     return _opened(org)
 
@@ -67,10 +59,7 @@ def _jwt_bearer(org: Org, ask: Ask, form: Form) -> dict[str, str]:
     # Here and not above: the library and what lies under it are not cheap to load.
     from connectors.sandbox.salesforce import assertion
 
-    try:
-        assertion.check(org, form.get("assertion", ""), CLIENT_ID, ask.headers.get("host", ""))
-    except assertion.Denied as denied:
-        raise _Denied(denied.error, denied.description) from None
+    assertion.check(org, form.get("assertion", ""), CLIENT_ID, ask.headers.get("host", ""))
     opened = _opened(org)
     return {name: opened[name] for name in JWT_KEYS}
 
@@ -79,7 +68,7 @@ def _refreshed(org: Org, ask: Ask, form: Form) -> dict[str, str]:
     grants = org.store.setting(REFRESH_TOKENS, {})
     given = form.get("refresh_token", "")
     if given not in grants:
-        raise _Denied("invalid_grant", "expired access/refresh token")
+        raise Denied("invalid_grant", "expired access/refresh token")
     _check_client(ask, form)
     opened = _opened(org, scope="api refresh_token")
     # Enough of its sessions to end them together; older ones have long ended by themselves.
@@ -107,9 +96,9 @@ def approve(org: Org) -> str:
 def _check_client(ask: Ask, form: Form) -> None:
     client, secret = _credentials(ask, form)
     if client != CLIENT_ID:
-        raise _Denied("invalid_client_id", "client identifier invalid")
+        raise Denied("invalid_client_id", "client identifier invalid")
     if not hmac.compare_digest(secret.encode(), CLIENT_SECRET.encode()):
-        raise _Denied("invalid_client", "invalid client credentials")
+        raise Denied("invalid_client", "invalid client credentials")
 
 
 def _credentials(ask: Ask, form: Form) -> tuple[str, str]:
@@ -136,7 +125,7 @@ def open_session(org: Org) -> str:
 
 def _opened(org: Org, scope: str = "api") -> dict[str, str]:
     if not connected_app.integration_user(org).get("IsActive"):
-        raise _Denied("inactive_user", "user is inactive")
+        raise Denied("inactive_user", "user is inactive")
     made = open_session(org)
     now = org.now()
     identity = f"{LOGIN_HOST}/id/{seed.ORG_ID}/{seed.INTEGRATION_USER}"

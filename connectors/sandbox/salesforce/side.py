@@ -37,6 +37,7 @@ class SalesforceSide:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.org = Org(folder, clock)
+        self._folder = folder
         self.outbound = Sender(self.org, folder)
         self.outbound.look()
 
@@ -138,7 +139,10 @@ class SalesforceSide:
     def reset(self, seed: int | None = None) -> None:
         """Forget everything; the org is as new. Its ids do not depend on the seed."""
         del seed  # ids count up from one, so they are the same under every seed
+        # A message under way must not be marked in the new org, whose numbers start again.
+        self.outbound.close()
         self.org.reset()
+        self.outbound = Sender(self.org, self._folder)
 
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Change limits and switches (see ``switches.py``); returns all in force."""
