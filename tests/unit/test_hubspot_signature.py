@@ -5,6 +5,8 @@ The vectors with a secret beyond ASCII were computed with OpenSSL; those of the 
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -244,3 +246,28 @@ def test_a_path_that_a_proxy_adds_is_part_of_the_address() -> None:
     signature = signature_v3(SECRET, "POST", f"{PUBLIC}/crm{TARGET}", BODY, STAMP)
     assert Verifier(SECRET, f"{PUBLIC}/crm/").verify(request(signature), SENT) == "v3"
     assert doubt_about(request(signature)) is Doubt.WRONG
+
+
+@pytest.mark.parametrize("text", ["/hook?x=\udcff", "/hook\udcff\ud800"])
+def test_a_request_line_that_is_no_utf8_is_refused_and_breaks_nothing(text: str) -> None:
+    assert doubt_about(request(target=text)) is Doubt.WRONG
+    assert doubt_about(request(signature=text)) is Doubt.WRONG
+    assert doubt_about(request(stamp=text)) is Doubt.NO_TIME
+
+
+def test_bytes_of_a_request_line_are_signed_as_the_bytes_they_were() -> None:
+    target = b"/hook?name=Gr\xfc\xdfe".decode("ascii", "surrogateescape")
+    told = b"POST" + PUBLIC.encode() + b"/hook?name=Gr\xfc\xdfe" + BODY + STAMP.encode()
+    signature = base64.b64encode(hmac.digest(SECRET.encode(), told, "sha256")).decode()
+    assert OURS.verify(request(signature, target=target), SENT) == "v3"
+
+
+def test_hubspots_own_helper_believes_tomorrow_and_we_do_not() -> None:
+    tomorrow = str(int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1000))
+    uri = f"{PUBLIC}/hook"
+    signature = signature_v3(SECRET, "POST", uri, BODY, tomorrow)
+    body = BODY.decode()
+    assert Signature.is_valid(signature, SECRET, body, uri, "POST", "v3", tomorrow)
+    with pytest.raises(NotFromHubSpot) as raised:
+        OURS.verify(request(signature, tomorrow, target="/hook"), datetime.now(UTC))
+    assert raised.value.doubt is Doubt.FROM_THE_FUTURE

@@ -18,7 +18,7 @@ from hubspot_sdk import HubSpot as NewHubSpot
 from connectors.errors import NeedsPerson, OurBug, RetryLater
 from connectors.hubspot.api import RATES, Api
 from connectors.hubspot.events import Association, Event, Kind
-from connectors.hubspot.journal import MARGIN, Gap, Journal, JournalCursor, Page
+from connectors.hubspot.journal import MARGIN, RETENTION, Gap, Journal, JournalCursor, Page
 from connectors.hubspot.subscriptions import JOURNAL_SCOPES, JournalSubscriptions
 from connectors.hubspot.token import AppTokens
 from connectors.quota import MemoryLedger, Quota
@@ -211,6 +211,22 @@ def test_an_absence_longer_than_the_journals_memory_is_a_gap(told: Account) -> N
     assert [page.gap for page in pages[1:]] == [None]
     assert [event.record_id for event in events_of(pages)] == [late]
     assert told.read(pages[-1].cursor)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("absence", "lost"),
+    [(timedelta(days=2, hours=22, minutes=59), False), (RETENTION - MARGIN, True), (RETENTION, True)],
+)
+def test_the_journal_is_relied_on_for_three_days_less_an_hour(
+    told: Account, absence: timedelta, lost: bool
+) -> None:
+    told.contact(email="ada@acme.test")
+    _, cursor = told.read()
+    id_ = told.contact(email="eva@acme.test")
+    told.pass_time(seconds=absence.total_seconds())
+    first = next(told.journal().read(cursor))
+    assert (first.gap is not None) is lost
+    assert (id_ in {event.record_id for event in first.events}) or lost
 
 
 def test_a_gap_is_told_though_nothing_happened_since(told: Account) -> None:
