@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     assert done.returncode == 0, done.stdout + done.stderr
     (archive,) = out.glob("*.whl")
     with ZipFile(archive) as opened:
-        return {name: opened.read(name).decode() for name in opened.namelist()}
+        return {name: opened.read(name).decode(errors="replace") for name in opened.namelist()}
 
 
 def _about(wheel: dict[str, str], file: str) -> str:
