@@ -199,3 +199,34 @@ def test_describe_names_the_lists_of_children(api: Any) -> None:
     named = {each["relationshipName"]: each for each in found if each["relationshipName"]}
     assert {"CampaignMembers", "Events", "Histories", "Tasks"} <= set(named)
     assert (named["CampaignMembers"]["cascadeDelete"], named["Tasks"]["cascadeDelete"]) == (True, False)
+
+
+def parents(count: int) -> list[str]:
+    """Names of the parents of parents of a lead, each one another relationship."""
+    kinds = ("CreatedBy", "LastModifiedBy", "Manager")
+    paths = [f"CreatedBy.{a}.{b}.{c}.Id" for a in kinds for b in kinds for c in kinds]
+    paths += [f"LastModifiedBy.{a}.{b}.{c}.Id" for a in kinds for b in kinds for c in kinds]
+    known: set[str] = set()
+    wanted = []
+    for path in paths:
+        parts = path.split(".")[:-1]
+        known |= {".".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+        if len(known) <= count:
+            wanted.append(path)
+    return wanted
+
+
+def test_a_query_reaches_55_parents_and_no_more(api: Any, family: dict[str, str]) -> None:
+    within = f"SELECT {', '.join(parents(55))} FROM Lead"
+    assert len(api.query(within)) == 2
+    beyond = f"SELECT {', '.join(parents(60))} FROM Lead"
+    error = refused(api, beyond)
+    assert (error["errorCode"], "55" in error["message"]) == ("MALFORMED_QUERY", True)
+
+
+def test_a_query_has_at_most_20_lists_of_children_of_different_names(
+    api: Any, family: dict[str, str]
+) -> None:
+    lists = ", ".join("(SELECT Id FROM Tasks)" for _ in range(21))
+    error = refused(api, f"SELECT {lists} FROM Lead")
+    assert (error["errorCode"], "20" in error["message"]) == ("MALFORMED_QUERY", True)

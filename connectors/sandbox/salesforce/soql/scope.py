@@ -10,10 +10,16 @@ from dataclasses import dataclass, field
 
 from connectors.sandbox.salesforce.schema import Field, Schema, SObject, make_field
 from connectors.sandbox.salesforce.soql.tree import Path
-from connectors.sandbox.salesforce.soql.wrong import no_such_column, no_such_object, no_such_relationship
+from connectors.sandbox.salesforce.soql.wrong import (
+    malformed,
+    no_such_column,
+    no_such_object,
+    no_such_relationship,
+)
 from connectors.sandbox.salesforce.store import quoted
 
 DEEPEST = 5
+MOST_PARENTS = 55
 SHARED = (
     "Id",
     "Name",
@@ -136,6 +142,8 @@ class Scope:
             return self.root
         if path not in self.parents:
             above = self.parent(path[:-1])
+            if len(self.parents) == MOST_PARENTS:
+                raise malformed(f"A query can have at most {MOST_PARENTS} child-to-parent relationships")
             link = next(
                 each for _, one in above.aliases for each in one.readable() if each.relationship == path[-1]
             )
