@@ -5,7 +5,7 @@ Salesforce reference, section 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox.salesforce.duplicates import check_duplicates
@@ -240,17 +240,8 @@ def merge(
     records = Records(org)
     kept = records.live(sobject, winner)
     gone = {each: records.live(sobject, each) for each in losers}
-    filled: dict[str, Any] = {}
+    filled = _from_losers(sobject, kept, gone.values()) if fill else {}
     for loser, row in gone.items():
-        for field in sobject.fields.values():
-            if (
-                fill
-                and field.stored
-                and field.update
-                and kept[field.name] is None
-                and row[field.name] is not None
-            ):
-                filled.setdefault(field.name, row[field.name])
         columns = {"IsDeleted": 1, "MasterRecordId": winner}
         records.save(sobject, loser, row, {**row, **columns}, columns, writer)
     records.save(sobject, winner, kept, {**kept, **filled}, filled, writer)
@@ -259,6 +250,18 @@ def merge(
         if moved is not None:
             moved.extend(related)
     return {"id": winner, "merged": list(losers)}
+
+
+def _from_losers(
+    sobject: SObject, kept: Mapping[str, Any], gone: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What the winner lacks and a loser has, the first one's first."""
+    filled: dict[str, Any] = {}
+    for row in gone:
+        for field in sobject.fields.values():
+            if field.stored and field.update and kept[field.name] is None and row[field.name] is not None:
+                filled.setdefault(field.name, row[field.name])
+    return filled
 
 
 def _move_related(org: Org, sobject: SObject, loser: str, winner: str, writer: Writer) -> list[str]:
