@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 
+from connectors.salesforce.pubsub.changes import EventSchema
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.pubsub.changelog import PERSON, origin_of
 from connectors.sandbox.salesforce.pubsub.feed import Delivered, Feed, is_ours
+from connectors.sandbox.salesforce.pubsub.shapes import bitmaps, shape_of
 from connectors.sandbox.salesforce.records import Records, Writer
 from connectors.sandbox.salesforce.seed import FIRST_SELLER, ORG_ID
 
@@ -148,6 +152,31 @@ def test_an_object_that_is_not_watched_is_not_noted(org: Org) -> None:
     org.change_switches({"cdc_objects": ["Contact"]})
     Records(org).create("Lead", LEAD, SELLER)
     assert noted(org) == []
+
+
+def test_a_long_text_comes_as_a_difference_and_is_named_as_one(org: Org, feed: Feed) -> None:
+    before = "\n".join(f"line {number}" for number in range(300))
+    lead = Records(org).create("Lead", {**LEAD, "Description": before}, SELLER)
+    org.begin()
+    Records(org).update("Lead", lead, {"Description": before.replace("line 7\n", "")}, SELLER)
+    shape = shape_of(org.seen.objects["Lead"])
+    event = feed.after(0, ["Lead"], 10)[1]
+    change = EventSchema(shape.schema_json).read(event.payload)
+    record = fastavro.schemaless_reader(io.BytesIO(event.payload), json.loads(shape.schema_json), None)
+    assert isinstance(record, dict)
+    assert record["ChangeEventHeader"]["diffFields"] == bitmaps(shape.places, ["Description"])
+    assert change.fields == ("Description", "LastModifiedDate")
+    assert record["Description"].startswith("--- ")
+    assert "\n-line 7\n" in record["Description"]
+    assert len(record["Description"]) < 200
+
+
+def test_a_long_text_that_changes_twice_in_one_transaction_comes_whole(org: Org) -> None:
+    lead = Records(org).create("Lead", {**LEAD, "Description": "a" * 2000}, SELLER)
+    org.begin()
+    for letter in "bc":
+        Records(org).update("Lead", lead, {"Description": letter * 2000}, SELLER)
+    assert noted(org)[1]["body"]["Description"] == "c" * 2000
 
 
 def test_what_is_too_large_for_an_event_is_a_gap(org: Org) -> None:

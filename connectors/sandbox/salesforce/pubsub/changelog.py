@@ -7,6 +7,7 @@ they are delivered; see ``events.py``.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ RETENTION = timedelta(hours=72)
 PERSON = "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/"  #: the origin of what a person does
 OVERFLOW = "GAP_OVERFLOW"
 NO_RECORD = "000000000000000AAA"  #: the record of an overflow event: none in particular
+LONG_TEXT = 1_000  #: characters from which on a changed text comes as a difference
 LARGEST = 1_000_000  #: characters of values; above them an event is a gap
 NUMBERS_A_MILLISECOND = 1_000  #: replay numbers follow the clock, so that their age can be told
 
@@ -146,7 +148,7 @@ class ChangeLog:
             )
         # A save always moves the time, even within one second.
         return "UPDATE", {
-            name: columns[name]
+            name: told(before[name], columns[name])
             for name in names
             if columns[name] != before[name] or name == "LastModifiedDate"
         }
@@ -197,7 +199,9 @@ class ChangeLog:
         if kind != "UPDATE":
             earlier, kept = kind, _packed(body)
         else:
-            kept = _packed({**orjson.loads(kept), **body})
+            # A difference to what stood there between two writes of one transaction helps nobody.
+            known, new = orjson.loads(kept), {name: whole(value) for name, value in body.items()}
+            kept = _packed({**known, **{name: new[name] if name in known else body[name] for name in body}})
         self._store.db.execute(
             "UPDATE _change SET type = ?, body = ? WHERE number = ?", (earlier, kept, number)
         )
@@ -210,7 +214,7 @@ class ChangeLog:
             switches["cdc_gaps"] = gaps - 1
             self._store.keep_setting("switches", switches)
             return True
-        return sum(len(value) for value in body.values() if isinstance(value, str)) > LARGEST
+        return sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
 
     def _prune(self) -> None:
         oldest = self._milliseconds() - RETENTION // timedelta(milliseconds=1)
@@ -223,6 +227,23 @@ class ChangeLog:
         number = self._store.next_number("transaction")
         # A counter under a digest: looks like Salesforce's, and is the same again in a repeated run.
         return str(UUID(bytes=b"\0\0" + sha256(f"transaction {number}".encode()).digest()[:14]))
+
+
+def told(before: Any, after: Any) -> Any:
+    """The value that an event has for a change: a long text that stays one comes as ``{diff, whole}``.
+
+    Salesforce sends a unified difference then (Salesforce reference, section 8); from which length on is
+    our choice.
+    """
+    if not (isinstance(before, str) and isinstance(after, str) and min(len(before), len(after)) >= LONG_TEXT):
+        return after
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="")
+    return {"diff": "\n".join(lines), "whole": after}
+
+
+def whole(value: Any) -> Any:
+    """What ``told`` was given as the new value."""
+    return value["whole"] if isinstance(value, dict) else value
 
 
 def _packed(body: Mapping[str, Any]) -> str:

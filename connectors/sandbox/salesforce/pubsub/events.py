@@ -107,7 +107,7 @@ def _header(run: Sequence[Noted], shape: Shape, body: Mapping[str, Any]) -> dict
         "commitNumber": run[-1].number * 1000,
         "commitUser": first.user,
         "nulledFields": bitmaps(shape.places, [n for n, v in body.items() if update and v is None]),
-        "diffFields": [],
+        "diffFields": bitmaps(shape.places, [n for n, v in body.items() if isinstance(v, dict)]),
         "changedFields": bitmaps(shape.places, body if update else ()),
     }
 
@@ -129,6 +129,8 @@ def _values(shape: Shape, body: Mapping[str, Any]) -> dict[str, Any]:
 def _avro(field: Member, value: Any) -> Any:
     if field.type == "boolean":
         return bool(value)
+    if isinstance(value, dict):
+        return value["diff"]
     if field.type == "datetime":
         return int(moments.moment_of(value).timestamp() * 1000)
     if field.type == "date":
