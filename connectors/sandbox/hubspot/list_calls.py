@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from connectors.sandbox.hubspot import lists
 from connectors.sandbox.hubspot.call import Call, answer
 from connectors.sandbox.hubspot.errors import bad_request, unreadable
@@ -134,6 +136,35 @@ def members(portal: Portal, call: Call) -> Answer:
     return answer(200, body)
 
 
+def members_by_time(portal: Portal, call: Call) -> Answer:
+    """``GET /lists/{id}/memberships/join-order``: who came first, first; ``after`` is a place."""
+    found = lists.segment(portal, call.parts[0])
+    limit, start = call.number("limit", 100, 1, MOST_MEMBERS), call.number("after", 0, 0, 10**9)
+    rows = portal.database.execute(
+        "SELECT m.record, m.latest FROM member m JOIN record r ON r.id = m.record AND r.archived IS NULL"
+        " WHERE m.list = ? ORDER BY m.latest, m.record LIMIT ? OFFSET ?",
+        (found.id, limit + 1, start),
+    ).fetchall()
+    results = [{"recordId": str(id_), "membershipTimestamp": wire(at)} for id_, at in rows[:limit]]
+    body: dict[str, Any] = {"results": results, "total": lists.size(portal, found)}
+    if len(rows) > limit:
+        body["paging"] = {"next": {"after": str(start + limit)}}
+    return answer(200, body)
+
+
+def update_filters(portal: Portal, call: Call) -> Answer:
+    """``PUT /lists/{id}/update-list-filters``: only dynamic lists have filters."""
+    found, branch = lists.segment(portal, call.parts[0]), call.json().get("filterBranch")
+    if found.takes_members or not isinstance(branch, dict):
+        raise bad_request("Only a DYNAMIC list takes a filterBranch")
+    portal.database.execute(
+        "UPDATE list SET branch = ?, changed = ? WHERE id = ?",
+        (orjson.dumps(branch).decode(), portal.now(), found.id),
+    )
+    changed = lists.segment(portal, call.parts[0])
+    return answer(200, {"updatedList": changed.body(lists.size(portal, changed), with_filters=True)})
+
+
 def memberships_of(portal: Portal, call: Call) -> Answer:
     """``GET /lists/records/{type}/{id}/memberships``: the lists that a record is on."""
     kind_named(call.parts[0])
@@ -225,7 +256,9 @@ CALLS: tuple[tuple[str, str, Handler, bool], ...] = (
     ("PUT", "{}/update-list-name", rename, True),
     ("GET", "object-type-id/{}/name/{}", fetch_named, False),
     ("GET", "records/{}/{}/memberships", memberships_of, False),
+    ("PUT", "{}/update-list-filters", update_filters, True),
     ("GET", "{}/memberships", members, False),
+    ("GET", "{}/memberships/join-order", members_by_time, False),
     ("DELETE", "{}/memberships", take_all_off, True),
     ("PUT", "{}/memberships/add", add, True),
     ("PUT", "{}/memberships/remove", take_off, True),

@@ -234,6 +234,9 @@ def _relax_values(name: str, names: dict[str, Any]) -> None:
     if isinstance(values, dict) and values.get("additionalProperties") == {"type": "string"}:
         # A property without a value is null (section 4.2).
         values["additionalProperties"] = {"type": ["string", "null"]}
+    if "filterBranch" in names:
+        # One of many kinds of branches; the package's generator made the first of them of all.
+        names["filterBranch"] = {"type": "object"}
     if name == "PublicObjectSearchRequest":
         # Docs and all clients send objects where the models say texts (section 1.3).
         names["sorts"] = {"type": "array", "items": {"type": ["string", "object"]}}

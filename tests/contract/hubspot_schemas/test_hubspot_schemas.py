@@ -242,7 +242,13 @@ def drive_lists(client: HubSpot) -> None:
         pilot, lists.MembershipChangeRequest(record_ids_to_add=ids[:1], record_ids_to_remove=ids[1:])
     )
     members.get_page(pilot, limit=1)
+    members.get_page_ordered_by_added_to_list_date(pilot, limit=1)
     members.get_lists("0-1", ids[0])
+    branch = {"filterBranchType": "OR", "filterBranches": [], "filters": [], "filterBranchOperator": "OR"}
+    hot = api.create(
+        {"name": "H", "objectTypeId": "0-1", "processingType": "DYNAMIC", "filterBranch": branch}
+    )
+    api.update_list_filters(hot.list.list_id, {"filterBranch": branch})
     members.remove(pilot, ids[:1])
     members.remove_all(other)
     api.get_by_id(pilot)
