@@ -156,7 +156,7 @@ DAY_NOTE_LASTS = timedelta(hours=1)
 LONGEST_QUEUE = 60.0
 
 #: The part of a window that is used: calls under way are counted by the CRM a little later than by us.
-WINDOW_SHARE = 0.95
+WINDOW_SHARE = 0.97
 
 
 #: What a call is made for. A withdrawn consent waits for nobody, and everybody is served before a backfill.
