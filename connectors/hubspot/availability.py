@@ -109,7 +109,7 @@ def availability_of(api: Api, describe: Callable[[str], ObjectSchema]) -> list[A
     ]
     found += [_asked(name, "object", partial(describe, name)) for name in OBJECTS]
     found.append(_asked("lists", "api", lambda: next(Lists(api).find(), None)))
-    found.append(_asked("forms", "api", lambda: read_forms(api)))
+    found.append(_asked("form_definitions", "api", lambda: read_forms(api)))
     return found
 
 

@@ -48,10 +48,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 #: Questions before it is given up to the job that wanted the file: about two hours.
 MOST_QUESTIONS = 250
 
-#: The column of the record id, as HubSpot labels it; with internal names it may have that of the property.
+#: The column of the record id: its label, or the name of the property. The reference shows no file, so both count.
 ID_COLUMNS = ("Record ID", "hs_object_id")
 
-#: HubSpot's words for the objects of an export.
+#: The objects of an export, spelled as HubSpot's batch errors spell them; the reference names none. Others are
+#: asked for by the name of their path.
 OBJECT_TYPES: Mapping[str, str] = {"contacts": "CONTACT", "companies": "COMPANY", "leads": "LEAD"}
 
 #: Statuses of an address that has run out.

@@ -27,14 +27,20 @@ SCOPES = (
     "communication_preferences.read_write",
     "communication_preferences.statuses.batch.read",
     "communication_preferences.statuses.batch.write",
+    "crm.export",
+    "crm.lists.read",
+    "crm.lists.write",
     "crm.objects.companies.read",
     "crm.objects.companies.write",
     "crm.objects.contacts.read",
     "crm.objects.contacts.write",
+    "crm.objects.leads.read",
+    "crm.objects.leads.write",
     "crm.objects.owners.read",
     "crm.schemas.companies.read",
     "crm.schemas.contacts.read",
     "crm.schemas.contacts.write",
+    "forms",
 )
 _INSTALLER = OWNERS[0]
 

@@ -165,7 +165,8 @@ def test_the_report_names_what_the_account_has_and_which_property_is_missing(acc
         assert not set(one.lacks) & set(schema.fields)
     account.control("limits", scopes=["crm.objects.contacts.read", "crm.schemas.contacts.read"])
     after = {one.name: one for one in account.connect().availability()}
-    assert not after["forms"].available or after["forms"].kind == "signal"
+    assert after["forms"].available
+    assert not after["form_definitions"].available
     assert not after["lists"].available
     assert not after["leads"].available
     assert after["visits"].available

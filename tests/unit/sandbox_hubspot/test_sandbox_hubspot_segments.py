@@ -176,6 +176,20 @@ def test_an_activity_needs_its_time_and_hangs_on_a_contact(call: Call, ada: str,
     assert [to["toObjectId"] for row in found["results"] for to in row["to"]] == [int(made["id"])]
 
 
+def test_an_activity_is_associated_as_it_is_made(call: Call, ada: str) -> None:
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]
+    body = {
+        "properties": {"hs_timestamp": "1772348400000", "hs_call_direction": "INBOUND"},
+        "associations": [{"to": {"id": ada}, "types": types}],
+    }
+    made = call("POST", "/crm/v3/objects/calls", body)[1]
+    assert made["properties"]["hs_timestamp"] == "2026-03-01T07:00:00Z"
+    rows = call("GET", f"/crm/v4/objects/contacts/{ada}/associations/calls")[1]["results"]
+    assert [(r["toObjectId"], r["associationTypes"][0]["typeId"]) for r in rows] == [(int(made["id"]), 193)]
+    wrong = {**body, "associations": [{"to": {"id": ada}, "types": [{"associationTypeId": 578}]}]}
+    assert call("POST", "/crm/v3/objects/calls", wrong)[0] == 400
+
+
 def test_another_contact_becomes_the_primary_one_of_a_lead_and_the_last_one_takes_it_along(
     call: Call, ada: str
 ) -> None:
