@@ -1,6 +1,6 @@
-"""What Salesforce writes down by itself when a record is saved: field history of leads, stages of opportunities.
+"""What Salesforce writes down by itself when a record is saved: field history, and stages of opportunities.
 
-Lead history is kept for the fields that the switch ``history`` names, at most 20. A lookup makes two rows, one
+Field history is kept for the fields that the switch ``history`` names, at most 20. A lookup makes two rows, one
 with names and one with ids; of a text beyond 255 characters only the fact is kept; nothing is filled in for the
 time before (Salesforce reference, section 6).
 """
@@ -17,6 +17,13 @@ from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.values import writer
 
 LONGEST = 255
+#: The history of an object, and the field of it that names the record.
+TABLES = {
+    "Lead": ("LeadHistory", "LeadId"),
+    "Contact": ("ContactHistory", "ContactId"),
+    "Account": ("AccountHistory", "AccountId"),
+    "Opportunity": ("OpportunityFieldHistory", "OpportunityId"),
+}
 DATA_TYPES = {
     "string": "Text",
     "picklist": "DynamicEnum",
@@ -43,11 +50,12 @@ def keep_history(
 ) -> None:
     """Write down what a save changed; ``before`` is None for a record that is new."""
     stamp = after["LastModifiedDate"]
-    if sobject.name == "Lead" and "Lead" in org.switches["history"]:
+    if sobject.name in org.switches["history"]:
+        table, parent = TABLES[sobject.name]
         for field, kind, old, new in _entries(org, sobject, before, after, user):
-            columns = {"LeadId": record_id, "Field": field, "DataType": kind}
+            columns = {parent: record_id, "Field": field, "DataType": kind}
             values = {"OldValue": _kept(old), "NewValue": _kept(new)}
-            _add(org, "LeadHistory", {**columns, **values, "CreatedById": user, "CreatedDate": stamp})
+            _add(org, table, {**columns, **values, "CreatedById": user, "CreatedDate": stamp})
     if sobject.name == "Opportunity" and any(
         before is None or before.get(name) != after.get(name) for name in STAGED
     ):
@@ -71,9 +79,9 @@ def _entries(org: Org, sobject: SObject, before: Row | None, after: Row, user: s
         return
     if after.get("IsConverted") and not before.get("IsConverted"):
         yield "leadConverted", "Text", None, None
-    tracked = org.switches["history"]["Lead"]
+    tracked = org.switches["history"][sobject.name]
     from_queue = str(before.get("OwnerId")).startswith(org.full.objects["Group"].prefix)
-    if "OwnerId" in tracked and from_queue and after.get("OwnerId") == user:
+    if sobject.name == "Lead" and "OwnerId" in tracked and from_queue and after.get("OwnerId") == user:
         yield "ownerAccepted", "Text", None, None
     for name in tracked:
         field = sobject.fields.get(name)

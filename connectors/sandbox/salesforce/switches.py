@@ -62,6 +62,7 @@ ADMIN_CODES = (
     "TRANSFER_REQUIRES_READ",
     "STORAGE_LIMIT_EXCEEDED",
 )
+TRACKED = frozenset({"Lead", "Contact", "Account", "Opportunity"})
 MOST_TRACKED = 20  #: fields of one object that have a history (Salesforce reference, section 6)
 
 
@@ -124,7 +125,7 @@ def _record_type(value: Any) -> bool:
 
 def _tracked(value: Any) -> bool:
     return (
-        _names(value) and set(value) <= {"Lead"} and all(len(each) <= MOST_TRACKED for each in value.values())
+        _names(value) and set(value) <= TRACKED and all(len(each) <= MOST_TRACKED for each in value.values())
     )
 
 
@@ -155,7 +156,9 @@ RULES = {
         are_rates, "ISO codes with units for one of the corporate currency, which comes first with 1"
     ),
     "data_privacy": _Rule(lambda value: isinstance(value, bool), "true or false"),
-    "history": _Rule(_tracked, "Lead with a list of at most 20 field names"),
+    "history": _Rule(
+        _tracked, f"{', '.join(sorted(TRACKED))} with lists of at most {MOST_TRACKED} field names"
+    ),
     "bulk_polls": _Rule(lambda value: _whole(value, 0), "how many looks find a bulk job unfinished"),
     "bulk_seconds": _Rule(lambda value: _whole(value, 1), "the seconds after which a bulk job is over"),
     "bulk_page_rows": _Rule(lambda value: _whole(value, 1), "how many records a result page holds"),

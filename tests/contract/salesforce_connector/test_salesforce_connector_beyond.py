@@ -351,3 +351,22 @@ def test_history_that_we_may_not_see_tells_nothing(org: Any) -> None:
     crm = org.connect()
     assert list(crm.history("Lead", ["Title"], [ada])) == []
     crm.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "changed"),
+    [
+        ("Contact", {"LastName": "Ada"}, {"Title": "CTO"}),
+        ("Account", {"Name": "Engines"}, {"Industry": "Energy"}),
+        ("Opportunity", {"Name": "D", "StageName": "Prospecting", "CloseDate": "2026-12-31"}, {"Amount": 5}),
+    ],
+)
+def test_other_objects_have_a_history_too(
+    org: Any, crm: SalesforceCrm, name: str, fields: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    ((field, value),) = changed.items()
+    org.control("limits", history={name: [field]})
+    record = make(org, name, **fields)
+    org.control("people", action="edit", object=name, id=record, fields=changed)
+    (row,) = one_frame(crm.history(name, [field], [record]), HISTORY_SCHEMA).iter_rows(named=True)
+    assert (row[RECORD_ID], row["property"], row["value"], row["at"]) == (record, field, str(value), NOON)

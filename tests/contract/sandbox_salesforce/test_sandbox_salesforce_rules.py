@@ -114,7 +114,7 @@ def test_record_types_outlive_a_restart_and_can_be_taken_away(api: Any, tmp_path
         {"record_types": {"Cat": []}},
         {"record_types": {"Lead": [{"name": "x", "values": {"Email": ["a"]}}]}},
         {"record_types": {"Lead": [{"values": {}}]}},
-        {"history": {"Contact": ["Email"]}},
+        {"history": {"Campaign": ["Name"]}},
         {"history": {"Lead": ["Foo"]}},
         {"history": {"Lead": ["Status"] * 21}},
     ],
