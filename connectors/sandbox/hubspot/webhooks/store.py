@@ -219,9 +219,12 @@ class EventStore:
                 " LIMIT ?",
                 (now, _AHEAD if shuffled else BATCH),
             ).fetchall()
-            if shuffled:
+            most = BATCH
+            if shuffled and rows:
                 self._dice.shuffle(rows)
-            rows = rows[:BATCH]
+                # What belongs together need not come together: the rest follows in another request.
+                most = min(BATCH, self._dice.randint((len(rows) + 1) // 2, len(rows)))
+            rows = rows[:most]
             self._file.executemany(
                 "UPDATE event SET state = 'flying' WHERE seq = ?", [(seq,) for seq, _, _ in rows]
             )
