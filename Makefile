@@ -60,6 +60,7 @@ clean-install: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.core
 	$(BIN)/python -m bench.sync
+	$(BIN)/python -m bench.extract
 
 # Universal: one file for every system and every Python that is supported. No address of an index is written.
 lock: $(VENV)/.dev
