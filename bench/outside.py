@@ -53,9 +53,11 @@ def node_modules(project: Path, into: Path) -> Path:
         for name, text in zip(names, texts, strict=True):
             (folder / name).write_bytes(text)
         # No script of a package runs: what we call is plain JavaScript.
-        _run("npm", [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+        run_installer(
+            "npm", [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder
+        )
 
-    return _once(into, "node", texts, install)
+    return installed(into, "node", texts, install)
 
 
 def environment(lock: Path, into: Path, trusts: Path) -> Path:
@@ -68,10 +70,10 @@ def environment(lock: Path, into: Path, trusts: Path) -> Path:
     programs = "Scripts" if os.name == "nt" else "bin"
 
     def install(folder: Path) -> None:
-        _run("PyPI", [*uv, "venv", "--python", sys.executable, str(folder / "venv")], folder)
+        run_installer("PyPI", [*uv, "venv", "--python", sys.executable, str(folder / "venv")], folder)
         asked = ["--require-hashes", "--requirement", str(lock)]
         python = str(folder / "venv" / programs / "python")
-        _run("PyPI", [*uv, "pip", "install", "--python", python, *asked], folder)
+        run_installer("PyPI", [*uv, "pip", "install", "--python", python, *asked], folder)
         for bundle in (folder / "venv").rglob("certifi/cacert.pem"):
             told = bundle.read_bytes() + trusts.read_bytes()
             # The file may be linked to uv's own copy, which must stay as it is.
@@ -80,11 +82,11 @@ def environment(lock: Path, into: Path, trusts: Path) -> Path:
 
     version = ".".join(map(str, sys.version_info[:2]))
     key = [lock.read_bytes(), version.encode(), trusts.read_bytes()]
-    return _once(into, lock.stem, key, install) / "venv" / programs
+    return installed(into, lock.stem, key, install) / "venv" / programs
 
 
-def _once(into: Path, name: str, key: Sequence[bytes], install: Callable[[Path], None]) -> Path:
-    """The folder of this name and key, filled by whoever comes first; the others wait for it."""
+def installed(into: Path, name: str, key: Sequence[bytes], install: Callable[[Path], None]) -> Path:
+    """The folder of this name and key below ``into``, filled by whoever comes first; the others wait for it."""
     summed = hashlib.sha256(b"\0".join(key)).hexdigest()[:16]
     folder = into / f"{name}-{summed}"
     if (folder / _READY).exists():
@@ -100,7 +102,8 @@ def _once(into: Path, name: str, key: Sequence[bytes], install: Callable[[Path],
     return folder
 
 
-def _run(registry: str, command: Sequence[str], folder: Path) -> None:
+def run_installer(registry: str, command: Sequence[str], folder: Path) -> None:
+    """Run an installer in a folder. Raises NotToBeHad where its registry is out of reach, else RuntimeError."""
     # Of ours, an environment that is active must not decide where things are installed.
     environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     done = subprocess.run(
