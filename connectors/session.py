@@ -113,9 +113,10 @@ class CrmSession(requests.Session):
 class _Adapter(HTTPAdapter):
     """Timeouts even where the vendor passes None, and an optional detour to this machine."""
 
-    def __init__(self, session: CrmSession, target: str | None) -> None:
+    def __init__(self, session: CrmSession, target: str | None, timeout: tuple[float, float]) -> None:
         self._session = session
         self._target = target
+        self._timeout = timeout
         super().__init__(pool_connections=4, pool_maxsize=16, max_retries=0)
 
     def send(  # type: ignore[override]
@@ -128,7 +129,7 @@ class _Adapter(HTTPAdapter):
         elif not (request.url or "").startswith("https://"):
             check_address(request.url or "")
         if timeout is None:
-            timeout = (CONNECT_SECONDS, READ_SECONDS)
+            timeout = self._timeout
         self._session.count()
         response = super().send(request, timeout=timeout, **kwargs)
         self._session.hear(response)
@@ -140,12 +141,15 @@ def open_session(
     ca_file: str | None = None,
     loopback: str | None = None,
     on_response: OnResponse | None = None,
+    connect_seconds: float = CONNECT_SECONDS,
+    read_seconds: float = READ_SECONDS,
 ) -> CrmSession:
     """A session for one CRM. Nothing is sent yet.
 
     ``ca_file`` (PEM) signs the CRM's certificate instead of the usual authorities. ``loopback``
     (``127.0.0.1:PORT``) receives every ``https://any-host/…`` as plain http, for vendor clients that
-    hard-code https (Salesforce reference, section 9). Proxies, ``.netrc`` and certificate variables of the
+    hard-code https (Salesforce reference, section 9). ``connect_seconds`` opens a connection, ``read_seconds`` is how
+    long an answer may be silent. Proxies, ``.netrc`` and certificate variables of the
     environment are not read, and cookies are not kept.
     Raises PlainAddress when ``loopback`` leads to another machine.
     """
@@ -155,8 +159,9 @@ def open_session(
     session.trust_env = False
     session.verify = ca_file if ca_file is not None else True
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount("https://", _Adapter(session, loopback))
-    session.mount("http://", _Adapter(session, None))
+    timeout = (connect_seconds, read_seconds)
+    session.mount("https://", _Adapter(session, loopback, timeout))
+    session.mount("http://", _Adapter(session, None, timeout))
     return session
 
 

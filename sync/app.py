@@ -28,7 +28,7 @@ from mapping.qualification.policy import PolicyProblems, load_policy, verdict_co
 from mapping.qualification.syntax import ConditionProblem
 from mapping.rules import FieldRule, MapProblems
 from mapping.values.words import ValueMap
-from sync.app_crms import Belongings, hubspot, salesforce
+from sync.app_crms import Belongings, Patience, hubspot, salesforce
 from sync.errors import CrmAway, WrongUse
 from sync.merge import MergeRule
 from sync.settings import Settings
@@ -132,6 +132,7 @@ def build(
     clock: Callable[[], datetime] | None = None,
     at_point: AtPoint = no_stop,
     lane: Lane = "live",
+    patience: Patience | None = None,
 ) -> App:
     """Build everything a command needs. Nothing is sent to a CRM yet; the database is opened and migrated.
 
@@ -154,7 +155,7 @@ def build(
         stack.callback(store.close)
         ledgers = CallLedgers(url, time.monotonic)
         stack.callback(ledgers.close)
-        owned = Belongings(attached, ledgers, chosen, lane)
+        owned = Belongings(attached, ledgers, chosen, lane, patience or Patience())
         crms = {"hubspot": hubspot(settings, owned), "salesforce": salesforce(settings, owned)}
         for crm in crms.values():
             stack.callback(crm.close)
@@ -166,10 +167,14 @@ def build(
 
 @contextmanager
 def opened(
-    settings: Settings, *, clock: Callable[[], datetime] | None = None, at_point: AtPoint = no_stop
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    at_point: AtPoint = no_stop,
+    patience: Patience | None = None,
 ) -> Iterator[App]:
     """``build`` for a ``with`` statement."""
-    app = build(settings, clock=clock, at_point=at_point)
+    app = build(settings, clock=clock, at_point=at_point, patience=patience)
     try:
         yield app
     finally:

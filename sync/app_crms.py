@@ -27,7 +27,7 @@ from connectors.salesforce.grants import ClientCredentials, Grant, JwtBearer, Re
 from connectors.sandbox.detached import Attached
 from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
 from connectors.sandbox.hubspot.oauth import REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
-from connectors.session import CrmSession, open_session
+from connectors.session import READ_SECONDS, CrmSession, open_session
 from sync.sections import HubSpotSettings
 from sync.settings import Settings
 from sync.store.calls import CallLedgers
@@ -38,6 +38,14 @@ SANDBOX_LOGIN = "https://{domain}.salesforce.com"
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How both connectors wait: ``sleep`` takes seconds, ``read_seconds`` is how long an answer may be silent."""
+
+    sleep: Callable[[float], None] = time.sleep
+    read_seconds: float = READ_SECONDS
+
+
+@dataclass(frozen=True)
 class Belongings:
     """What both connectors are built from, beside their settings."""
 
@@ -45,6 +53,11 @@ class Belongings:
     ledgers: CallLedgers
     clock: Callable[[], datetime]
     lane: Lane
+    patience: Patience = Patience()
+
+    def session(self, ca_file: str | None = None, loopback: str | None = None) -> CrmSession:
+        """A session that waits as long as our patience lasts."""
+        return open_session(ca_file=ca_file, loopback=loopback, read_seconds=self.patience.read_seconds)
 
     def quota(self, crm: str, app: Sequence[str], share: float, rates: Mapping[str, Rate]) -> Quota:
         """The call budget of one app, shared with every process on this database.
@@ -57,7 +70,7 @@ class Belongings:
             rates,
             ledger=self.ledgers.of(fingerprint),
             clock=self.clock,
-            sleep=time.sleep,
+            sleep=self.patience.sleep,
             share=share,
             lane=self.lane,
         )
@@ -65,7 +78,7 @@ class Belongings:
 
 def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
     ours, attached = settings.hubspot, owned.attached
-    session = open_session()
+    session = owned.session()
     url = attached.hubspot_url if attached else ours.base_url
     token = _hubspot_token(ours, attached, session, url, owned.clock)
     app = (url, token if isinstance(token, str) else ours.client_id or PRETEND_CLIENT_ID)
@@ -74,11 +87,12 @@ def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
         url,
         session,
         owned.quota("hubspot", app, ours.daily_share, RATES),
-        retry=Retry(sleep=time.sleep, jitter=random.uniform),
+        retry=Retry(sleep=owned.patience.sleep, jitter=random.uniform),
         version=ours.api_family,
         overlap_seconds=ours.overlap_seconds,
         list_threads=ours.list_threads,
         full_read=ours.full_read,
+        sleep=owned.patience.sleep,
     )
 
 
@@ -114,11 +128,12 @@ def salesforce(settings: Settings, owned: Belongings) -> Crm:
         loopback = _host(login) if login.startswith("http://") else None
         client_id = ours.client_id or ""
     return SalesforceCrm(
-        session=open_session(ca_file=ours.ca_file, loopback=loopback),
+        session=owned.session(ours.ca_file, loopback),
         login_url=login,
         grant=_salesforce_grant(settings, attached, owned.clock),
         api_version=ours.api_version,
         quota=owned.quota("salesforce", (login, client_id), ours.daily_share, {}),
+        sleep=owned.patience.sleep,
     )
 
 

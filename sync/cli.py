@@ -273,14 +273,14 @@ def main(arguments: list[str] | None = None) -> None:
     except Stopped as stop:
         _fail(str(stop), stop.fix, stop.exit_code)
     except ConnectorError as error:
-        _fail(*_told(error))
+        _fail(*told(error))
 
 
 #: Codes that say that a CRM's call budget is used up: our own, and Salesforce's.
 QUOTA = ("DAILY", "REQUEST_LIMIT_EXCEEDED")
 
 
-def _told(error: ConnectorError) -> tuple[str, str, int]:
+def told(error: ConnectorError) -> tuple[str, str, int]:
     """What a CRM's failure means for whoever ran the command: the sentence, the fix, the exit code."""
     code = GuardStopped.exit_code if error.code in QUOTA else CrmAway.exit_code
     if isinstance(error, RetryLater):
