@@ -18,6 +18,8 @@ from connectors.sandbox.folder import locked
 
 #: Seconds for one installation, waiting for somebody else's included.
 SECONDS = 600
+#: The major version of Node that the clients' packages need.
+OLDEST_NODE = 20
 _READY = "installed"
 # What npm and uv say when the registry cannot be reached; everything else they say is a failure.
 _NO_NETWORK = re.compile(
@@ -41,11 +43,15 @@ def cache(environ: Mapping[str, str]) -> Path:
 def node_modules(project: Path, into: Path) -> Path:
     """What a ``package-lock.json`` names, installed; the folder that holds ``node_modules``.
 
-    Raises NotToBeHad where npm is missing or its registry is, RuntimeError where npm fails otherwise.
+    Raises NotToBeHad where Node is missing, too old, or without its registry, RuntimeError where npm fails otherwise.
     """
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
         raise NotToBeHad("Node.js with npm is not on this machine")
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = told.strip().removeprefix("v").partition(".")[0]
+    if not major.isdigit() or int(major) < OLDEST_NODE:
+        raise NotToBeHad(f"Node.js {OLDEST_NODE} or later is not on this machine")
     names = ("package.json", "package-lock.json", ".npmrc")
     texts = [(project / name).read_bytes() for name in names]
 
