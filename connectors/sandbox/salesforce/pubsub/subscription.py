@@ -76,6 +76,8 @@ class Subscription:
         while self._is_open():
             self._check()
             wanted = self._seconds() if self._owed else wanted
+            # Taken before the look: what is committed in between is not behind it.
+            quiet = self._feed.quiet_place()
             events = self._feed.after(place, objects, self._allowed()) if self._owed else []
             if events:
                 place = events[-1].number
@@ -86,7 +88,8 @@ class Subscription:
             elif self._no_more or self._seconds() - wanted >= PATIENCE_SECONDS:
                 return
             elif self._seconds() - said >= self._feed.switches()["pubsub_keepalive_ms"] / 1000:
-                yield Given([], max(place, self._feed.quiet_place()), self._owed)
+                # What nobody asked for yet has not been passed by.
+                yield Given([], max(place, quiet) if self._owed else place, self._owed)
                 said = self._seconds()
             self._listen(0 if events else LOOK_SECONDS)
 
