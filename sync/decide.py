@@ -19,11 +19,22 @@ from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.columns import derived_columns
 from mapping.qualification.conditions import Condition
 from mapping.qualification.judge import judge
-from mapping.qualification.wording import reasons, why
-from sync.merge import BASE, HUBSPOT, MERGED, SALESFORCE, MergeRule, conflicts, merge, without_words
-from sync.plan import SIDES, plan, verdict_differs
+from mapping.qualification.truths import known, looked_up
+from mapping.qualification.wording import WHY, reasons, why
+from sync.merge import (
+    BASE,
+    HUBSPOT,
+    MERGED,
+    SALESFORCE,
+    MergeRule,
+    conflicts,
+    merge,
+    without_words,
+)
+from sync.plan import SIDES, places_of, plan, verdict_differs
 from sync.read import RAW
 from sync.regions import with_new_countries
+from sync.unread import places_unread
 from sync.work import Work
 
 STORED = "p."
@@ -159,8 +170,8 @@ def decide(
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
     if words is not None and stage_field in words.columns:
-        shown = words.select(pl.col("_id").alias("h._id"), pl.col(stage_field).alias("hubspot_stage_word"))
-        merged = merged.hstack(_beside(merged.select("h._id"), shown.unique("h._id"), "h._id"))
+        word = looked_up(words[stage_field], places_of(merged["h._id"], words))
+        merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
     return conclude(work, merged, raw, work.rules, held_leads, now)
@@ -202,26 +213,13 @@ def conclude(
 
 def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:
     """A field that did not come keeps the value that is stored for the lead: not returned is not a blank."""
-    ever: set[str] = set()
-    for side in SIDES.values():
-        lists = merged[side + "_unread"].drop_nulls()
-        ever |= set(lists.explode().unique().drop_nulls().to_list()) if len(lists) else set()
     filled = []
-    for name in work.fields:
-        if name not in ever:
-            continue
-        missing = pl.any_horizontal(
-            pl.col(side + "_unread").list.contains(name).fill_null(value=False) for side in SIDES.values()
-        )
-        for column in columns_of({name: work.fields[name]}):
-            value = pl.col(MERGED + column)
-            filled.append(
-                pl.when(missing & value.is_null())
-                .then(pl.col(STORED + column))
-                .otherwise(value)
-                .alias(MERGED + column)
-            )
-    return merged.with_columns(filled)
+    for name, rows in places_unread(merged, *SIDES.values()).items():
+        for column in columns_of({name: work.fields[name]}) if name in work.fields else ():
+            value, stored = merged[MERGED + column], merged[STORED + column]
+            blank = rows.filter(~known(looked_up(value, rows)))
+            filled.append(value.clone().scatter(blank, looked_up(stored, blank)))
+    return merged.with_columns(filled) if filled else merged
 
 
 def judge_leads(work: Work, merged: pl.DataFrame, now: datetime) -> pl.DataFrame:
@@ -238,10 +236,9 @@ def judge_leads(work: Work, merged: pl.DataFrame, now: datetime) -> pl.DataFrame
         in_salesforce=pl.col(SALESFORCE + "_id").is_not_null(),
     )
     verdict = judge(lead, work.policy, now)
-    codes = verdict["stage_why"].unique().to_list()
-    words = {code: why(code, work.language) for code in codes}
-    text = verdict["stage_why"].replace_strict(words, return_dtype=pl.String).alias("stage_why_text")
-    return lead.hstack(verdict.drop("lead_id")).with_columns(text)
+    codes = verdict["stage_why"].cast(pl.Enum(list(WHY))).to_physical()
+    words = pl.Series("stage_why_text", [why(code, work.language) for code in WHY], dtype=pl.String)
+    return lead.hstack([*verdict.drop("lead_id").get_columns(), looked_up(words, codes)])
 
 
 def _scoped(work: Work, judged: pl.DataFrame, held_leads: pl.Series, now: datetime) -> pl.DataFrame:

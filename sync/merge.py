@@ -17,6 +17,7 @@ from typing import Literal
 import polars as pl
 
 from mapping.qualification.truths import choose, differ, every, holds, known, looked_up, one
+from sync.unread import places_unread
 
 #: Column prefixes of the frame that is merged: one row a lead.
 #: ``h.``/``s.`` what HubSpot and Salesforce show now, ``bh.``/``bs.`` their bases, ``m.`` the merged
@@ -150,7 +151,8 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
     for rule in rules:
         if rule.direction != "both" and (not rule.opt_out or rule.direction == "read_only"):
             continue
-        contested = won_by(merged[WINNER + rule.field], *CONFLICTS)
+        winner = merged[WINNER + rule.field]
+        contested = won_by(winner, *CONFLICTS) if winner.max() else winner.clear().cast(pl.Boolean)
         if contested.any():
             found.append(_conflicts_of(rule, merged, contested))
     return pl.concat(found) if found else pl.DataFrame(schema=dict(CONFLICT_SCHEMA))
@@ -223,7 +225,7 @@ class _Leads:
         self.places = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
         self.both_here = known(frame[HUBSPOT + "_id"]) & known(frame[SALESFORCE + "_id"])
         self.nobody = every(int(Winner.NOBODY), _CODE, frame.height)
-        self._unread = places_unread(frame, self.places, *SIDES)
+        self._unread = places_unread(frame, *SIDES)
 
     def unread(self, rule: MergeRule) -> pl.Series | None:
         """Where one of a lead's records came without the field; None for nowhere."""
@@ -235,20 +237,6 @@ class _Leads:
     def kept(self, rule: MergeRule) -> bool:
         """Whether it is known what is stored for the leads."""
         return KEPT + rule.field in self.frame.columns
-
-
-def places_unread(frame: pl.DataFrame, places: pl.Series, *sides: str) -> Mapping[str, pl.Series]:
-    """By field, the places of the leads of which a record came without it. Few records come without any."""
-    parts = []
-    for side in sides:
-        lists = frame[side + "_unread"]
-        if lists.null_count() < len(lists):
-            there = lists.is_not_null()
-            parts.append(pl.DataFrame({"at": places.filter(there), "field": lists.filter(there)}))
-    if not parts:
-        return {}
-    named = pl.concat(parts).explode("field").drop_nulls()
-    return {str(name): rows["at"] for (name,), rows in named.partition_by("field", as_dict=True).items()}
 
 
 def _code(winner: Winner) -> pl.Series:

@@ -28,6 +28,7 @@ from sync.merge import (
     Winner,
     won_by,
 )
+from sync.unread import Unread, unread_of
 
 CHANGES: Mapping[str, pl.DataType] = {
     name: pl.String()
@@ -86,7 +87,7 @@ def plan(
     or cross_id (its value is the id of a record that this very plan creates).
     """
     consent = [rule for rule in rules if rule.opt_out]
-    in_scope, full = leads["in_scope"], wanted.mode == "full"
+    in_scope, full, unread = leads["in_scope"], wanted.mode == "full", unread_of(leads, *SIDES.values())
     parts: list[_Part] = []
     due = _due(leads, in_scope, writable, wanted)
     for crm, side in SIDES.items():
@@ -96,10 +97,10 @@ def plan(
             # A withdrawal holds in both CRMs whatever the scope says.
             parts += _merged_changes(leads, there & ~in_scope, crm, field_map, consent, writable)
             parts += _merged_changes(leads, existing, crm, field_map, rules, writable)
-            parts += _stage_changes(leads, existing, crm, writable)
+            parts += _stage_changes(leads, existing, crm, unread, writable)
         if due is not None:
-            parts += _own_changes(leads, existing & due, crm, writable)
-        parts += _cross_id_changes(leads, existing, crm, writable, wanted)
+            parts += _own_changes(leads, existing & due, crm, unread, writable)
+        parts += _cross_id_changes(leads, existing, crm, unread, writable, wanted)
     for crm in SIDES if full else ():
         parts += _creates(leads, in_scope & leads[f"create_{crm}"], crm, field_map, rules, writable)
     parts = [part for part in parts if not part.rows.is_empty()]
@@ -157,7 +158,8 @@ def _part(
         "lane": "live",
     }
     rows = few.select("lead_id", pl.col(record_id).alias("record_id"), *said)
-    return _Part(crm, crm_field, rows.hstack([_all(name, text, rows.height) for name, text in fixed.items()]))
+    filled = [_all(name, text, rows.height) for name, text in fixed.items()]
+    return _Part(crm, crm_field, pl.DataFrame([*rows.get_columns(), *filled]))
 
 
 def _all(name: str, text: str | None, height: int) -> pl.Series:
@@ -203,14 +205,16 @@ def _why_merged(rule: MergeRule, crm: str, here: str) -> pl.Expr:
     )
 
 
-def _stage_changes(leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable) -> list[_Part]:
+def _stage_changes(
+    leads: pl.DataFrame, existing: pl.Series, crm: str, unread: Unread, writable: Writable
+) -> list[_Part]:
     """HubSpot's lifecycle stage follows the verdict; backwards it has to be cleared first."""
     if crm != "hubspot" or not writable.stage_words or writable.stage_field not in writable.updatable[crm]:
         return []
     said = pl.Series([*(writable.stage_words.get(stage.value) for stage in Stage), None], dtype=pl.String)
     words = looked_up(said, standing(leads["stage"]).codes)
     moved = existing & known(words) & differ(leads["hubspot_stage_word"], words)
-    moved = _where_shown(leads, moved, HUBSPOT, "hubspot_stage")
+    moved = unread.without(moved, HUBSPOT, "hubspot_stage")
     if not moved.any():
         return []
     place = {word: index for index, word in enumerate(writable.stage_order)}
@@ -235,32 +239,28 @@ def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
     A changed score counts once it moved by ``score_step``, so that decay does not rewrite every lead every
     day; a difference between the two CRMs always counts.
     """
-    here = {side: known(leads[side + "_id"]) for side in SIDES.values()}
+    here, unread = (
+        {side: known(leads[side + "_id"]) for side in SIDES.values()},
+        unread_of(leads, *SIDES.values()),
+    )
     found = every(False, pl.Boolean(), leads.height)
     for side, there in here.items():
         for name in DECISIVE:
             unlike = there & differ(leads[side + name], leads[SHOWN[name]])
-            found = found | _where_shown(leads, unlike, side, name)
+            found = found | unread.without(unlike, side, name)
         moved = leads[side + "shown_score"] - leads["score"]
         near = holds((moved < score_step) & (moved > -score_step))
-        found = found | _where_shown(leads, there & ~near, side, "shown_score")
+        found = found | unread.without(there & ~near, side, "shown_score")
     both = here[HUBSPOT] & here[SALESFORCE]
     for name in ("shown_score", "shown_fit", "shown_engagement", "shown_coverage"):
         unlike = both & differ(leads[HUBSPOT + name], leads[SALESFORCE + name])
-        found = found | _where_shown(leads, _where_shown(leads, unlike, HUBSPOT, name), SALESFORCE, name)
+        found = found | unread.without(unread.without(unlike, HUBSPOT, name), SALESFORCE, name)
     return found.alias("differs")
 
 
-def _where_shown(leads: pl.DataFrame, where: pl.Series, side: str, name: str) -> pl.Series:
-    """Where the CRM also lets us see its field: what it does not return differs from nothing."""
-    lists = leads[side + "_unread"]
-    if lists.null_count() == len(lists) or not where.any():
-        return where
-    rows = lists.filter(where).list.contains(name)
-    return where if not rows.any() else where & ~holds(lists.list.contains(name))
-
-
-def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writable) -> list[_Part]:
+def _own_changes(
+    leads: pl.DataFrame, due: pl.Series, crm: str, unread: Unread, writable: Writable
+) -> list[_Part]:
     if not due.any():
         return []
     side = SIDES[crm]
@@ -270,7 +270,7 @@ def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writab
         if own.verdict is None or crm_field not in writable.updatable[crm]:
             continue
         name = own.lead.name
-        moved = _where_shown(leads, due & differ(leads[side + name], leads[own.verdict]), side, name)
+        moved = unread.without(due & differ(leads[side + name], leads[own.verdict]), side, name)
         if moved.any():
             why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit("the policy's verdict")
             value = pl.col(own.verdict).cast(pl.String)
@@ -279,7 +279,7 @@ def _own_changes(leads: pl.DataFrame, due: pl.Series, crm: str, writable: Writab
 
 
 def _cross_id_changes(
-    leads: pl.DataFrame, existing: pl.Series, crm: str, writable: Writable, wanted: Wanted
+    leads: pl.DataFrame, existing: pl.Series, crm: str, unread: Unread, writable: Writable, wanted: Wanted
 ) -> list[_Part]:
     """Each record carries the id of its counterpart; one that is about to be created has none yet."""
     own = next(field for field in OWN_FIELDS if field.lead.name == CROSS_ID)
@@ -288,7 +288,7 @@ def _cross_id_changes(
         return []
     shown, theirs = leads[SIDES[crm] + CROSS_ID], leads[SIDES[other] + "_id"]
     why = pl.lit(f"the id of its record in {NAMES[other]}")
-    moved = _where_shown(leads, existing & known(theirs) & differ(shown, theirs), SIDES[crm], CROSS_ID)
+    moved = unread.without(existing & known(theirs) & differ(shown, theirs), SIDES[crm], CROSS_ID)
     counterpart = pl.col(SIDES[other] + "_id")
     parts = [_part(leads, moved, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
     if wanted.mode == "full":
@@ -365,7 +365,7 @@ def _with_before(parts: Sequence[_Part], raw: Mapping[str, pl.DataFrame]) -> lis
         theirs, held = [part for part in parts if part.crm == crm], raw.get(crm)
         if not theirs:
             continue
-        at = None if held is None else _places(pl.concat([part.rows["record_id"] for part in theirs]), held)
+        at = None if held is None else places_of(pl.concat([part.rows["record_id"] for part in theirs]), held)
         start = 0
         for part in theirs:
             height = part.rows.height
@@ -377,7 +377,7 @@ def _with_before(parts: Sequence[_Part], raw: Mapping[str, pl.DataFrame]) -> lis
     return found
 
 
-def _places(record_ids: pl.Series, held: pl.DataFrame) -> pl.Series:
+def places_of(record_ids: pl.Series, held: pl.DataFrame) -> pl.Series:
     """Where in ``held`` each record stands; null for none. Of two of one id, the first counts."""
     asked = record_ids.alias("_id").to_frame()
     there = held.select("_id").with_row_index("_at")

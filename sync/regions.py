@@ -13,7 +13,7 @@ import polars as pl
 
 from connectors.crm import SLAB_SCHEMA
 from mapping.lead import FieldType
-from sync.merge import MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER
+from sync.merge import MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, won_by
 from sync.plan import SIDES
 from sync.read import RAW
 from sync.work import Work
@@ -32,9 +32,12 @@ def with_new_countries(
         return None
     renewed, changed = frame, False
     for crm, side in SIDES.items():
-        moves = [int(code) for code in (TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE)]
-        moving = merged.filter(pl.col(WINNER + COUNTRY).is_in(moves)).select(
-            pl.col(side + "_id").alias("_id"), pl.col(MERGED + COUNTRY).alias("_country")
+        moved = won_by(merged[WINNER + COUNTRY], *(TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE))
+        moving = pl.DataFrame(
+            {
+                "_id": merged[side + "_id"].filter(moved),
+                "_country": merged[MERGED + COUNTRY].filter(moved),
+            }
         )
         theirs, source = records.get(crm), work.field_map.rules[COUNTRY].source(crm, work.objects[crm])
         if moving.is_empty() or theirs is None or source is None or RAW + source not in theirs.columns:
