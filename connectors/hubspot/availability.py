@@ -19,6 +19,7 @@ from connectors.hubspot.errors import lacks
 from connectors.hubspot.forms import read_forms
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.schema import COMPANIES, CONTACTS
+from connectors.hubspot.signals import COUNTERS
 
 #: The contact properties that carry each signal.
 SIGNALS: Mapping[str, tuple[str, ...]] = {
@@ -65,11 +66,13 @@ SIGNALS: Mapping[str, tuple[str, ...]] = {
 #: Objects beside contacts that are read where an account has them.
 OBJECTS = (COMPANIES, "leads", *ENGAGEMENTS)
 
-#: Signals whose single times come from a property's history only (HubSpot reference, section 15).
-BY_HISTORY: Mapping[str, str] = {
-    "visits": "hs_analytics_num_visits",
-    "mail": "hs_email_open",
-    "forms": "recent_conversion_date",
+#: Signals whose single times come from the history of counters only; ``signals`` reads them.
+BY_HISTORY: Mapping[str, tuple[str, ...]] = {
+    "forms": (COUNTERS["form"],),
+    "visits": (COUNTERS["visit"], COUNTERS["page_view"]),
+    "mail": (COUNTERS["mail_open"], COUNTERS["mail_click"]),
+    "social": (COUNTERS["social_click"],),
+    "sales_touch": (COUNTERS["sales_contact"],),
 }
 
 
@@ -89,10 +92,9 @@ class Availability:
         return bool(self.has) if self.kind == "signal" else not self.code
 
     @property
-    def history(self) -> str | None:
-        """The property whose history tells when the signal happened, where the account has it."""
-        wanted = BY_HISTORY.get(self.name)
-        return wanted if wanted in self.has else None
+    def history(self) -> tuple[str, ...]:
+        """The properties whose history tells when the signal happened, as far as the account has them."""
+        return tuple(name for name in BY_HISTORY.get(self.name, ()) if name in self.has)
 
 
 def availability_of(api: Api, describe: Callable[[str], ObjectSchema]) -> list[Availability]:

@@ -43,6 +43,7 @@ from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.reading import RecordReader, since_of
 from connectors.hubspot.removed import Removed, fates_of, removed_since
 from connectors.hubspot.schema import COMPANIES, CONTACTS, describe
+from connectors.hubspot.signals import COUNTERS, Signals, counters_in, events_of
 from connectors.hubspot.token import TokenSource
 from connectors.hubspot.writing import Writer
 from connectors.quota import Lane, Quota
@@ -274,6 +275,12 @@ class HubSpotCrm:
     def touches(self, ids: Sequence[str], kinds: Sequence[str] = tuple(ENGAGEMENTS)) -> Touches:
         """Calls, mails, meetings, notes, tasks and messages of the named contacts. Beyond the port."""
         return touches_of(partial(self.links, CONTACTS), self.fetch, ids, kinds)
+
+    def signals(self, ids: Sequence[str], events: Sequence[str] = tuple(COUNTERS)) -> Signals:
+        """When the named contacts visited, opened, clicked and sent forms. Beyond the port."""
+        counters, missing = counters_in(self.describe(CONTACTS), events)
+        histories = self.history(CONTACTS, list(counters), ids)
+        return Signals(events_of(histories, counters), missing)
 
     def forms(self) -> list[Form]:
         """The account's forms. Beyond the port."""

@@ -12,6 +12,7 @@ from connectors.crm import RECORD_ID
 from connectors.errors import NeedsPerson, RecordRefused
 from connectors.hubspot.availability import SIGNALS
 from connectors.hubspot.engagement import EDGES_SCHEMA, ENGAGEMENTS, TOUCH_SCHEMA, first_and_last
+from connectors.hubspot.signals import EVENT_SCHEMA
 
 VERSIONS = ("v3", "2026-03", "2026-09")
 
@@ -151,14 +152,50 @@ def test_forms_and_what_was_sent_through_them(account: Any) -> None:
     assert list(crm.submissions(forms["Contact us"])) == []
 
 
+def test_single_visits_clicks_and_forms_come_from_the_histories_of_the_counters(account: Any) -> None:
+    ada, bob = account.contacts("ada", "bob")
+    for who, number, signal in (
+        (ada, 2, "visit"),
+        (ada, 5, "visit"),
+        (bob, 3, "mail_click"),
+        (ada, 6, "form"),
+    ):
+        account.control("clock", now=day(number).isoformat())
+        account.people("act", id=who, signal=signal, at=day(number).isoformat(), **_pages(signal))
+    account.control("clock", now="2026-11-22T08:00:00Z")
+    crm = account.connect()
+    found = crm.signals([ada, bob], ["visit", "page_view", "mail_click", "form"])
+    assert found.missing == ()
+    assert dict(found.frame.schema) == dict(EVENT_SCHEMA)
+    rows = found.frame.select(RECORD_ID, "event", "at", "count").rows()
+    assert sorted(rows) == sorted(
+        [
+            (ada, "visit", day(2), 1),
+            (ada, "page_view", day(2), 3),
+            (ada, "visit", day(5), 1),
+            (ada, "page_view", day(5), 3),
+            (bob, "mail_click", day(3), 1),
+            (ada, "form", day(6), 1),
+        ]
+    )
+    assert found.frame["at"].is_sorted()
+    # Three visits in a week, asked of the events.
+    recent = found.frame.filter((pl.col("event") == "visit") & (pl.col("at") > day(1)))
+    assert recent["count"].sum() == 2
+
+
+def _pages(signal: str) -> dict[str, int]:
+    return {"pages": 3} if signal == "visit" else {}
+
+
 def test_the_report_names_what_the_account_has_and_which_property_is_missing(account: Any) -> None:
     crm = account.connect()
     before = {one.name: one for one in crm.availability()}
     assert set(SIGNALS) <= set(before)
     assert {"companies", "leads", *ENGAGEMENTS} == {n for n, one in before.items() if one.kind == "object"}
     assert all(one.available for one in before.values())
-    assert before["visits"].history == "hs_analytics_num_visits"
-    assert before["social"].history is None
+    assert before["visits"].history == ("hs_analytics_num_visits", "hs_analytics_num_page_views")
+    assert before["source"].history == before["lists"].history == ()
     schema = crm.describe("contacts")
     for one in before.values():
         assert set(one.has) <= set(schema.fields)
