@@ -104,7 +104,8 @@ class Shelf:
         if crm not in self._order:
             found = [run.order for run in self._runs[crm]]
             found += [lead_order(frame["lead_id"]) for frame in self._unsorted[crm]]
-            self._order[crm] = pl.concat([_nothing(), *found]).unique().sort()
+            # Sorted first, so that finding each once needs no table of all.
+            self._order[crm] = pl.concat([_nothing(), *found]).sort().unique()
         return self._order[crm]
 
     def frames(self, crm: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -127,8 +128,9 @@ class Shelf:
         parts = [
             part for place, part in enumerate(parts) if not any(part.equals(one) for one in parts[:place])
         ]
-        leads = parts[0] if len(parts) == 1 else pl.concat([_nothing(), *parts]).unique().sort()
+        leads = parts[0] if len(parts) == 1 else pl.concat([_nothing(), *parts]).sort().unique()
         borders = leads.gather_every(leads_at_once).to_list()
+        self._order.clear()
         if len(borders) > 1:
             self._sort(to_disk=any(self._runs.values()))
         else:

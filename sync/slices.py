@@ -235,8 +235,8 @@ def _involved(work: Work, shelf: Shelf, new: pl.DataFrame, known: pl.DataFrame) 
     Salesforce records of leads without one there, and the contacts that have their addresses.
     """
     leads = pl.concat([known["lead_id"], new["lead_id"].drop_nulls()]).unique()
-    alone = shelf.order_of_leads("salesforce")
-    alone = alone.filter(~alone.is_in(shelf.order_of_leads("hubspot").implode()))
+    alone, there = shelf.order_of_leads("salesforce"), shelf.order_of_leads("hubspot")
+    alone = alone.clear() if alone.equals(there) else alone.filter(~alone.is_in(there.implode()))
     if leads.is_empty() and alone.is_empty():
         return []
     found: list[pl.DataFrame] = []
