@@ -277,7 +277,7 @@ class Listening:
                 return answer
             if answer is not None:
                 # A sign of life moves the place, but somebody who waits for events goes on waiting.
-                self._keep(answer.latest_replay_id)
+                self._keep(answer)
             elif deadline is not None and time.monotonic() >= deadline:
                 return None
             elif left >= silence:
@@ -292,11 +292,16 @@ class Listening:
 
     def _batch(self, answer: Any) -> Batch:
         changes = tuple(self._change(each.event) for each in answer.events)
-        self._keep(answer.events[-1].replay_id if answer.events else answer.latest_replay_id)
+        self._keep(answer)
         self._worked_off += len(changes)
         return Batch(changes, self._place)
 
-    def _keep(self, replay: bytes) -> None:
+    def _keep(self, answer: Any) -> None:
+        """The place after an answer. One that owes us nothing may stand behind events we did not ask for."""
+        if answer.events:
+            replay = answer.events[-1].replay_id
+        else:
+            replay = answer.latest_replay_id if answer.pending_num_requested else b""
         if replay:
             self._replay, self._place = replay, replay.hex()
 

@@ -114,8 +114,10 @@ def event(number: int, **header: Any) -> Any:
     return message("ConsumerEvent")(event=made, replay_id=bytes([number]))
 
 
-def answer(*numbers: int, latest: int = 0) -> Any:
-    return message("FetchResponse")(events=[event(n) for n in numbers], latest_replay_id=bytes([latest]))
+def answer(*numbers: int, latest: int = 0, owed: int = 50) -> Any:
+    return message("FetchResponse")(
+        events=[event(n) for n in numbers], latest_replay_id=bytes([latest]), pending_num_requested=owed
+    )
 
 
 def pubsub(wire: Wire, slept: list[float] | None = None, tokens: Tokens | None = None) -> PubSub:
@@ -135,6 +137,11 @@ def test_batches_come_in_order_with_the_place_after_them() -> None:
         ([3], "03"),
         ([], "09"),
     ]
+
+
+def test_a_sign_of_life_that_owes_nothing_does_not_move_the_place() -> None:
+    listening = pubsub(Wire([answer(1), answer(latest=9, owed=0)])).listen(LEADS)
+    assert [next(listening).place, next(listening).place] == ["01", "01"]
 
 
 @pytest.mark.parametrize(
