@@ -30,10 +30,16 @@ RUNTIME = _names(PROJECT["dependencies"])
 DEVELOPMENT = _names([*PROJECT["optional-dependencies"]["dev"], *PROJECT["optional-dependencies"]["build"]])
 
 
-def _imported(*folders: str) -> set[str]:
-    """Top-level modules of other people that the Python files of these folders import."""
+#: Programs for environments of other people's readers, each with a lock file of its own.
+READERS = ROOT / "tests/contract/readers"
+
+
+def _imported(*folders: str, apart: Path | None = READERS) -> set[str]:
+    """Top-level modules of other people that the Python files of these folders import, those ``apart`` left out."""
     found: set[str] = set()
     for path in (file for folder in folders for file in (ROOT / folder).rglob("*.py")):
+        if apart in path.parents:
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}
@@ -59,6 +65,16 @@ def test_every_import_of_the_product_is_asked_for_and_everything_asked_for_is_im
 
 def test_every_import_of_tests_and_benches_is_asked_for() -> None:
     assert _distributions(_imported("tests", "bench")) <= RUNTIME | DEVELOPMENT
+
+
+def test_what_runs_in_an_environment_of_its_own_is_imported_nowhere_else_and_under_no_strict_licence() -> (
+    None
+):
+    everywhere = _imported(*ROOMS, "tests", "bench", apart=None)
+    # Apache-2.0. The taps are under AGPL-3.0: they are run as programs and never imported.
+    assert everywhere - _imported(*ROOMS, "tests", "bench") == {"dlt"}
+    assert not everywhere & {"tap_hubspot", "tap_salesforce", "singer", "singer_sdk"}
+    assert not {"dlt", "tap-hubspot", "tap-salesforce"} & _locked("requirements-dev.lock").keys()
 
 
 def test_the_locks_hold_what_is_asked_for() -> None:
