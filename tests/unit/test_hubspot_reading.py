@@ -25,7 +25,7 @@ from connectors.hubspot.values import milliseconds, plain, plain_text
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry
 from connectors.session import open_session
-from connectors.slabs import NOT_THERE, Rows, cut, slab_frame, times
+from connectors.slabs import NOT_THERE, Rows, block, cut, slab_frame, times
 
 BASE = "https://api.hubapi.com"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -237,6 +237,24 @@ def test_no_record_is_lost_and_no_slab_is_too_long(sizes: list[int], slab_rows: 
     for size in sizes:
         some = [str(next(ids)) for _ in range(size)]
         found.append(Rows(some, [None] * size, [None] * size, [False] * size, {"email": some}))
+    slabs = list(cut("hubspot", "contacts", found, slab_rows))
+    assert [v for s in slabs for v in s.frame["email"]] == [str(n) for n in range(sum(sizes))]
+    assert all(0 < len(s.frame) <= slab_rows for s in slabs)
+    assert all(s.frame.schema == {**SLAB_SCHEMA, "email": pl.String()} for s in slabs)
+
+
+@given(sizes=st.lists(st.integers(0, 12), max_size=8), slab_rows=st.integers(1, 10), data=st.data())
+def test_pages_may_come_as_lists_and_as_columns(
+    sizes: list[int], slab_rows: int, data: st.DataObject
+) -> None:
+    ids, stamp = iter(range(1_000)), "2026-01-05T09:10:11.120Z"
+    found: list[Rows | pl.DataFrame] = []
+    for size in sizes:
+        some = [str(next(ids)) for _ in range(size)]
+        # Times may be missing in all records of a page.
+        times_of = [data.draw(st.sampled_from([None, stamp]))] * size
+        page = Rows(some, times_of, [None] * size, [False] * size, {"email": some})
+        found.append(block(page) if data.draw(st.booleans()) else page)
     slabs = list(cut("hubspot", "contacts", found, slab_rows))
     assert [v for s in slabs for v in s.frame["email"]] == [str(n) for n in range(sum(sizes))]
     assert all(0 < len(s.frame) <= slab_rows for s in slabs)
