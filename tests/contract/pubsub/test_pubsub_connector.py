@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from connectors.errors import NeedsPerson, RetryLater
 from connectors.salesforce.pubsub.changes import Kind
@@ -44,6 +45,27 @@ def test_our_own_writes_are_told_from_other_peoples(org: Any) -> None:
         (ours, True),
         (theirs, False),
         (person, False),
+    ]
+
+
+def test_a_conversion_by_soap_is_told_under_the_name_its_caller_gave(org: Any) -> None:
+    lead = org.created()
+    envelope = f"""<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+      xmlns="urn:partner.soap.sforce.com"><soapenv:Header>
+      <SessionHeader><sessionId>{org.tokens.current().access_token}</sessionId></SessionHeader>
+      <CallOptions><client>leadpact</client></CallOptions></soapenv:Header><soapenv:Body>
+      <convertLead><leadConverts><convertedStatus>Closed - Converted</convertedStatus>
+      <leadId>{lead}</leadId></leadConverts></convertLead></soapenv:Body></soapenv:Envelope>"""
+    headers = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
+    answer = requests.post(
+        f"{org.url}/services/Soap/u/66.0", data=envelope.encode(), headers=headers, timeout=30
+    )
+    assert answer.status_code == 200, answer.text
+    assert [(each.object, each.is_ours) for each in org.heard()[1:]] == [
+        ("Account", True),
+        ("Contact", True),
+        ("Opportunity", True),
+        ("Lead", True),
     ]
 
 
