@@ -143,44 +143,45 @@ class Org:
         custom = self.custom_fields()
         rows = self.store.rows("SELECT ApiName, IsDefault FROM LeadStatus ORDER BY SortOrder")
         default = next((row["ApiName"] for row in rows if row["IsDefault"]), None)
-        restricted = self.switches["restricted_picklists"]
-        types = self.switches["record_types"]
-        self.record_types = record_types.allowed(self.store, types)
-        rates = self.switches["currencies"]
-        private = self.switches["data_privacy"]
-        dormant = [] if rates else [currencies.RATES]
-        dormant += [] if private else [privacy.OBJECT]
-        for more in (
-            record_types.fields_of(self.store, types),
-            currencies.fields_of(rates),
-            privacy.fields_of(private),
-        ):
-            for name, fields in more.items():
-                custom[name] = [*custom.get(name, []), *fields]
+        self.record_types = record_types.allowed(self.store, self.switches["record_types"])
         self.full = (
             standard_schema()
             .with_statuses([row["ApiName"] for row in rows], default)
-            .refined(custom, {}, restricted)
+            .refined(custom, {}, self.switches["restricted_picklists"])
+            .refined(self._switched_on(), {}, {})
         )
+        self.seen = self._as_seen(custom)
+
+    def _switched_on(self) -> dict[str, list[Field]]:
+        """The fields that come with what an admin turned on."""
+        found: dict[str, list[Field]] = {}
+        for more in (
+            record_types.fields_of(self.store, self.switches["record_types"]),
+            currencies.fields_of(self.switches["currencies"]),
+            privacy.fields_of(self.switches["data_privacy"]),
+        ):
+            for name, fields in more.items():
+                found.setdefault(name, []).extend(fields)
+        return found
+
+    def _as_seen(self, custom: Mapping[str, Sequence[Field]]) -> Schema:
+        """The whole schema as far as the integration user's rights go."""
         granted = self._grants()
-        hidden: dict[str, list[str]] = {
-            key: list(names) for key, names in self.switches["hidden_fields"].items()
-        }
-        read_only: dict[str, list[str]] = {
-            key: list(names) for key, names in self.switches["read_only_fields"].items()
-        }
+        hidden = {key: list(names) for key, names in self.switches["hidden_fields"].items()}
+        read_only = {key: list(names) for key, names in self.switches["read_only_fields"].items()}
         for name, fields in custom.items():
             for field in fields:
-                if not field.custom:
-                    continue
                 read, edit = granted.get(f"{name}.{field.name}".lower(), (field.required, field.required))
                 if not read:
                     hidden.setdefault(name, []).append(field.name)
                 elif not edit:
                     read_only.setdefault(name, []).append(field.name)
+        dormant = [] if self.switches["currencies"] else [currencies.RATES]
+        dormant += [] if self.switches["data_privacy"] else [privacy.OBJECT]
         seen = self.full.refined({}, hidden, {}).locked(read_only)
-        self.seen = seen.without([*self.switches["hidden_objects"], *dormant])
-        self.seen.currencies = rates
+        seen = seen.without([*self.switches["hidden_objects"], *dormant])
+        seen.currencies = self.switches["currencies"]
+        return seen
 
     def custom_fields(self) -> dict[str, list[Field]]:
         """The custom fields of each object."""
