@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import hubspot.oauth
@@ -143,6 +144,18 @@ def test_newer_versions_do_not_take_secrets_from_the_address(account: Account, v
     form = {**APP, "grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
     answer = account.http.post(f"{account.url}/oauth/{version}/token", params=form, timeout=20)
     assert answer.json()["status"] == "BAD_CLIENT_ID"
+
+
+def test_an_account_that_was_started_again_gives_tokens_it_never_gave(tmp_path: Path) -> None:
+    given = []
+    for _ in range(3):
+        with sandbox(tmp_path / "crms") as served:
+            account = Account(served.hubspot_url)
+            answer = account.form("v3/token", grant_type="refresh_token", refresh_token=REFRESH_TOKEN)
+            account.http.close()
+        assert answer.status_code == 200, answer.text
+        given.append(answer.json()["access_token"])
+    assert len(set(given)) == 3
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -53,7 +53,8 @@ class Portal:
         """A correlation or request id; the same sequence for the same seed."""
         return str(uuid.UUID(int=self._names.getrandbits(128), version=4))
 
-    def reseed(self, seed: int) -> None:
-        """Start the sequences again."""
-        self._names.seed(seed)
+    def reseed(self, seed: int, starts: int = 0) -> None:
+        """Start the sequences again; after ``starts`` earlier starts of the account with ids never given before."""
+        # A token of an earlier start may still be good, so its name must not come twice.
+        self._names.seed(f"{seed}/{starts}" if starts else seed)
         self.dice.seed(seed + 1)

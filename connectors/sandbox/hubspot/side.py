@@ -59,6 +59,10 @@ class HubSpotSide:
         self._oauth_quota = Quota(elapsed, beside=self._quota)
         with self._transaction():
             self._portal.definitions.make_standard()
+            starts = int(note(self._database, "starts") or 0)
+            keep_note(self._database, "starts", str(starts + 1))
+        if starts:
+            self._portal.reseed(seed, starts)
         kept = note(self._database, "switches")
         if kept:
             self._portal.switches = changed(Switches(), orjson.loads(kept))
@@ -139,6 +143,7 @@ class HubSpotSide:
         with self._transaction():
             empty(self._database)
             keep_note(self._database, "seed", str(seed or 0))
+            keep_note(self._database, "starts", "1")
             self._portal.definitions.forget()
             self._portal.definitions.make_standard()
         self._portal.switches = Switches()
