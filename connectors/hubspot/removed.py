@@ -77,13 +77,13 @@ def removed_since(api: Api, schema: ObjectSchema, since: datetime) -> Iterator[R
     list in order of ids, not of times.
     """
     yield from _merged(api, schema, since)
-    yield from _archived(api, schema.object, since)
+    yield from _archived(api, schema, since)
 
 
 def fates_of(api: Api, schema: ObjectSchema, ids: Sequence[str]) -> Iterator[Removed]:
     """What became of those of ``ids`` that are no live records any more; the others are left out.
 
-    Two calls for each 100 ids that are gone, and one for each of them that answers in neither.
+    Two calls for each 100 ids that are gone, and two for each of them that answers in neither.
     """
     wanted = list(dict.fromkeys(ids))
     for start in range(0, len(wanted), pages.BATCH):
@@ -94,25 +94,31 @@ def fates_of(api: Api, schema: ObjectSchema, ids: Sequence[str]) -> Iterator[Rem
         yield from (merges[each] for each in gone if each in merges)
         left = [each for each in gone if each not in merges]
         archived = {r.id: r for r in _batch(api, schema, left, archived=True)} if left else {}
+        # A record that survived a merge can have been archived since.
+        merges = {one.record_id: one for record in archived.values() for one in _merges_of(record)}
         for each in left:
             if each in archived:
                 yield Removed(each, "archived", at=_utc(archived[each].archivedAt))
             else:
-                yield _alone(api, schema, each)
+                yield merges.get(each) or _alone(api, schema, each)
 
 
 def _alone(api: Api, schema: ObjectSchema, record_id: str) -> Removed:
     """Reading one record follows the id of a merged one; reading many may not (HubSpot reference, section 4.6)."""
-    try:
-        found = api.call(
-            _decode_record, api.records.get_by_id, schema.object, record_id, properties=known(schema, _ASKED)
-        )
-    except Refusal as refusal:
-        if refusal.status == NOT_FOUND:
-            return Removed(record_id, "erased")
-        raise refusal.as_bug() from None
-    times = {one.record_id: one.at for one in _merges_of(found)}
-    return Removed(record_id, "merged", found.id, times.get(record_id))
+    asked = known(schema, _ASKED)
+    for archived in (False, True):
+        send = api.records.get_by_id
+        try:
+            found = api.call(
+                _decode_record, send, schema.object, record_id, properties=asked, archived=archived
+            )
+        except Refusal as refusal:
+            if refusal.status == NOT_FOUND:
+                continue
+            raise refusal.as_bug() from None
+        times = {one.record_id: one.at for one in _merges_of(found)}
+        return Removed(record_id, "merged", found.id, times.get(record_id))
+    return Removed(record_id, "erased")
 
 
 def _batch(api: Api, schema: ObjectSchema, ids: Sequence[str], *, archived: bool) -> list[_Record]:
@@ -157,13 +163,21 @@ def _parts(text: str | None) -> list[str]:
     return [] if text in (None, NOT_THERE) else [part for part in str(text).split(";") if part]
 
 
-def _archived(api: Api, object_name: str, since: datetime) -> Iterator[Removed]:
+def _archived(api: Api, schema: ObjectSchema, since: datetime) -> Iterator[Removed]:
     after: str | None = None
     while True:
         page = api.read(
-            _decode, api.records.get_page, object_name, limit=pages.LIST_PAGE, after=after, archived=True
+            _decode,
+            api.records.get_page,
+            schema.object,
+            limit=pages.LIST_PAGE,
+            after=after,
+            archived=True,
+            properties=known(schema, _ASKED) or None,
         )
         for record in page.results:
+            # The search above does not show a survivor that was archived since.
+            yield from (one for one in _merges_of(record) if one.at is None or one.at >= since)
             at = _utc(record.archivedAt)
             if at is None or at >= since:
                 yield Removed(record.id, "archived", at=at)

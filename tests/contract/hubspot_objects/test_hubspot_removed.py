@@ -79,6 +79,24 @@ def test_merged_records_are_followed_where_batches_do_not_follow_them(account: A
     assert found == [Removed(ada, "merged", merged, NOW), Removed(bob, "merged", merged, NOW)]
 
 
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_merge_is_told_although_its_survivor_was_archived_since(account: Any, follows: bool) -> None:
+    account.control("limits", merged_in_batch_read=follows)
+    ada, bob = account.contacts("ada", "bob")
+    merged = account.people("merge", id=ada, other=bob)
+    account.people("delete", id=merged)
+    crm = account.connect()
+    for found in (
+        crm.removed("contacts", NOW),
+        crm.removed("contacts", NOW + timedelta(days=1), [ada, bob, merged]),
+    ):
+        assert {one.record_id: (one.fate, one.into) for one in found} == {
+            ada: ("merged", merged),
+            bob: ("merged", merged),
+            merged: ("archived", None),
+        }
+
+
 def test_a_record_that_was_archived_longer_than_ninety_days_ago_is_as_gone_as_an_erased_one(
     account: Any,
 ) -> None:
