@@ -176,9 +176,9 @@ def _archived(api: Api, schema: ObjectSchema, since: datetime) -> Iterator[Remov
             properties=known(schema, _ASKED) or None,
         )
         for record in page.results:
-            # The search above does not show a survivor that was archived since.
-            yield from (one for one in _merges_of(record) if one.at is None or one.at >= since)
             at = _utc(record.archivedAt)
+            # The search above does not show a survivor that was archived since.
+            yield from (one for one in _merges_of(record) if (one.at or at or since) >= since)
             if at is None or at >= since:
                 yield Removed(record.id, "archived", at=at)
         following = page.paging.next.after if page.paging is not None and page.paging.next else None

@@ -114,5 +114,9 @@ def test_merged_companies_are_told_without_a_time(account: Any) -> None:
         for name in ("Acme", "Acme GmbH")
     ]
     merged = account.people("merge", object="companies", id=made[0], other=made[1])
-    found = account.connect().removed("companies", NOW)
-    assert found == [Removed(each, "merged", merged) for each in made]
+    crm = account.connect()
+    assert crm.removed("companies", NOW) == [Removed(each, "merged", merged) for each in made]
+    account.people("delete", object="companies", id=merged)
+    fates = {one.record_id: one.fate for one in crm.removed("companies", NOW)}
+    assert fates == {**dict.fromkeys(made, "merged"), merged: "archived"}
+    assert crm.removed("companies", NOW + timedelta(days=1)) == []
