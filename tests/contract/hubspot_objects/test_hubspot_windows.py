@@ -43,7 +43,7 @@ def test_a_day_of_associations_that_is_used_up_stops_associations_alone(account:
 def test_associations_are_paced_by_the_smallest_plan_before_any_answer_tells(account: Any) -> None:
     [ada] = account.contacts("ada")
     crm = account.connect()
-    for _ in range(97):
+    for _ in range(105):
         list(crm.links("contacts", "companies", [ada]))
     assert account.slept
     assert sum(account.slept) >= 9
