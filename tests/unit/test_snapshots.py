@@ -87,3 +87,28 @@ def test_no_rows_give_no_texts_and_back() -> None:
 def test_a_prefix_chooses_the_side() -> None:
     frame = pl.DataFrame({"h.text": ["a"], "s.text": ["b"]})
     assert Snapshots(SCHEMA).encode(frame, "s.").to_list() == ['{"text":"b"}']
+
+
+def test_signs_that_json_escapes_are_escaped_in_whichever_row_they_stand() -> None:
+    texts = ['say "no"', "a\\b", "two\nlines", "\x01", "plain", None, "Jürgen/Łukasz", "\x7f"]
+    frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
+    written = Snapshots(SCHEMA).encode(frame).to_list()
+    assert written[0] == '{"text":"say \\"no\\""}'
+    assert written[5] == "{}"
+    assert [json.loads(text).get("text") for text in written] == texts
+
+
+def test_parts_of_a_second_are_written_and_read_where_there_are_any() -> None:
+    moments = [
+        datetime(2026, 11, 22, 9, 0, tzinfo=UTC),
+        datetime(2026, 11, 22, 9, 0, 0, 1200, tzinfo=UTC),
+        None,
+    ]
+    frame = pl.DataFrame({"moment": pl.Series(moments, dtype=SCHEMA["moment"])})
+    written = Snapshots(SCHEMA).encode(frame)
+    assert written.to_list() == [
+        '{"moment":"2026-11-22T09:00:00Z"}',
+        '{"moment":"2026-11-22T09:00:00.001200Z"}',
+        "{}",
+    ]
+    assert Snapshots(SCHEMA).decode(written)["moment"].to_list() == moments
