@@ -70,3 +70,9 @@ def test_no_leads_have_no_hits() -> None:
     assert [(found.matched, found.unknown, found.leads) for found in hits(_verdicts(), POLICY)] == [
         (0, 0, 0)
     ] * 3
+
+
+def test_a_policy_without_rules_and_gates_has_no_hits() -> None:
+    bare = load_policy({"policy": {"temperature": {"hot": {"total": 10}}}}, fields=FIELDS, vocabularies={})
+    columns = {**columns_of(FIELDS), "lead_id": pl.String()}
+    assert hits(judge(pl.DataFrame(schema=columns), bare, NOW), bare) == []
