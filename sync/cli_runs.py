@@ -51,6 +51,8 @@ def plan(
         )
         if out is not None:
             whole = names is None and limit is None and since is None
+            # Whoever is forgotten later has to be found in it.
+            work.store.persons.note_plan(str(out.resolve()), work.clock())
             save_plan(out, outcome, app.accounts(), work.policy.version, whole=whole)
     show_changes(context.screen, outcome)
     show_outcome(context.screen, outcome, planned=True)

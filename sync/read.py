@@ -18,6 +18,7 @@ from mapping.own import CROSS_ID, OWN_LEAD_FIELDS
 from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import RECORD_KEYS
 from sync.shelf import Shelf
+from sync.store.persons import Barred, name_of_address, name_of_record
 from sync.work import CRMS, Work
 
 #: Prefix of the columns that keep a record in its CRM's own words beside the typed ones.
@@ -36,12 +37,15 @@ class Gathered:
     archived: dict[str, list[str]] = field(default_factory=dict)
     records_read: int = 0
     problems: dict[tuple[str, str], int] = field(default_factory=dict)  #: (crm.field, what) to how often
+    barred: Barred | None = None  #: who was forgotten, and is not to be taken in again
+    forgotten: int = 0  #: records left alone for that reason
 
 
 def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     """Everything that may have changed in both CRMs since the cursors (everything at all for None)."""
     gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
+    gathered.barred = work.store.persons.barred()
     for crm in CRMS:
         reading = work.crms[crm].changes(work.objects[crm], _asked(work, crm), since.get(crm))
         gathered.cursors[crm] = reading.cursor
@@ -53,6 +57,7 @@ def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None =
     """The named records as they are now, by CRM; on a shelf of their own unless one is given."""
     gathered = Gathered(shelf or Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
+    gathered.barred = work.store.persons.barred()
     for crm in CRMS:
         if ids.get(crm):
             slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), ids[crm])
@@ -112,12 +117,25 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
         owned = _with_leads(work, crm, read_records(work, crm, there, gathered.problems))
         unknown = owned["lead_id"].is_null()
         if unknown.any():
-            new = owned.filter(unknown).drop("lead_id")
+            new = _without_forgotten(crm, owned.filter(unknown).drop("lead_id"), gathered)
             narrow.append(record_keys(new, crm, work.objects[crm]))
             gathered.shelf.wait(crm, new)
             owned = owned.filter(~unknown)
         gathered.shelf.put(crm, owned)
     gathered.new = pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
+
+
+def _without_forgotten(crm: str, records: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:
+    """Leave out the records of persons who were forgotten (``sync.privacy``); they are only counted."""
+    barred = gathered.barred
+    if barred is None:
+        return records
+    left_alone = [
+        name_of_record(crm, record) in barred or (email is not None and name_of_address(email) in barred)
+        for record, email in records.select(RECORD_ID, "email").iter_rows()
+    ]
+    gathered.forgotten += sum(left_alone)
+    return records.filter(~pl.Series("forgotten", left_alone, dtype=pl.Boolean))
 
 
 def _with_leads(work: Work, crm: str, records: pl.DataFrame) -> pl.DataFrame:

@@ -38,18 +38,34 @@ class SavedPlan:
 
 
 def save_plan(path: Path, outcome: Outcome, accounts: Mapping[str, str], policy: str, *, whole: bool) -> None:
-    """Write a plan. Raises WrongUse when the file cannot be written."""
-    changes = outcome.changes if outcome.changes is not None else pl.DataFrame(schema=dict(CHANGES))
+    """Write what a run would do. Raises WrongUse when the file cannot be written."""
+    if outcome.at is None:
+        raise ValueError("a plan is made at a moment")
+    plan = SavedPlan(
+        accounts=accounts,
+        at=outcome.at,
+        policy=policy,
+        fingerprint=outcome.fingerprint,
+        changes=outcome.changes if outcome.changes is not None else pl.DataFrame(schema=dict(CHANGES)),
+        names=outcome.touched,
+        cursors=outcome.cursors,
+        whole=whole,
+    )
+    write_plan(path, plan)
+
+
+def write_plan(path: Path, plan: SavedPlan) -> None:
+    """Write a plan, readable by its owner only. Raises WrongUse when the file cannot be written."""
     document = {
         "leadpact_plan": FORMAT,
-        "accounts": dict(accounts),
-        "at": outcome.at.isoformat() if outcome.at else None,
-        "policy": policy,
-        "fingerprint": outcome.fingerprint,
-        "whole": whole,
-        "cursors": {crm: dict(cursor) for crm, cursor in outcome.cursors.items()},
-        "names": {crm: sorted(ids) for crm, ids in outcome.touched.items()},
-        "changes": changes.to_dicts(),
+        "accounts": dict(plan.accounts),
+        "at": plan.at.isoformat(),
+        "policy": plan.policy,
+        "fingerprint": plan.fingerprint,
+        "whole": plan.whole,
+        "cursors": {crm: dict(cursor) for crm, cursor in plan.cursors.items()},
+        "names": {crm: sorted(ids) for crm, ids in plan.names.items()},
+        "changes": plan.changes.to_dicts(),
     }
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -13,6 +13,7 @@ from sync.errors import DatabaseAway
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
+from sync.store.persons import Persons
 from sync.store.runs import Runs
 from sync.store.statements import load_statements
 
@@ -20,12 +21,13 @@ from sync.store.statements import load_statements
 class Store:
     """What Leadpact remembers. One object a process and thread; ``use`` says about which CRM accounts.
 
-    ``runs``, ``leads`` and ``journal`` are ready once ``use`` was called.
+    ``runs``, ``leads``, ``journal`` and ``persons`` are ready once ``use`` was called.
     """
 
     runs: Runs
     leads: Leads
     journal: Journal
+    persons: Persons
 
     def __init__(self, url: str) -> None:
         """Connect and migrate. Raises DatabaseAway when the server cannot be reached or is newer than we."""
@@ -66,6 +68,7 @@ class Store:
         self.runs = Runs(*parts, approved_at=approved_at)
         self.leads = Leads(*parts)
         self.journal = Journal(*parts)
+        self.persons = Persons(*parts)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
