@@ -221,7 +221,8 @@ def _rows(held: pl.DataFrame | Path) -> pl.LazyFrame:
 def _newest(parts: list[pl.LazyFrame]) -> pl.DataFrame | None:
     if not parts:
         return None
-    whole = pl.concat(parts, how="diagonal").collect()
+    # One after the other: read together, many runs would be in memory with all that is read beside a stretch.
+    whole = pl.concat([part.collect() for part in parts], how="diagonal", rechunk=True)
     if whole.is_empty() or whole["_id"].n_unique() == whole.height:
         return whole
     return whole.unique("_id", keep="last", maintain_order=True)
