@@ -40,7 +40,7 @@ def number_of(lead: pl.Expr) -> pl.Expr:
 
 
 class Remembered:
-    """Both the leads and the journal of a store; nothing is held, refused or half done."""
+    """The leads, journal and persons of a store; nothing is held, refused or half done, and nobody is barred."""
 
     def __init__(self, texts: dict[str, list[str]], meter: Meter) -> None:
         self._texts = {crm: pl.Series(values) for crm, values in texts.items()}
@@ -53,6 +53,13 @@ class Remembered:
     @property
     def journal(self) -> Remembered:
         return self
+
+    @property
+    def persons(self) -> Remembered:
+        return self
+
+    def barred(self) -> None:
+        return None
 
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         with self._meter.aside():
