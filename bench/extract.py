@@ -108,13 +108,14 @@ def best(name: str, way: str, asked: Mapping[str, Any], times: int = TIMES) -> L
 
 def paced(attached: Attached, count: int) -> None:
     """How much of what HubSpot allows a full reading uses, and whether it is ever refused."""
-    asked = _asked(attached, fields=CONTACTS, paced=True)
+    # Few properties: what counts here is when calls are made, and the pretend CRM shares our processor.
+    asked = _asked(attached, fields=CONTACTS[:3], paced=True)
     control(attached.hubspot_url, "limits", {"ten_secondly": CALLS, "secondly_search": 5, "daily": 625_000})
     control(attached.hubspot_url, "latency", {"ms": ANSWER_MS})
     told = ours("hubspot", asked)
     control(attached.hubspot_url, "latency", {"ms": 0})
     control(attached.hubspot_url, "limits", UNLIMITED)
-    refused = [at for at, status, _ in told["answers"] if status == 429]
+    refused = [path for at, status, path in told["answers"] if status == 429 and at > SECONDS]
     counted = [at for at, _, path in told["answers"] if path != "search"]
     whole = int(max(counted) // SECONDS)
     if whole < 2:
@@ -124,7 +125,8 @@ def paced(attached: Attached, count: int) -> None:
     share = within / (CALLS * (whole - 1))
     print(
         f"{told['rows']:,} contacts, answers after {ANSWER_MS} ms, {CALLS} calls in {SECONDS:.0f} s allowed: "
-        f"{told['wall']:.1f} s, {share:.1%} of the limit after the first window, {len(refused)} answers of 429"
+        f"{told['wall']:.1f} s, {share:.1%} of the limit after the first window, "
+        f"{len(refused)} answers of 429 there ({refused.count('search')} of them to searches)"
     )
 
 
