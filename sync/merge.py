@@ -152,8 +152,7 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
         if rule.direction != "both" and (not rule.opt_out or rule.direction == "read_only"):
             continue
         winner = merged[WINNER + rule.field]
-        contested = won_by(winner, *CONFLICTS) if winner.max() else winner.clear().cast(pl.Boolean)
-        if contested.any():
+        if winner.max() and (contested := won_by(winner, *CONFLICTS)).any():
             found.append(_conflicts_of(rule, merged, contested))
     return pl.concat(found) if found else pl.DataFrame(schema=dict(CONFLICT_SCHEMA))
 

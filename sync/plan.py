@@ -28,7 +28,7 @@ from sync.merge import (
     Winner,
     won_by,
 )
-from sync.unread import Unread, unread_of
+from sync.unread import Unread
 
 CHANGES: Mapping[str, pl.DataType] = {
     name: pl.String()
@@ -87,7 +87,7 @@ def plan(
     or cross_id (its value is the id of a record that this very plan creates).
     """
     consent = [rule for rule in rules if rule.opt_out]
-    in_scope, full, unread = leads["in_scope"], wanted.mode == "full", unread_of(leads, *SIDES.values())
+    in_scope, full, unread = leads["in_scope"], wanted.mode == "full", Unread(leads)
     parts: list[_Part] = []
     due = _due(leads, in_scope, writable, wanted)
     for crm, side in SIDES.items():
@@ -163,7 +163,7 @@ def _part(
 
 
 def _all(name: str, text: str | None, height: int) -> pl.Series:
-    return pl.Series(name, [text], dtype=pl.String).new_from_index(0, height)
+    return every(text, pl.String(), height).alias(name)
 
 
 def _merged_changes(
@@ -241,7 +241,7 @@ def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
     """
     here, unread = (
         {side: known(leads[side + "_id"]) for side in SIDES.values()},
-        unread_of(leads, *SIDES.values()),
+        Unread(leads),
     )
     found = every(False, pl.Boolean(), leads.height)
     for side, there in here.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -30,21 +29,21 @@ def places_unread(leads: pl.DataFrame, *sides: str) -> Mapping[str, pl.Series]:
     return {str(name): rows["at"] for (name,), rows in named.partition_by("field", as_dict=True).items()}
 
 
-@dataclass(frozen=True, slots=True)
 class Unread:
-    """What each side of ``height`` leads did not show: what is not shown differs from nothing."""
+    """What each side of some leads did not show: what is not shown differs from nothing.
 
-    height: int
-    places: Mapping[str, Mapping[str, pl.Series]]
+    The lists are only looked into where something asks about that side.
+    """
+
+    def __init__(self, leads: pl.DataFrame) -> None:
+        self._leads = leads
+        self._places: dict[str, Mapping[str, pl.Series]] = {}
 
     def without(self, where: pl.Series, side: str, field: str) -> pl.Series:
-        """``where``, without the leads whose record came without the field."""
-        rows = self.places[side].get(field)
+        """``where`` (a Boolean a lead), without the leads whose record came without the field."""
+        if side not in self._places:
+            self._places[side] = places_unread(self._leads, side)
+        rows = self._places[side].get(field)
         if rows is None:
             return where
-        return where & every(True, pl.Boolean(), self.height).scatter(rows, False)
-
-
-def unread_of(leads: pl.DataFrame, *sides: str) -> Unread:
-    """What these sides of the leads did not show."""
-    return Unread(leads.height, {side: places_unread(leads, side) for side in sides})
+        return where & every(True, pl.Boolean(), self._leads.height).scatter(rows, False)

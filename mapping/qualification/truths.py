@@ -14,12 +14,12 @@ _TRUE, _FALSE = pl.Series([True]), pl.Series([False])
 
 
 @lru_cache(maxsize=4096)
-def one(value: bool | int | None, dtype: pl.DataType) -> pl.Series:
+def one(value: bool | int | str | None, dtype: pl.DataType) -> pl.Series:
     """A value for all leads at once; never to be changed."""
     return pl.Series([value], dtype=dtype)
 
 
-def every(value: bool | int | None, dtype: pl.DataType, height: int) -> pl.Series:
+def every(value: bool | int | str | None, dtype: pl.DataType, height: int) -> pl.Series:
     """The same value for each of so many leads."""
     return one(value, dtype).new_from_index(0, height)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from sync.unread import places_unread, unread_of
+from sync.unread import Unread, places_unread
 
 LISTS = pl.List(pl.String())
 LEADS = pl.DataFrame(
@@ -26,7 +26,7 @@ def test_nothing_unread_is_no_field_at_all() -> None:
 
 
 def test_what_a_side_did_not_show_is_taken_out_for_that_side_alone() -> None:
-    unread = unread_of(LEADS, "h.", "s.")
+    unread = Unread(LEADS)
     everyone = pl.Series([True, True, True, True])
     assert unread.without(everyone, "h.", "email").to_list() == [True, False, True, False]
     assert unread.without(everyone, "s.", "email").to_list() == [True, True, True, True]
