@@ -177,6 +177,26 @@ class Account:
     time_zone: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When records were created: at ``start`` or later and before ``end``, by the CRM's clock.
+
+    Both aware, in whole seconds; None: open. A record's time of creation never moves, so windows that share no
+    moment share no record.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What reading a window would come to. ``calls``: HTTP requests, those for its records alone."""
+
+    records: int
+    calls: int
+
+
 #: Called with the name of a point just passed; tests stop a process there. Does nothing in production.
 AtPoint = Callable[[str], None]
 
@@ -218,6 +238,14 @@ class Crm(Protocol):
         Reads again what overlaps (equal timestamps, late commits, index lag): a record can come more than
         once in a reading's lifetime of runs, and none is missed.
         """
+        ...
+
+    def created(self, object_name: str, fields: Sequence[str], window: Window) -> Iterator[Slab]:
+        """Every record that was created within a window and is not deleted, whenever it was changed."""
+        ...
+
+    def expected(self, object_name: str, fields: Sequence[str], window: Window) -> Expected:
+        """How many records ``created`` would give, and what they would cost. One call."""
         ...
 
     def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:

@@ -16,11 +16,13 @@ from connectors.crm import (
     RECORD_ID,
     Account,
     Cursor,
+    Expected,
     FieldSpec,
     LastChange,
     ObjectSchema,
     Reading,
     Slab,
+    Window,
     Write,
     Written,
 )
@@ -45,6 +47,7 @@ from connectors.hubspot.removed import Removed, fates_of, removed_since
 from connectors.hubspot.schema import COMPANIES, CONTACTS, describe
 from connectors.hubspot.signals import COUNTERS, Signals, counters_in, events_of
 from connectors.hubspot.token import TokenSource
+from connectors.hubspot.withdrawal import write_with_withdrawals
 from connectors.hubspot.writing import Writer
 from connectors.quota import Lane, Quota
 from connectors.retry import Retry
@@ -181,6 +184,14 @@ class HubSpotCrm:
             slabs = self._reader.changed(object_name, fields, start - self._overlap, now)
         return Reading(slabs, {"since": now.isoformat()})
 
+    def created(self, object_name: str, fields: Sequence[str], window: Window) -> Iterator[Slab]:
+        """By search for the time of creation, in id order, so that no 10,000 rows end it."""
+        return self._reader.created(object_name, fields, window)
+
+    def expected(self, object_name: str, fields: Sequence[str], window: Window) -> Expected:
+        """By the total of one search."""
+        return self._reader.expected(object_name, fields, window)
+
     def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
         """The named records by batch read. An id that lead to another record (a merge) is absent."""
         return self._reader.named(object_name, fields, ids)
@@ -295,8 +306,13 @@ class HubSpotCrm:
         return availability_of(self._api, self.describe)
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
-        """Updates, upserts and creates in batches of 100; see ``connectors.hubspot.writing``."""
-        return self._writer.write(object_name, writes)
+        """Updates, upserts and creates in batches of 100; see ``connectors.hubspot.writing`` and ``.withdrawal``."""
+        return write_with_withdrawals(
+            writes,
+            lambda some: self._writer.write(object_name, some),
+            lambda fields, ids: list(self.fetch(object_name, fields, ids)),
+            self._consents,
+        )
 
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create the properties that are missing, in the group "Leadpact"; returns their names.

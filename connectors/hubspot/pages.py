@@ -195,6 +195,21 @@ def search_pages(api: Api, object_name: str, reader: Reader, filters: Sequence[F
             return
 
 
+def count(api: Api, object_name: str, reader: Reader, filters: Sequence[Filter]) -> int:
+    """How many records the filters let through: ``total`` counts past the 10,000 that a search shows.
+
+    One call (HubSpot reference, section 4.4).
+    """
+    page = api.read(
+        reader.page,
+        api.searches.do_search,
+        object_name,
+        search_body(filters, reader.properties),
+        window="search",
+    )
+    return len(page.results) if page.total is None else page.total
+
+
 def _beyond(record_id: str) -> dict[str, str]:
     return {"propertyName": RECORD_ID_PROPERTY, "operator": "GT", "value": record_id}
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import orjson
 import polars as pl
 
-from connectors.crm import RECORD_ID, Cursor, FieldInfo, ObjectSchema, Slab
+from connectors.crm import RECORD_ID, Cursor, Expected, FieldInfo, ObjectSchema, Slab, Window
 from connectors.errors import OurBug
 from connectors.hubspot import pages
 from connectors.hubspot.api import Api
@@ -30,6 +30,9 @@ from connectors.slabs import Rows, blank, cut, field_names, missing_from, name_a
 
 #: What changed in the last second before a reading began may be stamped a little later than its start.
 AHEAD = timedelta(seconds=1)
+
+#: When a contact or a company was created.
+CREATED = "createdate"
 
 #: Characters that the list of properties may take in a search; the rest is for filters.
 PROPERTIES_IN_SEARCH = 1_500
@@ -75,6 +78,21 @@ class RecordReader:
             {"propertyName": stamp, "operator": "LTE", "value": milliseconds(end + AHEAD)},
         ]
         return self._slabs(schema, self._searched(object_name, known(schema, fields), window))
+
+    def created(self, object_name: str, fields: Sequence[str], window: Window) -> Iterator[Slab]:
+        """What was created within a window, by search. Its index lags by moments (HubSpot reference, section 4.4)."""
+        schema = self._describe(object_name)
+        asked = known(schema, fields)
+        return self._slabs(schema, self._searched(object_name, asked, _within(window)))
+
+    def expected(self, object_name: str, fields: Sequence[str], window: Window) -> Expected:
+        """The search's own total, and the pages it takes: 200 records each, or ids and batches of 100."""
+        asked = known(self._describe(object_name), fields)
+        filters = _within(window)
+        ids = self._reader(())
+        total = pages.count(self._api, object_name, ids, filters)
+        found = -(-total // pages.SEARCH_PAGE)
+        return Expected(total, found if self._in_search(filters, asked) else found - (-total // pages.BATCH))
 
     def named(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
         """The records with these ids. A merged record answers under its new id: then the old one is absent,
@@ -141,12 +159,17 @@ class RecordReader:
     def _searched(
         self, object_name: str, asked: Sequence[str], filters: Sequence[pages.Filter]
     ) -> Iterator[Rows]:
-        held = sum(len(name) + 3 for name in asked)
-        if held <= PROPERTIES_IN_SEARCH and pages.fits_search(filters, asked):
+        if self._in_search(filters, asked):
             yield from pages.search_pages(self._api, object_name, self._reader(asked), filters)
         else:
             ids = pages.search_pages(self._api, object_name, self._reader(()), filters)
             yield from self._filled(object_name, asked, ids)
+
+    @staticmethod
+    def _in_search(filters: Sequence[pages.Filter], asked: Sequence[str]) -> bool:
+        """Whether the properties come with the search, or have to be read behind it."""
+        held = sum(len(name) + 3 for name in asked)
+        return held <= PROPERTIES_IN_SEARCH and pages.fits_search(filters, asked)
 
     def _filled(self, object_name: str, asked: Sequence[str], found: Iterable[Rows]) -> Iterator[Rows]:
         """Pages that hold ids only, read again with the properties that did not fit into the request."""
@@ -178,6 +201,18 @@ def since_of(cursor: Cursor) -> datetime:
     if since.utcoffset() is None:
         raise OurBug("A HubSpot cursor needs a time zone", crm=CRM, code="CURSOR")
     return since
+
+
+def _within(window: Window) -> Sequence[pages.Filter]:
+    """Filters of a search for what was created within a window."""
+    bounds = (("GTE", window.start), ("LT", window.end))
+    filters: list[pages.Filter] = [
+        {"propertyName": CREATED, "operator": operator, "value": milliseconds(moment)}
+        for operator, moment in bounds
+        if moment is not None
+    ]
+    # A search without a filter is one for everything; every record has an id.
+    return filters or [{"propertyName": pages.RECORD_ID_PROPERTY, "operator": "HAS_PROPERTY"}]
 
 
 def _searchable(values: Sequence[str], info: FieldInfo) -> list[str]:

@@ -10,7 +10,19 @@ from datetime import datetime
 import polars as pl
 import requests
 
-from connectors.crm import Account, Cursor, FieldSpec, LastChange, ObjectSchema, Reading, Slab, Write, Written
+from connectors.crm import (
+    Account,
+    Cursor,
+    Expected,
+    FieldSpec,
+    LastChange,
+    ObjectSchema,
+    Reading,
+    Slab,
+    Window,
+    Write,
+    Written,
+)
 from connectors.errors import RetryLater
 from connectors.quota import Lane, Quota
 from connectors.retry import Retry
@@ -123,6 +135,14 @@ class SalesforceCrm:
         wanted = self._records.wanted(object_name, fields)
         cursor = next_cursor(self._calls, object_name, lower, self.now)
         return Reading(self._records.changed(wanted, lower, cursor), to_cursor(cursor))
+
+    def created(self, object_name: str, fields: Sequence[str], window: Window) -> Iterator[Slab]:
+        """By a condition on CreatedDate, page by page in the order of the ids."""
+        return self._records.created(self._records.wanted(object_name, fields), window)
+
+    def expected(self, object_name: str, fields: Sequence[str], window: Window) -> Expected:
+        """By one COUNT()."""
+        return self._records.expected(self._records.wanted(object_name, fields), window)
 
     def fetch(self, object_name: str, fields: Sequence[str], ids: Sequence[str]) -> Iterator[Slab]:
         """The named records, 2,000 a call; ids of 15 or 18 characters."""

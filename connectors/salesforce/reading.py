@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from connectors.crm import RECORD_ID, Slab
+from connectors.crm import RECORD_ID, Expected, Slab, Window
 from connectors.errors import NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
 from connectors.salesforce.bulk.extract import Extract, fits
@@ -73,7 +73,7 @@ class Reading:
 
     def _changed(self, wanted: Shape, since: datetime | None, settled: datetime) -> Iterator[Slab]:
         layout, names = Layout(wanted), wanted.names
-        narrow = soql.encoded_bytes(soql.select(wanted.object_name, names)) <= soql.QUERY_BYTES - 500
+        narrow = _narrow(wanted)
         # More names than an address holds: ask who changed, then read the values with a request body.
         asked = names if narrow else list(wanted.system)
         by_id = since is None or MODIFIED not in wanted.system
@@ -88,6 +88,24 @@ class Reading:
         pages = self._pages(layout, ask, first, None if by_id else settled)
         rows = (layout.rows(page) for page in pages) if narrow else self._values_of(wanted, layout, pages)
         yield from slabs(wanted, rows)
+
+    def created(self, wanted: Shape, window: Window) -> Iterator[Slab]:
+        """Every record created within a window that is not deleted, in the order of the ids."""
+        layout, where = Layout(wanted), soql.created_within(window.start, window.end)
+        narrow = _narrow(wanted)
+        ask = self._by_place(layout, wanted.names if narrow else list(wanted.system), where)
+        pages = self._pages(layout, ask, ask(None), None)
+        yield from slabs(
+            wanted,
+            (layout.rows(page) for page in pages) if narrow else self._values_of(wanted, layout, pages),
+        )
+
+    def expected(self, wanted: Shape, window: Window) -> Expected:
+        """By one COUNT() (Salesforce reference, section 3), and the pages of 2,000 records that it makes."""
+        where = soql.created_within(window.start, window.end)
+        page = self._calls.query(soql.count(wanted.object_name, where), decode=Layout(wanted).page)
+        found = -(-page.total // READ_AT_ONCE)
+        return Expected(page.total, found if _narrow(wanted) else 2 * found)
 
     def _values_of(self, wanted: Shape, layout: Layout, pages: Pages) -> Iterator[pl.DataFrame]:
         """The whole records of pages that hold only who changed."""
@@ -213,8 +231,8 @@ class Reading:
                     raise RetryLater("salesforce: a result is lost again and again", crm=CRM) from gone
                 page = ask(last)
 
-    def _by_place(self, layout: Layout, names: Sequence[str]) -> Callable[[Any], Page]:
-        query = soql.everything(layout.wanted.object_name, names)
+    def _by_place(self, layout: Layout, names: Sequence[str], where: str = "") -> Callable[[Any], Page]:
+        query = soql.everything(layout.wanted.object_name, names, where)
         return lambda last: self._calls.query(query(last.id if last else None), decode=layout.page)
 
     def _by_stamp(self, layout: Layout, names: Sequence[str], since: datetime) -> Callable[[Any], Page]:
@@ -224,6 +242,11 @@ class Reading:
         return lambda last: self._calls.query(
             query((last.modified, last.id) if last else None), deleted_too=deleted_too, decode=layout.page
         )
+
+
+def _narrow(wanted: Shape) -> bool:
+    """Whether an address holds a query that names every field, a condition included."""
+    return soql.encoded_bytes(soql.select(wanted.object_name, wanted.names)) <= soql.QUERY_BYTES - 500
 
 
 def _last_settled(records: Sequence[Any], settled: datetime) -> Any:

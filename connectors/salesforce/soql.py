@@ -76,14 +76,28 @@ def shown(name: str) -> str:
     return name if _NAME.fullmatch(name) else "(not a name)"
 
 
-def everything(object_name: str, columns: Sequence[str]) -> Callable[[str | None], str]:
-    """Makes the query for all records in the order of their ids, behind a given id."""
+def everything(object_name: str, columns: Sequence[str], where: str = "") -> Callable[[str | None], str]:
+    """Makes the query for all records, or those of a condition, in the order of their ids, behind a given id."""
 
     def query(behind: str | None) -> str:
-        where = f"Id > {text(behind)}" if behind else ""
-        return select(object_name, columns, where, "Id")
+        beyond = f"Id > {text(behind)}" if behind else ""
+        return select(object_name, columns, " AND ".join(filter(None, (where, beyond))), "Id")
 
     return query
+
+
+def created_within(start: datetime | None, end: datetime | None) -> str:
+    """The condition for what was created at ``start`` or later and before ``end``; none where both are open."""
+    bounds = [
+        f"CreatedDate >= {moment(start)}" if start else "",
+        f"CreatedDate < {moment(end)}" if end else "",
+    ]
+    return " AND ".join(filter(None, bounds))
+
+
+def count(object_name: str, where: str = "") -> str:
+    """The query that only counts; its answer is the total of a page without records."""
+    return select(object_name, ["Id"], where).replace("SELECT Id FROM", "SELECT COUNT() FROM", 1)
 
 
 def changed_since(

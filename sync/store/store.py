@@ -10,24 +10,28 @@ from typing import Any
 import psycopg
 
 from sync.errors import DatabaseAway
+from sync.store.backfills import Backfills
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
 from sync.store.persons import Persons
 from sync.store.runs import Runs
+from sync.store.standing import Standing
 from sync.store.statements import load_statements
 
 
 class Store:
     """What Leadpact remembers. One object a process and thread; ``use`` says about which CRM accounts.
 
-    ``runs``, ``leads``, ``journal`` and ``persons`` are ready once ``use`` was called.
+    ``runs`` and the parts below it are ready once ``use`` was called.
     """
 
     runs: Runs
     leads: Leads
     journal: Journal
     persons: Persons
+    backfills: Backfills
+    standing: Standing
 
     def __init__(self, url: str) -> None:
         """Connect and migrate. Raises DatabaseAway when the server cannot be reached or is newer than we."""
@@ -69,6 +73,8 @@ class Store:
         self.leads = Leads(*parts)
         self.journal = Journal(*parts)
         self.persons = Persons(*parts)
+        self.backfills = Backfills(*parts)
+        self.standing = Standing(*parts)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,0 +1,112 @@
+"""Backfills and their slices, and with which field map every record was last read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary
+
+NEW_SLICES: Mapping[str, pl.DataType] = {
+    "number": pl.Int64(),
+    "crm": pl.String(),
+    "from_at": pl.Datetime("us", "UTC"),
+    "to_at": pl.Datetime("us", "UTC"),
+    "records": pl.Int64(),
+    "calls": pl.Int64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """One window of creation times in one CRM, ``start`` <= t < ``end``; ``run`` did it, None where nobody has."""
+
+    number: int
+    crm: str
+    start: datetime | None
+    end: datetime
+    records: int
+    calls: int
+    run: int | None = None
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A backfill that has not ended. ``asked``: the CRMs and the range."""
+
+    backfill: int
+    asked: Mapping[str, Any]
+    started: datetime
+    slices: int
+    slices_done: int
+    records: int
+    records_done: int
+
+
+class Backfills:
+    """The backfill, backfill_slice and read_map tables of one connection."""
+
+    def __init__(
+        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
+    ) -> None:
+        self._connection = connection
+        self._sql = {name: text.encode() for name, text in statements.items()}
+        self._id = connection_id
+
+    def _do(self, statement: str, **wanted: Any) -> psycopg.Cursor:
+        return self._connection.execute(self._sql[statement], {"connection": self._id} | wanted)
+
+    def open_one(self, asked: Mapping[str, Any]) -> tuple[int, str, datetime] | None:
+        """(number, digest of its field map, start) of the open backfill that was asked for in these words."""
+        row = self._do("open_backfill", asked=_spelled(asked)).fetchone()
+        return None if row is None else (int(row[0]), str(row[1]), row[2])
+
+    def underway(self) -> list[Underway]:
+        """Every backfill that has not ended, the oldest first."""
+        rows = self._do("open_backfills").fetchall()
+        return [Underway(row[0], json.loads(row[1]), *row[2:]) for row in rows]
+
+    def start(
+        self, asked: Mapping[str, Any], field_map: str, slices: Sequence[SliceRow], now: datetime
+    ) -> int:
+        """Open a backfill with all its slices; returns its number."""
+        with self._connection.transaction():
+            row = self._do("start_backfill", asked=_spelled(asked), field_map=field_map, now=now).fetchone()
+            number = int(row[0]) if row else 0
+            rows = [(one.number, one.crm, one.start, one.end, one.records, one.calls) for one in slices]
+            as_temporary(
+                self._connection, "new_slices", pl.DataFrame(rows, schema=dict(NEW_SLICES), orient="row")
+            )
+            self._do("cut_slices", backfill=number)
+        return number
+
+    def end(self, backfill: int, state: str, now: datetime) -> None:
+        """Close a backfill. ``state``: done, or outdated where the field map changed before its end."""
+        self._do("end_backfill", backfill=backfill, state=state, now=now)
+
+    def slices(self, backfill: int) -> list[SliceRow]:
+        """The slices of a backfill in their order."""
+        return [SliceRow(*row) for row in self._do("slices_of_backfill", backfill=backfill).fetchall()]
+
+    def is_done(self, backfill: int, number: int, run: int, now: datetime) -> None:
+        """A slice's run has remembered everything."""
+        self._do("slice_is_done", backfill=backfill, number=number, run=run, now=now)
+
+    def read_maps(self) -> dict[tuple[str, str], dict[str, str]]:
+        """(crm, object) to the field map that all its records were read with: lead field to a rule's digest."""
+        return {(crm, name): json.loads(fields) for crm, name, fields in self._do("read_maps").fetchall()}
+
+    def note_read_map(self, crm: str, object_name: str, fields: Mapping[str, str], now: datetime) -> None:
+        """Every record of an object has been read with this field map."""
+        self._do("note_read_map", crm=crm, object=object_name, fields=_spelled(fields), now=now)
+
+
+def _spelled(content: Mapping[str, Any]) -> str:
+    return json.dumps(dict(content), sort_keys=True)

@@ -1,0 +1,39 @@
+-- open_backfill --
+SELECT backfill_id, field_map, started_at FROM backfill
+ WHERE connection_id = %(connection)s AND asked = %(asked)s AND state = 'open';
+
+-- open_backfills --
+SELECT backfill.backfill_id, backfill.asked, backfill.started_at, count(*) AS slices,
+       count(slice.done_at) AS done, sum(slice.records)::bigint AS records,
+       coalesce(sum(slice.records) FILTER (WHERE slice.done_at IS NOT NULL), 0)::bigint AS records_done
+  FROM backfill JOIN backfill_slice AS slice USING (backfill_id)
+ WHERE backfill.connection_id = %(connection)s AND backfill.state = 'open'
+ GROUP BY backfill.backfill_id ORDER BY backfill.backfill_id;
+
+-- start_backfill --
+INSERT INTO backfill (connection_id, asked, field_map, started_at)
+VALUES (%(connection)s, %(asked)s, %(field_map)s, %(now)s)
+RETURNING backfill_id;
+
+-- end_backfill --
+UPDATE backfill SET state = %(state)s, ended_at = %(now)s WHERE backfill_id = %(backfill)s;
+
+-- cut_slices --
+INSERT INTO backfill_slice (backfill_id, connection_id, number, crm, from_at, to_at, records, calls)
+SELECT %(backfill)s, %(connection)s, number, crm, from_at, to_at, records, calls FROM new_slices;
+
+-- slices_of_backfill --
+SELECT number, crm, from_at, to_at, records, calls, run_id, done_at FROM backfill_slice
+ WHERE backfill_id = %(backfill)s ORDER BY number;
+
+-- slice_is_done --
+UPDATE backfill_slice SET run_id = %(run)s, done_at = %(now)s
+ WHERE backfill_id = %(backfill)s AND number = %(number)s;
+
+-- read_maps --
+SELECT crm, object, fields FROM read_map WHERE connection_id = %(connection)s;
+
+-- note_read_map --
+INSERT INTO read_map (connection_id, crm, object, fields, noted_at)
+VALUES (%(connection)s, %(crm)s, %(object)s, %(fields)s, %(now)s)
+ON CONFLICT (connection_id, crm, object) DO UPDATE SET fields = excluded.fields, noted_at = excluded.noted_at;

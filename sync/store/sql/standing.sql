@@ -1,0 +1,32 @@
+-- keep_agreement --
+INSERT INTO agreement (connection_id, compared_at, linked, same, agreed, explained, unexplained)
+VALUES (%(connection)s, %(now)s, %(linked)s, %(same)s, %(agreed)s, %(explained)s, %(unexplained)s);
+
+-- newest_agreements --
+SELECT compared_at, linked, same, agreed, explained, unexplained FROM agreement
+ WHERE connection_id = %(connection)s ORDER BY agreement_id DESC LIMIT %(limit)s;
+
+-- read_to --
+SELECT cursor.crm, cursor.object, cursor.moved_at, cursor.run_id, run.command
+  FROM cursor LEFT JOIN run USING (run_id) WHERE cursor.connection_id = %(connection)s
+ ORDER BY cursor.crm, cursor.object;
+
+-- backlog --
+SELECT (SELECT count(*) FROM held WHERE connection_id = %(connection)s AND settled_at IS NULL),
+       (SELECT min(since) FROM held WHERE connection_id = %(connection)s AND settled_at IS NULL),
+       (SELECT count(*) FROM refused WHERE connection_id = %(connection)s),
+       (SELECT min(first_at) FROM refused WHERE connection_id = %(connection)s),
+       (SELECT count(*) FROM journal WHERE connection_id = %(connection)s AND state = 'intent'),
+       (SELECT min(noted_at) FROM journal WHERE connection_id = %(connection)s AND state = 'intent'),
+       (SELECT count(*) FROM claim WHERE connection_id = %(connection)s);
+
+-- linked_records --
+SELECT count(*) FROM link WHERE connection_id = %(connection)s AND crm = %(crm)s AND object = %(object)s;
+
+-- last_verdicts --
+-- When each lead was last judged.
+SELECT lead.lead_id, lead.decided_at FROM lead JOIN asked USING (lead_id)
+ WHERE lead.connection_id = %(connection)s;
+
+-- undone_since --
+SELECT lead_id, min(undone_at) FROM undone WHERE connection_id = %(connection)s GROUP BY lead_id;

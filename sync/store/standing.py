@@ -1,0 +1,120 @@
+"""How things stand: what waits, how far the change logs were read, and what each ``agree`` found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary, read_frame
+
+SINCE: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "since": pl.Datetime("us", "UTC")}
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is not settled, with the time of the oldest of each kind.
+
+    ``intents``: writes that a run set out to make and did not remember. ``claims``: leads in work now.
+    """
+
+    held: int
+    oldest_held: datetime | None
+    refused: int
+    oldest_refused: datetime | None
+    intents: int
+    oldest_intent: datetime | None
+    claims: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTo:
+    """How far a change log was read: ``moved_at`` is when a run last remembered everything it had read."""
+
+    crm: str
+    object: str
+    moved_at: datetime
+    run: int
+    command: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The numbers of one ``agree``. ``same``: both CRMs show the same, whatever the verdict is now."""
+
+    at: datetime
+    linked: int
+    same: int
+    agreed: int
+    explained: Mapping[str, int]
+    unexplained: int
+
+
+class Standing:
+    """Questions over the tables of one connection, and its agreement table."""
+
+    def __init__(
+        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
+    ) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._id = connection_id
+
+    def _rows(self, statement: str, **wanted: Any) -> list[tuple[Any, ...]]:
+        text = self._statements[statement].encode()
+        return self._connection.execute(text, {"connection": self._id} | wanted).fetchall()
+
+    def backlog(self) -> Backlog:
+        [row] = self._rows("backlog")
+        return Backlog(*row)
+
+    def read_to(self) -> list[ReadTo]:
+        """One row for each change log that was ever read."""
+        return [ReadTo(*row) for row in self._rows("read_to")]
+
+    def linked(self, crm: str, object_name: str) -> int:
+        """How many records of an object have a lead."""
+        return int(self._rows("linked_records", crm=crm, object=object_name)[0][0])
+
+    def keep_agreement(self, found: Compared) -> None:
+        """Store what an ``agree`` found."""
+        self._connection.execute(
+            self._statements["keep_agreement"].encode(),
+            {
+                "connection": self._id,
+                "now": found.at,
+                "linked": found.linked,
+                "same": found.same,
+                "agreed": found.agreed,
+                "explained": json.dumps(dict(found.explained), sort_keys=True),
+                "unexplained": found.unexplained,
+            },
+        )
+
+    def agreements(self, limit: int) -> list[Compared]:
+        """What the latest ``agree`` commands found, newest first."""
+        return [
+            Compared(at, linked, same, agreed, json.loads(explained), unexplained)
+            for at, linked, same, agreed, explained, unexplained in self._rows(
+                "newest_agreements", limit=limit
+            )
+        ]
+
+    def last_verdicts(self, lead_ids: pl.Series) -> pl.DataFrame:
+        """``SINCE``: when each of these leads was last judged."""
+        if lead_ids.is_empty():
+            return pl.DataFrame(schema=dict(SINCE))
+        with self._connection.transaction():
+            as_temporary(self._connection, "asked", lead_ids.alias("lead_id").unique().to_frame())
+            return read_frame(
+                self._connection, self._statements["last_verdicts"], SINCE, {"connection": self._id}
+            )
+
+    def undone_since(self) -> dict[str, datetime]:
+        """Lead to the time when something of it was first taken back."""
+        return dict(self._rows("undone_since"))
