@@ -145,17 +145,25 @@ class World:
     # --- people -----------------------------------------------------------------------------------------
 
     def records(self) -> Records:
-        return {crm: self.house.records(crm) for crm in OBJECTS}
+        """Every record of both CRMs; ``_gone``: a person cannot open it any more."""
+        found: Records = {}
+        for crm, name in OBJECTS.items():
+            page = self.house.look(crm, "state", object=name, limit="1000")["records"]
+            found[crm] = {
+                str(each.get("id") or each["Id"]): {
+                    **(each.get("properties") or each),
+                    "_gone": bool(each.get("archived") or each.get("IsDeleted")),
+                }
+                for each in page
+            }
+        return found
 
     def living(self, crm: str) -> list[str]:
         """The records that a person can open, oldest first."""
-        gone = "IsDeleted" if crm == "salesforce" else "archived"
-        page = self.house.look(crm, "state", object=OBJECTS[crm], limit="1000")["records"]
-        there = [each for each in page if not each.get(gone)]
-        return [str(each.get("id") or each["Id"]) for each in there]
+        return [one for one, record in self.records()[crm].items() if not record["_gone"]]
 
     def deleted(self, crm: str) -> list[str]:
-        return sorted(self.house.records(crm).keys() - set(self.living(crm)))
+        return [one for one, record in self.records()[crm].items() if record["_gone"]]
 
     def does(self, crm: str, action: str, record_id: str | None = None, **more: Any) -> dict[str, Any] | None:
         """A person does something; None where the CRM does not let them."""
@@ -170,7 +178,8 @@ class World:
         """A person makes a record (``record_id`` None) or edits one, in words of ``FIELDS``; its id, or None."""
         side = list(OBJECTS).index(crm)
         named = {FIELDS[name][side]: value for name, value in values.items() if name in FIELDS}
-        named |= {UNMAPPED[crm]: value for name, value in values.items() if name == "unmapped"}
+        if "unmapped" in values:
+            named[UNMAPPED[crm]] = values["unmapped"]
         key = "properties" if crm == "hubspot" else "fields"
         done = self.does(crm, "edit" if record_id else "create", record_id, **{key: named})
         if done is None:
@@ -222,19 +231,37 @@ class World:
             assert secret not in self.log.getvalue(), f"the log shows {secret[:4]}…"
 
     def sync(self) -> Outcome | None:
-        """One sync; None where a fault stopped it, which only faults may do."""
+        """One sync; None where a fault stopped it. Without a fault nothing may."""
         assert self.app is not None
         try:
             with self.watched():
                 outcome = perform(self.app.work(), Asked("sync", approve=True, collect=True))
-        except (Stopped, ConnectorError) as stop:
-            assert self.faulty, f"nothing was wrong, and yet: {stop!r}"
+        except (Stopped, ConnectorError):
+            if not self.faulty:
+                raise
             return None
         numbers = outcome.numbers
         assert numbers.targets == numbers.written + numbers.unchanged + numbers.held + numbers.refused
         assert outcome.busy == 0
         self.runs.append(outcome.run)
         return outcome
+
+    def disturbed(self, crm: str, fault: Mapping[str, Any]) -> None:
+        """One sync while something goes wrong in a CRM."""
+        self.house.control(crm, "faults", fault)
+        self.faulty = True
+        self.sync()
+        self.faulty = False
+        requests.delete(f"{self.house.url(crm)}/_sandbox/faults", timeout=60)
+
+    def weighs_titles(self, points: int) -> None:
+        """Marketing gives a head of marketing so many points from now on."""
+        policy = self.house.folder / "policy.toml"
+        text = policy.read_text(encoding="utf-8")
+        head, rest = text.split('name = "Head of marketing"', 1)
+        changed = re.sub(r"points = -?\d+", f"points = {points}", rest, count=1)
+        policy.write_text(head + 'name = "Head of marketing"' + changed, encoding="utf-8")
+        self.open()
 
     def command(self, *arguments: str, undoes: bool = False) -> Any:
         """A command, as a person types it; its document, or None where it did not end well."""
@@ -288,13 +315,13 @@ class World:
             one
             for one in before[crm]
             if self.who(f"{crm}:{one}") == self.who(key)
-            and not before[crm][one].get("IsDeleted")
+            and not before[crm][one]["_gone"]
             and _spelled(crm, before[crm][one]) == _spelled(crm, record)
         ]
         if alike:
             problems.append(f"{crm} {record_id} was made although {alike} tells of the same person")
         self.same(key, f"{crm}:{record_id}")
-        known = dict.fromkeys(record)
+        known = {**dict.fromkeys(record), "_gone": False}
         return problems + [
             f"{crm} {record_id}: {what}" for what in self._changed(crm, record_id, known, record, False)
         ]
@@ -317,7 +344,7 @@ class World:
         for name in OPTED_OUT[crm]:
             if _yes(old.get(name)) and not _yes(new.get(name)):
                 yield f"the withdrawal {name} was lost"
-        if old.get("IsDeleted") is False and new.get("IsDeleted") and not undoes:
+        if old["_gone"] is False and new["_gone"] and not undoes:
             yield "it was deleted"
 
 
