@@ -40,7 +40,7 @@ def number_of(lead: pl.Expr) -> pl.Expr:
 
 
 class Remembered:
-    """The leads, journal and persons of a store; nothing is held, refused or half done, and nobody is barred."""
+    """A store whose leads, journal, persons and identity hold nothing but links and bases: nobody is barred or gone."""
 
     def __init__(self, texts: dict[str, list[str]], meter: Meter) -> None:
         self._texts = {crm: pl.Series(values) for crm, values in texts.items()}
@@ -60,6 +60,16 @@ class Remembered:
 
     def barred(self) -> None:
         return None
+
+    @property
+    def identity(self) -> Remembered:
+        return self
+
+    def some_gone(self, _: str) -> bool:
+        return False
+
+    def fates(self, lead_ids: pl.Series) -> pl.DataFrame:
+        return lead_ids.clear().alias("lead_id").to_frame()
 
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         with self._meter.aside():
