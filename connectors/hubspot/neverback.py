@@ -15,15 +15,15 @@ from connectors.errors import OurBug
 
 _ABOUT_CONSENT = re.compile(r"/(?:communication-preferences|email/public)(?:/|$)", re.IGNORECASE)
 _READS = re.compile(r"/communication-preferences/[^/]+/(?:definitions|statuses/batch/read)")
-_LEAVES = re.compile(r"/communication-preferences/v3/unsubscribe")
+_LEAVES = re.compile(r"/communication-preferences/(?:v3/unsubscribe|[^/]+/statuses/batch/unsubscribe-all)")
 _SETS = re.compile(r"/communication-preferences/[^/]+/statuses/batch/write")
 
 
 def refuse_to_subscribe(url: str, body: bytes | None) -> None:
     """Raises OurBug for a request that could subscribe somebody, or that nobody has shown cannot.
 
-    Let through: definitions, statuses read in batches, withdrawals from one kind of mail, and batches of
-    statuses that are withdrawals one and all.
+    Let through: definitions, statuses read in batches, withdrawals from one kind of mail or from all, and batches
+    of statuses that are withdrawals one and all.
     """
     path = unquote(urlsplit(url).path).rstrip("/")
     if not _ABOUT_CONSENT.search(path):

@@ -19,6 +19,7 @@ LIFECYCLE_PIPELINE = "contacts-lifecycle-pipeline"
 CONTACTS = "contacts"
 COMPANIES = "companies"
 EMAIL = "email"
+OPT_OUT = "hs_email_optout"
 LIFECYCLE = "lifecyclestage"
 
 _TYPES = {
@@ -129,14 +130,17 @@ def field_info(object_name: str, found: Property) -> FieldInfo:
     kind = field_type(found)
     calculated = bool(found.calculated) or (found.fieldType or "").startswith("calculation")
     locked = found.modificationMetadata is not None and bool(found.modificationMetadata.readOnlyValue)
+    # Locked as a property, and still to be set to one value: by the consent API (``connectors.hubspot.withdrawal``).
+    leaving = object_name == CONTACTS and found.name == OPT_OUT
+    writable = leaving or not (calculated or locked)
     options = sorted(found.options or [], key=lambda o: o.displayOrder if o.displayOrder is not None else 0)
     return FieldInfo(
         name=found.name,
         label=found.label or "",
         type=kind,
         length=TEXT_LENGTH if found.type == "string" else None,
-        creatable=not (calculated or locked),
-        updatable=not (calculated or locked),
+        creatable=writable,
+        updatable=writable,
         calculated=calculated,
         # The address is a contact's natural key: a second one is answered with 409 (section 5.1).
         unique=bool(found.hasUniqueValue) or (object_name == CONTACTS and found.name == EMAIL),
