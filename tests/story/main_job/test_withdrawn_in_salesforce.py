@@ -54,7 +54,7 @@ def test_a_flag_that_somebody_clears_in_salesforce_brings_nobody_back(anna: Any)
 
 def test_a_token_that_may_not_take_people_off_lists_refuses_that_and_writes_the_rest(anna: Any) -> None:
     house, contact, lead = anna
-    fault = {"match": {"path": "/communication-preferences/v4/statuses/batch/unsubscribe-all"}, "times": 5}
+    fault = {"match": {"path": "/communication-preferences/v4/statuses/batch/unsubscribe-all"}, "times": 1}
     house.control("hubspot", "faults", {**fault, "status": 403})
     house.unsubscribe("salesforce", lead)
     house.edit("salesforce", lead, Title="Managing Director")
@@ -65,7 +65,6 @@ def test_a_token_that_may_not_take_people_off_lists_refuses_that_and_writes_the_
     assert house.record("hubspot", contact)["jobtitle"] == "Managing Director"
     (refused,) = house.command("--json", "refused").document["refused"]
     assert (refused["crm"], refused["fields"]) == ("hubspot", "hs_email_optout")
-    house.control("hubspot", "faults", {"match": {}, "times": 0, "status": 500})
     house.later(3600)
     house.sync()
     assert house.record("hubspot", contact)["hs_email_optout"] == "true"
