@@ -26,6 +26,7 @@ SHOWN = ("shown_stage", "shown_temperature", "shown_score")
 #: In the order in which they are looked for; the first that fits explains a lead.
 REASONS = {
     "gone": "a record was deleted or merged in its CRM",
+    "converted": "Salesforce takes no more changes to a converted lead",
     "out_of_scope": "the lead is outside the configured scope",
     "refused": "a CRM refused the write; `leadpact refused` says why",
     "held": "a conflict waits for a person; `leadpact held` shows it",
@@ -85,6 +86,8 @@ def _compared(
     if both.is_empty():
         return
     links = links.filter(pl.col("lead_id").is_in(both.implode()))
+    fates = work.store.identity.fates(both).filter(pl.col("fate") == "converted")
+    waiting = {**waiting, "converted": fates["lead_id"]}
     records: dict[str, pl.DataFrame | None] = {crm: _fetch(work, crm, links) for crm in CRMS}
     bases = work.store.leads.bases(links)
     frame = lead_frame(work, both, records, links, bases, work.store.leads.of(both))
@@ -128,6 +131,7 @@ def _explained(
     )
     reasons = {
         "gone": pl.col(HUBSPOT + "_id").is_null() | pl.col(SALESFORCE + "_id").is_null(),
+        "converted": pl.col("lead_id").is_in(waiting["converted"].implode()),
         "out_of_scope": ~pl.col("in_scope"),
         "refused": pl.col("lead_id").is_in(waiting["refused"].implode()),
         "held": pl.col("lead_id").is_in(waiting["held"].implode()),

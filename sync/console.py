@@ -121,7 +121,14 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
             f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
         )
     for record in told["records"]:
-        screen.say(f"  {record['crm']} {record['object']} {record['record']}")
+        screen.say(f"  {record['crm']} {record['object']} {record['record']}{_fate(record)}")
+    for old in told["known_before_as"]:
+        screen.say(f"  was also known as {old}; both are one lead since their records were merged")
+    for decision in told["decisions"]:
+        screen.say(
+            f"  {decision['decided_at']}  {decision['decided_by']} decided: {decision['kind']}"
+            f" {decision['field']} {decision['answer']}"
+        )
     for conflict in told["conflicts"]:
         screen.say(
             f"conflict on {conflict['field']}: {conflict['winner']} won by the rule {conflict['rule']};"
@@ -164,3 +171,16 @@ def show_undone(screen: Screen, done: Undone, of_run: int) -> None:
         "Mails, tasks and automations that the run may have started are not undone. What was taken back is not"
         " written again until it would be something else; to have it written again, undo this run."
     )
+
+
+def _fate(record: dict[str, Any]) -> str:
+    """What became of a record, for whoever asks why nothing is written to it."""
+    state, became = record.get("state"), record.get("became")
+    if state == "gone":
+        return ": gone; its lead stays, and nothing is created in its place"
+    if state == "merged":
+        return f": merged into {became}"
+    if state == "converted":
+        parts = ", ".join(f"{name} {number}" for name, number in (became or {}).items())
+        return f": converted ({parts}); Salesforce takes no more changes to it"
+    return ""

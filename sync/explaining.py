@@ -13,6 +13,7 @@ from mapping.identity import derive
 from mapping.qualification.declared import Policy
 from mapping.qualification.explain import Explanation, explain
 from sync.errors import WrongUse
+from sync.fates import records_told
 from sync.work import CRMS, Work
 
 #: Past changes, verdicts and conflicts that are told.
@@ -70,10 +71,9 @@ def explain_lead(
             {"kind": one.kind, "name": one.name, "fields": list(one.fields), "points": one.points}
             for one in told.missing
         ],
-        "records": [
-            {"crm": row["crm"], "object": row["object"], "record": row["record_id"]}
-            for row in links.sort("crm").iter_rows(named=True)
-        ],
+        "records": records_told(work, lead_id, links),
+        "known_before_as": [old for old, _, _ in work.store.identity.aliases(lead_id)],
+        "decisions": [_plain(row) for row in work.store.identity.decisions(lead_id)],
         "history": _history(work, lead_id, at),
         "coverage": newest["coverage"],
         "why": told.why,

@@ -15,6 +15,7 @@ from connectors.crm import RECORD_ID, Cursor, Slab
 from mapping.identity import pairing_keys
 from mapping.mapread import ReadResult
 from mapping.own import CROSS_ID, OWN_LEAD_FIELDS
+from sync.fates import CONVERTED, OPPORTUNITY, Met, meet, with_conversion
 from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import RECORD_KEYS
 from sync.shelf import Shelf
@@ -39,6 +40,7 @@ class Gathered:
     problems: dict[tuple[str, str], int] = field(default_factory=dict)  #: (crm.field, what) to how often
     barred: Barred | None = None  #: who was forgotten, and is not to be taken in again
     forgotten: int = 0  #: records left alone for that reason
+    met: Met = field(default_factory=Met)  #: records that were merged meanwhile
 
 
 def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
@@ -50,7 +52,23 @@ def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
         reading = work.crms[crm].changes(work.objects[crm], _asked(work, crm), since.get(crm))
         gathered.cursors[crm] = reading.cursor
         _take_in(work, crm, reading.slabs, gathered, intents)
+    if gathered.met.joined:
+        # Records read before may lie with a lead that is another one's name by now. A second reading knows that.
+        gathered.shelf.clear()
+        return gather(work, since)
+    _add_survivors(work, gathered, intents)
     return gathered
+
+
+def _add_survivors(work: Work, gathered: Gathered, intents: pl.DataFrame) -> None:
+    """Read the records that others were merged into, where the change log did not bring them."""
+    for crm, survivors in gathered.met.survivors.items():
+        read = [gathered.new.filter(pl.col("crm") == crm)["record_id"]]
+        read += [frame[RECORD_ID] for frame in gathered.shelf.frames(crm, (RECORD_ID,))]
+        missing = [one for one in dict.fromkeys(survivors) if one not in set(pl.concat(read))]
+        if missing:
+            slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), missing)
+            _take_in(work, crm, slabs, gathered, intents)
 
 
 def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None = None) -> Gathered:
@@ -95,7 +113,7 @@ def _addresses_of_unlinked(work: Work, crm: str, ids: list[str]) -> list[str]:
 
 
 def _asked(work: Work, crm: str) -> tuple[str, ...]:
-    return work.field_map.asked(crm, work.objects[crm])
+    return work.asked(crm)
 
 
 def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, intents: pl.DataFrame) -> None:
@@ -122,6 +140,7 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
             gathered.shelf.wait(crm, new)
             owned = owned.filter(~unknown)
         gathered.shelf.put(crm, owned)
+        meet(work, crm, there, gathered.met)
     gathered.new = pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 
@@ -164,7 +183,8 @@ def read_records(
     if problems is not None:
         _count_problems(work, crm, frame, read, problems)
     raw = frame.select(pl.col(name).alias(RAW + name) for name in frame.columns if not name.startswith("_"))
-    return read.frame.drop("_archived").hstack(raw)
+    typed = read.frame.drop("_archived").hstack(raw)
+    return with_conversion(typed, RAW + CONVERTED, RAW + OPPORTUNITY)
 
 
 def typed_records(work: Work, crm: str, frame: pl.DataFrame) -> pl.DataFrame:

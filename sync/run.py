@@ -194,7 +194,8 @@ def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
     decided = (decide_stored if asked.from_memory else decide_slice)(work, part, now)
     if not decided.changes.is_empty():
         undone = work.store.journal.undone(decided.changes["lead_id"])
-        decided = replace(decided, changes=not_again(decided.changes, undone))
+        fates = work.store.identity.fates(decided.changes["lead_id"])
+        decided = replace(decided, changes=not_to_be_written(not_again(decided.changes, undone), fates))
     return decided if asked.keep is None else _as_planned(decided, asked.keep)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from mapping.identity import pairing_keys
 from mapping.own import CROSS_ID
 from sync.decide import Decided, decide, lead_frame
+from sync.fates import note_gone
 from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
@@ -80,12 +81,15 @@ def sort_into_leads(work: Work, gathered: Gathered) -> Sorted:
     """Pair the records that nobody knew, and cut the leads into slices."""
     _add_waiting(work, gathered)
     shelf, new = gathered.shelf, _with_links(work, gathered.new)
-    known = _known(work, shelf, new)
+    second = _second_addresses(work, new)
+    known = _known(work, shelf, new, second["lead_id"].drop_nulls())
     looked_at = pl.concat([new, *_involved(work, shelf, new, known)])
     pairing = pair(looked_at, known, lead_name)
     for crm in CRMS:
         theirs = pairing.assigned.filter(pl.col("crm") == crm).select(
             pl.col("record_id").alias("_id"), "lead_id"
+    if not second.is_empty():
+        looked_at, known = (_by_the_address_they_meet(some, second) for some in (looked_at, known))
         )
         for frame in shelf.waiting(crm):
             shelf.put(crm, frame.join(theirs, on="_id", how="inner", maintain_order="left"))
@@ -181,12 +185,12 @@ def _with_links(work: Work, new: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _known(work: Work, shelf: Shelf, new: pl.DataFrame) -> pl.DataFrame:
+def _known(work: Work, shelf: Shelf, new: pl.DataFrame, also: pl.Series) -> pl.DataFrame:
     """Linked records from memory (``RECORD_KEYS``) that unlinked ones may belong to.
 
     That is: of leads with the same address, of leads that name them or are named by them, by memory or by what
     was read just now. What memory says of an address may be older than what was read, and the lead's other record,
-    which was not read, decides whether it still wants a counterpart.
+    which was not read, decides whether it still wants a counterpart. ``also``: further leads.
     """
     new = new.filter(pl.col("lead_id").is_null())
     store = work.store.leads
@@ -197,7 +201,7 @@ def _known(work: Work, shelf: Shelf, new: pl.DataFrame) -> pl.DataFrame:
     )
     objects = pl.col("crm").replace_strict(dict(work.objects), return_dtype=pl.String)
     by_cross = store.links_of_records(named.with_columns(object=objects).select(*RECORDS))["lead_id"]
-    lead_ids = pl.concat([by_email, by_cross, *_met(shelf, new)]).unique()
+    lead_ids = pl.concat([by_email, by_cross, also, *_met(shelf, new)]).unique()
     found = store.links_of_leads(lead_ids)
     missing = [
         pl.lit(None, dtype=dtype).alias(name)
@@ -211,6 +215,33 @@ def _met(shelf: Shelf, new: pl.DataFrame) -> list[pl.Series]:
     """The leads of linked records, read just now, that unlinked ones may belong to."""
     if new.is_empty():
         return []
+def _second_addresses(work: Work, new: pl.DataFrame) -> pl.DataFrame:
+    """Contacts that an unlinked record meets by a further address of theirs: ``crm, record_id, lead_id, also``.
+
+    One whose own address is met as well stays with that.
+    """
+    unlinked = new.filter(pl.col("lead_id").is_null())
+    theirs = unlinked.filter(pl.col("crm") != "hubspot")["email_key"].drop_nulls()
+    own = unlinked.filter((pl.col("crm") == "hubspot") & pl.col("email_key").is_in(theirs.implode()))
+    found = work.store.identity.second_addresses(theirs)
+    met = found.join(own, on=["crm", "record_id"], how="anti", maintain_order="left")
+    return met.unique(["crm", "record_id"], keep="first", maintain_order=True)
+
+
+def _by_the_address_they_meet(keys: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """A contact that an unlinked record meets by a further address is compared by that one."""
+    return (
+        keys.join(
+            second.select("crm", "record_id", "also"),
+            on=["crm", "record_id"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(email_key=pl.coalesce("also", "email_key"))
+        .drop("also")
+    )
+
+
     named, names, mailed = (
         pl.col("_id").is_in(new["cross_id"].drop_nulls().implode()),
         pl.col(CROSS_ID).is_in(new["record_id"].implode()),
@@ -274,7 +305,10 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     frame = lead_frame(work, part.lead_ids, records, linked, bases, store.of(part.lead_ids))
     taken = part.assigned.filter("address_taken")["lead_id"].implode()
     frame = frame.with_columns(address_taken=pl.col("lead_id").is_in(taken))
-    return decide(work, frame, records, part.assigned.filter("awaited")["lead_id"], now)
+    # Where a record was merged away or deleted, none is created in its place.
+    replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
+    held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])
+    return decide(work, frame, records, held, now)
 
 
 def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:
@@ -289,7 +323,7 @@ def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.Dat
             owners = missing.select(pl.col("record_id").alias("_id"), "lead_id")
             for slab in work.crms[crm].fetch(
                 work.objects[crm],
-                work.field_map.asked(crm, work.objects[crm]),
+                work.asked(crm),
                 missing["record_id"].to_list(),
             ):
                 there = as_before(slab.frame.filter(~pl.col("_archived")), crm, intents)
@@ -300,6 +334,8 @@ def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.Dat
     hubspot, salesforce = (_keyed(records[crm], records[other]) for crm, other in (CRMS, CRMS[::-1]))
     return {"hubspot": hubspot, "salesforce": salesforce}
 
+            found = missing["record_id"].is_in(frame["_id"].implode()) if frame is not None else None
+            note_gone(work, crm, (missing if found is None else missing.filter(~found))["record_id"])
 
 def _keyed(records: pl.DataFrame | None, others: pl.DataFrame | None) -> pl.DataFrame | None:
     """The records with keys of identity where their lead has no other record.

@@ -23,6 +23,17 @@ from sync.store.store import Store
 
 CRMS = ("hubspot", "salesforce")
 
+#: (CRM, object) to the fields that tell of merges, conversions and further addresses (HubSpot reference,
+#: section 4.6; Salesforce reference, section 6).
+OF_IDENTITY: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("hubspot", "contacts"): ("hs_merged_object_ids", "hs_additional_emails"),
+    ("salesforce", "Contact"): ("MasterRecordId",),
+    ("salesforce", "Lead"): (
+        *("MasterRecordId", "IsConverted"),
+        *("ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId"),
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -70,6 +81,18 @@ class Work:
     slice_leads: int = 10_000
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop
+
+    def asked(self, crm: str) -> tuple[str, ...]:
+        """The fields to ask a CRM for: those of the map, and those that tell what became of a record."""
+        mapped = self.field_map.asked(crm, self.objects[crm])
+        return tuple(dict.fromkeys((*mapped, *OF_IDENTITY.get((crm, self.objects[crm]), ()))))
+
+    def reading(self, crm: str) -> str:
+        """The name of a cursor. Mode own_fields has cursors of its own.
+
+        It reads records without bringing their fields into agreement, so a full run still has to read them.
+        """
+        return f"{self.objects[crm]}:own_fields" if self.mode == "own_fields" else self.objects[crm]
 
     def lead_snapshots(self) -> Snapshots:
         """Stored leads: the merged values."""

@@ -30,6 +30,7 @@ class Store:
     leads: Leads
     journal: Journal
     persons: Persons
+    identity: Identity
     backfills: Backfills
     standing: Standing
 
@@ -73,6 +74,7 @@ class Store:
         self.leads = Leads(*parts)
         self.journal = Journal(*parts)
         self.persons = Persons(*parts)
+        self.identity = Identity(*parts)
         self.backfills = Backfills(*parts)
         self.standing = Standing(*parts)
 

@@ -49,11 +49,19 @@ SELECT count(*) FROM lead WHERE connection_id = %(connection)s;
 SELECT lead_id FROM lead WHERE connection_id = %(connection)s AND email_key = %(email)s ORDER BY lead_id;
 
 -- lead_of_record --
+-- A record that was merged into another is found under its old id, too.
 SELECT lead_id FROM link
- WHERE connection_id = %(connection)s AND crm = %(crm)s AND record_id = %(record)s;
+ WHERE connection_id = %(connection)s AND crm = %(crm)s AND record_id = %(record)s
+UNION ALL
+SELECT lead_id FROM fate
+ WHERE connection_id = %(connection)s AND crm = %(crm)s AND record_id = %(record)s
+LIMIT 1;
 
 -- lead_exists --
-SELECT lead_id FROM lead WHERE connection_id = %(connection)s AND lead_id = %(lead)s;
+SELECT lead_id FROM lead WHERE connection_id = %(connection)s AND lead_id = %(lead)s
+UNION ALL
+SELECT lead_id FROM lead_alias WHERE connection_id = %(connection)s AND old_lead_id = %(lead)s
+LIMIT 1;
 
 -- remember_links --
 INSERT INTO link (connection_id, crm, object, record_id, lead_id, how, linked_at, run_id,
