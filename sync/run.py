@@ -26,6 +26,7 @@ import polars as pl
 from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.errors import GuardStopped
+from sync.fates import not_to_be_written
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
 from sync.read import Gathered, gather, gather_named

@@ -11,6 +11,7 @@ import psycopg
 
 from sync.errors import DatabaseAway
 from sync.store.backfills import Backfills
+from sync.store.identity import Identity
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
