@@ -7,10 +7,11 @@ changed something of everything since, and only that is read. Every case starts 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,9 @@ TABLES: Mapping[str, str] = {
 }
 #: What tells of the way and not of the end: a run that was disturbed knew less when it decided.
 OF_THE_WAY = ("every verdict",)
+#: How much of a lead is known, as both CRMs show it. Written with other changes only: a second look at a record that
+#: was just created finds its counters there, which an undisturbed sync knows the next time and does not write.
+COVERAGE = re.compile(r'((?:leadpact_coverage|Leadpact_Coverage__c|shown_coverage)\\*": ?\\*"?)[0-9.]+')
 SHOP = {
     "industry": "RETAIL",
     "annualrevenue": "40.000.000",
@@ -126,6 +130,10 @@ class Scene:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def repair(self, crm: str) -> None:
+        """Nothing goes wrong any more."""
+        assert requests.delete(f"{self.url(crm)}/_sandbox/faults", timeout=60).status_code == 200
+
     def load(self, crm: str, **row: Any) -> str:
         return str(self.control(crm, "load", object=OBJECTS[crm], rows=[row])["ids"][0])
 
@@ -182,7 +190,10 @@ class Scene:
 
     def differs(self, expected: State, known: set[str], *, at_once: bool) -> list[str]:
         """What is not as after an undisturbed sync; ``at_once``: nor is the way to it."""
-        return State.of(self, known).differences(expected, () if at_once else OF_THE_WAY)
+        found = State.of(self, known)
+        return (
+            found.differences(expected) if at_once else found.of_the_end().differences(expected.of_the_end())
+        )
 
     def created(self, known: set[str]) -> Counter[str]:
         """Who got a new record where, and how many."""
@@ -226,13 +237,23 @@ class State:
             Counter(names.values()),
         )
 
-    def differences(self, expected: State, left_out: Collection[str] = ()) -> list[str]:
+    def of_the_end(self) -> State:
+        """Without what tells of the way to it."""
+        crms = {key: COVERAGE.sub(r"\1…", record) for key, record in self.crms.items()}
+        tables = {
+            table: sorted(COVERAGE.sub(r"\1…", row) for row in rows)
+            for table, rows in self.tables.items()
+            if table not in OF_THE_WAY
+        }
+        return State(crms, tables, self.created)
+
+    def differences(self, expected: State) -> list[str]:
         """What differs, one line a record or row, so that a failure says it at once."""
         said = []
         for key in sorted(self.crms.keys() | expected.crms.keys()):
             if self.crms.get(key) != expected.crms.get(key):
                 said.append(f"{key}:\n  is     {self.crms.get(key)}\n  not    {expected.crms.get(key)}")
-        for table in TABLES.keys() - set(left_out):
+        for table in sorted(expected.tables):
             is_there, should_be = Counter(self.tables[table]), Counter(expected.tables[table])
             said += [f"{table} has     {row}" for row in (is_there - should_be).elements()]
             said += [f"{table} has not {row}" for row in (should_be - is_there).elements()]
