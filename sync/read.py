@@ -83,6 +83,21 @@ def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None =
     return gathered
 
 
+def gather_slabs(work: Work, crm: str, slabs: Iterator[Slab]) -> Gathered:
+    """The records of these slabs of one CRM and, for those without a link, the other CRM's with their addresses."""
+    gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
+    intents = work.store.journal.open_intents(OPEN_INTENTS)
+    gathered.barred = work.store.persons.barred()
+    _take_in(work, crm, slabs, gathered, intents)
+    other = "salesforce" if crm == "hubspot" else "hubspot"
+    source = work.field_map.rules["email"].source(other, work.objects[other])
+    addresses = gathered.new["email_key"].drop_nulls().unique().to_list()
+    if source is not None and addresses:
+        found = work.crms[other].find(work.objects[other], _asked(work, other), source, addresses)
+        _take_in(work, other, found, gathered, intents)
+    return gathered
+
+
 def with_counterparts(work: Work, ids: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The named records and, for those without a link, the other CRM's records with the same address.
 
@@ -125,6 +140,7 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
     for slab in slabs:
         gathered.records_read += slab.frame.height
         there = slab.frame
+        meet(work, crm, there, gathered.met)
         if there["_archived"].any():
             gone = there.filter("_archived")[RECORD_ID].to_list()
             gathered.archived.setdefault(crm, []).extend(gone)
@@ -140,7 +156,6 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
             gathered.shelf.wait(crm, new)
             owned = owned.filter(~unknown)
         gathered.shelf.put(crm, owned)
-        meet(work, crm, there, gathered.met)
     gathered.new = pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 

@@ -77,19 +77,23 @@ def lead_name(crm: str, record_id: str) -> str:
     return "L" + b32encode(digest)[:13].decode().lower()
 
 
-def sort_into_leads(work: Work, gathered: Gathered) -> Sorted:
-    """Pair the records that nobody knew, and cut the leads into slices."""
-    _add_waiting(work, gathered)
+def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> Sorted:
+    """Pair the records that nobody knew, and cut the leads into slices.
+
+    ``waiting``: with what is held as ambiguous and what was refused, whether it was read or not.
+    """
+    if waiting:
+        _add_waiting(work, gathered)
     shelf, new = gathered.shelf, _with_links(work, gathered.new)
     second = _second_addresses(work, new)
     known = _known(work, shelf, new, second["lead_id"].drop_nulls())
     looked_at = pl.concat([new, *_involved(work, shelf, new, known)])
+    if not second.is_empty():
+        looked_at, known = (_by_the_address_they_meet(some, second) for some in (looked_at, known))
     pairing = pair(looked_at, known, lead_name)
     for crm in CRMS:
         theirs = pairing.assigned.filter(pl.col("crm") == crm).select(
             pl.col("record_id").alias("_id"), "lead_id"
-    if not second.is_empty():
-        looked_at, known = (_by_the_address_they_meet(some, second) for some in (looked_at, known))
         )
         for frame in shelf.waiting(crm):
             shelf.put(crm, frame.join(theirs, on="_id", how="inner", maintain_order="left"))
@@ -211,10 +215,6 @@ def _known(work: Work, shelf: Shelf, new: pl.DataFrame, also: pl.Series) -> pl.D
     return found.with_columns(missing).select(*RECORD_KEYS)
 
 
-def _met(shelf: Shelf, new: pl.DataFrame) -> list[pl.Series]:
-    """The leads of linked records, read just now, that unlinked ones may belong to."""
-    if new.is_empty():
-        return []
 def _second_addresses(work: Work, new: pl.DataFrame) -> pl.DataFrame:
     """Contacts that an unlinked record meets by a further address of theirs: ``crm, record_id, lead_id, also``.
 
@@ -242,6 +242,10 @@ def _by_the_address_they_meet(keys: pl.DataFrame, second: pl.DataFrame) -> pl.Da
     )
 
 
+def _met(shelf: Shelf, new: pl.DataFrame) -> list[pl.Series]:
+    """The leads of linked records, read just now, that unlinked ones may belong to."""
+    if new.is_empty():
+        return []
     named, names, mailed = (
         pl.col("_id").is_in(new["cross_id"].drop_nulls().implode()),
         pl.col(CROSS_ID).is_in(new["record_id"].implode()),
@@ -330,12 +334,12 @@ def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.Dat
                 fetched = read_records(work, crm, there)
                 part.shelf.put(crm, fetched.join(owners, on="_id", how="inner"))
             frame = part.shelf.take(crm)
+            found = missing["record_id"].is_in(frame["_id"].implode()) if frame is not None else None
+            note_gone(work, crm, (missing if found is None else missing.filter(~found))["record_id"])
         records[crm] = frame
     hubspot, salesforce = (_keyed(records[crm], records[other]) for crm, other in (CRMS, CRMS[::-1]))
     return {"hubspot": hubspot, "salesforce": salesforce}
 
-            found = missing["record_id"].is_in(frame["_id"].implode()) if frame is not None else None
-            note_gone(work, crm, (missing if found is None else missing.filter(~found))["record_id"])
 
 def _keyed(records: pl.DataFrame | None, others: pl.DataFrame | None) -> pl.DataFrame | None:
     """The records with keys of identity where their lead has no other record.
