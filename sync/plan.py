@@ -317,10 +317,10 @@ def _creates(
     targets = dict(field_map.writable(crm, object_name))
     for rule in rules:
         if rule.field in targets and rule.direction != "read_only":
-            values[rule.field] = (
-                targets[rule.field],
-                field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field),
-            )
+            said = field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field)
+            # Only a withdrawal is ever said: that somebody has not withdrawn is no word of theirs.
+            word = pl.when(pl.col(MERGED + rule.field)).then(said) if rule.opt_out else said
+            values[rule.field] = (targets[rule.field], word)
     for own in OWN_FIELDS:
         source = pl.col(own.verdict).cast(pl.String) if own.verdict else pl.col(SIDES[other] + "_id")
         values[own.lead.name] = (own.name_in(crm), source)

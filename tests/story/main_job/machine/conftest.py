@@ -10,7 +10,6 @@ import io
 import logging
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,7 +90,10 @@ class World:
     house: Any
     typed: dict[str, dict[str, set[str]]] = field(default_factory=dict)  #: person to field to values
     owners: dict[str, str] = field(default_factory=dict)  #: record ("crm:id") or person to who it is today
-    sources: Counter[str] = field(default_factory=Counter)  #: records that Leadpact has made a copy of
+    copied: set[str] = field(default_factory=set)  #: records that Leadpact has made a copy of
+    settled: set[str] = field(
+        default_factory=set
+    )  #: those of a run that ended well, which it has to remember
     runs: list[int] = field(default_factory=list)
     faulty: bool = False
     app: App | None = None
@@ -244,6 +246,7 @@ class World:
         assert numbers.targets == numbers.written + numbers.unchanged + numbers.held + numbers.refused
         assert outcome.busy == 0
         self.runs.append(outcome.run)
+        self.settled |= self.copied
         return outcome
 
     def disturbed(self, crm: str, fault: Mapping[str, Any]) -> None:
@@ -283,6 +286,37 @@ class World:
         assert found.linked == found.agreed + sum(found.explained.values()) + found.unexplained
         return found.unexplained, found.explained, found.samples
 
+    def waiting(self) -> set[str]:
+        """The leads that are not brought into agreement: held, refused, or taken back by a person."""
+        assert self.app is not None
+        journal = self.app.work().store.journal
+        rows = [*journal.open_held(), *journal.refused()]
+        return {str(row["lead_id"]) for row in rows if row["lead_id"]} | set(journal.undone_leads())
+
+    def disagreements(self) -> list[str]:
+        """Where the two records of one lead differ in a mapped field, or a withdrawal did not arrive."""
+        assert self.app is not None
+        store, records, problems = self.app.work().store, self.records(), []
+        for contact, mine in records["hubspot"].items():
+            lead = str(mine.get(CROSS_ID["hubspot"]) or "")
+            theirs = records["salesforce"].get(lead)
+            if theirs is None or mine["_gone"] or theirs["_gone"]:
+                continue
+            if theirs.get(CROSS_ID["salesforce"]) != contact:
+                continue
+            names = f"hubspot {contact}, salesforce {lead}"
+            if self.who(f"hubspot:{contact}") != self.who(f"salesforce:{lead}"):
+                problems.append(f"{names}: strangers to each other, and linked")
+            if _yes(mine.get("hs_email_optout")) and not _yes(theirs["HasOptedOutOfEmail"]):
+                problems.append(f"{names}: the withdrawal did not arrive")
+            if self.waiting() & set(store.leads.named(f"hubspot:{contact}")) or theirs["IsConverted"]:
+                continue
+            for name in set(FIELDS) - {"accepted", "reason"}:
+                kind, here, there = FIELDS[name][2], mine.get(FIELDS[name][0]), theirs.get(FIELDS[name][1])
+                if comparable(kind, here) != comparable(kind, there):
+                    problems.append(f"{names}: {name} is {here!r} and {there!r}")
+        return problems
+
     # --- what may not happen ----------------------------------------------------------------------------
 
     def judge(self, before: Records, after: Records, *, undoes: bool) -> list[str]:
@@ -308,9 +342,9 @@ class World:
         if source not in after[other]:
             return [f"{crm} {record_id} was made and names no record of {other}: {source!r}"]
         key = f"{other}:{source}"
-        self.sources[key] += 1
-        if self.sources[key] > 1:
-            problems.append(f"{key} has got {self.sources[key]} copies in {crm}")
+        self.copied.add(key)
+        if key in self.settled:
+            problems.append(f"{key} has got another copy in {crm}")
         alike = [
             one
             for one in before[crm]

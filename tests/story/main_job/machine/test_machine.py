@@ -235,6 +235,7 @@ def machine(new_world: Callable[[], Any]) -> type[RuleBasedStateMachine]:
             if not world.refused():
                 written = [each["body"] for calls in world.house.writes(mark).values() for each in calls]
                 assert not written, f"a second sync wrote: {written}"
+            assert not world.disagreements(), "\n".join(world.disagreements())
             unexplained, explained, samples = world.agreement()
             assert not unexplained, samples
             assert not explained.keys() & {"changed_since", "not_written_yet", "in_work"}, samples
