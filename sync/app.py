@@ -171,10 +171,11 @@ def opened(
     *,
     clock: Callable[[], datetime] | None = None,
     at_point: AtPoint = no_stop,
+    lane: Lane = "live",
     patience: Patience | None = None,
 ) -> Iterator[App]:
     """``build`` for a ``with`` statement."""
-    app = build(settings, clock=clock, at_point=at_point, patience=patience)
+    app = build(settings, clock=clock, at_point=at_point, lane=lane, patience=patience)
     try:
         yield app
     finally:

@@ -14,6 +14,7 @@ from mapping.own import OWN_FIELDS
 from mapping.qualification.hits import hits
 from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
+from sync.newly_mapped import not_read_for_all
 from sync.setup import OURS, needed_fields
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
@@ -37,6 +38,9 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_setup(work)
     problems += _of_policy(work, where)
     problems += _rules_back(work, where)
+    problems += [
+        _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix) for one in not_read_for_all(work)
+    ]
     return problems
 
 

@@ -15,6 +15,7 @@ from sync.agree import REASONS, agree
 from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
+from sync.cli_backfill import backfill
 from sync.cli_context import Context, wanted_time
 from sync.cli_privacy import export, forget
 from sync.cli_runs import apply, plan, rescore, sync, undo
@@ -30,7 +31,7 @@ from sync.wrongconfig import WrongConfig
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[plan, apply, sync, rescore, undo, export, forget, sandbox],
+    commands=[plan, apply, sync, rescore, backfill, undo, export, forget, sandbox],
 )
 @click.option(
     "--config",

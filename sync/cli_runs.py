@@ -13,6 +13,7 @@ from sync.cli_context import Context, wanted_time
 from sync.console import show_changes, show_outcome, show_undone
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
+from sync.newly_mapped import not_read_for_all
 from sync.read import with_counterparts
 from sync.run import Asked, as_json, perform
 from sync.saved import load_plan, save_plan
@@ -113,7 +114,10 @@ def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
         if work.mode == "observe":
             context.screen.say("sync.mode is observe: nothing is written to a CRM.")
         outcome = perform(work, asked)
+        unread = not_read_for_all(work) if asked.command == "sync" else []
     show_outcome(context.screen, outcome, planned=work.mode == "observe")
+    for one in unread:
+        context.screen.say(f"{one}; {one.fix}")
     context.screen.document(as_json(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.errors import GuardStopped
 from sync.fates import not_to_be_written
+from sync.newly_mapped import note_readings
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
 from sync.read import Gathered, gather, gather_named
@@ -60,6 +61,14 @@ class Asked:
     now: datetime | None = None
     from_memory: bool = False  #: judge every stored lead as of now; read no CRM (``rescore``)
     cursors: Mapping[str, Cursor] | None = None  #: to be kept at the end, instead of the reading's own
+    read: Callable[[Work], Gathered] | None = None  #: reads this, whatever the cursors say (``backfill``)
+    waiting: bool = True  #: also what is held as ambiguous or was refused
+    already: Mapping[str, int] | None = None  #: what earlier runs of the same work did, for the guards
+
+    @property
+    def follows_the_log(self) -> bool:
+        """Whether everything since the cursors is read, so that they may move."""
+        return self.names is None and self.limit is None and self.read is None and not self.from_memory
 
 
 def perform(work: Work, asked: Asked) -> Outcome:
@@ -105,7 +114,7 @@ def _perform(work: Work, asked: Asked, outcome: Outcome, now: datetime) -> None:
     outcome.problems = gathered.problems
     outcome.cursors = gathered.cursors
     try:
-        _decide_and_write(work, sort_into_leads(work, gathered), asked, outcome, now)
+        _decide_and_write(work, sort_into_leads(work, gathered, waiting=asked.waiting), asked, outcome, now)
     finally:
         gathered.shelf.clear()
 
@@ -118,27 +127,23 @@ def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcom
     if asked.write and work.mode != "observe":
         # Counted so far is what would happen; from here on, what does.
         outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
-        _guard(work, asked, outcome, first.totals)
+        outcome.totals = first.totals
+        already = asked.already or {}
+        _guard(work, asked, outcome, {name: n + already.get(name, 0) for name, n in first.totals.items()})
         _write_all(work, ordered, asked, outcome, now, first.kept)
     elif asked.write:
         _observe(work, ordered, asked, outcome, now, first.kept)
 
 
 def _read(work: Work, asked: Asked) -> Gathered:
+    if asked.read is not None:
+        return asked.read(work)
     if asked.names is not None:
         return gather_named(work, {crm: list(asked.names.get(crm, [])) for crm in CRMS})
     if asked.since is not None:
         return gather(work, asked.since)
     kept = work.store.runs.cursors()
-    return gather(work, {crm: kept.get((crm, _reading(work, crm))) for crm in CRMS})
-
-
-def _reading(work: Work, crm: str) -> str:
-    """The name of a cursor. Mode own_fields has cursors of its own.
-
-    It reads records without bringing their fields into agreement, so a full run still has to read them.
-    """
-    return f"{work.objects[crm]}:own_fields" if work.mode == "own_fields" else work.objects[crm]
+    return gather(work, {crm: kept.get((crm, work.reading(crm))) for crm in CRMS})
 
 
 def _limited(ordered: Sorted, limit: int) -> Sorted:
@@ -254,7 +259,7 @@ def _write_all(
         _write_slice(work, part, ordered, asked, outcome, now, kept)
     if asked.keep is not None:
         _note_vanished(outcome, ordered, asked.keep)
-    if asked.names is None and asked.limit is None and not asked.from_memory and not outcome.busy:
+    if asked.follows_the_log and not outcome.busy:
         _move_cursors(work, outcome.cursors, outcome.run, now)
     elif asked.cursors and not outcome.busy and not outcome.moved and not outcome.unplanned:
         # What moved was not brought into agreement, so it has to be read again, whatever moved it.
@@ -264,8 +269,9 @@ def _write_all(
 def _move_cursors(work: Work, cursors: Mapping[str, Cursor], run: int, now: datetime) -> None:
     work.at_point("before cursor")
     with work.store.transaction():
+        note_readings(work, [(crm, work.reading(crm)) for crm in cursors], now)
         for crm, cursor in cursors.items():
-            work.store.runs.move_cursor(crm, _reading(work, crm), cursor, run, now)
+            work.store.runs.move_cursor(crm, work.reading(crm), cursor, run, now)
     work.at_point("after cursor")
 
 

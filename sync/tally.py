@@ -32,6 +32,7 @@ class Outcome:
     problems: dict[tuple[str, str], int] = field(default_factory=dict)
     cursors: dict[str, Cursor] = field(default_factory=dict)
     leads: int = 0
+    totals: dict[str, int] = field(default_factory=dict)  #: what was to be written, as the guards count it
     at: datetime | None = None
     seconds: float = 0.0
     busy: int = 0  #: leads another run was working on

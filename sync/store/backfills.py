@@ -99,6 +99,20 @@ class Backfills:
         """A slice's run has remembered everything."""
         self._do("slice_is_done", backfill=backfill, number=number, run=run, now=now)
 
+    def seen(self, backfill: int, records: pl.DataFrame) -> pl.Series:
+        """The ids of those of ``RECORDS`` that a finished slice of a backfill has brought into agreement."""
+        if records.is_empty():
+            return records["record_id"]
+        with self._connection.transaction():
+            as_temporary(self._connection, "asked", records.unique())
+            rows = self._do("read_by_backfill", backfill=backfill).fetchall()
+        return pl.Series("record_id", [row[0] for row in rows], dtype=pl.String)
+
+    def written(self, backfill: int) -> dict[str, int]:
+        """What the finished slices of a backfill wrote, as the guards count it."""
+        row = self._do("written_by_backfill", backfill=backfill).fetchone() or (0, 0, 0, 0)
+        return dict(zip(("creates", "updates", "stage_moves", "leads_touched"), row, strict=True))
+
     def read_maps(self) -> dict[tuple[str, str], dict[str, str]]:
         """(crm, object) to the field map that all its records were read with: lead field to a rule's digest."""
         return {(crm, name): json.loads(fields) for crm, name, fields in self._do("read_maps").fetchall()}

@@ -37,3 +37,21 @@ SELECT crm, object, fields FROM read_map WHERE connection_id = %(connection)s;
 INSERT INTO read_map (connection_id, crm, object, fields, noted_at)
 VALUES (%(connection)s, %(crm)s, %(object)s, %(fields)s, %(now)s)
 ON CONFLICT (connection_id, crm, object) DO UPDATE SET fields = excluded.fields, noted_at = excluded.noted_at;
+
+-- read_by_backfill --
+-- Records that a finished slice has brought into agreement already, as themselves or as somebody's counterpart.
+SELECT base.record_id
+  FROM asked CROSS JOIN LATERAL (
+       SELECT * FROM base
+        WHERE base.connection_id = %(connection)s AND base.crm = asked.crm AND base.object = asked.object
+          AND base.record_id = asked.record_id
+       OFFSET 0) AS base
+ WHERE base.run_id IN (SELECT run_id FROM backfill_slice WHERE backfill_id = %(backfill)s);
+
+-- written_by_backfill --
+-- As the guards count it.
+SELECT count(DISTINCT (lead_id, crm)) FILTER (WHERE kind = 'create'),
+       count(DISTINCT (lead_id, crm)) FILTER (WHERE kind <> 'create'),
+       count(*) FILTER (WHERE kind <> 'create' AND field = 'stage'),
+       count(DISTINCT lead_id)
+  FROM journal WHERE run_id IN (SELECT run_id FROM backfill_slice WHERE backfill_id = %(backfill)s);

@@ -1,0 +1,257 @@
+"""Read again what the change logs will not bring: every record that was created within a range, slice by slice.
+
+    wanted = Wanted(crms, start, end)
+    plan   = plan_backfill(work, wanted, now)     # windows of creation times, counted; nothing is written
+    done   = carry_on(work, plan, …)              # an ordinary run a slice; each that ends is remembered
+
+A slice is a run of its own: it is decided, guarded, written and remembered like any other, and can be undone. What
+was stopped anywhere goes on with the first slice that nobody finished. The guards count all slices together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from connectors.crm import RECORD_ID, Slab, Window
+from sync.errors import WrongUse
+from sync.newly_mapped import map_digest, rules_of
+from sync.read import Gathered, gather_slabs
+from sync.run import Asked, perform
+from sync.store.backfills import SliceRow
+from sync.store.runs import Numbers
+from sync.tally import Outcome
+from sync.work import CRMS, Work
+
+#: Nobody has a record from before Salesforce; what is stamped earlier was imported with its old times, and comes
+#: with the first slice.
+EARLIEST = datetime(1999, 1, 1, tzinfo=UTC)
+A_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person asked for: records created at ``start`` or later and before ``end`` (aware; None: open)."""
+
+    crms: tuple[str, ...] = CRMS
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def key(self) -> dict[str, Any]:
+        """The same words name the same backfill."""
+        return {
+            "crms": sorted(self.crms),
+            "from": self.start.astimezone(UTC).isoformat() if self.start else None,
+            "to": self.end.astimezone(UTC).isoformat() if self.end else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The slices of a backfill, done ones included. ``backfill``: its number where it was begun before."""
+
+    wanted: Wanted
+    slices: tuple[SliceRow, ...]
+    field_map: str
+    backfill: int | None = None
+    begun: datetime | None = None
+    outdated: int | None = None  #: one that was begun with another field map, and is not gone on with
+    per_second: float | None = None  #: records, as earlier slices went; None: nobody knows yet
+
+    @property
+    def left(self) -> tuple[SliceRow, ...]:
+        return tuple(one for one in self.slices if one.done_at is None)
+
+    @property
+    def records_left(self) -> int:
+        return sum(one.records for one in self.left)
+
+    def calls_left(self) -> dict[str, int]:
+        """HTTP requests to each CRM at most, to read: the records, and the other CRM's that belong to them."""
+        counts = dict.fromkeys(CRMS, 0)
+        for one in self.left:
+            counts[one.crm] += one.calls
+            other = "salesforce" if one.crm == "hubspot" else "hubspot"
+            counts[other] += -(-one.records // NAMED_AT_ONCE[other])
+        return counts
+
+    def seconds_left(self) -> float | None:
+        return None if not self.per_second else self.records_left / self.per_second
+
+
+#: Records of one call by id (HubSpot reference, section 4.3; Salesforce reference, section 4).
+NAMED_AT_ONCE = {"hubspot": 100, "salesforce": 2_000}
+
+
+@dataclass(slots=True)
+class Backfilled:
+    """What the slices of one command came to together. ``busy``: slices that another run was in the way of."""
+
+    backfill: int
+    runs: list[int] = field(default_factory=list)
+    numbers: Numbers = field(default_factory=Numbers)
+    problems: dict[tuple[str, str], int] = field(default_factory=dict)
+    became: int = 0
+    busy: int = 0
+    seconds: float = 0.0
+    fingerprints: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.runs.append(outcome.run)
+        self.fingerprints.append(outcome.fingerprint)
+        names = Numbers.__dataclass_fields__
+        self.numbers = Numbers(
+            **{name: getattr(self.numbers, name) + getattr(outcome.numbers, name) for name in names}
+        )
+        for key, count in outcome.problems.items():
+            self.problems[key] = self.problems.get(key, 0) + count
+        self.became += outcome.became
+
+
+def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
+    """Go on with the open backfill of the same words, or cut a new one. Counts by calls; writes nothing.
+
+    Raises WrongUse for an empty range, and before a first sync, which reads everything anyway.
+    """
+    if wanted.start and wanted.end and wanted.start >= wanted.end:
+        raise WrongUse("--from is not before --to: the range holds nothing", fix="give an earlier --from")
+    cursors = work.store.runs.cursors()
+    for crm in wanted.crms:
+        if (crm, work.reading(crm)) not in cursors:
+            raise WrongUse(
+                f"no sync has read {crm} to its end yet, and the first one reads everything",
+                fix="run `leadpact sync` first; it can be stopped and begun again",
+            )
+    digest, speed = map_digest(work), _records_a_second(work)
+    begun = work.store.backfills.open_one(wanted.key())
+    if begun is not None and begun[1] == digest:
+        slices = tuple(work.store.backfills.slices(begun[0]))
+        return Plan(wanted, slices, digest, begun[0], begun[2], per_second=speed)
+    end = wanted.end or now.replace(microsecond=0) + A_SECOND
+    cut: list[SliceRow] = []
+    for crm in wanted.crms:
+        cut += _merged(_cut(work, crm, wanted.start, end), work.slice_leads)
+    slices = tuple(replace(one, number=number) for number, one in enumerate(cut, 1))
+    return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, per_second=speed)
+
+
+def _cut(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:
+    """Windows of at most ``slice_leads`` records, in order; a single second is not cut further."""
+    expected = work.crms[crm].expected(work.objects[crm], work.asked(crm), Window(start, end))
+    low = start or EARLIEST
+    middle = (low + (end - low) / 2).replace(microsecond=0)
+    if expected.records <= work.slice_leads or not low < middle < end:
+        yield SliceRow(0, crm, start, end, expected.records, expected.calls)
+        return
+    yield from _cut(work, crm, start, middle)
+    yield from _cut(work, crm, middle, end)
+
+
+def _merged(windows: Iterator[SliceRow], most: int) -> Iterator[SliceRow]:
+    """Neighbours as one where both fit into a slice: halving leaves many small ones. Empty ones go."""
+    held: SliceRow | None = None
+    for one in windows:
+        if held is not None and held.records + one.records <= most:
+            held = replace(
+                held, end=one.end, records=held.records + one.records, calls=held.calls + one.calls
+            )
+            continue
+        if held is not None and held.records:
+            yield held
+        held = one
+    if held is not None and held.records:
+        yield held
+
+
+def _records_a_second(work: Work) -> float | None:
+    """How fast earlier slices were, by the runs that did them."""
+    ran = [row for row in work.store.runs.newest(200) if row.command == "backfill" and row.state == "done"]
+    seconds = sum((row.ended - row.started).total_seconds() for row in ran if row.ended)
+    return sum(row.numbers.records_read for row in ran) / seconds if seconds > 0 else None
+
+
+#: Told after each slice: the slice, how many are done, of how many, and the seconds left.
+Told = Callable[[SliceRow, int, int, float], None]
+
+
+def carry_on(work: Work, plan: Plan, tell: Told, *, approve: bool = False) -> Backfilled:
+    """Do every slice that is left. Raises what a run raises; slices that ended before stay done.
+
+    A slice with leads that another run has claimed stays open for the next time.
+    """
+    store, began = work.store.backfills, time.monotonic()
+    if plan.outdated is not None:
+        store.end(plan.outdated, "outdated", work.clock())
+    number = plan.backfill or store.start(plan.wanted.key(), plan.field_map, plan.slices, work.clock())
+    done, totals, read = Backfilled(number), dict(store.written(number)), 0
+    for count, part in enumerate(plan.left, len(plan.slices) - len(plan.left) + 1):
+        outcome = perform(
+            work,
+            Asked(
+                "backfill",
+                read=partial(_read_slice, number, part),
+                waiting=False,
+                approve=approve,
+                already=totals,
+            ),
+        )
+        done.add(outcome)
+        totals = {name: totals.get(name, 0) + more for name, more in outcome.totals.items()}
+        read += part.records
+        if outcome.busy:
+            done.busy += 1
+        else:
+            store.is_done(number, part.number, outcome.run, work.clock())
+        done.seconds = time.monotonic() - began
+        tell(part, count, len(plan.slices), (plan.records_left - read) * done.seconds / max(read, 1))
+    if not done.busy:
+        _end(work, plan, number)
+    return done
+
+
+def _end(work: Work, plan: Plan, number: int) -> None:
+    now, wanted = work.clock(), plan.wanted
+    with work.store.transaction():
+        work.store.backfills.end(number, "done", now)
+        if wanted.start is None and wanted.end is None and work.mode != "observe":
+            for crm in wanted.crms:
+                work.store.backfills.note_read_map(crm, work.reading(crm), rules_of(work, crm), now)
+
+
+def _read_slice(number: int, part: SliceRow, work: Work) -> Gathered:
+    """The records of a slice, without those that came as counterparts in an earlier slice of this backfill."""
+    name = work.objects[part.crm]
+    slabs = work.crms[part.crm].created(name, work.asked(part.crm), Window(part.start, part.end))
+    return gather_slabs(work, part.crm, _not_yet(work, number, slabs))
+
+
+def _not_yet(work: Work, number: int, slabs: Iterator[Slab]) -> Iterator[Slab]:
+    for slab in slabs:
+        ids = slab.frame.select(crm=pl.lit(slab.crm), object=pl.lit(slab.object), record_id=RECORD_ID)
+        seen = work.store.backfills.seen(number, ids)
+        yield replace(slab, frame=slab.frame.filter(~pl.col(RECORD_ID).is_in(seen.implode())))
+
+
+def as_document(done: Backfilled) -> Mapping[str, Any]:
+    """The JSON document of `backfill` (contract): a run's, added up over the slices."""
+    numbers = done.numbers
+    return {
+        "run": done.runs[-1] if done.runs else None,
+        "runs": done.runs,
+        "backfill": done.backfill,
+        "fingerprint": done.fingerprints[-1] if done.fingerprints else "",
+        "records_read": numbers.records_read,
+        "targets": numbers.targets,
+        "written": numbers.written,
+        "unchanged": numbers.unchanged,
+        "held": numbers.held,
+        "refused": numbers.refused,
+        "calls": {"hubspot": numbers.calls_hubspot, "salesforce": numbers.calls_salesforce},
+        "seconds": round(done.seconds, 3),
+    }
