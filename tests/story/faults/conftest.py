@@ -6,11 +6,8 @@ changed something of everything since, and only that is read. Every case starts 
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -41,31 +38,6 @@ from sync.tally import Outcome
 BEFORE = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 NOW = BEFORE + timedelta(hours=3)
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
-#: What is compared of our tables. Left out: numbers of runs and rows, which every run draws anew; the journal,
-#: which tells of the disturbed run too; and ``refused.tries``, which counts what was really tried.
-_VERDICT = (
-    "lead_id, decided_at, policy_version, score, fit, engagement, coverage, temperature, stage, stage_why,"
-    " highest_stage, cycle, nurture_track"
-)
-TABLES: Mapping[str, str] = {
-    "lead": "SELECT * FROM lead",
-    "link": "SELECT crm, object, record_id, lead_id, how, linked_at, email_key, name_key, company_key FROM link",
-    "base": "SELECT crm, object, record_id, record_values, agreed_at FROM base",
-    "verdict": f"SELECT DISTINCT ON (lead_id) {_VERDICT} FROM verdict ORDER BY lead_id, verdict_id DESC",
-    "every verdict": f"SELECT {_VERDICT}, inputs FROM verdict",
-    "conflict": "SELECT lead_id, field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesforce_at,"
-    " decided_at FROM conflict",
-    "held": "SELECT held_key, kind, lead_id, crm, object, record_id, field, details, since, settled_at FROM held",
-    "refused": "SELECT lead_id, crm, object, record_id, code, message, fields, first_at, last_at FROM refused",
-    "cursor": "SELECT crm, object, place, moved_at FROM cursor",
-    "claim": "SELECT * FROM claim",
-    "policy version": "SELECT * FROM policy_version",
-}
-#: What tells of the way and not of the end: a run that was disturbed knew less when it decided.
-OF_THE_WAY = ("every verdict",)
-#: How much of a lead is known, as both CRMs show it. Written with other changes only: a second look at a record that
-#: was just created finds its counters there, which an undisturbed sync knows the next time and does not write.
-COVERAGE = re.compile(r'((?:leadpact_coverage|Leadpact_Coverage__c|shown_coverage)\\*": ?\\*"?)[0-9.]+')
 SHOP = {
     "industry": "RETAIL",
     "annualrevenue": "40.000.000",
@@ -98,6 +70,7 @@ class Scene:
     config: Path
     serving: Serving
     database: str
+    end_state: Callable[..., Any]  #: reads both CRMs and our tables
 
     def environ(self) -> dict[str, str]:
         ready = self.serving.ready
@@ -188,80 +161,15 @@ class Scene:
                 found[f"{crm}:{record.get('id') or record['Id']}"] = record
         return found
 
-    def differs(self, expected: State, known: set[str], *, at_once: bool) -> list[str]:
+    def state(self, known: set[str]) -> Any:
+        """Both CRMs and our tables as they are. ``known``: the records that were there before the sync."""
+        return self.end_state(self.records(), self.database, known)
+
+    def differs(self, expected: Any, known: set[str], *, at_once: bool) -> list[str]:
         """What is not as after an undisturbed sync; ``at_once``: nor is the way to it."""
-        found = State.of(self, known)
-        return (
-            found.differences(expected) if at_once else found.of_the_end().differences(expected.of_the_end())
-        )
-
-    def created(self, known: set[str]) -> Counter[str]:
-        """Who got a new record where, and how many."""
-        return State.of(self, known).created
-
-    def tables(self) -> dict[str, list[str]]:
-        """What we remember, row by row."""
-        remembered = {}
-        with psycopg.connect(self.database) as connection:
-            for table, statement in TABLES.items():
-                rows = connection.execute(statement.encode()).fetchall()
-                remembered[table] = sorted(json.dumps(row, default=str, ensure_ascii=False) for row in rows)
-        return remembered
-
-
-@dataclass(frozen=True)
-class State:
-    """Both CRMs and our tables as texts, in which a created record is called by the person it stands for."""
-
-    crms: dict[str, str]
-    tables: dict[str, list[str]]
-    created: Counter[str]
-
-    @classmethod
-    def of(cls, scene: Scene, known: set[str]) -> State:
-        """``known``: the records (CRM and id) that were there before the sync."""
-        records = scene.records()
-        names = {}
-        for key in records.keys() - known:
-            crm, number = key.split(":")
-            names[number] = f"<{crm} record of {_email(records[key])}>"
-
-        def named(text: str) -> str:
-            for number, name in names.items():
-                text = text.replace(number, name)
-            return text
-
-        return cls(
-            {named(key): named(json.dumps(record, sort_keys=True)) for key, record in records.items()},
-            {table: sorted(map(named, rows)) for table, rows in scene.tables().items()},
-            Counter(names.values()),
-        )
-
-    def of_the_end(self) -> State:
-        """Without what tells of the way to it."""
-        crms = {key: COVERAGE.sub(r"\1…", record) for key, record in self.crms.items()}
-        tables = {
-            table: sorted(COVERAGE.sub(r"\1…", row) for row in rows)
-            for table, rows in self.tables.items()
-            if table not in OF_THE_WAY
-        }
-        return State(crms, tables, self.created)
-
-    def differences(self, expected: State) -> list[str]:
-        """What differs, one line a record or row, so that a failure says it at once."""
-        said = []
-        for key in sorted(self.crms.keys() | expected.crms.keys()):
-            if self.crms.get(key) != expected.crms.get(key):
-                said.append(f"{key}:\n  is     {self.crms.get(key)}\n  not    {expected.crms.get(key)}")
-        for table in sorted(expected.tables):
-            is_there, should_be = Counter(self.tables[table]), Counter(expected.tables[table])
-            said += [f"{table} has     {row}" for row in (is_there - should_be).elements()]
-            said += [f"{table} has not {row}" for row in (should_be - is_there).elements()]
-        return said
-
-
-def _email(record: Mapping[str, Any]) -> str:
-    return str((record.get("properties") or record).get("email") or record.get("Email"))
+        found = self.state(known)
+        whole: list[str] = found.differences(expected)
+        return whole if at_once else found.of_the_end().differences(expected.of_the_end())
 
 
 @dataclass
@@ -273,8 +181,8 @@ class Start:
     database: str
     known: set[str] = field(default_factory=set)
     requests: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    expected: State | None = None
-    expected_next: State | None = None  #: after one more sync at the same moment
+    expected: Any = None
+    expected_next: Any = None  #: after one more sync at the same moment
 
 
 def _couple(scene: Scene, email: str, first: str, last: str, **more: Any) -> tuple[str, str]:
@@ -330,9 +238,9 @@ def _write_config(folder: Path) -> Path:
 
 
 @contextmanager
-def _served(folder: Path, config: Path, database: str) -> Iterator[Scene]:
+def _served(folder: Path, config: Path, database: str, end_state: Callable[..., Any]) -> Iterator[Scene]:
     with sandbox(folder) as serving:
-        scene = Scene(config, serving, database)
+        scene = Scene(config, serving, database, end_state)
         # Windows of rate limits pass by the sandbox's clock, and here that stands still.
         scene.control("hubspot", "limits", ten_secondly=None, secondly_search=None, daily=None)
         yield scene
@@ -352,36 +260,38 @@ def _database(server: str, template: str = "template0") -> str:
 
 
 @contextmanager
-def copy_of(start: Start, server: str) -> Iterator[Scene]:
+def copy_of(start: Start, server: str, end_state: Callable[..., Any]) -> Iterator[Scene]:
     """The start, again, in copies of its own."""
     with tempfile.TemporaryDirectory(prefix="leadpact-faults-") as name:
         shutil.copytree(start.crms, Path(name) / "crms")
         database = _database(server, start.database)
-        with _served(Path(name) / "crms", start.config, database) as scene:
+        with _served(Path(name) / "crms", start.config, database, end_state) as scene:
             yield scene
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {_name(database)} WITH (FORCE)".encode())
 
 
-def _undisturbed(start: Start, server: str) -> Start:
-    with copy_of(start, server) as scene:
+def _undisturbed(start: Start, copied: Callable[[Start], AbstractContextManager[Scene]]) -> Start:
+    with copied(start) as scene:
         start.known = set(scene.records())
         mark = scene.mark()
         assert scene.sync().outcome is not None
         start.requests = scene.requests(mark)
-        start.expected = State.of(scene, start.known)
+        start.expected = scene.state(start.known)
         assert scene.sync().code == 0
-        start.expected_next = State.of(scene, start.known)
+        start.expected_next = scene.state(start.known)
     return start
 
 
 @pytest.fixture(scope="session")
-def starts(embedded_url: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Start]:
+def starts(
+    embedded_url: str, tmp_path_factory: pytest.TempPathFactory, copied: Any, end_state: Any
+) -> Mapping[str, Start]:
     """Both moments, with what one undisturbed sync comes to."""
     folder = tmp_path_factory.mktemp("faults")
     config = _write_config(folder / "config")
     database = _database(embedded_url)
-    with _served(folder / "crms", config, database) as scene:
+    with _served(folder / "crms", config, database, end_state) as scene:
         scene.serving.clock.set(BEFORE)
         with opened(scene.settings()) as app:
             create_missing(app.work())
@@ -389,16 +299,18 @@ def starts(embedded_url: str, tmp_path_factory: pytest.TempPathFactory) -> Mappi
         _newcomers(scene, "frueh")
     shutil.copytree(folder / "crms", folder / "crms at first")
     first = Start(folder / "crms at first", config, _database(embedded_url, database))
-    with _served(folder / "crms", config, database) as scene:
+    with _served(folder / "crms", config, database, end_state) as scene:
         assert scene.sync().outcome is not None
         scene.serving.clock.advance(3_600)
         _what_people_do(scene, people)
         scene.serving.clock.set(NOW)
     later = Start(folder / "crms", config, database)
-    return {"first": _undisturbed(first, embedded_url), "later": _undisturbed(later, embedded_url)}
+    return {"first": _undisturbed(first, copied), "later": _undisturbed(later, copied)}
 
 
 @pytest.fixture(scope="session")
-def copied(embedded_url: str) -> Callable[[Start], AbstractContextManager[Scene]]:
+def copied(
+    embedded_url: str, end_state: Callable[..., Any]
+) -> Callable[[Start], AbstractContextManager[Scene]]:
     """A start, again, in copies of its own."""
-    return partial(copy_of, server=embedded_url)
+    return partial(copy_of, server=embedded_url, end_state=end_state)

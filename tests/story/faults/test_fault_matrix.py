@@ -200,10 +200,10 @@ def _came_to(scene: Any, start: Any, call: Call, fault: Fault) -> str:
         assert "@" not in ended.said
     if fault.day:
         scene.let_the_day_pass()
-    refused = set(scene.tables()["refused"]) - set(start.expected.tables["refused"])
+    refused = set(scene.state(start.known).tables["refused"]) - set(start.expected.tables["refused"])
     again = scene.sync()
     assert again.code in (0, 1), again.said
-    assert scene.created(start.known) == start.expected.created
+    assert scene.state(start.known).created == start.expected.created
     if left := scene.differs(start.expected, start.known, at_once=False):
         # A run that was remembered in part is read again, and has then heard the echo of its own writes.
         scene.sync()

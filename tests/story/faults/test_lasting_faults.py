@@ -62,7 +62,7 @@ def _ends_the_same(scene: Any, start: Any, crm: str) -> None:
     scene.repair(crm)
     scene.let_the_day_pass()
     assert scene.sync().code in (0, 1)
-    assert scene.created(start.known) == start.expected.created
+    assert scene.state(start.known).created == start.expected.created
     if scene.differs(start.expected, start.known, at_once=False):
         scene.sync()
         assert not scene.differs(start.expected_next, start.known, at_once=False)
@@ -91,7 +91,8 @@ def test_writes_that_fail_again_and_again_are_refused_and_named_until_they_pass(
         ended = scene.sync()
         assert ended.code == 1, ended
         named = [
-            json.loads(row) for row in set(scene.tables()["refused"]) - set(start.expected.tables["refused"])
+            json.loads(row)
+            for row in set(scene.state(start.known).tables["refused"]) - set(start.expected.tables["refused"])
         ]
         assert named
         assert all(lead and row_crm == crm and code for lead, row_crm, _, _, code, *_ in named)
