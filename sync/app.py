@@ -5,6 +5,7 @@ Everything else is handed what it needs. A test builds an ``App`` with its own c
 
 from __future__ import annotations
 
+import getpass
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -151,7 +152,7 @@ def build(
         attached = _attached(settings, stack)
         chosen = clock or _clock(settings, attached)
         url = _database_url(settings, stack)
-        store = Store(url)
+        store = Store(url, who=user_at_work())
         stack.callback(store.close)
         ledgers = CallLedgers(url, time.monotonic)
         stack.callback(ledgers.close)
@@ -185,6 +186,14 @@ def opened(
 def utc_now() -> datetime:
     """The machine's clock."""
     return datetime.now(UTC)
+
+
+def user_at_work() -> str:
+    """The user of the operating system; ``unknown`` where it has no name for them, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "unknown"
 
 
 def merge_rules(field_map: FieldMap) -> tuple[MergeRule, ...]:

@@ -16,6 +16,7 @@ from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
 from sync.cli_backfill import backfill
+from sync.cli_backup import backup, restore
 from sync.cli_context import Context, wanted_time
 from sync.cli_privacy import export, forget
 from sync.cli_runs import apply, plan, rescore, sync, undo
@@ -251,7 +252,7 @@ def _list(context: Context, name: str, columns: tuple[str, ...], rows: list[dict
     context.screen.document({name: rows})
 
 
-@leadpact.group()
+@leadpact.group(commands=[backup, restore])
 def db() -> None:
     """The state."""
 

@@ -20,7 +20,9 @@ from sync.privacy import forget as forget_person
 def export(context: Context, key: str) -> None:
     """Everything Leadpact keeps about a person, readable and as JSON."""
     with opened(context.settings()) as app:
-        kept = export_person(app.memory(), key)
+        work = app.memory()
+        kept = export_person(work, key)
+        work.store.audit.note("exported", app.clock(), lead=kept["lead"])
     screen = context.screen
     screen.say(f"lead {kept['lead']}; records: {', '.join(kept['records'])}")
     for table, rows in kept["kept"].items():

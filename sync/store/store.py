@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 
 from sync.errors import DatabaseAway
+from sync.store.archive import Archive
+from sync.store.audit import Audit
 from sync.store.backfills import Backfills
 from sync.store.identity import Identity
 from sync.store.journal import Journal
@@ -34,9 +36,10 @@ class Store:
     identity: Identity
     backfills: Backfills
     standing: Standing
+    audit: Audit
 
-    def __init__(self, url: str) -> None:
-        """Connect and migrate. Raises DatabaseAway when the server cannot be reached or is newer than we."""
+    def __init__(self, url: str, *, who: str = "") -> None:
+        """Connect and migrate; ``who`` is the person at work. Raises DatabaseAway when the server cannot be reached or is newer than we."""
         try:
             # The session speaks UTC, so that copied times need no guess about their zone.
             self._connection = psycopg.connect(
@@ -50,9 +53,11 @@ class Store:
         self._statements = load_statements()
         try:
             self.migrated: list[Migration] = migrate(self._connection)
+            self._connection.execute(self._statements["act_as"].encode(), {"who": who})
         except BaseException:
             self._connection.close()
             raise
+        self.archive = Archive(self._connection, self._statements)
 
     def accounts(self) -> list[tuple[int, str, str, datetime, datetime | None]]:
         """Every pair of accounts ever synced: (connection, portal id, organisation id, first seen, approved)."""
@@ -78,6 +83,7 @@ class Store:
         self.identity = Identity(*parts)
         self.backfills = Backfills(*parts)
         self.standing = Standing(*parts)
+        self.audit = Audit(*parts)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
