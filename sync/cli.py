@@ -18,6 +18,7 @@ from sync.check import failed
 from sync.cli_backfill import backfill
 from sync.cli_backup import backup, restore
 from sync.cli_context import Context, wanted_time
+from sync.cli_import import import_file
 from sync.cli_privacy import export, forget
 from sync.cli_runs import apply, plan, rescore, sync, undo
 from sync.cli_sandbox import sandbox
@@ -32,7 +33,7 @@ from sync.wrongconfig import WrongConfig
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[plan, apply, sync, rescore, backfill, undo, export, forget, sandbox],
+    commands=[plan, apply, sync, rescore, backfill, undo, import_file, export, forget, sandbox],
 )
 @click.option(
     "--config",

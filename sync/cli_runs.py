@@ -10,6 +10,7 @@ import click
 
 from sync.app import opened
 from sync.cli_context import Context, wanted_time
+from sync.cli_import import apply_import
 from sync.console import show_changes, show_outcome, show_undone
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
@@ -82,6 +83,9 @@ def _records_of(work: Work, keys: tuple[str, ...]) -> dict[str, list[str]]:
 def apply(context: Context, file: Path, with_changes: bool) -> None:
     """Carry out a saved plan; each lead that moved since is left alone and named."""
     saved = load_plan(file)
+    if saved.cards is not None:
+        apply_import(context, file, saved)
+        return
     with opened(context.settings()) as app:
         work = app.work()
         if dict(saved.accounts) != app.accounts():

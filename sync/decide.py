@@ -58,7 +58,8 @@ class Decided:
     ``leads``: one row a lead with everything; ``changes``: see ``plan.CHANGES``; ``conflicts``: see
     ``merge.conflicts``. ``moved`` (``plan.CHANGES``): planned changes that are not carried out, because the
     lead has moved since the plan was saved. ``unplanned``: leads that have changes now and had none in the plan;
-    they are left to a later run.
+    they are left to a later run. ``loud``: changes that are not made because something else keeps setting them back
+    (``sync.loops``).
     """
 
     leads: pl.DataFrame
@@ -66,6 +67,7 @@ class Decided:
     conflicts: pl.DataFrame
     moved: pl.DataFrame | None = None
     unplanned: pl.Series | None = None
+    loud: pl.DataFrame | None = None
 
 
 def lead_frame(
@@ -205,8 +207,8 @@ def conclude(
     now: datetime,
 ) -> Decided:
     """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words."""
-    scoped = _scoped(work, judge_leads(work, merged, now), held_leads, now)
-    worded = _with_reasons(work, scoped)
+    judged = scoped(work, judge_leads(work, merged, now), held_leads, now)
+    worded = with_reasons(work, judged)
     changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted())
     return Decided(worded, changes, conflicts(merged, rules))
 
@@ -241,7 +243,8 @@ def judge_leads(work: Work, merged: pl.DataFrame, now: datetime) -> pl.DataFrame
     return lead.hstack([*verdict.drop("lead_id").get_columns(), looked_up(words, codes)])
 
 
-def _scoped(work: Work, judged: pl.DataFrame, held_leads: pl.Series, now: datetime) -> pl.DataFrame:
+def scoped(work: Work, judged: pl.DataFrame, held_leads: pl.Series, now: datetime) -> pl.DataFrame:
+    """Add ``in_scope``, and for each CRM whether the scope wants a record there and whether one is created."""
     no_link = {
         side: pl.col(side + "_id").is_null() & pl.col(side + LINKED).is_null() for side in SIDES.values()
     }
@@ -273,8 +276,8 @@ def _answers(
     return judged.with_columns(derived).with_columns(answer)[name]
 
 
-def _with_reasons(work: Work, judged: pl.DataFrame) -> pl.DataFrame:
-    """The reasons' text, only for leads whose verdict is about to be written."""
+def with_reasons(work: Work, judged: pl.DataFrame) -> pl.DataFrame:
+    """Add the reasons' text, only for leads whose verdict is about to be written."""
     differs = verdict_differs(judged, work.policy.score_step)
     due = differs | judged["create_hubspot"] | judged["create_salesforce"]
     if not due.any():

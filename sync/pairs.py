@@ -158,10 +158,10 @@ def _email_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFram
     joined = joined.filter(pl.col("lead_id").is_null() | pl.col("lead_id_s").is_null())
     if joined.is_empty():
         return pl.DataFrame(schema=_EDGE)
-    return joined.filter(_agree()).select(h_id="record_id", s_id="record_id_s").unique(maintain_order=True)
+    return joined.filter(same_person()).select(h_id="record_id", s_id="record_id_s").unique(maintain_order=True)
 
 
-def _agree() -> pl.Expr:
+def same_person() -> pl.Expr:
     """Name agrees, or company agrees and no name contradicts, or there is nothing to contradict.
 
     Where one record has no name, the person's own address is enough unless the companies differ; a role
@@ -224,7 +224,7 @@ def _second_records(everyone: pl.DataFrame, records: pl.DataFrame) -> pl.DataFra
     )
     found = pl.concat(
         [
-            (alike.filter(_agree()) if not alike.is_empty() else alike).select(
+            (alike.filter(same_person()) if not alike.is_empty() else alike).select(
                 "crm", "object", "record_id", "crm_s", "record_id_s"
             ),
             named.select("crm", "object", "record_id", "crm_s", record_id_s="cross_id"),

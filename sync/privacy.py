@@ -113,7 +113,7 @@ def forget(work: Work, key: str) -> Certificate:
             if mentioned:
                 done.erased["held"] = done.erased.get("held", 0) + mentioned
             done.barred = persons.bar(_names(key, words, records), now)
-        _clean_plans(work, leads, records, done)
+        _clean_plans(work, leads, records, words, done)
         sweep(work.spill_folder)
         done.vacuumed = persons.vacuum(done.erased)
         done.left = persons.mentions([*leads, *words, *(record for _, record in records if len(record) > 5)])
@@ -159,7 +159,9 @@ def _names(key: str, words: Sequence[str], records: Sequence[Record]) -> list[st
     return [*map(name_of_address, sorted(addresses)), *(name_of_record(*record) for record in records)]
 
 
-def _clean_plans(work: Work, leads: Sequence[str], records: Sequence[Record], done: Certificate) -> None:
+def _clean_plans(
+    work: Work, leads: Sequence[str], records: Sequence[Record], words: Sequence[str], done: Certificate
+) -> None:
     """Take the person out of the plans that were saved; one that cannot be cleaned is named."""
     persons = work.store.persons
     for path in persons.plans():
@@ -168,7 +170,7 @@ def _clean_plans(work: Work, leads: Sequence[str], records: Sequence[Record], do
             continue
         try:
             saved = load_plan(Path(path))
-            cleaned = _without(saved, leads, records)
+            cleaned = _without(saved, leads, records, words)
             if cleaned is not None:
                 write_plan(Path(path), cleaned)
                 done.plans.append(path)
@@ -176,11 +178,24 @@ def _clean_plans(work: Work, leads: Sequence[str], records: Sequence[Record], do
             done.plans_left.append(path)
 
 
-def _without(saved: SavedPlan, leads: Sequence[str], records: Sequence[Record]) -> SavedPlan | None:
+def _without(
+    saved: SavedPlan, leads: Sequence[str], records: Sequence[Record], words: Sequence[str]
+) -> SavedPlan | None:
     """The plan without these leads; None where it does not hold them."""
     changes = saved.changes.filter(~pl.col("lead_id").is_in(list(leads)))
     gone = {(crm, record) for crm, record in records}
     names = {crm: [one for one in ids if (crm, one) not in gone] for crm, ids in saved.names.items()}
-    if changes.height == saved.changes.height and names == dict(saved.names):
+    cards = _cards_without(saved.cards, words)
+    if changes.height == saved.changes.height and names == dict(saved.names) and cards == saved.cards:
         return None
-    return replace(saved, changes=changes, names=names, fingerprint=fingerprint(changes))
+    return replace(saved, changes=changes, names=names, fingerprint=fingerprint(changes), cards=cards)
+
+
+def _cards_without(cards: Mapping[str, Any] | None, words: Sequence[str]) -> Mapping[str, Any] | None:
+    """The rows of an import's file without those that hold one of the words."""
+    if cards is None:
+        return None
+    kept = [
+        row for row in cards["rows"] if not any(str(cell).strip().lower() in words for cell in row["cells"])
+    ]
+    return {**cards, "rows": kept}

@@ -68,7 +68,7 @@ def remember(
         if held is not None:
             became += store.journal.hold(held, _looked_at(leads, held), run, now)
             store.journal.strike_refused(_passed(leads, results))
-        became += store.journal.refuse(_refused(work, results), run, now)
+        became += store.journal.refuse(refused_rows(work, results), run, now)
     return became
 
 
@@ -284,7 +284,8 @@ def _looked_at(leads: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([*seen, held.select("crm", "record_id")]).unique()
 
 
-def _refused(work: Work, results: Results) -> pl.DataFrame:
+def refused_rows(work: Work, results: Results) -> pl.DataFrame:
+    """``REFUSED``: what the CRMs rejected, one row a lead and CRM."""
     rows = [
         {
             "lead_id": lead,

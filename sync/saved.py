@@ -35,9 +35,18 @@ class SavedPlan:
     names: Mapping[str, list[str]]
     cursors: Mapping[str, Any]
     whole: bool
+    cards: Mapping[str, Any] | None = None  #: the file that an import was planned from (``sync.cli_import``)
 
 
-def save_plan(path: Path, outcome: Outcome, accounts: Mapping[str, str], policy: str, *, whole: bool) -> None:
+def save_plan(
+    path: Path,
+    outcome: Outcome,
+    accounts: Mapping[str, str],
+    policy: str,
+    *,
+    whole: bool,
+    cards: Mapping[str, Any] | None = None,
+) -> None:
     """Write what a run would do. Raises WrongUse when the file cannot be written."""
     if outcome.at is None:
         raise ValueError("a plan is made at a moment")
@@ -50,6 +59,7 @@ def save_plan(path: Path, outcome: Outcome, accounts: Mapping[str, str], policy:
         names=outcome.touched,
         cursors=outcome.cursors,
         whole=whole,
+        cards=cards,
     )
     write_plan(path, plan)
 
@@ -66,6 +76,7 @@ def write_plan(path: Path, plan: SavedPlan) -> None:
         "cursors": {crm: dict(cursor) for crm, cursor in plan.cursors.items()},
         "names": {crm: sorted(ids) for crm, ids in plan.names.items()},
         "changes": plan.changes.to_dicts(),
+        **({} if plan.cards is None else {"cards": dict(plan.cards)}),
     }
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -114,6 +125,7 @@ def _read(document: Any) -> SavedPlan:
         names={crm: list(ids) for crm, ids in document["names"].items()},
         cursors=dict(document["cursors"]),
         whole=bool(document["whole"]),
+        cards=dict(document["cards"]) if "cards" in document else None,
     )
 
 

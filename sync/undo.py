@@ -73,7 +73,8 @@ def undo(work: Work, of_run: int) -> Undone:
             fix="set sync.mode to own_fields or full",
         )
     rows = work.store.journal.written_by(of_run)
-    if rows.is_empty():
+    members = work.store.imports.members_of(of_run)
+    if rows.is_empty() and not members:
         raise WrongUse(f"run {of_run} wrote nothing that could be taken back", fix="see `leadpact runs`")
     began, now = time.monotonic(), work.clock()
     calls = {crm: work.crms[crm].calls for crm in CRMS}
@@ -82,6 +83,7 @@ def undo(work: Work, of_run: int) -> Undone:
     try:
         for lead_ids in _slices(rows["lead_id"], work.slice_leads):
             _undo_slice(work, of_run, rows.filter(pl.col("lead_id").is_in(lead_ids.implode())), done, now)
+        _undo_import(work, of_run, members, done)
         state = "done"
     finally:
         done.seconds = time.monotonic() - began
@@ -89,6 +91,16 @@ def undo(work: Work, of_run: int) -> Undone:
         done.numbers = replace(done.numbers, **used)
         work.store.runs.end(done.run, state, done.numbers, work.clock())
     return done
+
+
+def _undo_import(work: Work, of_run: int, members: list[str], done: Undone) -> None:
+    """Take an import's people out of its campaign again, and forget what its file said about them."""
+    for one in work.crms["salesforce"].archive("CampaignMember", members) if members else ():
+        if one.outcome == "written":
+            done.restored += 1
+        else:
+            done.left.append(Left("", "salesforce", one.trace, "campaign", f"the CRM refused it: {one.code}"))
+    work.store.imports.forget(of_run)
 
 
 def as_json(done: Undone) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from connectors.salesforce.grants import ClientCredentials, Grant
 from connectors.salesforce.history import history_of
 from connectors.salesforce.ladders import DealStage, LeadStep, deal_stages, lead_steps
 from connectors.salesforce.lastchange import last_changes
+from connectors.salesforce.membership import add_members
 from connectors.salesforce.merging import Merged, merge_records
 from connectors.salesforce.owners import Owner, read_owners
 from connectors.salesforce.reading import Reading as Records
@@ -186,6 +187,12 @@ class SalesforceCrm:
     def members(self, object_name: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Which campaigns the leads or contacts were in: frames of ``campaigns.MEMBER_SCHEMA``. Beyond the port."""
         return read_members(self._calls, self._schemas, object_name, ids)
+
+    def add_members(
+        self, object_name: str, campaign_id: str, ids: Sequence[str], status: str | None = None
+    ) -> list[Written]:
+        """Make leads or contacts members of a campaign; see ``connectors.salesforce.membership``. Beyond the port."""
+        return add_members(self.write, self.members, object_name, campaign_id, ids, status)
 
     def touches(self, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         """What was done with the leads or contacts: frames of ``touches.TOUCH_SCHEMA``. Beyond the port."""

@@ -14,6 +14,7 @@ from sync.store.archive import Archive
 from sync.store.audit import Audit
 from sync.store.backfills import Backfills
 from sync.store.identity import Identity
+from sync.store.imports import Imports
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
@@ -32,6 +33,7 @@ class Store:
     runs: Runs
     leads: Leads
     journal: Journal
+    imports: Imports
     persons: Persons
     identity: Identity
     backfills: Backfills
@@ -79,6 +81,7 @@ class Store:
         self.runs = Runs(*parts, approved_at=approved_at)
         self.leads = Leads(*parts)
         self.journal = Journal(*parts)
+        self.imports = Imports(*parts)
         self.persons = Persons(*parts)
         self.identity = Identity(*parts)
         self.backfills = Backfills(*parts)
