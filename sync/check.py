@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import polars as pl
@@ -38,10 +39,23 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_setup(work)
     problems += _of_policy(work, where)
     problems += _rules_back(work, where)
+    problems += _of_noise(work, where)
     problems += [
         _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix) for one in not_read_for_all(work)
     ]
     return problems
+
+
+def _of_noise(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
+    """Fields that are left alone because something else keeps setting them back (``sync.loops``)."""
+    counted = Counter(row["field"] for row in work.store.journal.open_held() if row["kind"] == "noisy")
+    for name, leads in sorted(counted.items()):
+        yield _found(
+            where(f"fields.{name}"),
+            "warning",
+            f"noisy automation: something else keeps setting {name} back, for {leads} leads; it is not written there",
+            "find the workflow or flow that sets it, or take the field out of the map; `leadpact held` shows the leads",
+        )
 
 
 def _found(where: str, severity: str, problem: str, fix: str) -> Problem:

@@ -20,6 +20,7 @@ from sync.cli_backup import backup, restore
 from sync.cli_context import Context, wanted_time
 from sync.cli_import import import_file
 from sync.cli_privacy import export, forget
+from sync.cli_resolve import held, resolve
 from sync.cli_runs import apply, plan, rescore, sync, undo
 from sync.cli_sandbox import sandbox
 from sync.console import show_explanation
@@ -33,7 +34,20 @@ from sync.wrongconfig import WrongConfig
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[plan, apply, sync, rescore, backfill, undo, import_file, export, forget, sandbox],
+    commands=[
+        plan,
+        apply,
+        sync,
+        rescore,
+        backfill,
+        held,
+        resolve,
+        undo,
+        import_file,
+        export,
+        forget,
+        sandbox,
+    ],
 )
 @click.option(
     "--config",
@@ -225,16 +239,6 @@ def runs(context: Context, limit: int) -> None:
             ]
         }
     )
-
-
-@leadpact.command()
-@click.pass_obj
-def held(context: Context) -> None:
-    """What waits for a person: ambiguous records, and fields that both sides changed."""
-    with opened(context.settings()) as app:
-        rows = app.memory().store.journal.open_held()
-    columns = ("held_id", "kind", "lead_id", "crm", "record_id", "field", "since", "details")
-    _list(context, "held", columns, rows)
 
 
 @leadpact.command()

@@ -16,6 +16,7 @@ from connectors.crm import SLAB_SCHEMA
 from mapping.lead import columns_of
 from mapping.own import SHOWN
 from sync.decide import Decided
+from sync.loops import held_noise
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.pairs import Pairing
 from sync.plan import SIDES, STAGE
@@ -348,7 +349,8 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
             .iter_rows()
         )
     ]
-    return pl.DataFrame(ambiguous + conflicts + _unsayable(decided), schema=dict(HELD))
+    noise = [] if decided.loud is None else held_noise(decided.loud)
+    return pl.DataFrame(ambiguous + conflicts + _unsayable(decided) + noise, schema=dict(HELD))
 
 
 def _unsayable(decided: Decided) -> list[dict[str, str | None]]:

@@ -27,6 +27,7 @@ from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.errors import GuardStopped
 from sync.fates import not_to_be_written
+from sync.loops import without_noise
 from sync.newly_mapped import note_readings
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
@@ -35,6 +36,7 @@ from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
 from sync.slices import Slice, Sorted, decide_slice, sort_into_leads
 from sync.store.runs import Numbers
+from sync.suggest import with_suggestions
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
 from sync.undo import not_again
 from sync.work import CRMS, Work, empty
@@ -201,7 +203,8 @@ def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
     if not decided.changes.is_empty():
         undone = work.store.journal.undone(decided.changes["lead_id"])
         fates = work.store.identity.fates(decided.changes["lead_id"])
-        decided = replace(decided, changes=not_to_be_written(not_again(decided.changes, undone), fates))
+        allowed = not_to_be_written(not_again(decided.changes, undone), fates)
+        decided = without_noise(work, replace(decided, changes=allowed), now)
     return decided if asked.keep is None else _as_planned(decided, asked.keep)
 
 
@@ -302,12 +305,16 @@ def _write_slice(
     work.at_point("after intents")
     results = carry_out(work, carried.changes) if not carried.changes.is_empty() else nothing_written()
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
-    held = None if asked.from_memory else held_rows(_ambiguous_of(ordered, part), carried)
+    held = None if asked.from_memory else _held(ordered, part, carried)
     outcome.became += remember(work, run, fence, carried, links, held, results, now)
     if decided.moved is not None:
         outcome.moved += _records(decided.moved)
     store.runs.release(run, fence)
     count_targets(outcome, decided, results)
+
+
+def _held(ordered: Sorted, part: Slice, decided: Decided) -> pl.DataFrame:
+    return with_suggestions(held_rows(_ambiguous_of(ordered, part), decided), ordered.suggested)
 
 
 def _ambiguous_of(ordered: Sorted, part: Slice) -> Pairing:
@@ -339,6 +346,7 @@ def _only(decided: Decided, lead_ids: set[str]) -> Decided:
         changes=decided.changes.filter(mine),
         conflicts=decided.conflicts.filter(mine),
         moved=None if decided.moved is None else decided.moved.filter(mine),
+        loud=None if decided.loud is None else decided.loud.filter(mine),
     )
 
 
@@ -356,7 +364,7 @@ def _observe(
         fence, _ = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
         links = renewed_links(part.assigned, ordered.keys)
         silent = replace(decided, changes=quiet)
-        held = None if asked.from_memory else held_rows(_ambiguous_of(ordered, part), decided)
+        held = None if asked.from_memory else _held(ordered, part, decided)
         outcome.became += remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)
         work.store.runs.release(outcome.run, fence)
 

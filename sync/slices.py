@@ -21,6 +21,7 @@ from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
 from sync.shelf import Shelf, ShelfSlice, lead_order
 from sync.store.leads import RECORDS
+from sync.suggest import Suggested, compared, suggest
 from sync.work import CRMS, Work
 
 #: What has to be known of a record to pair it.
@@ -60,6 +61,7 @@ class Sorted:
     slices: Sequence[Slice]
     read: Shelf | None = None
     objects: Mapping[str, str] = field(default_factory=dict)
+    suggested: Suggested = field(default_factory=dict)  #: for ambiguous records, as ``sync.suggest`` ranks them
 
     @cached_property
     def keys(self) -> pl.DataFrame:
@@ -91,15 +93,18 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
     if not second.is_empty():
         looked_at, known = (_by_the_address_they_meet(some, second) for some in (looked_at, known))
     pairing = pair(looked_at, known, lead_name)
+    unsure: list[pl.DataFrame] = []
     for crm in CRMS:
         theirs = pairing.assigned.filter(pl.col("crm") == crm).select(
             pl.col("record_id").alias("_id"), "lead_id"
         )
+        held = pairing.ambiguous.filter(pl.col("crm") == crm)["record_id"].implode()
         for frame in shelf.waiting(crm):
+            unsure.append(compared(crm, frame.filter(pl.col("_id").is_in(held))))
             shelf.put(crm, frame.join(theirs, on="_id", how="inner", maintain_order="left"))
     unplaced = new.join(pairing.assigned, on=["crm", "record_id"], how="anti", maintain_order="left")
     slices = Slices(shelf.slices(work.slice_leads), pairing.assigned, work.objects)
-    return Sorted(pairing, unplaced, slices, shelf, work.objects)
+    return Sorted(pairing, unplaced, slices, shelf, work.objects, suggest(work, pairing.ambiguous, unsure))
 
 
 class Slices(Sequence[Slice]):

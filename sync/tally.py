@@ -43,13 +43,14 @@ class Outcome:
 
 
 def held_leads(decided: Decided) -> pl.Series:
-    """Leads with a field that waits for a person: both sides changed it, or a CRM has no word for it."""
+    """Leads with a field that waits for a person: both sides changed it, a CRM has no word for it, or others set it back."""
     contested = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"]
     stuck = [
         pl.col(name) == int(Winner.UNSAYABLE) for name in decided.leads.columns if name.startswith(WINNER)
     ]
     wordless = decided.leads.filter(pl.any_horizontal(stuck))["lead_id"] if stuck else contested.clear()
-    return pl.concat([contested, wordless]).unique()
+    loud = contested.clear() if decided.loud is None else decided.loud["lead_id"]
+    return pl.concat([contested, wordless, loud]).unique()
 
 
 def note_touched(outcome: Outcome, decided: Decided) -> None:
