@@ -7,19 +7,21 @@ Every other lead is explained by what is known about it, or counts as unexplaine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 
 from mapping.lead import columns_of
+from sync.compared import side_by_side, with_since
 from sync.decide import STORED, conclude, lead_frame
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
 from sync.plan import SIDES
 from sync.read import typed_records
 from sync.rescore import stored_slices
 from sync.slices import Slice
+from sync.store.standing import Compared
 from sync.work import CRMS, Work
 
 SHOWN = ("shown_stage", "shown_temperature", "shown_score")
@@ -46,24 +48,33 @@ class Agreement:
     """
 
     linked: int = 0
+    same: int = 0  #: both CRMs show the same, whatever the verdict is now
     agreed: int = 0
     explained: dict[str, int] = field(default_factory=dict)
     unexplained: int = 0
     samples: dict[str, list[str]] = field(default_factory=dict)
+    oldest: dict[str, tuple[str, datetime]] = field(default_factory=dict)  #: reason to a lead, and since when
 
     def share(self) -> float:
         """Agreed leads among linked ones, 0 to 1; 1 where there are none."""
         return self.agreed / self.linked if self.linked else 1.0
 
 
-def agree(work: Work, now: datetime) -> Agreement:
-    """Compare both CRMs for every linked lead. Reads the CRMs, writes nothing."""
+#: Is handed the leads of a slice: ``lead_id``, ``verdict``, ``since``, and the two CRMs' records side by side.
+Each = Callable[[pl.DataFrame], None]
+
+
+def agree(work: Work, now: datetime, each: Each | None = None) -> Agreement:
+    """Compare both CRMs for every linked lead. Reads the CRMs, writes nothing to them; keeps its numbers."""
     found = Agreement()
     last = next((row.ended for row in work.store.runs.newest(200) if row.state == "done" and row.ended), None)
     waiting = _waiting(work)
     for part in stored_slices(work):
-        for judged in _compared(work, part, now, last, waiting):
+        for judged in _compared(work, part, now, last, waiting, each):
             _count(found, judged)
+    work.store.standing.keep_agreement(
+        Compared(now, found.linked, found.same, found.agreed, found.explained, found.unexplained)
+    )
     return found
 
 
@@ -78,7 +89,12 @@ def _waiting(work: Work) -> dict[str, pl.Series]:
 
 
 def _compared(
-    work: Work, part: Slice, now: datetime, last: datetime | None, waiting: Mapping[str, pl.Series]
+    work: Work,
+    part: Slice,
+    now: datetime,
+    last: datetime | None,
+    waiting: Mapping[str, pl.Series],
+    each: Each | None,
 ) -> Iterator[pl.DataFrame]:
     """The linked leads of a slice with their ``verdict``: agreed, a reason, or unexplained."""
     links = work.store.leads.links_of_leads(part.lead_ids)
@@ -95,7 +111,10 @@ def _compared(
         pl.col(STORED + name).alias(MERGED + name) for name in columns_of(work.fields)
     ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=pl.lit(None, dtype=pl.String))
     judged = conclude(work, merged, {}, (), both, now).leads
-    yield _explained(work, judged, last, waiting)
+    explained = with_since(work, _explained(work, judged, last, waiting))
+    if each is not None:
+        each(side_by_side(work, explained, records))
+    yield explained
 
 
 def _fetch(work: Work, crm: str, links: pl.DataFrame) -> pl.DataFrame | None:
@@ -146,11 +165,22 @@ def _explained(
         *(pl.when(condition).then(pl.lit(reason)) for reason, condition in reasons.items()),
         pl.lit("unexplained"),
     )
-    return judged.select("lead_id", verdict=verdict)
+    changed_at = pl.max_horizontal(pl.col(side + "_modified_at") for side in SIDES.values())
+    return judged.select("lead_id", verdict=verdict, same=same, changed_at=changed_at)
 
 
 def _count(found: Agreement, judged: pl.DataFrame) -> None:
     found.linked += judged.height
+    found.same += int(judged["same"].sum())
+    for verdict, lead, since in (
+        judged.sort("since")
+        .unique("verdict", keep="first", maintain_order=True)
+        .select("verdict", "lead_id", "since")
+        .rows()
+    ):
+        known = found.oldest.get(verdict)
+        if verdict != "agreed" and since is not None and (known is None or since < known[1]):
+            found.oldest[verdict] = (lead, since)
     for verdict, ids in judged.group_by("verdict").agg("lead_id").iter_rows():
         if verdict == "agreed":
             found.agreed += len(ids)

@@ -136,9 +136,14 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
     end = wanted.end or now.replace(microsecond=0) + A_SECOND
     cut: list[SliceRow] = []
     for crm in wanted.crms:
-        cut += _merged(_cut(work, crm, wanted.start, end), work.slice_leads)
+        cut += windows(work, crm, wanted.start, end)
     slices = tuple(replace(one, number=number) for number, one in enumerate(cut, 1))
     return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, per_second=speed)
+
+
+def windows(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:
+    """A CRM's records in windows of creation times, about ``slice_leads`` records each, in order; by counting."""
+    return _merged(_cut(work, crm, start, end), work.slice_leads)
 
 
 def _cut(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:
@@ -228,7 +233,12 @@ def _read_slice(number: int, part: SliceRow, work: Work) -> Gathered:
     """The records of a slice, without those that came as counterparts in an earlier slice of this backfill."""
     name = work.objects[part.crm]
     slabs = work.crms[part.crm].created(name, work.asked(part.crm), Window(part.start, part.end))
-    return gather_slabs(work, part.crm, _not_yet(work, number, slabs))
+    gathered = gather_slabs(work, part.crm, _not_yet(work, number, slabs))
+    if gathered.met.joined:
+        # Records read before may lie with a lead that is another one's name by now. A second reading knows that.
+        gathered.shelf.clear()
+        return _read_slice(number, part, work)
+    return gathered
 
 
 def _not_yet(work: Work, number: int, slabs: Iterator[Slab]) -> Iterator[Slab]:

@@ -11,18 +11,21 @@ import click
 
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 from sync import logs
-from sync.agree import REASONS, agree
 from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
+from sync.cli_agree import agree
 from sync.cli_backfill import backfill
 from sync.cli_backup import backup, restore
 from sync.cli_context import Context, wanted_time
 from sync.cli_import import import_file
+from sync.cli_drift import drift
 from sync.cli_privacy import export, forget
+from sync.cli_refused import refused
 from sync.cli_resolve import held, resolve
 from sync.cli_runs import apply, plan, rescore, sync, undo
 from sync.cli_sandbox import sandbox
+from sync.cli_status import status
 from sync.console import show_explanation
 from sync.demo import DemoAsked, run_demo
 from sync.errors import CrmAway, GuardStopped, Stopped
@@ -39,7 +42,11 @@ from sync.wrongconfig import WrongConfig
         apply,
         sync,
         rescore,
+        status,
         backfill,
+        agree,
+        drift,
+        refused,
         held,
         resolve,
         undo,
@@ -180,28 +187,6 @@ def explain(context: Context, key: str, at: datetime | None) -> None:
     context.screen.document(told)
 
 
-@leadpact.command("agree")
-@click.pass_obj
-def agree_(context: Context) -> None:
-    """Prove that both CRMs show the same stage, score and temperature for every linked lead, or why not yet."""
-    with opened(context.settings()) as app:
-        found = agree(app.work(), app.clock())
-    context.screen.say(f"{found.agreed} of {found.linked} linked leads agree ({found.share():.1%}).")
-    for reason, count in sorted(found.explained.items()):
-        context.screen.say(f"  {count} {reason}: {REASONS[reason]}; for example {found.samples[reason][0]}")
-    if found.unexplained:
-        context.screen.say(f"  {found.unexplained} unexplained: {', '.join(found.samples['unexplained'])}")
-    context.screen.document(
-        {
-            "linked": found.linked,
-            "agreed": found.agreed,
-            "explained": found.explained,
-            "unexplained": found.unexplained,
-        }
-    )
-    sys.exit(1 if found.unexplained else 0)
-
-
 @leadpact.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many.")
 @click.pass_obj
@@ -239,15 +224,6 @@ def runs(context: Context, limit: int) -> None:
             ]
         }
     )
-
-
-@leadpact.command()
-@click.pass_obj
-def refused(context: Context) -> None:
-    """What a CRM rejected and has not taken since; a later sync tries it again."""
-    with opened(context.settings()) as app:
-        rows = app.memory().store.journal.refused()
-    _list(context, "refused", ("code", "lead_id", "crm", "record_id", "message", "first_at", "tries"), rows)
 
 
 def _list(context: Context, name: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

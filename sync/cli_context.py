@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -34,3 +34,12 @@ def wanted_time(_: click.Context, __: click.Parameter, value: str | None) -> dat
     if moment.tzinfo is None:
         raise click.BadParameter("a time needs its zone, for example 2026-11-22T09:00+01:00 or …Z")
     return moment
+
+
+def age(length: timedelta) -> str:
+    """A length of time for people, in its largest unit."""
+    seconds = max(int(length.total_seconds()), 0)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

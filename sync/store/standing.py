@@ -40,7 +40,27 @@ class ReadTo:
     object: str
     moved_at: datetime
     run: int
-    command: str | None
+    started: datetime | None  #: when that run began: what changed since then may not have been read
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a CRM said of a daily budget at ``heard``; counts are calls."""
+
+    crm: str
+    name: str
+    used: int
+    limit: int
+    heard: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of calls in which the CRM refused one: nobody calls for so many ``seconds`` more."""
+
+    crm: str
+    name: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,18 @@ class Standing:
     def read_to(self) -> list[ReadTo]:
         """One row for each change log that was ever read."""
         return [ReadTo(*row) for row in self._rows("read_to")]
+
+    def judged_otherwise(self, policy_version: str) -> int:
+        """How many stored leads were last judged by another policy."""
+        return int(self._rows("judged_otherwise", version=policy_version)[0][0])
+
+    def budgets(self) -> list[Budget]:
+        """Every daily budget that a CRM ever told of."""
+        return [Budget(*_named(name), *rest) for name, *rest in self._rows("budgets")]
+
+    def held_windows(self) -> list[Window]:
+        """The windows in which nobody may call now."""
+        return [Window(*_named(name), seconds) for name, seconds in self._rows("held_windows")]
 
     def linked(self, crm: str, object_name: str) -> int:
         """How many records of an object have a lead."""
@@ -118,3 +150,9 @@ class Standing:
     def undone_since(self) -> dict[str, datetime]:
         """Lead to the time when something of it was first taken back."""
         return dict(self._rows("undone_since"))
+
+
+def _named(budget: str) -> tuple[str, str]:
+    """The CRM and the name of a budget in the ledger of calls."""
+    crm, _, name = budget.partition(":")
+    return crm, name

@@ -7,7 +7,7 @@ SELECT compared_at, linked, same, agreed, explained, unexplained FROM agreement
  WHERE connection_id = %(connection)s ORDER BY agreement_id DESC LIMIT %(limit)s;
 
 -- read_to --
-SELECT cursor.crm, cursor.object, cursor.moved_at, cursor.run_id, run.command
+SELECT cursor.crm, cursor.object, cursor.moved_at, cursor.run_id, run.started_at
   FROM cursor LEFT JOIN run USING (run_id) WHERE cursor.connection_id = %(connection)s
  ORDER BY cursor.crm, cursor.object;
 
@@ -30,3 +30,17 @@ SELECT lead.lead_id, lead.decided_at FROM lead JOIN asked USING (lead_id)
 
 -- undone_since --
 SELECT lead_id, min(undone_at) FROM undone WHERE connection_id = %(connection)s GROUP BY lead_id;
+
+-- judged_otherwise --
+SELECT count(*) FROM lead WHERE connection_id = %(connection)s AND policy_version <> %(version)s;
+
+-- budgets --
+-- What each CRM said last of its day. Of several apps the one that was heard last.
+SELECT DISTINCT ON (name) name, used, day_limit, heard
+  FROM (SELECT substr(budget, strpos(budget, ':') + 1) AS name, used, day_limit, heard FROM call_day) AS told
+ ORDER BY name, heard DESC;
+
+-- held_windows --
+SELECT substr(budget, strpos(budget, ':') + 1),
+       extract(epoch FROM max(held_until) - clock_timestamp())::float8
+  FROM call_window WHERE held_until > clock_timestamp() AND held_until < 'infinity' GROUP BY 1 ORDER BY 1;

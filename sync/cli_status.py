@@ -1,0 +1,106 @@
+"""The command that says how things stand: status."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from sync.app import opened
+from sync.cli_context import Context, age
+from sync.console import Screen
+from sync.errors import CrmAway
+from sync.status import Status, status_of
+
+
+@click.command()
+@click.pass_obj
+def status(context: Context) -> None:
+    """Connections, freshness, backlog, quota, last runs."""
+    with opened(context.settings()) as app:
+        found = status_of(app.memory())
+    _show(context.screen, found)
+    context.screen.document(_as_document(found))
+    sys.exit(CrmAway.exit_code if found.away else 0)
+
+
+def _show(screen: Screen, found: Status) -> None:
+    approved = f"first approved {found.approved.isoformat()}" if found.approved else "no run may write yet"
+    screen.say(f"mode {found.mode}; {approved}")
+    for one in found.connections:
+        screen.say(
+            f"{one.crm}: " + (f"cannot be used: {one.problem}" if one.problem else f"account {one.account}")
+        )
+    for log in found.read_to:
+        screen.say(f"{log.crm} {log.object}: read {age(found.at - log.moved_at)} ago, by run {log.run}")
+    if not found.read_to:
+        screen.say("no sync has ended yet")
+    _show_backlog(screen, found)
+    for budget in found.budgets:
+        screen.say(
+            f"{budget.crm} {budget.name}: {budget.used} of {budget.limit} calls used"
+            f" ({budget.used / max(budget.limit, 1):.0%}), heard {age(found.at - budget.heard)} ago"
+        )
+    for window in found.held_windows:
+        screen.say(
+            f"{window.crm} {window.name}: refused a call; nobody calls for {window.seconds:.0f} s more"
+        )
+    for row in found.runs:
+        numbers = row.numbers
+        screen.say(
+            f"run {row.run} {row.command}: {row.state}, {age(found.at - row.started)} ago; {numbers.written} written,"
+            f" {numbers.held} held, {numbers.refused} refused" + (f"; {row.note}" if row.note else "")
+        )
+
+
+def _show_backlog(screen: Screen, found: Status) -> None:
+    backlog = found.backlog
+    waiting = (
+        (backlog.held, "held for a person", backlog.oldest_held, "leadpact held"),
+        (backlog.refused, "refused by a CRM", backlog.oldest_refused, "leadpact refused"),
+        (backlog.intents, "writes whose end is not known", backlog.oldest_intent, "leadpact sync"),
+    )
+    for count, what, oldest, command in waiting:
+        since = f", the oldest for {age(found.at - oldest)}; `{command}`" if oldest else ""
+        screen.say(f"{count} {what}{since}")
+    if backlog.claims:
+        screen.say(f"{backlog.claims} leads are in work now")
+    for one in found.backfills:
+        screen.say(
+            f"backfill {one.backfill} of {one.started.isoformat()}: {one.slices_done} of {one.slices} slices,"
+            f" {one.records_done} of {one.records} records; the same command goes on with it"
+        )
+    for unread in found.unread:
+        screen.say(f"{unread}; {unread.fix}")
+    if found.other_policy:
+        screen.say(
+            f"{found.other_policy} leads were judged by another policy; `leadpact rescore` judges them anew"
+        )
+
+
+def _as_document(found: Status) -> dict[str, Any]:
+    return {
+        "at": found.at.isoformat(),
+        "mode": found.mode,
+        "approved": found.approved.isoformat() if found.approved else None,
+        "connections": [asdict(one) for one in found.connections],
+        "freshness": [
+            {
+                "crm": one.crm,
+                "object": one.object,
+                "read_to": one.moved_at.isoformat(),
+                "age_seconds": (found.at - one.moved_at).total_seconds(),
+                "run": one.run,
+            }
+            for one in found.read_to
+        ],
+        "backlog": asdict(found.backlog),
+        "backfills": [asdict(one) for one in found.backfills],
+        "unread": [asdict(one) for one in found.unread],
+        "other_policy": found.other_policy,
+        "quota": [asdict(one) for one in found.budgets],
+        "held_windows": [asdict(one) for one in found.held_windows],
+        "runs": [asdict(one) for one in found.runs],
+    }
