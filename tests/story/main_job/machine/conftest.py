@@ -57,8 +57,7 @@ MAY_BE_CLEARED = ("purchase", "accepted", "reason")
 OPTED_OUT = {"hubspot": ("hs_email_optout",), "salesforce": ("HasOptedOutOfEmail", "DoNotCall")}
 #: What ``required`` of the config puts where Salesforce demands a value and nobody knows one.
 NOT_KNOWN = {"last name", "company"}
-COUNTRIES = {"germany": "de", "deutschland": "de", "österreich": "at", "austria": "at", "schweiz": "ch"}
-COUNTRIES |= {"switzerland": "ch"}
+COUNTRIES = {"germany": "de", "austria": "at"}
 
 Records = dict[str, dict[str, dict[str, Any]]]
 
@@ -85,7 +84,7 @@ def comparable(kind: str, value: Any) -> str:
 
 @dataclass
 class World:
-    """Both CRMs with their people, and Leadpact. ``begin`` makes everything new and empty."""
+    """Both CRMs with their people, and Leadpact."""
 
     house: Any
     typed: dict[str, dict[str, set[str]]] = field(default_factory=dict)  #: person to field to values
@@ -102,6 +101,7 @@ class World:
     # --- beginning and end ------------------------------------------------------------------------------
 
     def begin(self, now: Any) -> None:
+        """Make everything new and empty."""
         for crm in OBJECTS:
             self.house.control(crm, "reset", {})
         self.house.serving.clock.set(now)
@@ -165,7 +165,13 @@ class World:
         return [one for one, record in self.records()[crm].items() if not record["_gone"]]
 
     def deleted(self, crm: str) -> list[str]:
+        """The others."""
         return [one for one, record in self.records()[crm].items() if record["_gone"]]
+
+    def counterpart(self, contact: str) -> str | None:
+        """The Salesforce record that a contact names, where a person can open it."""
+        lead = str(self.records()["hubspot"][contact].get(CROSS_ID["hubspot"]) or "")
+        return lead if lead in self.living("salesforce") else None
 
     def does(self, crm: str, action: str, record_id: str | None = None, **more: Any) -> dict[str, Any] | None:
         """A person does something; None where the CRM does not let them."""
@@ -192,10 +198,9 @@ class World:
     def note(self, crm: str, record_id: str, values: Mapping[str, Any]) -> None:
         """Remember what was typed, and of whom the record tells."""
         who = self.who(f"{crm}:{record_id}")
-        for name, value in values.items():
-            if name in FIELDS:
-                kind = FIELDS[name][2]
-                self.typed.setdefault(who, {}).setdefault(name, set()).add(comparable(kind, value))
+        for name in values.keys() & FIELDS.keys():
+            spelled = comparable(FIELDS[name][2], values[name])
+            self.typed.setdefault(who, {}).setdefault(name, set()).add(spelled)
 
     def who(self, key: str) -> str:
         """Whom a record tells of; records that a person has merged, or that are alike, tell of one."""
@@ -217,7 +222,7 @@ class World:
     @contextmanager
     def watched(self, *, undoes: bool = False) -> Iterator[None]:
         """Whatever changes in the CRMs meanwhile is Leadpact's doing, and is judged."""
-        before = self.records()
+        before, mark = self.records(), self.house.mark()
         handler = logging.StreamHandler(self.log)
         root, level = logging.getLogger(), logging.getLogger().level
         root.addHandler(handler)
@@ -229,8 +234,18 @@ class World:
             root.setLevel(level)
         problems = self.judge(before, self.records(), undoes=undoes)
         assert not problems, "\n".join(problems)
+        self.tells_nothing(mark)
+
+    def tells_nothing(self, mark: Mapping[str, int]) -> None:
+        """No secret in the log, and nobody's address in an address of the web."""
+        log = self.log.getvalue()
         for secret in ("pat-eu1-leadpact-sandbox", "salesforce-sandbox-secret", "Bearer "):
-            assert secret not in self.log.getvalue(), f"the log shows {secret[:4]}…"
+            assert secret not in log, f"the log shows {secret[:4]}…"
+        assert ".example" not in log, "the log shows somebody's address"
+        for crm in OBJECTS:
+            calls = self.house.look(crm, "requests", after=str(mark[crm]))["requests"]
+            told = [call["path"] for call in calls if ".example" in call["path"]]
+            assert not told, f"an address of {crm} shows somebody's address: {told[:2]}"
 
     def sync(self) -> Outcome | None:
         """One sync; None where a fault stopped it. Without a fault nothing may."""

@@ -67,7 +67,7 @@ def machine(new_world: Callable[[], Any]) -> type[RuleBasedStateMachine]:
             for person, where in people:
                 self.somebody_comes(person, where)
             if synced:
-                self.sync()
+                self.sync(0)
 
         def one(self, crm: str, pick: int) -> str | None:
             there = self.world.living(crm)
@@ -84,11 +84,21 @@ def machine(new_world: Callable[[], Any]) -> type[RuleBasedStateMachine]:
                 if made is not None:
                     self.world.same(email, f"{crm}:{made}")
 
-        @rule(crm=CRM, pick=PICK, edit=EDIT)
-        def somebody_edits(self, crm: str, pick: int, edit: tuple[str, str]) -> None:
+        @rule(crm=CRM, pick=PICK, edits=st.lists(EDIT, min_size=1, max_size=3))
+        def somebody_edits(self, crm: str, pick: int, edits: list[tuple[str, str]]) -> None:
             record = self.one(crm, pick)
             if record is not None:
-                self.world.types(crm, record, **dict([edit]))
+                self.world.types(crm, record, **dict(edits))
+
+        @rule(pick=PICK, name=st.sampled_from(sorted(VALUES)), here=PICK, there=PICK)
+        def both_edit_the_same(self, pick: int, name: str, here: int, there: int) -> None:
+            """Marketing and sales know better at the same time, sometimes both the same."""
+            contact = self.one("hubspot", pick)
+            lead = None if contact is None else self.world.counterpart(contact)
+            if contact is not None and lead is not None:
+                values = VALUES[name]
+                self.world.types("hubspot", contact, **{name: values[here % len(values)]})
+                self.world.types("salesforce", lead, **{name: values[there % len(values)]})
 
         @rule(crm=CRM, pick=PICK, person=st.integers(0, len(PEOPLE) - 1), marriage=st.booleans())
         def somebody_gets_another_address(self, crm: str, pick: int, person: int, marriage: bool) -> None:
@@ -157,12 +167,17 @@ def machine(new_world: Callable[[], Any]) -> type[RuleBasedStateMachine]:
         def time_passes(self, seconds: int) -> None:
             self.world.house.later(seconds)
 
-        @rule()
-        def sync(self) -> None:
+        @rule(hours=st.sampled_from([0, 0, 1, 24]))
+        def sync(self, hours: int) -> None:
+            self.world.house.later(3600 * hours)
             if self.world.sync() is None:
                 return
             unexplained, _, samples = self.world.agreement()
             assert not unexplained, samples
+
+        @rule()
+        def sync_at_once(self) -> None:
+            self.sync(0)
 
         @rule(change=EDIT, crm=CRM, pick=PICK, meanwhile=st.booleans())
         def a_plan_is_carried_out(
@@ -174,7 +189,7 @@ def machine(new_world: Callable[[], Any]) -> type[RuleBasedStateMachine]:
                 return
             if meanwhile:
                 self.world.house.later(60)
-                self.somebody_edits(crm, pick, change)
+                self.somebody_edits(crm, pick, [change])
             self.world.command("apply", file)
 
         @rule()
