@@ -215,6 +215,7 @@ def _named(work: Work, crm: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=RECORD_ID)
 
 
+_OWN_NAMES = pl.Series([[own.lead.name for own in OWN_FIELDS]], dtype=pl.List(pl.String))
 #: What a conversion does not have to prove any more.
 _FURTHER = ("opportunity", "customer", "former_customer")
 
@@ -223,9 +224,16 @@ def with_conversion(records: pl.DataFrame, converted: str, opportunity: str) -> 
     """A conversion is evidence by itself, whatever word the lead's status has: sales took the lead. Pure.
 
     ``converted`` and ``opportunity``: the columns of typed records that say so. With an opportunity the lead is
-    one; without, it is accepted by sales.
+    one; without, it is accepted by sales. Our own fields count as not returned: no verdict can be written there
+    any more, and what it shows is no reason to write the other CRM's anew each time a point is lost.
     """
-    if converted not in records.columns or "salesforce_stage" not in records.columns:
+    if converted not in records.columns or not (records[converted] == "true").any():
+        return records
+    unread = pl.concat_list(pl.col("_unread").fill_null([]), pl.lit(_OWN_NAMES))
+    records = records.with_columns(
+        pl.when(pl.col(converted) == "true").then(unread).otherwise("_unread").alias("_unread")
+    )
+    if "salesforce_stage" not in records.columns:
         return records
     new = pl.lit("sql")
     if opportunity in records.columns:

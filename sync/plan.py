@@ -92,22 +92,28 @@ def plan(
     due = _due(leads, in_scope, writable, wanted)
     for crm, side in SIDES.items():
         there = known(leads[side + "_id"])
-        existing = there & in_scope
+        existing = there & _reached(leads, crm)
         if full:
             # A withdrawal holds in both CRMs whatever the scope says.
-            parts += _merged_changes(leads, there & ~in_scope, crm, field_map, consent, writable)
+            parts += _merged_changes(leads, there & ~existing, crm, field_map, consent, writable)
             parts += _merged_changes(leads, existing, crm, field_map, rules, writable)
             parts += _stage_changes(leads, existing, crm, unread, writable)
         if due is not None:
             parts += _own_changes(leads, existing & due, crm, unread, writable)
         parts += _cross_id_changes(leads, existing, crm, unread, writable, wanted)
     for crm in SIDES if full else ():
-        parts += _creates(leads, in_scope & leads[f"create_{crm}"], crm, field_map, rules, writable)
+        parts += _creates(leads, _reached(leads, crm) & leads[f"create_{crm}"], crm, field_map, rules, writable)
     parts = [part for part in parts if not part.rows.is_empty()]
     if not parts:
         return pl.DataFrame(schema=dict(CHANGES))
     changes = pl.concat(_with_before(parts, raw)).select(*CHANGES)
     return _by_lane(changes, consent).sort("lead_id", "crm", "field")
+
+
+def _reached(leads: pl.DataFrame, crm: str) -> pl.Series:
+    """Who is in scope, and may be written to in this CRM."""
+    side = f"to_{crm}"
+    return leads["in_scope"] & leads[side] if side in leads.columns else leads["in_scope"]
 
 
 def canonical(changes: pl.DataFrame) -> bytes:
@@ -250,6 +256,7 @@ def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
             found = found | unread.without(unlike, side, name)
         moved = leads[side + "shown_score"] - leads["score"]
         near = holds((moved < score_step) & (moved > -score_step))
+        near = near | ~(known(leads[side + "shown_score"]) | known(leads["score"]))
         found = found | unread.without(there & ~near, side, "shown_score")
     both = here[HUBSPOT] & here[SALESFORCE]
     for name in ("shown_score", "shown_fit", "shown_engagement", "shown_coverage"):
@@ -292,7 +299,7 @@ def _cross_id_changes(
     counterpart = pl.col(SIDES[other] + "_id")
     parts = [_part(leads, moved, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
     if wanted.mode == "full":
-        to_come = existing & leads[f"create_{other}"]
+        to_come = unread.without(existing & leads[f"create_{other}"], SIDES[crm], CROSS_ID)
         nothing_yet = pl.lit(None, dtype=pl.String)
         parts.append(
             _part(leads, to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id")
