@@ -119,7 +119,7 @@ class Scene:
         """One sync, as the command does it; waiting takes no time. Its four numbers add up to its targets."""
         patience = Patience(self.let_pass, read_seconds)
         try:
-            with opened(self.settings(), patience=patience) as app:
+            with opened(self.settings(), clock=self.serving.clock.now, patience=patience) as app:
                 outcome = perform(app.work(), Asked("sync", approve=True, collect=True))
         except Stopped as stop:
             return Ended(stop.exit_code, str(stop))
@@ -200,6 +200,7 @@ def _people(scene: Scene) -> dict[str, tuple[str, str]]:
         "by hold": _couple(scene, "lukasz@hold.example", "Łukasz", "Żółć"),
         "back": _couple(scene, "bea@rueck.example", "Béa", "Rück", **SHOP, **WARM),
         "opt-out": _couple(scene, "olga@aus.example", "Olga", "Außen"),
+        "opt-out there": _couple(scene, "ida@weg.example", "Ida", "Weg"),
         "refused": _couple(scene, "rita@lang.example", "Rita", "Lang"),
     }
 
@@ -222,6 +223,7 @@ def _what_people_do(scene: Scene, people: Mapping[str, tuple[str, str]]) -> None
     rejected = {"Leadpact_Sales_Accepted__c": "false", "Leadpact_Rejection_Reason__c": "zu früh"}
     scene.edit("salesforce", people["back"][1], **rejected)
     scene.control("hubspot", "people", action="unsubscribe", object="contacts", id=people["opt-out"][0])
+    scene.edit("salesforce", people["opt-out there"][1], HasOptedOutOfEmail=True)
     # Salesforce takes 40 characters of a first name.
     scene.edit("hubspot", people["refused"][0], firstname="R" * 60)
     _newcomers(scene, "spaeter")
