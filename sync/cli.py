@@ -18,8 +18,8 @@ from sync.cli_agree import agree
 from sync.cli_backfill import backfill
 from sync.cli_backup import backup, restore
 from sync.cli_context import Context, wanted_time
-from sync.cli_import import import_file
 from sync.cli_drift import drift
+from sync.cli_import import import_file
 from sync.cli_privacy import export, forget
 from sync.cli_refused import refused
 from sync.cli_resolve import held, resolve

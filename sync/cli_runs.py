@@ -14,7 +14,7 @@ from sync.cli_import import apply_import
 from sync.console import show_changes, show_outcome, show_undone
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
-from sync.newly_mapped import not_read_for_all
+from sync.newly_mapped import not_read_for_all, policy_news
 from sync.read import with_counterparts
 from sync.run import Asked, as_json, perform
 from sync.saved import load_plan, save_plan
@@ -117,11 +117,15 @@ def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
         work = app.work()
         if work.mode == "observe":
             context.screen.say("sync.mode is observe: nothing is written to a CRM.")
+        before = work.store.standing.last_policy()
         outcome = perform(work, asked)
         unread = not_read_for_all(work) if asked.command == "sync" else []
     show_outcome(context.screen, outcome, planned=work.mode == "observe")
     for one in unread:
         context.screen.say(f"{one}; {one.fix}")
+    news = policy_news(work, before) if asked.command == "sync" else ""
+    if news:
+        context.screen.say(news)
     context.screen.document(as_json(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
 

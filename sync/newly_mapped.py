@@ -1,4 +1,4 @@
-"""Which fields are mapped, or mapped otherwise, since all records of a CRM were last read.
+"""What a changed map or policy asks for: fields that were not read for all records, verdicts of another policy.
 
 A change log brings records that change. What a new rule of the map would say of all others is only known once they
 are read again: a backfill does that, and until then `check` and `sync` say so.
@@ -81,3 +81,13 @@ def not_read_for_all(work: Work) -> list[Unread]:
         if new:
             found.append(Unread(crm, new))
     return found
+
+
+def policy_news(work: Work, before: str | None) -> str:
+    """What a sync says when the policy is another one than that of the run ``before``; empty when it is the same."""
+    if before is None or before == work.policy.version:
+        return ""
+    return (
+        "the policy has changed since the last run: leads that do not change keep their verdict until"
+        " `leadpact rescore`, which needs no reading"
+    )

@@ -101,6 +101,11 @@ class Standing:
         """How many stored leads were last judged by another policy."""
         return int(self._rows("judged_otherwise", version=policy_version)[0][0])
 
+    def last_policy(self) -> str | None:
+        """The policy of the newest run that ended well and judged what there was to judge; None before the first."""
+        rows = self._rows("last_policy")
+        return str(rows[0][0]) if rows else None
+
     def budgets(self) -> list[Budget]:
         """Every daily budget that a CRM ever told of."""
         return [Budget(*_named(name), *rest) for name, *rest in self._rows("budgets")]

@@ -44,3 +44,9 @@ SELECT DISTINCT ON (name) name, used, day_limit, heard
 SELECT substr(budget, strpos(budget, ':') + 1),
        extract(epoch FROM max(held_until) - clock_timestamp())::float8
   FROM call_window WHERE held_until > clock_timestamp() AND held_until < 'infinity' GROUP BY 1 ORDER BY 1;
+
+-- last_policy --
+SELECT policy_version FROM run
+ WHERE connection_id = %(connection)s AND state = 'done' AND policy_version IS NOT NULL
+   AND command IN ('sync', 'apply', 'rescore')
+ ORDER BY run_id DESC LIMIT 1;

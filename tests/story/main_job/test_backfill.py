@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,9 +74,12 @@ def test_a_newly_mapped_field_reaches_records_that_do_not_change_by_a_backfill(p
     _map(house)
     house.sync()
     assert _cities(house, pairs) == [None] * 10
+    house.rewrite("policy.toml", "points = ", "points = 1")
     said = house.command("sync").out
     assert "city is mapped anew" in said
     assert "leadpact backfill --crm hubspot" in said
+    assert "the policy has changed since the last run" in said
+    assert "the policy has changed" not in house.command("sync").out
     warnings = [
         one
         for one in house.command("--json", "check").document["problems"]
@@ -188,7 +194,7 @@ def test_a_map_that_changed_again_starts_a_backfill_anew(people: Any) -> None:
 
     with pytest.raises(Stopped):
         _begin(house, stop)
-    house.rewrite("fields.toml", 'hubspot = "city"', 'hubspot = "state"')
+    house.rewrite("fields.toml", 'hubspot = "city"', 'hubspot = "city"\ndirection = "to_salesforce"')
     told = house.command("backfill", "--dry-run", environ=SLICES)
     assert "starts anew" in told.out
 
@@ -248,3 +254,44 @@ def test_windows_that_share_no_moment_share_no_record_and_miss_none(people: Any)
                 assert expected.calls == (1 if ids else 0)
                 found += ids
             assert sorted(found) == sorted(pair[position] for pair in pairs)
+
+
+def test_a_backfill_that_is_killed_goes_on_where_it_was(people: Any) -> None:
+    house, pairs = people
+    _map(house)
+    for crm in ("hubspot", "salesforce"):
+        house.control(crm, "latency", {"ms": 100})
+    whole = {**os.environ, **house.environ, **SLICES}
+    command = [sys.executable, "-m", "sync", "--config", str(house.config), "backfill"]
+    with subprocess.Popen(command, env=whole, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("slice 1 of"))
+        process.kill()
+    for crm in ("hubspot", "salesforce"):
+        house.control(crm, "latency", {"ms": 0})
+    plan = house.command("--json", "backfill", "--dry-run", environ=SLICES).document
+    assert 0 < plan["slices_left"] < plan["slices"]
+
+    told = house.command("--json", "backfill", environ=SLICES)
+
+    assert told.code == 0, told.out + told.err
+    assert _cities(house, pairs) == [f"Town {number}" for number in range(10)]
+    assert house.command("--json", "agree").document["unexplained"] == 0
+
+
+def test_a_backfill_stops_at_its_part_of_the_day_while_a_sync_goes_on(people: Any) -> None:
+    house, pairs = people
+    _map(house)
+    (budget,) = [
+        one for one in house.command("--json", "status").document["quota"] if one["crm"] == "salesforce"
+    ]
+    # Our share is 80 %; of that a backfill leaves a quarter to live changes.
+    house.control("salesforce", "limits", {"daily": round(budget["used"] / 0.6)})
+
+    told = house.command("--json", "backfill", environ=SLICES)
+
+    assert told.code == 3, told.out + told.err
+    assert "backfill lane" in told.err
+    house.edit("hubspot", pairs[0][0], jobtitle="Owner")
+    house.sync()
+    assert house.record("salesforce", pairs[0][1])["Title"] == "Owner"

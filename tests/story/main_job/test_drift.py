@@ -103,7 +103,7 @@ def test_a_record_that_nobody_told_of_is_found_and_paired(people: Any) -> None:
 def test_a_record_that_vanished_without_a_word_is_found(people: Any) -> None:
     house, pairs = people
     with untold(house):
-        house.control("hubspot", "people", {"action": "erase", "object": "contacts", "id": pairs[3][0]})
+        house.control("hubspot", "people", {"action": "gdpr_delete", "object": "contacts", "id": pairs[3][0]})
     found = house.command("--json", "drift").document
     assert [(one["kind"], one["crm"], one["record_id"]) for one in found["drifted"]] == [
         ("gone", "hubspot", pairs[3][0])
@@ -111,6 +111,7 @@ def test_a_record_that_vanished_without_a_word_is_found(people: Any) -> None:
     repaired = house.command("--json", "drift", "--repair")
     assert repaired.code in (0, 1), repaired.out + repaired.err
     assert house.command("--json", "drift").document["counts"] == {}
+    assert len(house.records("hubspot")) == len(pairs) - 1
 
 
 def test_no_drift_is_looked_for_before_a_first_sync(furnished: Any) -> None:
