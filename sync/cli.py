@@ -20,6 +20,7 @@ from sync.cli_backup import backup, restore
 from sync.cli_context import Context, wanted_time
 from sync.cli_drift import drift
 from sync.cli_import import import_file
+from sync.cli_policy import policy
 from sync.cli_privacy import export, forget
 from sync.cli_refused import refused
 from sync.cli_resolve import held, resolve
@@ -40,6 +41,7 @@ from sync.wrongconfig import WrongConfig
     commands=[
         plan,
         apply,
+        policy,
         sync,
         rescore,
         status,

@@ -1,0 +1,74 @@
+"""The example policies, held against their golden leads: every move of the ladder, in five lines of business."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mapping.qualification.declared import Policy
+from mapping.qualification.golden import verdicts_of
+from mapping.qualification.goldenread import read_golden
+from mapping.qualification.wording import WHY
+from sync.app import VOCABULARIES
+from sync.policy_files import Checked, check_golden, policy_in
+from sync.tomlfile import read_toml
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "policies"
+EXAMPLES = ("content-agency", "machine-builder", "software", "wholesale", "consumer")
+#: Whether there is contact data follows from address and number, so a merged lead always has an answer; and
+#: whoever objected to being scored is not moved by a policy at all.
+NO_MOVE_OF_A_POLICY = {"contact_data_unknown", "not_scored"}
+
+
+def no_config() -> Policy:
+    raise AssertionError("an example names its own policy")
+
+
+def checked(name: str) -> Checked:
+    return check_golden(FOLDER / f"{name}.golden.toml", None, {}, no_config)
+
+
+def moves_of(name: str) -> set[str]:
+    policy = policy_in(FOLDER / f"{name}.toml", {})
+    table = read_toml(FOLDER / f"{name}.golden.toml", name).data
+    golden = read_golden(table, policy, vocabularies=VOCABULARIES)
+    return {verdict["stage_why"] for verdict in verdicts_of(golden, policy)}
+
+
+def test_every_example_has_golden_leads_and_no_other_file_lies_there() -> None:
+    expected = {f"{name}{end}" for name in EXAMPLES for end in (".toml", ".golden.toml")}
+    assert {path.name for path in FOLDER.glob("*.toml")} == expected
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_golden_lead_stands_where_the_example_says(name: str) -> None:
+    found = checked(name)
+    assert found.leads >= 40
+    assert not found.failures
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_golden_leads_of_an_example_make_every_move_of_the_ladder(name: str) -> None:
+    missing = set(WHY) - moves_of(name) - NO_MOVE_OF_A_POLICY
+    # A gate on a fact that is either there or not is never unknown; the others show that move.
+    assert missing <= {"gate_unknown"}
+
+
+def test_the_examples_together_make_every_move() -> None:
+    assert set.union(*map(moves_of, EXAMPLES)) == set(WHY) - NO_MOVE_OF_A_POLICY
+
+
+def test_golden_leads_are_judged_in_under_a_second() -> None:
+    checked("consumer")  # the first of a process reads the list of domain endings
+    began = time.process_time()
+    checked("software")
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_commented_line_by_line_of_thought(name: str) -> None:
+    text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert text.count("\n# ") >= 8
