@@ -33,16 +33,17 @@ class Level:
 #: those rows and are set by judgement.
 LEVELS: Mapping[str, tuple[Level, ...]] = {
     "email": (
-        Level("the same e-mail address", agrees=True, m=0.66, u=0.005),
+        Level("the same e-mail address", agrees=True, m=0.54, u=0.002),
         Level("the same shared address (info@ and the like)", agrees=True, m=0.60, u=0.20),
-        Level("nearly the same e-mail address", agrees=True, m=0.20, u=0.002),
-        Level("the same name before the @", agrees=True, m=0.05, u=0.01),
-        Level("different e-mail addresses", agrees=False, m=0.09, u=0.98),
+        Level("nearly the same e-mail address", agrees=True, m=0.17, u=0.002),
+        Level("the same name before the @", agrees=True, m=0.10, u=0.005),
+        Level("different e-mail addresses", agrees=False, m=0.19, u=0.99),
     ),
     "name": (
-        Level("the same name", agrees=True, m=0.45, u=0.004),
-        Level("a name that may be the same", agrees=True, m=0.35, u=0.03),
-        Level("different names", agrees=False, m=0.20, u=0.966),
+        Level("the same name", agrees=True, m=0.27, u=0.001),
+        Level("a name that may be the same", agrees=True, m=0.43, u=0.06),
+        Level("a word of the name in common", agrees=True, m=0.22, u=0.30),
+        Level("different names", agrees=False, m=0.08, u=0.64),
     ),
     "phone": (
         Level("the same telephone number", agrees=True, m=0.70, u=0.002),
@@ -133,7 +134,27 @@ def _name() -> pl.Expr:
         .then(0)
         .when(answer.fill_null(value=True))
         .then(1)
-        .otherwise(2)
+        .when(_common_word("_name_key", "_name_key_s"))
+        .then(2)
+        .otherwise(3)
+    )
+
+
+def _common_word(left: str, right: str) -> pl.Expr:
+    """Some word of one name is, but for one slip, a word of the other."""
+
+    def shared(pairs: pl.Series) -> pl.Series:
+        sides = zip(pairs.struct.field(left), pairs.struct.field(right), strict=True)
+        return pl.Series([_share_a_word(a or "", b or "") for a, b in sides], dtype=pl.Boolean)
+
+    return pl.struct(left, right).map_batches(shared, return_dtype=pl.Boolean)
+
+
+def _share_a_word(one: str, other: str) -> bool:
+    return any(
+        len(word) > 1 and (word == each or (min(len(word), len(each)) > 3 and one_typo(word, each)))
+        for word in one.split()
+        for each in other.split()
     )
 
 
