@@ -133,8 +133,11 @@ def _explained(
     same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in SHOWN)
     right = (
         (pl.col(HUBSPOT + "shown_stage") == pl.col("stage"))
-        & (pl.col(HUBSPOT + "shown_temperature") == pl.col("temperature"))
-        & ((pl.col(HUBSPOT + "shown_score") - pl.col("score")).abs() < work.policy.score_step)
+        & pl.col(HUBSPOT + "shown_temperature").eq_missing(pl.col("temperature"))
+        & (
+            ((pl.col(HUBSPOT + "shown_score") - pl.col("score")).abs() < work.policy.score_step)
+            | (pl.col(HUBSPOT + "shown_score").is_null() & pl.col("score").is_null())
+        )
     )
     in_work = work.store.runs.claimed(judged["lead_id"])
     moved = pl.lit(value=False)

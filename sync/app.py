@@ -66,6 +66,7 @@ class App:
     scope: Scope
     fields: Mapping[str, LeadField]
     at_point: AtPoint
+    unscored: Condition | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
     def work(self) -> Work:
@@ -116,6 +117,7 @@ class App:
             slice_leads=settings.sync.slice_leads,
             claim_seconds=settings.sync.claim_seconds,
             at_point=self.at_point,
+            unscored=self.unscored,
         )
 
     def close(self) -> None:
@@ -147,6 +149,7 @@ def build(
         raise WrongConfig(missing)
     policy = _policy(settings, fields)
     scope = _scope(settings, policy, fields)
+    unscored = _unscored(settings, fields)
     stack = ExitStack()
     try:
         attached = _attached(settings, stack)
@@ -163,7 +166,7 @@ def build(
     except BaseException:
         stack.close()
         raise
-    return App(settings, store, crms, chosen, field_map, policy, scope, fields, at_point, stack)
+    return App(settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack)
 
 
 @contextmanager
@@ -280,6 +283,18 @@ def _policy(settings: Settings, fields: Mapping[str, LeadField]) -> Policy:
         raise WrongConfig(
             [problem(settings.where(one.path), str(one), "correct the policy file") for one in wrong.problems]
         ) from None
+
+
+def _unscored(settings: Settings, fields: Mapping[str, LeadField]) -> Condition | None:
+    """Who is not to be scored, by facts alone: the verdict cannot ask about itself."""
+    text = settings.privacy.no_scoring
+    if text is None:
+        return None
+    try:
+        return compile_condition(text, columns_for(judged_fields(fields), VOCABULARIES))
+    except ConditionProblem as wrong:
+        where, words = settings.where("privacy.no_scoring"), f"privacy.no_scoring: {wrong}"
+    raise WrongConfig([problem(where, words, "correct the condition; it may name fields of the lead")])
 
 
 def _scope(settings: Settings, policy: Policy, fields: Mapping[str, LeadField]) -> Scope:

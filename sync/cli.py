@@ -16,7 +16,7 @@ from sync.check import check as check_config
 from sync.check import failed
 from sync.cli_agree import agree
 from sync.cli_backfill import backfill
-from sync.cli_backup import backup, restore
+from sync.cli_backup import backup, restore, retain
 from sync.cli_context import Context, wanted_time
 from sync.cli_drift import drift
 from sync.cli_import import import_file
@@ -235,7 +235,7 @@ def _list(context: Context, name: str, columns: tuple[str, ...], rows: list[dict
     context.screen.document({name: rows})
 
 
-@leadpact.group(commands=[backup, restore])
+@leadpact.group(commands=[backup, restore, retain])
 def db() -> None:
     """The state."""
 

@@ -9,6 +9,7 @@ import click
 
 from sync.app import opened
 from sync.cli_context import Context
+from sync.retain import retain as expire
 
 
 @click.command()
@@ -67,3 +68,17 @@ def restore(context: Context, file: Path, *, yes: bool) -> None:
             "knew_erasures": done.knew_erasures,
         }
     )
+
+
+@click.command("retain")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.pass_obj
+def retain(context: Context, *, dry_run: bool) -> None:
+    """Delete the history that is older than the periods of [privacy] allow."""
+    settings = context.settings()
+    periods: dict[str, int] = dict(settings.privacy.keep_days.items())
+    with opened(settings) as app:
+        counts = expire(app.memory(), periods, really=not dry_run)
+    for table, count in counts.items():
+        context.screen.say(f"{table}: {count} rows {'would go' if dry_run else 'deleted'}")
+    context.screen.document({"deleted": counts, "dry_run": dry_run})

@@ -104,11 +104,13 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
     """One lead, explained to people."""
     score = told["score"]
     screen.say(f"{told['email'] or '(no e-mail)'}   lead {told['lead']}")
-    screen.say(f"stage {told['stage']} ({told['why']}); {told['temperature']}; cycle {told['cycle']}")
-    screen.say(
-        f"score {score['total']} = fit {score['fit']} + engagement {score['engagement']};"
-        f" {told['coverage']} % of the rules could be judged; policy {told['policy']}"
-    )
+    warmth = told["temperature"] or "not scored"
+    screen.say(f"stage {told['stage']} ({told['why']}); {warmth}; cycle {told['cycle']}")
+    if score["total"] is not None:
+        screen.say(
+            f"score {score['total']} = fit {score['fit']} + engagement {score['engagement']};"
+            f" {told['coverage']} % of the rules could be judged; policy {told['policy']}"
+        )
     for point in told["points"]:
         screen.say(f"  {point['points']:+4d}  {point['rule']}: {point['because']}")
     for gate in told["gates"]:

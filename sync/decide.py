@@ -237,7 +237,9 @@ def judge_leads(work: Work, merged: pl.DataFrame, now: datetime) -> pl.DataFrame
         in_hubspot=pl.col(HUBSPOT + "_id").is_not_null(),
         in_salesforce=pl.col(SALESFORCE + "_id").is_not_null(),
     )
-    verdict = judge(lead, work.policy, now)
+    asked = work.unscored
+    unscored = None if asked is None else _answers(work, lead, asked, "_unscored", default=False, now=now)
+    verdict = judge(lead, work.policy, now, unscored)
     codes = verdict["stage_why"].cast(pl.Enum(list(WHY))).to_physical()
     words = pl.Series("stage_why_text", [why(code, work.language) for code in WHY], dtype=pl.String)
     return lead.hstack([*verdict.drop("lead_id").get_columns(), looked_up(words, codes)])

@@ -55,7 +55,7 @@ def explain_lead(
     policy = work.policy if declared is None else policy_of(declared)
     inputs = json.loads(newest["inputs"])
     links = work.store.leads.links_of_leads(pl.Series("lead_id", [lead_id]))
-    told = _told(work, policy, inputs, links, newest["decided_at"])
+    told = _told(work, policy, inputs, links, newest)
     return {
         "lead": lead_id,
         "email": inputs["lead"].get("email"),
@@ -94,7 +94,7 @@ def explain_lead(
 
 
 def _told(
-    work: Work, policy: Policy, inputs: Mapping[str, Any], links: pl.DataFrame, decided_at: datetime
+    work: Work, policy: Policy, inputs: Mapping[str, Any], links: pl.DataFrame, newest: Mapping[str, Any]
 ) -> Explanation:
     text = json.dumps(inputs["lead"], ensure_ascii=False)
     lead = work.lead_snapshots().decode(pl.Series([text]))
@@ -109,7 +109,8 @@ def _told(
     )
     has = {crm: pl.lit(crm in links["crm"].to_list()) for crm in CRMS}
     full = derive(row, in_hubspot=has["hubspot"], in_salesforce=has["salesforce"])
-    return explain(full, policy, decided_at, work.language)
+    unscored = newest["temperature"] is None
+    return explain(full, policy, newest["decided_at"], work.language, unscored=unscored)
 
 
 def _smallest(told: Explanation) -> dict[str, Any] | None:

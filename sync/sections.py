@@ -185,6 +185,28 @@ class GuardSettings(Section):
     max_share_of_leads: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
+#: The stages, as ``mapping.lead.Stage`` spells them.
+StageName = Literal[
+    "visitor",
+    "prospect",
+    "lead",
+    "nurture",
+    "mql",
+    "sql",
+    "opportunity",
+    "customer",
+    "disqualified",
+    "former_customer",
+]
+
+
+class PrivacySettings(Section):
+    """Who is not scored, and how many days the history of a lead is kept, by the stage it stands in."""
+
+    no_scoring: Filled | None = None
+    keep_days: dict[StageName, Annotated[int, Field(ge=1, le=36_500)]] = {}
+
+
 class CurrencySettings(Section):
     """The currency of amounts that name none, per CRM (ISO 4217)."""
 
@@ -237,6 +259,7 @@ class Declared(BaseSettings):
     sync: SyncSettings = SyncSettings()
     scope: ScopeSettings = ScopeSettings()
     guards: GuardSettings = GuardSettings()
+    privacy: PrivacySettings = PrivacySettings()
     locale: LocaleSettings = LocaleSettings()
     files: FilesSettings = FilesSettings()
 

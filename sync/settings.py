@@ -26,6 +26,7 @@ from sync.sections import (
     GuardSettings,
     HubSpotSettings,
     LocaleSettings,
+    PrivacySettings,
     SalesforceSettings,
     SandboxSettings,
     ScopeSettings,
@@ -74,6 +75,7 @@ class Settings:
     sync: SyncSettings
     scope: ScopeSettings
     guards: GuardSettings
+    privacy: PrivacySettings
     locale: LocaleSettings
     fields: tuple[FieldRule, ...]
     values: Mapping[str, Words]
@@ -196,6 +198,7 @@ def _settings(
         sync=declared.sync,
         scope=declared.scope,
         guards=declared.guards,
+        privacy=declared.privacy,
         locale=declared.locale,
         fields=tuple(tables.rules),
         values=tables.values,

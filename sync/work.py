@@ -81,6 +81,7 @@ class Work:
     slice_leads: int = 10_000
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop
+    unscored: Condition | None = None  #: who gets no score and no temperature, and a stage by facts alone
 
     def asked(self, crm: str) -> tuple[str, ...]:
         """The fields to ask a CRM for: those of the map, and those that tell what became of a record."""

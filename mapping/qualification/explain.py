@@ -69,11 +69,16 @@ class Explanation:
     smallest_change: Change | None
 
 
-def explain(lead: pl.DataFrame, policy: Policy, now: datetime, lang: Language = "en") -> Explanation:
-    """Explain one lead: a frame of one row, as ``judge`` takes it. Raises ``ValueError`` for any other height."""
+def explain(
+    lead: pl.DataFrame, policy: Policy, now: datetime, lang: Language = "en", *, unscored: bool = False
+) -> Explanation:
+    """Explain one lead: a frame of one row, as ``judge`` takes it. Raises ``ValueError`` for any other height.
+
+    An ``unscored`` lead has no points, and nobody works out what would bring it some.
+    """
     if lead.height != 1:
         raise ValueError(f"explain takes one lead, not {lead.height}")
-    verdict = judge(lead, policy, now).row(0, named=True)
+    verdict = judge(lead, policy, now, pl.Series([unscored])).row(0, named=True)
     row = {**lead.row(0, named=True), **verdict}
     return Explanation(
         verdict=verdict,
@@ -81,7 +86,7 @@ def explain(lead: pl.DataFrame, policy: Policy, now: datetime, lang: Language = 
         points=points_of(row, policy, lang),
         missing=_missing(row, policy),
         gates=_gates(row, policy),
-        smallest_change=smallest_change(lead, policy, now, verdict),
+        smallest_change=None if unscored else smallest_change(lead, policy, now, verdict),
     )
 
 

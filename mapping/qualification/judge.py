@@ -6,6 +6,7 @@ changed = verdicts.filter(what_changed(previous, verdicts, policy))
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import polars as pl
@@ -13,6 +14,7 @@ import polars as pl
 from mapping.qualification.declared import Policy
 from mapping.qualification.score import prepare, score
 from mapping.qualification.stages import stages, track
+from mapping.qualification.truths import choose
 
 #: What every verdict has. ``fit``, ``engagement``, ``score``: whole points; ``coverage``: per cent of the rules
 #: that could be judged; ``temperature``: a band's name; ``stage``, ``highest_stage``: values of ``Stage``;
@@ -49,15 +51,19 @@ def verdict_schema(policy: Policy) -> dict[str, pl.DataType]:
     return schema
 
 
-def judge(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
+def judge(
+    leads: pl.DataFrame, policy: Policy, now: datetime, unscored: pl.Series | None = None
+) -> pl.DataFrame:
     """The verdict on each lead, in the order of ``leads``, with the columns of ``verdict_schema(policy)``.
 
     ``leads`` and ``now`` are as ``score.prepare`` describes them, which also says what is raised. A lead's
-    verdict depends on nothing but the lead, its last verdict, the policy and the day of ``now``.
+    verdict depends on nothing but the lead, its last verdict, the policy and the day of ``now``. ``unscored``
+    (Boolean, in the order of ``leads``): who has no score; all their numbers and the temperature are null, no rule
+    gives points, and facts alone move the stage.
     """
     prepared = prepare(leads, policy, now)
     scored = score(prepared, policy)
-    placed = stages(prepared, scored, policy)
+    placed = stages(prepared, scored, policy, unscored)
     verdict = {
         "lead_id": leads["lead_id"],
         "fit": scored.fit,
@@ -76,7 +82,20 @@ def judge(leads: pl.DataFrame, policy: Policy, now: datetime) -> pl.DataFrame:
             answers[f"_a{place}"] = one.age
     answers |= {f"_g{place}": answer for place, answer in enumerate(scored.gates)}
     columns = {**{name: verdict[name] for name in VERDICT_SCHEMA}, **answers}
+    if unscored is not None:
+        columns |= _blanked(columns, unscored)
     return pl.DataFrame([column.alias(name) for name, column in columns.items()])
+
+
+def _blanked(columns: Mapping[str, pl.Series], unscored: pl.Series) -> dict[str, pl.Series]:
+    """The columns that a score would show in, empty where nobody is to be scored."""
+    blank = dict.fromkeys(("fit", "engagement", "score", "coverage", "temperature", "nurture_track"))
+    rules: dict[str, int | bool] = {name: 0 for name in columns if name.startswith("_p")}
+    rules |= {name: False for name in columns if name.startswith("_u")}
+    return {
+        name: choose(unscored, pl.Series([value], dtype=columns[name].dtype), columns[name])
+        for name, value in {**blank, **rules}.items()
+    }
 
 
 def what_changed(previous: pl.DataFrame, verdicts: pl.DataFrame, policy: Policy) -> pl.Series:
@@ -94,7 +113,9 @@ def what_changed(previous: pl.DataFrame, verdicts: pl.DataFrame, policy: Policy)
         before.lazy().with_columns(_seen=pl.lit(True)), on="lead_id", how="left", maintain_order="left"
     )
     moved = (pl.col("score") - pl.col("_was_score")).abs() >= policy.score_step
-    changed: pl.Expr = pl.col("_seen").is_null() | moved.fill_null(True)
+    # Without a number on both sides there is none to compare: then it counts whether both have none.
+    unlike = moved.fill_null(pl.col("score").is_null() != pl.col("_was_score").is_null())
+    changed: pl.Expr = pl.col("_seen").is_null() | unlike
     for name in compared:
         changed = changed | pl.col(name).ne_missing(pl.col(f"_was_{name}"))
     return both.select(changed.alias("changed")).collect()["changed"]

@@ -99,16 +99,19 @@ class Placed:
     columns: Mapping[str, pl.Series]
 
 
-def stages(leads: Mapping[str, pl.Series], scored: Scored, policy: Policy) -> Placed:
+def stages(
+    leads: Mapping[str, pl.Series], scored: Scored, policy: Policy, unscored: pl.Series | None = None
+) -> Placed:
     """The columns ``stage stage_why highest_stage cycle`` of leads that were scored.
 
     ``stage_why`` is a short code; ``wording.why`` says it in words. ``cycle`` counts from 1 and rises with each
-    return to marketing.
+    return to marketing. ``unscored`` leads are moved by facts alone: neither warmth nor marketing's gates count.
     """
     was = standing(leads["prev_stage"])
     asked = Asked(was, _said(leads, scored, policy, was))
     asked = Asked(was, {**asked.true, **_weighed(scored, policy, asked)})
-    moves = [*_facts(asked), *_sales(asked), *_interest(asked), *_warmth(asked)]
+    by_facts = [] if unscored is None else [Move("not_scored", holds(unscored), Stage.LEAD)]
+    moves = [*_facts(asked), *_sales(asked), *_interest(asked), *by_facts, *_warmth(asked)]
     first = _first(moves)
     to = looked_up(_targets(tuple(move.stage for move in moves)), first)
     now = Standing(choose(to == one(NONE, _CODE), was.codes, to), frozenset(Stage))

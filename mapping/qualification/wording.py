@@ -11,7 +11,7 @@ import polars as pl
 
 from mapping.qualification.declared import Policy, Rule
 from mapping.qualification.score import decayed_points
-from mapping.qualification.truths import choose, every, looked_up, one
+from mapping.qualification.truths import choose, every, known, looked_up, one
 
 Language = Literal["en", "de"]
 
@@ -104,6 +104,10 @@ WHY: Mapping[str, Mapping[Language, str]] = {
     },
     "wavering": {"en": "wavering", "de": "schwankend"},
     "cold": {"en": "cold: it waits", "de": "kalt: es wartet"},
+    "not_scored": {
+        "en": "not scored, at the person's wish or by law: facts alone move it",
+        "de": "nicht bewertet, auf Wunsch der Person oder von Rechts wegen: nur Tatsachen bewegen es",
+    },
 }
 
 
@@ -133,7 +137,9 @@ def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl
     if not silent.any():
         return sentence.alias("reasons")
     nothing = pl.Series([_NO_POINTS[lang]], dtype=pl.String)
-    return choose(silent, nothing, sentence).alias("reasons")
+    not_scored = pl.Series([why("not_scored", lang)], dtype=pl.String)
+    told_why = choose(known(verdicts["temperature"]), nothing, not_scored)
+    return choose(silent, told_why, sentence).alias("reasons")
 
 
 _Chunk = list[tuple[int, Rule]]

@@ -19,6 +19,7 @@ from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
 from sync.store.persons import Persons
+from sync.store.retention import Retention
 from sync.store.runs import Runs
 from sync.store.standing import Standing
 from sync.store.statements import load_statements
@@ -39,9 +40,13 @@ class Store:
     backfills: Backfills
     standing: Standing
     audit: Audit
+    retention: Retention
 
     def __init__(self, url: str, *, who: str = "") -> None:
-        """Connect and migrate; ``who`` is the person at work. Raises DatabaseAway when the server cannot be reached or is newer than we."""
+        """Connect and migrate; ``who`` is the person at work.
+
+        Raises DatabaseAway when the server cannot be reached or is newer than we.
+        """
         try:
             # The session speaks UTC, so that copied times need no guess about their zone.
             self._connection = psycopg.connect(
@@ -87,6 +92,7 @@ class Store:
         self.backfills = Backfills(*parts)
         self.standing = Standing(*parts)
         self.audit = Audit(*parts)
+        self.retention = Retention(*parts)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

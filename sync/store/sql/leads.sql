@@ -30,7 +30,11 @@ SELECT base.crm, base.object, base.record_id, base.record_values
        OFFSET 0) AS base;
 
 -- leads_by_id --
-SELECT lead.lead_id, lead.lead_values, lead.score, lead.fit, lead.engagement, lead.coverage, lead.temperature,
+-- No temperature: the lead is not scored, and its zeros are none.
+SELECT lead.lead_id, lead.lead_values, CASE WHEN lead.temperature <> '' THEN lead.score END,
+       CASE WHEN lead.temperature <> '' THEN lead.fit END,
+       CASE WHEN lead.temperature <> '' THEN lead.engagement END,
+       CASE WHEN lead.temperature <> '' THEN lead.coverage END, nullif(lead.temperature, ''),
        lead.stage, lead.stage_why, lead.highest_stage, lead.cycle, lead.nurture_track, lead.policy_version,
        lead.decided_at
   FROM asked CROSS JOIN LATERAL (
@@ -85,7 +89,8 @@ ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
 -- remember_leads --
 INSERT INTO lead (connection_id, lead_id, email_key, lead_values, score, fit, engagement, coverage, temperature,
                   stage, stage_why, highest_stage, cycle, nurture_track, policy_version, decided_at)
-SELECT %(connection)s, lead_id, email_key, lead_values, score, fit, engagement, coverage, temperature,
+SELECT %(connection)s, lead_id, email_key, lead_values, coalesce(score, 0), coalesce(fit, 0),
+       coalesce(engagement, 0), coalesce(coverage, 0), coalesce(temperature, ''),
        stage, stage_why, highest_stage, cycle, nurture_track, policy_version, decided_at
   FROM new_leads
 ON CONFLICT (connection_id, lead_id) DO UPDATE
@@ -98,12 +103,16 @@ ON CONFLICT (connection_id, lead_id) DO UPDATE
 -- remember_verdicts --
 INSERT INTO verdict (connection_id, lead_id, run_id, decided_at, policy_version, inputs, score, fit, engagement,
                      coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track)
-SELECT %(connection)s, lead_id, %(run)s, decided_at, policy_version, inputs, score, fit, engagement,
-       coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track
+SELECT %(connection)s, lead_id, %(run)s, decided_at, policy_version, inputs, coalesce(score, 0),
+       coalesce(fit, 0), coalesce(engagement, 0), coalesce(coverage, 0), coalesce(temperature, ''), stage, stage_why, highest_stage, cycle, nurture_track
   FROM new_verdicts;
 
 -- verdicts_of_lead --
-SELECT decided_at, policy_version, inputs, score, fit, engagement, coverage, temperature, stage, stage_why,
+SELECT decided_at, policy_version, inputs, CASE WHEN temperature <> '' THEN score END AS score,
+       CASE WHEN temperature <> '' THEN fit END AS fit,
+       CASE WHEN temperature <> '' THEN engagement END AS engagement,
+       CASE WHEN temperature <> '' THEN coverage END AS coverage,
+       nullif(temperature, '') AS temperature, stage, stage_why,
        highest_stage, cycle, nurture_track, run_id
   FROM verdict WHERE connection_id = %(connection)s AND lead_id = %(lead)s
    AND decided_at <= coalesce(%(at)s, 'infinity'::timestamptz)
