@@ -6,6 +6,7 @@ of Leadpact it is a property that takes "true" and nothing else: nobody is ever 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from connectors.crm import RECORD_ID, Slab, Write, Written
 from connectors.errors import ConnectorError, RetryLater
 from connectors.hubspot.consent import Consents
 from connectors.hubspot.schema import EMAIL, OPT_OUT
+
+_log = logging.getLogger(__name__)
 
 #: Nothing but a withdrawal is ever sent.
 NEVER_BACK = "NEVER_BACK"
@@ -37,10 +40,11 @@ def write_with_withdrawals(
     plain = [_without(write) for write in writes]
     ordinary = [write for write in plain if write.values or write.record_id is None]
     results = {one.trace: one for one in send(ordinary)} if ordinary else {}
+    sent = dict(results)
     for trace, write in leaving.items():
         results.setdefault(trace, Written(trace, "written", write.record_id))
     ready = {trace: one for trace, one in results.items() if trace in leaving and one.outcome == "written"}
-    results.update(_withdrawn(leaving, ready, named, consents))
+    results.update(_withdrawn(leaving, ready, sent, named, consents))
     return [results[write.trace] for write in writes]
 
 
@@ -49,15 +53,24 @@ def _without(write: Write) -> Write:
 
 
 def _withdrawn(
-    leaving: Mapping[str, Write], ready: Mapping[str, Written], named: Named, consents: Consents
+    leaving: Mapping[str, Write],
+    ready: Mapping[str, Written],
+    sent: Mapping[str, Written],
+    named: Named,
+    consents: Consents,
 ) -> dict[str, Written]:
-    """The results of the withdrawals, by trace."""
+    """The results of the withdrawals, by trace. ``sent``: what became of the other properties."""
     back = {trace for trace in ready if leaving[trace].values[OPT_OUT] != "true"}
     done = {trace: _refused(ready[trace], NEVER_BACK, "Nobody is ever brought back") for trace in back}
     going = {trace: str(one.record_id) for trace, one in ready.items() if trace not in back}
     if not going:
         return done
-    addresses = _column(named, EMAIL, list(going.values()))
+    try:
+        addresses = _column(named, EMAIL, list(going.values()))
+    except ConnectorError as error:
+        if not any(one.outcome == "written" for one in sent.values()):
+            raise
+        return done | {trace: _refused(ready[trace], error.code, str(error)) for trace in going}
     for trace, record in going.items():
         if not addresses.get(record):
             done[trace] = _refused(
@@ -72,11 +85,21 @@ def _withdrawn(
             failed = _refused(ready[trace], error.code, str(error))
             done[trace] = replace(failed, outcome="unknown") if unsure else failed
         return done
-    stands = _column(named, OPT_OUT, list(left.values()))
+    stands = _read_back(named, list(left.values()))
     for trace, record in left.items():
         stored = {**ready[trace].stored, OPT_OUT: stands[record]} if record in stands else ready[trace].stored
         done[trace] = replace(ready[trace], stored=stored)
     return done
+
+
+def _read_back(named: Named, ids: Sequence[str]) -> dict[str, str | None]:
+    """How contacts who were taken off the lists stand now; empty where that cannot be read."""
+    try:
+        return _column(named, OPT_OUT, ids)
+    except ConnectorError as error:
+        # They are off the lists; that they could not be read again changes nothing about it.
+        _log.warning("how withdrawals stand could not be read back: %s", error.code)
+        return {}
 
 
 def _column(named: Named, field: str, ids: Sequence[str]) -> dict[str, str | None]:
