@@ -34,7 +34,7 @@ def _likeness(one: dict[str, str | None], other: dict[str, str | None]) -> float
     [
         (ANNA, {**ANNA, "phone": "+4940999999"}),
         ({**ANNA, "phone": None}, {**ANNA, "phone": "+4940999999"}),
-        ({**ANNA, "email": "ana@sommer.example"}, {**ANNA, "email": "bernd@winter.example"}),
+        ({**ANNA, "email": "ana@sommer.de"}, {**ANNA, "email": "bernd@winter.example"}),
         ({**ANNA, "first_name": "Ana"}, {**ANNA, "first_name": "Bernd", "last_name": "Winter"}),
         ({**ANNA, "first_name": "Hanna-Lena"}, {**ANNA, "first_name": "Bernd", "last_name": "Winter"}),
         ({**ANNA, "company": "Sommer"}, {**ANNA, "company": "Winter AG"}),
