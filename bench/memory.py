@@ -68,6 +68,9 @@ class Remembered:
     def some_gone(self, _: str) -> bool:
         return False
 
+    def some_addresses(self) -> bool:
+        return False
+
     def fates(self, lead_ids: pl.Series) -> pl.DataFrame:
         return lead_ids.clear().alias("lead_id").to_frame()
 

@@ -196,10 +196,10 @@ def _note_converted(work: Work, crm: str, frame: pl.DataFrame) -> None:
 
 
 def _note_addresses(work: Work, crm: str, frame: pl.DataFrame) -> None:
-    """Only records that have further addresses, or had some, are worth a row."""
+    """Which further addresses records have now; most portals hold few, so that most slabs cost one question."""
     there = frame.filter(~pl.col(ARCHIVED))
     several = there.filter(pl.col(MORE_EMAILS).is_not_null())
-    if several.is_empty():
+    if several.is_empty() and not work.store.identity.some_addresses():
         return
     split = (
         _named(work, crm, several)
@@ -208,7 +208,7 @@ def _note_addresses(work: Work, crm: str, frame: pl.DataFrame) -> None:
         .with_columns(pl.col("email_key").str.strip_chars())
         .filter(pl.col("email_key") != "")
     )
-    work.store.identity.remember_addresses(_named(work, crm, several), split)
+    work.store.identity.remember_addresses(_named(work, crm, there), split)
 
 
 def _named(work: Work, crm: str, frame: pl.DataFrame) -> pl.DataFrame:

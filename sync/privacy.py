@@ -108,10 +108,11 @@ def forget(work: Work, key: str) -> Certificate:
         _claim(work, leads, run, now)
         with work.store.transaction():
             done.erased = persons.erase(leads, records)
-            # What waits about others may name this person's records; the next sync finds it anew.
-            mentioned = persons.erase_mentions("held", [*words, *(record for _, record in records)])
-            if mentioned:
-                done.erased["held"] = done.erased.get("held", 0) + mentioned
+            # What waits about others, or was decided about them, may name this person's records.
+            for table in ("held", "apart", "decision"):
+                mentioned = persons.erase_mentions(table, [*words, *(record for _, record in records)])
+                if mentioned:
+                    done.erased[table] = done.erased.get(table, 0) + mentioned
             done.barred = persons.bar(_names(key, words, records), now)
         _clean_plans(work, leads, records, words, done)
         sweep(work.spill_folder)

@@ -55,7 +55,10 @@ def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     if gathered.met.joined:
         # Records read before may lie with a lead that is another one's name by now. A second reading knows that.
         gathered.shelf.clear()
-        return gather(work, since)
+        again = gather(work, since)
+        again.met.survivors.update(gathered.met.survivors)
+        _add_survivors(work, again, intents)
+        return again
     _add_survivors(work, gathered, intents)
     return gathered
 

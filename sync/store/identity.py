@@ -135,6 +135,11 @@ class Identity:
         """Records that have one of these addresses beside their own, as ``ALSO``; linked ones with their lead."""
         return self._asked("second_addresses", email_keys.drop_nulls().alias("email_key").to_frame(), ALSO)
 
+    def some_addresses(self) -> bool:
+        """Whether any record is known to have a further address."""
+        row = self._do("some_second_addresses").fetchone()
+        return bool(row and row[0])
+
     def remember_addresses(self, seen: pl.DataFrame, addresses: pl.DataFrame) -> None:
         """``seen`` (``RECORDS``) have exactly these second ``addresses`` (``ADDRESSES``) now."""
         if seen.is_empty():

@@ -107,6 +107,9 @@ SELECT also.crm, also.record_id, link.lead_id, asked.email_key
                 AND link.object = also.object AND link.record_id = also.record_id
  ORDER BY also.crm, also.record_id, asked.email_key;
 
+-- some_second_addresses --
+SELECT EXISTS (SELECT 1 FROM second_address WHERE connection_id = %(connection)s);
+
 -- strike_second_addresses --
 DELETE FROM second_address USING addresses
  WHERE second_address.connection_id = %(connection)s AND second_address.crm = addresses.crm
