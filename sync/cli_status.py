@@ -54,6 +54,12 @@ def _show(screen: Screen, found: Status) -> None:
             f" {numbers.held} held, {numbers.refused} refused" + (f"; {row.note}" if row.note else "")
         )
 
+    for deed in found.deeds:
+        screen.say(
+            f"{deed.who or 'somebody'} {deed.what} {age(found.at - deed.at)} ago"
+            + (f" ({deed.details})" if deed.details else "")
+        )
+
 
 def _show_backlog(screen: Screen, found: Status) -> None:
     backlog = found.backlog
@@ -103,4 +109,5 @@ def _as_document(found: Status) -> dict[str, Any]:
         "quota": [asdict(one) for one in found.budgets],
         "held_windows": [asdict(one) for one in found.held_windows],
         "runs": [asdict(one) for one in found.runs],
+        "deeds": [asdict(one) for one in found.deeds],
     }

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from connectors.errors import ConnectorError
 from sync.newly_mapped import Unread, not_read_for_all
+from sync.store.audit import Deed
 from sync.store.backfills import Underway
 from sync.store.runs import RunRow
 from sync.store.standing import Backlog, Budget, ReadTo, Window
 from sync.work import CRMS, Work
 
-#: Runs shown.
-LAST_RUNS = 5
+#: Runs, and deeds of people, shown.
+LAST_RUNS = LAST_DEEDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Status:
     budgets: list[Budget]
     held_windows: list[Window]
     runs: list[RunRow]
+    deeds: list[Deed]
 
     @property
     def away(self) -> list[Connected]:
@@ -67,6 +69,7 @@ def status_of(work: Work) -> Status:
         budgets=store.standing.budgets(),
         held_windows=store.standing.held_windows(),
         runs=store.runs.newest(LAST_RUNS),
+        deeds=store.audit.newest(LAST_DEEDS),
     )
 
 

@@ -14,6 +14,9 @@ SELECT at, by_whom, what, details FROM (
   SELECT started_at, by_whom, command, 'run ' || run_id || ': ' || state, run_id FROM run
    WHERE connection_id = %(connection)s AND (command = ANY(%(commands)s) OR command LIKE 'undo %%')
   UNION ALL
+  SELECT decided_at, decided_by, 'resolved', 'held ' || held_id || ': ' || kind, decision_id FROM decision
+   WHERE connection_id = %(connection)s
+  UNION ALL
   SELECT c.approved_at, r.by_whom, 'approved', 'run ' || r.run_id, r.run_id
     FROM connection AS c JOIN run AS r ON r.run_id = c.approved_by_run
    WHERE c.connection_id = %(connection)s
