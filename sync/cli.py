@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -226,13 +225,6 @@ def runs(context: Context, limit: int) -> None:
             ]
         }
     )
-
-
-def _list(context: Context, name: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    context.screen.table(columns, [[row[column] for column in columns] for row in rows])
-    if not rows:
-        context.screen.say("Nothing.")
-    context.screen.document({name: rows})
 
 
 @leadpact.group(commands=[backup, restore, retain])

@@ -145,22 +145,8 @@ def _write_value(work: Work, held: Held, rule: MergeRule, contact: str, value: s
     read = read_records(work, "hubspot", typed.with_columns(pl.lit(contact).alias(RECORD_ID)))
     if read[rule.field].item() is None or read[RAW + source].item() is None:
         raise WrongUse(f"{value!r} cannot be read as {rule.field}", fix="spell it as HubSpot does")
+    changes = _own_value(work, held, contact, source, value)
     now, runs, journal = work.clock(), work.store.runs, work.store.journal
-    row = {
-        **dict.fromkeys(CHANGES),
-        "lead_id": held["lead_id"],
-        "crm": "hubspot",
-        "object": work.objects["hubspot"],
-        "record_id": contact,
-        "field": rule.field,
-        "crm_field": source,
-        "before": json.loads(held["details"]).get("hubspot"),
-        "after": value,
-        "why": f"a person settled held {held['held_id']}",
-        "lane": "live",
-        "kind": "set",
-    }
-    changes = pl.DataFrame([row], schema=dict(CHANGES))
     _may_write(work)
     run = runs.start(f"resolve {held['held_id']}", now, None)
     state = "failed"
@@ -175,6 +161,25 @@ def _write_value(work: Work, held: Held, rule: MergeRule, contact: str, value: s
         runs.end(run, state, Numbers(targets=1, written=1) if state == "done" else Numbers(), work.clock())
     if results.refusals:
         raise GuardStopped("hubspot refused the value", fix="see `leadpact explain`")
+
+
+def _own_value(work: Work, held: Held, contact: str, source: str, value: str) -> pl.DataFrame:
+    """The one change (``plan.CHANGES``) that a person's own value is."""
+    row = {
+        **dict.fromkeys(CHANGES),
+        "lead_id": held["lead_id"],
+        "crm": "hubspot",
+        "object": work.objects["hubspot"],
+        "record_id": contact,
+        "field": held["field"],
+        "crm_field": source,
+        "before": json.loads(held["details"]).get("hubspot"),
+        "after": value,
+        "why": f"a person settled held {held['held_id']}",
+        "lane": "live",
+        "kind": "set",
+    }
+    return pl.DataFrame([row], schema=dict(CHANGES))
 
 
 def _may_write(work: Work) -> None:
