@@ -12,9 +12,10 @@ import click
 from sync.app import opened
 from sync.cli_context import Context
 from sync.console import Screen, show_outcome
-from sync.drift import KINDS, Drift, Repair, find_drift, plan_repair, repair_drift
+from sync.drift import KINDS, Drift, Repair, find_drift, parts_to_read, plan_repair, repair_drift
 from sync.run import as_json
 from sync.tally import Outcome
+from sync.work import CRMS
 
 #: Drifted records shown before the rest is only counted.
 SHOWN = 40
@@ -28,7 +29,13 @@ def drift(context: Context, *, repair: bool) -> None:
     screen, outcome = context.screen, None
     with opened(context.settings(), lane="backfill") as app:
         work = app.work()
-        found = find_drift(work, work.clock())
+        parts = parts_to_read(work, work.clock())
+        calls = {crm: sum(part.calls for part in parts if part.crm == crm) for crm in CRMS}
+        screen.say(
+            f"reading {sum(part.records for part in parts)} records in {len(parts)} slices, with"
+            f" {calls['hubspot']} calls to HubSpot and {calls['salesforce']} to Salesforce"
+        )
+        found = find_drift(work, parts)
         plan = plan_repair(work, found)
         _show(screen, found, plan)
         if repair and found.drifted:

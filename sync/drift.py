@@ -1,7 +1,9 @@
 """Differences that no change log told about: every record is read again and compared with what was remembered.
 
-    found  = find_drift(work, now)     # by count and hash per slice, then by field where a slice differs
-    repair = repair_drift(work, found) # the drifted records, brought into an ordinary run
+    parts  = parts_to_read(work, now)  # counted first: what reading everything costs
+    found  = find_drift(work, parts)   # by count and hash per slice, then by field where a slice differs
+    repair = plan_repair(work, found)  # and what that costs
+    repair_drift(work, repair)         # the drifted records, brought into an ordinary run
 
 What a record held when both sides last agreed is its base. A record that differs from its base although it is
 stamped as older than the last reading has drifted: a restored backup, a change that kept the time stamp, an index
@@ -12,7 +14,7 @@ CRM refused are no drift; they are counted beside it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -102,13 +104,21 @@ class _Known:
     barred: Barred | None
 
 
-def find_drift(work: Work, now: datetime) -> Drift:
-    """Read both CRMs whole, slice by slice, and compare. Writes nothing. Raises WrongUse before a first sync."""
+def parts_to_read(work: Work, now: datetime) -> list[SliceRow]:
+    """Every record of both CRMs in windows of creation times, with what reading each costs; by counting.
+
+    Raises WrongUse in the mode observe, and before a first sync.
+    """
+    _known(work)
+    end = now.replace(microsecond=0) + A_SECOND
+    return [part for crm in CRMS for part in windows(work, crm, None, end)]
+
+
+def find_drift(work: Work, parts: Sequence[SliceRow]) -> Drift:
+    """Read the parts one after the other, and compare. Writes nothing. Raises WrongUse as ``parts_to_read``."""
     known, found = _known(work), Drift()
     for crm in CRMS:
-        linked = 0
-        for part in windows(work, crm, None, now.replace(microsecond=0) + A_SECOND):
-            linked += _compare_slice(work, part, known, found)
+        linked = sum(_compare_slice(work, part, known, found) for part in parts if part.crm == crm)
         if linked < work.store.standing.linked(crm, work.objects[crm]):
             found.drifted += _gone(work, crm)
     return found

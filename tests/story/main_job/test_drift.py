@@ -44,7 +44,9 @@ def test_right_after_a_sync_nothing_has_drifted(people: Any) -> None:
     assert told.document["drifted"] == []
     assert all(one["same"] for one in told.document["slices"])
     assert sum(one["read"] for one in told.document["slices"]) == 10
-    assert "Nothing drifted: 10 records compared." in house.command("drift").out
+    lines = house.command("drift").out.splitlines()
+    assert lines[0] == "reading 10 records in 2 slices, with 1 calls to HubSpot and 1 to Salesforce"
+    assert "Nothing drifted: 10 records compared." in lines
 
 
 def test_a_change_that_no_log_told_about_is_found_and_repaired(people: Any) -> None:
