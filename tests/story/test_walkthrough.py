@@ -58,7 +58,7 @@ def test_the_walkthrough_ends_with_two_crms_that_agree(tmp_path: Path) -> None:
     ]
     texts = {step: text for step, _, text in said}
     assert "Leiterin Marketing" in texts["plan --out"]
-    assert texts["agree"].startswith("1 of 1 linked leads agree")
+    assert "\n1 of 1 linked leads agree" in texts["agree"]
     assert "anna.berg@shop.example" in texts["explain anna.berg@shop.example"]
     assert " 0 written" in texts["sync"]
 
