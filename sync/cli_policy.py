@@ -1,4 +1,4 @@
-"""The commands about the policy itself: policy test."""
+"""The commands about the policy itself: policy test, policy diff."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 
 import click
 
+from mapping.qualification.diffing import TOGETHER, Diff
+from sync.app import opened
 from sync.cli_context import Context
 from sync.console import Screen
-from sync.policy_files import Checked, check_golden, golden_files, policy_of_config
+from sync.policy_diff import as_json, policy_diff
+from sync.policy_files import Checked, check_golden, golden_files, policy_in, policy_of_config
 from sync.settings import Settings, find_config, load_settings
 
 
@@ -67,4 +70,44 @@ def _show(screen: Screen, checked: Checked) -> None:
     screen.say(
         f"{checked.file}: {checked.leads} golden leads, {checked.leads - wrong} as expected, {wrong} not;"
         f" policy {checked.policy}; {checked.seconds:.2f} s"
+    )
+
+
+@policy.command("diff")
+@click.argument("other", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--sample",
+    "each",
+    default=3,
+    show_default=True,
+    type=click.IntRange(0, 100),
+    help="Leads to show of each direction.",
+)
+@click.pass_obj
+def diff_policy(context: Context, other: Path, each: int) -> None:
+    """Who would change stage or temperature under another policy, and which rule would do it.
+
+    From the stored leads as of now: no CRM is read, and nothing is written.
+    """
+    with opened(context.settings()) as app:
+        work = app.memory()
+        theirs = policy_in(other, {name: one for name, one in app.fields.items() if one.custom})
+        found, changes = policy_diff(work, theirs, each=each)
+        document = as_json(found, changes, work.policy, theirs, work.clock())
+    _show_diff(context.screen, found)
+    context.screen.document(document)
+
+
+def _show_diff(screen: Screen, found: Diff) -> None:
+    screen.say(
+        f"{found.leads} leads, {found.moved} would stand elsewhere: {found.forward} forward, {found.back} back;"
+        f" {found.mql_gained} more MQLs, {found.mql_lost} fewer"
+    )
+    for what, counted in (("stage", found.stages), ("temperature", found.temperatures)):
+        for (now, then), leads in sorted(counted.items(), key=lambda item: -item[1]):
+            screen.say(f"  {what} {now} -> {then}: {leads}")
+    for what, leads in sorted(found.because.items(), key=lambda item: -item[1]):
+        screen.say(f"  {leads} by {what}" + ("" if what == TOGETHER else " alone"))
+    screen.table(
+        ("lead", "stage", "then", "temperature", "then", "score", "then", "because"), found.sample.rows()
     )
