@@ -7,7 +7,7 @@ Every other lead is explained by what is known about it, or counts as unexplaine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,9 +16,10 @@ import polars as pl
 from mapping.lead import columns_of
 from sync.compared import side_by_side, with_since
 from sync.decide import STORED, conclude, lead_frame
+from sync.fates import CONVERTED
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
 from sync.plan import SIDES
-from sync.read import typed_records
+from sync.read import RAW, typed_records
 from sync.rescore import stored_slices
 from sync.slices import Slice
 from sync.store.standing import Compared
@@ -102,9 +103,8 @@ def _compared(
     if both.is_empty():
         return
     links = links.filter(pl.col("lead_id").is_in(both.implode()))
-    fates = work.store.identity.fates(both).filter(pl.col("fate") == "converted")
-    waiting = {**waiting, "converted": fates["lead_id"]}
     records: dict[str, pl.DataFrame | None] = {crm: _fetch(work, crm, links) for crm in CRMS}
+    waiting = {**waiting, "converted": _converted(work, both, records.values())}
     bases = work.store.leads.bases(links)
     frame = lead_frame(work, both, records, links, bases, work.store.leads.of(both))
     merged = frame.with_columns(
@@ -117,12 +117,22 @@ def _compared(
     yield explained
 
 
+def _converted(work: Work, lead_ids: pl.Series, read: Iterable[pl.DataFrame | None]) -> pl.Series:
+    """The leads that are known to be converted, or show it: one that was met converted is noted when met again."""
+    fates = work.store.identity.fates(lead_ids).filter(pl.col("fate") == "converted")
+    told = [
+        frame.filter(pl.col(RAW + CONVERTED) == "true")["lead_id"]
+        for frame in read
+        if frame is not None and RAW + CONVERTED in frame.columns
+    ]
+    return pl.concat([fates["lead_id"], *told])
+
+
 def _fetch(work: Work, crm: str, links: pl.DataFrame) -> pl.DataFrame | None:
     owners = links.filter(pl.col("crm") == crm).select(pl.col("record_id").alias("_id"), "lead_id")
-    asked = work.field_map.asked(crm, work.objects[crm])
     frames = [
         typed_records(work, crm, slab.frame.filter(~pl.col("_archived"))).join(owners, on="_id", how="inner")
-        for slab in work.crms[crm].fetch(work.objects[crm], asked, owners["_id"].to_list())
+        for slab in work.crms[crm].fetch(work.objects[crm], work.asked(crm), owners["_id"].to_list())
     ]
     return pl.concat(frames, how="diagonal") if frames else None
 

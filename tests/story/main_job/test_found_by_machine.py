@@ -35,3 +35,14 @@ def test_a_converted_lead_is_no_reason_to_write_hubspot_again_and_again(furnishe
 
     assert house.wrote_nothing(mark)
     assert house.command("--json", "agree").document["unexplained"] == 0
+
+
+def test_a_lead_that_was_converted_before_the_first_sync_is_explained(furnished: Any) -> None:
+    house = furnished
+    _, lead = house.couple("zoe@heiss.example", {"firstname": "Zoë", "lastname": "Heiß"})
+    house.control("salesforce", "people", {"action": "convert", "object": "Lead", "id": lead})
+    house.sync()
+
+    found = house.command("--json", "agree").document
+
+    assert (found["unexplained"], found["explained"]) == (0, {"converted": 1})

@@ -322,9 +322,11 @@ class World:
             names = f"hubspot {contact}, salesforce {lead}"
             if self.who(f"hubspot:{contact}") != self.who(f"salesforce:{lead}"):
                 problems.append(f"{names}: strangers to each other, and linked")
+            if theirs["IsConverted"]:
+                continue  # Salesforce takes nothing there any more
             if _yes(mine.get("hs_email_optout")) and not _yes(theirs["HasOptedOutOfEmail"]):
                 problems.append(f"{names}: the withdrawal did not arrive")
-            if self.waiting() & set(store.leads.named(f"hubspot:{contact}")) or theirs["IsConverted"]:
+            if self.waiting() & set(store.leads.named(f"hubspot:{contact}")):
                 continue
             for name in set(FIELDS) - {"accepted", "reason"}:
                 kind, here, there = FIELDS[name][2], mine.get(FIELDS[name][0]), theirs.get(FIELDS[name][1])
