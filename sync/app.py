@@ -6,6 +6,7 @@ Everything else is handed what it needs. A test builds an ``App`` with its own c
 from __future__ import annotations
 
 import getpass
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -30,8 +31,10 @@ from mapping.qualification.syntax import ConditionProblem
 from mapping.rules import FieldRule, MapProblems
 from mapping.values.words import ValueMap
 from sync.app_crms import Belongings, Patience, hubspot, salesforce
-from sync.errors import CrmAway, WrongUse
+from sync.errors import CrmAway, GuardStopped, WrongUse
 from sync.merge import MergeRule
+from sync.pilot import Pilot
+from sync.plan import NAMES
 from sync.settings import Settings
 from sync.store.calls import CallLedgers
 from sync.store.embedded import EmbeddedServer
@@ -72,8 +75,21 @@ class App:
     def work(self) -> Work:
         """Everything a run is handed; asks both CRMs whose accounts they are. Raises the connectors' errors."""
         accounts = self.accounts()
+        self._same_accounts(accounts)
         self.store.use(accounts["hubspot"], accounts["salesforce"], self.clock())
         return self._work()
+
+    def _same_accounts(self, accounts: Mapping[str, str]) -> None:
+        """Stop where this config suddenly opens another account: its state and its caps were made for the first."""
+        config = hashlib.sha256(str(self.settings.path.absolute()).encode()).hexdigest()
+        first = self.store.accounts_of(config, accounts["hubspot"], accounts["salesforce"], self.clock())
+        for crm, before in zip(CRMS, first, strict=True):
+            if accounts[crm] != before:
+                raise GuardStopped(
+                    f"{NAMES[crm]}: the credentials open account {accounts[crm]}, and this config has always"
+                    f" worked with {before}. Nothing was written",
+                    fix="correct the credentials; another account deserves a config file of its own",
+                )
 
     def accounts(self) -> dict[str, str]:
         """The account ids behind the credentials."""
@@ -117,8 +133,14 @@ class App:
             slice_leads=settings.sync.slice_leads,
             claim_seconds=settings.sync.claim_seconds,
             at_point=self.at_point,
+            pilot=self._pilot(),
             unscored=self.unscored,
         )
+
+    def _pilot(self) -> Pilot | None:
+        named = self.settings.scope.pilot
+        size = self.settings.guards.pilot_size
+        return None if named is None else Pilot(self.crms["hubspot"], named.rpartition(" ")[2], size)
 
     def close(self) -> None:
         self.stack.close()
@@ -313,7 +335,10 @@ def _scope(settings: Settings, policy: Policy, fields: Mapping[str, LeadField]) 
             )
             return None
 
-    scope = Scope(compiled("leads"), compiled("create_in_hubspot"), compiled("create_in_salesforce"))
+    names = ("leads", "create_in_hubspot", "create_in_salesforce", "to_hubspot", "to_salesforce")
+    declared = settings.scope.model_dump_json(exclude_none=True)
+    digest = hashlib.sha256(declared.encode()).hexdigest()
+    scope = Scope(**{name: compiled(name) for name in names}, digest=digest)
     if problems:
         raise WrongConfig(problems)
     return scope

@@ -111,6 +111,9 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
             f"score {score['total']} = fit {score['fit']} + engagement {score['engagement']};"
             f" {told['coverage']} % of the rules could be judged; policy {told['policy']}"
         )
+    screen.say("in scope" if told["scope"]["in"] else "out of scope: nothing is written but withdrawals")
+    for one in told["scope"]["because"]:
+        screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")
     for point in told["points"]:
         screen.say(f"  {point['points']:+4d}  {point['rule']}: {point['because']}")
     for gate in told["gates"]:

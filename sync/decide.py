@@ -254,12 +254,18 @@ def scoped(work: Work, judged: pl.DataFrame, held_leads: pl.Series, now: datetim
     here = pl.col(HUBSPOT + "_id").is_not_null() | pl.col(SALESFORCE + "_id").is_not_null()
     asked = {
         "in_scope": (work.scope.leads, True),
+        "to_hubspot": (work.scope.to_hubspot, True),
+        "to_salesforce": (work.scope.to_salesforce, True),
         "_wanted_hubspot": (work.scope.create_in_hubspot, False),
         "_wanted_salesforce": (work.scope.create_in_salesforce, False),
     }
     answered = judged.with_columns(
         _answers(work, judged, condition, name, default, now) for name, (condition, default) in asked.items()
     )
+    if work.pilot is not None:
+        contact = pl.coalesce(HUBSPOT + "_id", HUBSPOT + LINKED)
+        on_list = contact.is_in(sorted(work.pilot.members)).fill_null(value=False)
+        answered = answered.with_columns(in_scope=pl.col("in_scope") & on_list)
     return answered.with_columns(
         create_hubspot=pl.col("_wanted_hubspot") & no_link[HUBSPOT] & free & here & ~pl.col("address_taken"),
         create_salesforce=pl.col("_wanted_salesforce") & no_link[SALESFORCE] & free & here,

@@ -14,6 +14,7 @@ from mapping.qualification.declared import Policy
 from mapping.qualification.explain import Explanation, explain
 from sync.errors import WrongUse
 from sync.fates import records_told
+from sync.reach import told_reach
 from sync.work import CRMS, Work
 
 #: Past changes, verdicts and conflicts that are told.
@@ -87,6 +88,7 @@ def explain_lead(
         "smallest_change": _smallest(told),
         "decided_at": newest["decided_at"].isoformat(),
         "policy": newest["policy_version"],
+        "scope": told_reach(work, inputs["lead"], newest, links),
         "conflicts": _conflicts(work, lead_id, at),
         "held": [row for row in map(_plain, work.store.journal.open_held()) if row["lead_id"] == lead_id],
         "refused": [row for row in map(_plain, work.store.journal.refused()) if row["lead_id"] == lead_id],

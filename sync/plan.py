@@ -102,7 +102,8 @@ def plan(
             parts += _own_changes(leads, existing & due, crm, unread, writable)
         parts += _cross_id_changes(leads, existing, crm, unread, writable, wanted)
     for crm in SIDES if full else ():
-        parts += _creates(leads, _reached(leads, crm) & leads[f"create_{crm}"], crm, field_map, rules, writable)
+        wanted_here = _reached(leads, crm) & leads[f"create_{crm}"]
+        parts += _creates(leads, wanted_here, crm, field_map, rules, writable)
     parts = [part for part in parts if not part.rows.is_empty()]
     if not parts:
         return pl.DataFrame(schema=dict(CHANGES))

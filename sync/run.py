@@ -24,13 +24,16 @@ from datetime import datetime
 import polars as pl
 
 from connectors.crm import Cursor
+from sync.canary import Led, read_back
 from sync.decide import Decided
 from sync.errors import GuardStopped
 from sync.fates import not_to_be_written
+from sync.guards import stop_if_too_much
 from sync.loops import without_noise
 from sync.newly_mapped import note_readings
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
+from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
@@ -131,10 +134,24 @@ def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcom
         outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
         outcome.totals = first.totals
         already = asked.already or {}
-        _guard(work, asked, outcome, {name: n + already.get(name, 0) for name, n in first.totals.items()})
-        _write_all(work, ordered, asked, outcome, now, first.kept)
+        totals = {name: n + already.get(name, 0) for name, n in first.totals.items()}
+        stop_if_too_much(work, totals, outcome.leads, approve=asked.approve)
+        canary = _canary(work, ordered, asked, first, now)
+        if canary is not None:
+            ordered = replace(ordered, slices=Led(ordered.slices, canary))
+        _write_all(work, ordered, asked, outcome, now, first.kept, read_first=canary is not None)
     elif asked.write:
         _observe(work, ordered, asked, outcome, now, first.kept)
+
+
+def _canary(work: Work, ordered: Sorted, asked: Asked, first: _First, now: datetime) -> pl.Series | None:
+    """The leads to be written and read back before the rest; None where there is no rest."""
+    few = work.guards.canary
+    if not few or first.totals["leads_touched"] <= few or not ordered.slices:
+        return None
+    decided = first.kept if first.kept is not None else _decided(work, ordered.slices[0], asked, now)
+    leads = decided.changes["lead_id"].unique().sort().head(few)
+    return None if leads.is_empty() else leads
 
 
 def _read(work: Work, asked: Asked) -> Gathered:
@@ -224,42 +241,27 @@ def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
     )
 
 
-def _guard(work: Work, asked: Asked, outcome: Outcome, totals: Mapping[str, int]) -> None:
-    """Stop before the first write when the run would do more than it may."""
-    guards = work.guards
-    if totals["leads_touched"] and work.store.runs.approved_at is None and not asked.approve:
-        raise GuardStopped(
-            f"the first writing run needs your approval: it would change {totals['leads_touched']} leads"
-            f" (creates: {totals['creates']}, stage moves: {totals['stage_moves']}). Nothing was written",
-            fix="look at `leadpact plan`, then `leadpact apply` the saved plan, or run `leadpact sync --approve`",
-        )
-    share = totals["leads_touched"] / max(outcome.leads, 1)
-    if share > guards.max_share_of_leads:
-        # Only now: counting takes longer the more leads are stored, and a run looks at some of them only.
-        share = totals["leads_touched"] / max(outcome.leads, work.store.leads.count(), 1)
-    caps = (
-        ("creates", totals["creates"], guards.max_creates, "guards.max_creates"),
-        ("updates", totals["updates"], guards.max_updates, "guards.max_updates"),
-        ("stage moves", totals["stage_moves"], guards.max_stage_moves, "guards.max_stage_moves"),
-        ("the share of leads touched", share, guards.max_share_of_leads, "guards.max_share_of_leads"),
-    )
-    for what, wanted, cap, setting in caps:
-        if wanted > cap:
-            raise GuardStopped(
-                f"{what}: the run would come to {wanted:g}, and {setting} allows {cap:g}. Nothing was written",
-                fix=f"look at `leadpact plan`; if it is right, raise {setting} in the config",
-            )
-
-
 def _write_all(
-    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Decided | None
+    work: Work,
+    ordered: Sorted,
+    asked: Asked,
+    outcome: Outcome,
+    now: datetime,
+    kept: Decided | None,
+    *,
+    read_first: bool,
 ) -> None:
-    """Second pass: claim, write and remember slice by slice, then move the cursors."""
+    """Second pass: claim, write and remember slice by slice, then move the cursors.
+
+    ``read_first``: the first slice is the canary, and is read back before the others are written.
+    """
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     if asked.approve:
         work.store.runs.approve(outcome.run, now)
-    for part in ordered.slices:
-        _write_slice(work, part, ordered, asked, outcome, now, kept)
+    for number, part in enumerate(ordered.slices):
+        ended = _write_slice(work, part, ordered, asked, outcome, now, kept)
+        if read_first and number == 0:
+            read_back(work, ended, outcome.run)
     if asked.keep is not None:
         _note_vanished(outcome, ordered, asked.keep)
     if asked.follows_the_log and not outcome.busy:
@@ -275,6 +277,7 @@ def _move_cursors(work: Work, cursors: Mapping[str, Cursor], run: int, now: date
         note_readings(work, [(crm, work.reading(crm)) for crm in cursors], now)
         for crm, cursor in cursors.items():
             work.store.runs.move_cursor(crm, work.reading(crm), cursor, run, now)
+        work.store.outside.keep_scope(work.scope.digest, now)
     work.at_point("after cursor")
 
 
@@ -286,12 +289,13 @@ def _write_slice(
     outcome: Outcome,
     now: datetime,
     kept: Decided | None,
-) -> None:
+) -> pl.DataFrame:
+    """Returns what was written and how it ended (``write.ENDED``)."""
     store, run = work.store, outcome.run
     fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
     outcome.busy += len(part.lead_ids) - len(ours)
     decided = kept if kept is not None else _decided(work, part, asked, now)
-    if len(ours) < len(part.lead_ids):
+    if len(ours) < decided.leads.height:
         decided = _only(decided, ours)
     # Leads that moved are left as they were: to remember them now would take their difference for agreed.
     if decided.moved is not None and decided.unplanned is not None:
@@ -307,10 +311,12 @@ def _write_slice(
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
     held = None if asked.from_memory else _held(ordered, part, carried)
     outcome.became += remember(work, run, fence, carried, links, held, results, now)
+    note_reach(work, carried.leads, run, now)
     if decided.moved is not None:
         outcome.moved += _records(decided.moved)
     store.runs.release(run, fence)
     count_targets(outcome, decided, results)
+    return results.changes
 
 
 def _held(ordered: Sorted, part: Slice, decided: Decided) -> pl.DataFrame:
@@ -346,6 +352,9 @@ def _only(decided: Decided, lead_ids: set[str]) -> Decided:
         changes=decided.changes.filter(mine),
         conflicts=decided.conflicts.filter(mine),
         moved=None if decided.moved is None else decided.moved.filter(mine),
+        unplanned=None
+        if decided.unplanned is None
+        else decided.unplanned.filter(decided.unplanned.is_in(list(lead_ids))),
         loud=None if decided.loud is None else decided.loud.filter(mine),
     )
 

@@ -82,6 +82,7 @@ Filled = Annotated[str, AfterValidator(_filled)]
 CurrencyCode = Annotated[str, _matching("[A-Z]{3}", "must be three capital letters, such as EUR")]
 CountryCode = Annotated[str, _matching("[A-Z]{2}", "must be two capital letters, such as DE")]
 ApiVersion = Annotated[str, _matching(r"[1-9]\d\.0", "must look like 66.0")]
+PilotList = Annotated[str, _matching(r"hubspot list \d+", "must look like: hubspot list 4711")]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -174,6 +175,9 @@ class ScopeSettings(Section):
     leads: Filled | None = None
     create_in_hubspot: Filled | None = None
     create_in_salesforce: Filled | None = None
+    to_hubspot: Filled | None = None
+    to_salesforce: Filled | None = None
+    pilot: PilotList | None = None
 
 
 class GuardSettings(Section):
@@ -183,6 +187,8 @@ class GuardSettings(Section):
     max_updates: Count = 100_000
     max_stage_moves: Count = 500
     max_share_of_leads: Annotated[float, Field(ge=0, le=1)] = 1.0
+    pilot_size: Count = 200
+    canary: Count = 20
 
 
 #: The stages, as ``mapping.lead.Stage`` spells them.

@@ -18,6 +18,7 @@ from sync.decide import Decided, decide, lead_frame
 from sync.fates import note_gone
 from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
+from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
 from sync.shelf import Shelf, ShelfSlice, lead_order
 from sync.store.identity import ALSO
@@ -160,16 +161,17 @@ class Slices(Sequence[Slice]):
 
 
 def _add_waiting(work: Work, gathered: Gathered) -> None:
-    """Read again what is held as ambiguous, and the leads that a CRM refused.
+    """Read again what is held as ambiguous, the leads that a CRM refused, and those that the scope now lets in.
 
-    A record that changed elsewhere may settle the first, a cause that is gone the second; neither shows in a
-    change log.
+    A record that changed elsewhere may settle the first, a cause that is gone the second, a config or a list the
+    third; none of it shows in a change log.
     """
     open_ones = [
         (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
     ]
     refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
+    open_ones += newly_admitted(work)
     if not open_ones:
         return
     named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")

@@ -17,6 +17,7 @@ from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.conditions import Condition
 from mapping.qualification.declared import Policy
 from sync.merge import MergeRule
+from sync.pilot import Pilot
 from sync.plan import Wanted, Writable
 from sync.snapshots import Snapshots
 from sync.store.store import Store
@@ -37,11 +38,17 @@ OF_IDENTITY: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who is synced, and who gets a record where there is none yet. None: everybody (``leads``), nobody."""
+    """Who is synced, in each direction, and who gets a record where there is none yet.
+
+    None: everybody (``leads``, ``to_hubspot``, ``to_salesforce``), nobody (the others).
+    """
 
     leads: Condition | None = None
     create_in_hubspot: Condition | None = None
     create_in_salesforce: Condition | None = None
+    to_hubspot: Condition | None = None
+    to_salesforce: Condition | None = None
+    digest: str = ""  #: of all of it as configured, the pilot too; empty where nothing is
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class Guards:
     max_updates: int = 100_000
     max_stage_moves: int = 500
     max_share_of_leads: float = 1.0
+    pilot_size: int = 200  #: people on the pilot's list at most
+    canary: int = 20  #: leads that are written and read back before the rest; 0: none
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class Work:
     slice_leads: int = 10_000
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop
+    pilot: Pilot | None = None
     unscored: Condition | None = None  #: who gets no score and no temperature, and a stage by facts alone
 
     def asked(self, crm: str) -> tuple[str, ...]:

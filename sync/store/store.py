@@ -18,6 +18,7 @@ from sync.store.imports import Imports
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
+from sync.store.outside import Outside
 from sync.store.persons import Persons
 from sync.store.retention import Retention
 from sync.store.runs import Runs
@@ -35,8 +36,9 @@ class Store:
     leads: Leads
     journal: Journal
     imports: Imports
-    persons: Persons
+    outside: Outside
     identity: Identity
+    persons: Persons
     backfills: Backfills
     standing: Standing
     audit: Audit
@@ -87,12 +89,22 @@ class Store:
         self.leads = Leads(*parts)
         self.journal = Journal(*parts)
         self.imports = Imports(*parts)
-        self.persons = Persons(*parts)
+        self.outside = Outside(*parts)
         self.identity = Identity(*parts)
+        self.persons = Persons(*parts)
         self.backfills = Backfills(*parts)
         self.standing = Standing(*parts)
         self.audit = Audit(*parts)
         self.retention = Retention(*parts)
+
+    def accounts_of(
+        self, config: str, hubspot_account: str, salesforce_account: str, now: datetime
+    ) -> tuple[str, str]:
+        """The accounts that this config (any text that names it) opened first; from now on these, if none."""
+        wanted = {"config": config, "hubspot": hubspot_account, "salesforce": salesforce_account, "now": now}
+        self._connection.execute(self._statements["keep_account_of_config"].encode(), wanted)
+        row = self._connection.execute(self._statements["account_of_config"].encode(), wanted).fetchone()
+        return (hubspot_account, salesforce_account) if row is None else (str(row[0]), str(row[1]))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
