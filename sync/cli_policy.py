@@ -35,7 +35,7 @@ def policy() -> None:
 def test_policy(context: Context, files: tuple[Path, ...], instead: Path | None) -> None:
     """Hold golden leads against the policy: who is to stand where, and which rule says otherwise.
 
-    Without FILES, those called *.golden.toml beside the config. No CRM and no database is asked.
+    Without FILES, those beside the config are taken. No CRM and no database is asked.
     """
     path = find_config(context.config, os.environ)
 

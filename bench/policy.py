@@ -1,0 +1,210 @@
+"""A policy on a million leads: points with reasons, and the diff with another policy, beside plain Python.
+
+    python -m bench.policy                       1,000,000 leads
+    python -m bench.policy --leads 100000 --stored 100000
+
+Plain Python does the same work a lead on a part of the leads, because its cost does not depend on their number;
+every verdict and reason of that part is asserted to be equal. Read the ratios: others use the machine, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bench.job import NOW, Meter, peak_mb, policy, policy_table, work
+from bench.memory import Remembered
+from bench.rules_in_python import judged
+from mapping.identity import derive
+from mapping.lead import LEAD_FIELDS, columns_of
+from mapping.qualification.declared import Policy
+from mapping.qualification.diffing import Single, diff, singles
+from mapping.qualification.judge import judge
+from mapping.qualification.policy import load_policy
+from mapping.qualification.wording import reasons
+from sync.app import VOCABULARIES
+from sync.policy_diff import policy_diff
+from sync.snapshots import Snapshots
+from sync.store.embedded import EmbeddedServer
+from sync.store.leads import NEW_LEADS
+from sync.store.store import Store
+from sync.work import judged_fields
+
+BLOCK = 10_000
+#: Leads that plain Python does.
+BY_RECORD = 50_000
+#: How many times as fast as plain Python is aimed at, and seconds for a diff of a million stored leads.
+AIM, AIM_STORED = 20, 5.0
+COMPARED = ("score", "fit", "engagement", "coverage", "temperature", "stage")
+#: The fields that the bench's policy looks at, and what there is in them.
+_DRAWN: dict[str, tuple[Any, ...]] = {
+    "industry": ("E-Commerce", "Retail", "Software", "Wholesale", None),
+    "annual_revenue": (*map(Decimal, (5_000_000, 40_000_000, 90_000_000, 400_000_000)), None),
+    "job_title": (
+        "Head of Marketing",
+        "Leiterin Marketing",
+        "Geschäftsführer",
+        "Werkstudent",
+        "Einkauf",
+        None,
+    ),
+    "company": ("Sommer Versand GmbH", "Textagentur Wort", "Müller & Co. KG", None),
+    "country": ("DE", "AT", "CH", "FR", None),
+    "phone": ("+49301234567", None),
+    "forms": (0, 1, 2, 3, 5, None),
+    "email_opt_out": (True, False, None),
+}
+
+
+def people(leads: int) -> pl.DataFrame:
+    """New leads as ``judge`` takes them: a block drawn from a seed, repeated under other numbers."""
+    pick = random.Random(11)
+    rows = []
+    for number in range(min(BLOCK, leads)):
+        row = {name: pick.choice(words) for name, words in _DRAWN.items()}
+        row["email"] = pick.choice((f"p{number}@shop{number % 97}.example", f"p{number}@gmx.de", None))
+        row["last_form_at"] = NOW - timedelta(days=pick.randrange(300)) if row["forms"] else None
+        row["annual_revenue_currency"] = "EUR"
+        rows.append(row)
+    schema = {name: dtype for name, dtype in columns_of(LEAD_FIELDS).items() if name in rows[0]}
+    whole = columns_of(LEAD_FIELDS)
+    block = pl.DataFrame(
+        {name: pl.Series([row[name] for row in rows], dtype=schema[name]) for name in schema}
+    )
+    block = block.with_columns(
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in whole.items() if name not in schema
+    )
+    block = derive(block, in_hubspot=pl.lit(value=True), in_salesforce=pl.lit(value=True))
+    frame = pl.concat([block] * -(-leads // block.height)).head(leads)
+    return frame.with_columns(pl.format("lead{}", pl.int_range(leads)).alias("lead_id"))
+
+
+def other_policy() -> Policy:
+    """The bench's policy with other points, one rule less, and a lower bar."""
+    table = policy_table()
+    table["policy"]["fit"][0]["points"] = 35
+    del table["policy"]["engagement"][1]
+    table["policy"]["temperature"]["hot"]["total"] = 60
+    return load_policy(table, fields=judged_fields(LEAD_FIELDS), vocabularies=VOCABULARIES)
+
+
+def _seconds(job: Callable[[], object], times: int = 3) -> float:
+    """Processor seconds on all cores, the best of some repetitions."""
+    best = float("inf")
+    for _ in range(times):
+        began = time.process_time()
+        job()
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def _equal(frame: pl.DataFrame, rows: list[dict[str, Any]], ours: Policy) -> None:
+    """Both ways say the same of every lead, in numbers and in words."""
+    verdicts = judge(frame, ours, NOW)
+    theirs = [judged(row, NOW) for row in rows]
+    for name in COMPARED:
+        assert verdicts[name].to_list() == [getattr(one, name) for one in theirs], name
+    assert reasons(verdicts, ours).to_list() == [one.reasons for one in theirs]
+
+
+def _by_record(rows: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
+    """Two verdicts a lead, compared: what a diff costs at least, without asking which change did it."""
+    moved: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        now, then = judged(row, NOW), judged(row, NOW)
+        if (now.stage, now.temperature) != (then.stage, then.temperature):
+            moved[now.stage, then.stage] += 1
+    return moved
+
+
+def _line(what: str, leads: int, columns: float, records: float, done: int) -> None:
+    a_lead, theirs = columns / leads, records / done
+    print(
+        f"{what:<44}{leads:>10,}{columns:>8.2f} s{leads / columns:>12,.0f}/s{done / records:>10,.0f}/s"
+        f"{theirs / a_lead:>8.1f} x   aim {AIM} x"
+    )
+
+
+def in_memory(leads: int) -> None:
+    """Scoring and diff on frames that are there already."""
+    frame, ours, other = people(leads), policy(), other_policy()
+    changes: list[Single] = singles(ours, other, vocabularies=VOCABULARIES)
+    part = frame.head(min(BY_RECORD, leads))
+    rows = part.rows(named=True)
+    _equal(part, rows, ours)
+    once, twice = (
+        _seconds(lambda: [judged(row, NOW) for row in rows], 2),
+        _seconds(lambda: _by_record(rows), 2),
+    )
+    print(f"{'what':<44}{'leads':>10}{'cpu':>10}{'columns':>14}{'records':>12}{'ratio':>10}")
+    _line("points", leads, _seconds(lambda: judge(frame, ours, NOW)), once, len(rows))
+    _line(
+        "points with reasons",
+        leads,
+        _seconds(lambda: reasons(judge(frame, ours, NOW), ours)),
+        once,
+        len(rows),
+    )
+    _line("diff, numbers alone", leads, _seconds(lambda: diff(frame, ours, other, NOW, [])), twice, len(rows))
+    named = _seconds(lambda: diff(frame, ours, other, NOW, changes))
+    _line(f"diff, each of {len(changes)} changes tried alone", leads, named, twice, len(rows))
+
+
+def stored(leads: int, folder: Path) -> None:
+    """``policy diff`` whole: from leads in PostgreSQL to numbers, sample and reasons."""
+    server = EmbeddedServer(folder / "postgresql")
+    store = Store(server.url)
+    try:
+        store.use("1", "00D000000000001", NOW)
+        frame, ours = people(leads), policy()
+        for part in frame.iter_slices(100_000):
+            with store.transaction():
+                store.leads.remember_leads(_remembered(part, ours))
+        job = replace(work({}, Remembered({}, Meter()), folder, phones=False), store=store)
+        began, cpu = time.perf_counter(), time.process_time()
+        found, _ = policy_diff(job, other_policy())
+        wall, ours_alone = time.perf_counter() - began, time.process_time() - cpu
+    finally:
+        store.close()
+        server.close()
+    print(
+        f"policy diff of {found.leads:,} stored leads: {wall:.1f} s by the clock, {ours_alone:.1f} s of our"
+        f" processor time, {found.moved:,} would move; aim {AIM_STORED:g} s for 1,000,000; peak {peak_mb():.0f} MB"
+    )
+
+
+def _remembered(part: pl.DataFrame, ours: Policy) -> pl.DataFrame:
+    verdicts = judge(part, ours, NOW)
+    return verdicts.with_columns(
+        Snapshots(columns_of(LEAD_FIELDS)).encode(part).alias("lead_values"),
+        pl.lit(None, dtype=pl.String).alias("email_key"),
+        pl.lit(ours.version).alias("policy_version"),
+        pl.lit(NOW).dt.cast_time_unit("us").alias("decided_at"),
+    ).select(*NEW_LEADS)
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--leads", type=int, default=1_000_000)
+    asked.add_argument("--stored", type=int, default=1_000_000, help="leads in PostgreSQL; 0 leaves it out")
+    options = asked.parse_args()
+    in_memory(options.leads)
+    if options.stored:
+        with tempfile.TemporaryDirectory() as folder:
+            stored(options.stored, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
