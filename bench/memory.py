@@ -58,6 +58,13 @@ class Remembered:
     def persons(self) -> Remembered:
         return self
 
+    @property
+    def outside(self) -> Remembered:
+        return self
+
+    def ids(self) -> pl.Series:
+        return pl.Series("lead_id", [], dtype=pl.String)
+
     def barred(self) -> None:
         return None
 

@@ -20,7 +20,7 @@ def newly_admitted(work: Work) -> list[tuple[str, str]]:
 
     A change of the conditions concerns everybody who was left out; a change of the list only those on it.
     """
-    outside = work.store.outside.leads()
+    outside = work.store.outside.ids()
     if outside.is_empty():
         return []
     links = work.store.leads.links_of_leads(outside)
@@ -36,7 +36,7 @@ def newly_admitted(work: Work) -> list[tuple[str, str]]:
 def note_reach(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
     """Remember who of these decided leads is left out. ``leads`` has ``lead_id`` and ``in_scope``."""
     left_out = leads.filter(~pl.col("in_scope"))["lead_id"]
-    if left_out.is_empty() and work.store.outside.leads().is_empty():
+    if left_out.is_empty() and work.store.outside.ids().is_empty():
         return
     work.store.outside.note(left_out, leads.filter("in_scope")["lead_id"], run, now)
 

@@ -23,7 +23,7 @@ class Outside:
         self._statements = statements
         self._id = connection_id
 
-    def leads(self) -> pl.Series:
+    def ids(self) -> pl.Series:
         """Every lead that was left out when it was last decided."""
         wanted = {"connection": self._id}
         return read_frame(self._connection, self._statements["outside_leads"], _IDS, wanted)["lead_id"]

@@ -108,7 +108,8 @@ class Memory:
 @contextmanager
 def _sorted(world: pl.DataFrame, in_memory: int, slice_leads: int) -> Iterator[Sorted]:
     journal = SimpleNamespace(open_held=list, refused=list)
-    store = SimpleNamespace(leads=Memory(world), journal=journal)
+    nobody = SimpleNamespace(ids=lambda: pl.Series("lead_id", [], dtype=pl.String))
+    store = SimpleNamespace(leads=Memory(world), journal=journal, outside=nobody)
     work = cast(Work, SimpleNamespace(store=store, objects=OBJECTS, slice_leads=slice_leads))
     with tempfile.TemporaryDirectory() as folder:
         shelf, new = Shelf(Path(folder), in_memory), [pl.DataFrame(schema=dict(RECORD_KEYS))]
