@@ -19,7 +19,9 @@ from sync.pairs import RECORD_KEYS, Pairing, pair
 from sync.read import Gathered, record_keys
 from sync.shelf import Shelf
 from sync.slices import TO_PAIR, Sorted, lead_name, sort_into_leads
-from sync.store.leads import LINKS, RECORDS
+from sync.snapshots import Snapshots
+from sync.store.identity import ALSO, APART
+from sync.store.leads import LEADS, LINKS, RECORDS
 from sync.work import CRMS, Work
 
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
@@ -104,13 +106,27 @@ class Memory:
     def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
         return self._links.filter(pl.col("email_key").is_in(email_keys.drop_nulls().implode()))
 
+    def of(self, _: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame(schema=dict(LEADS))
+
 
 @contextmanager
 def _sorted(world: pl.DataFrame, in_memory: int, slice_leads: int) -> Iterator[Sorted]:
     journal = SimpleNamespace(open_held=list, refused=list)
     nobody = SimpleNamespace(ids=lambda: pl.Series("lead_id", [], dtype=pl.String))
-    store = SimpleNamespace(leads=Memory(world), journal=journal, outside=nobody)
-    work = cast(Work, SimpleNamespace(store=store, objects=OBJECTS, slice_leads=slice_leads))
+    identity = SimpleNamespace(
+        second_addresses=lambda _: pl.DataFrame(schema=dict(ALSO)),
+        apart=lambda: pl.DataFrame(schema=dict(APART)),
+    )
+    store = SimpleNamespace(leads=Memory(world), journal=journal, outside=nobody, identity=identity)
+    snapshots = Snapshots({"email": pl.String()})
+    asked = {
+        "store": store,
+        "objects": OBJECTS,
+        "slice_leads": slice_leads,
+        "lead_snapshots": lambda: snapshots,
+    }
+    work = cast(Work, SimpleNamespace(**asked))
     with tempfile.TemporaryDirectory() as folder:
         shelf, new = Shelf(Path(folder), in_memory), [pl.DataFrame(schema=dict(RECORD_KEYS))]
         for crm in CRMS:
