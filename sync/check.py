@@ -41,7 +41,8 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _rules_back(work, where)
     problems += _of_noise(work, where)
     problems += [
-        _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix) for one in not_read_for_all(work)
+        _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix)
+        for one in not_read_for_all(work)
     ]
     return problems
 

@@ -158,7 +158,9 @@ def _email_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFram
     joined = joined.filter(pl.col("lead_id").is_null() | pl.col("lead_id_s").is_null())
     if joined.is_empty():
         return pl.DataFrame(schema=_EDGE)
-    return joined.filter(same_person()).select(h_id="record_id", s_id="record_id_s").unique(maintain_order=True)
+    return (
+        joined.filter(same_person()).select(h_id="record_id", s_id="record_id_s").unique(maintain_order=True)
+    )
 
 
 def same_person() -> pl.Expr:

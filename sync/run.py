@@ -37,7 +37,7 @@ from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
-from sync.slices import Slice, Sorted, decide_slice, sort_into_leads
+from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
@@ -308,7 +308,7 @@ def _write_slice(
         store.journal.remember_conflicts(carried.conflicts.filter(pl.col("winner") != "nobody"), run, now)
     work.at_point("after intents")
     results = carry_out(work, carried.changes) if not carried.changes.is_empty() else nothing_written()
-    links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), ordered.keys)
+    links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), slice_keys(work, part))
     held = None if asked.from_memory else _held(ordered, part, carried)
     outcome.became += remember(work, run, fence, carried, links, held, results, now)
     note_reach(work, carried.leads, run, now)
@@ -371,7 +371,7 @@ def _observe(
     for part in ordered.slices:
         decided = kept if kept is not None else _decided(work, part, asked, now)
         fence, _ = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
-        links = renewed_links(part.assigned, ordered.keys)
+        links = renewed_links(part.assigned, slice_keys(work, part))
         silent = replace(decided, changes=quiet)
         held = None if asked.from_memory else _held(ordered, part, decided)
         outcome.became += remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)

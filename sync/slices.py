@@ -63,7 +63,9 @@ class Sorted:
     slices: Sequence[Slice]
     read: Shelf | None = None
     objects: Mapping[str, str] = field(default_factory=dict)
-    suggested: Suggested = field(default_factory=dict)  #: for ambiguous records, as ``sync.suggest`` ranks them
+    suggested: Suggested = field(
+        default_factory=dict
+    )  #: for ambiguous records, as ``sync.suggest`` ranks them
 
     @cached_property
     def keys(self) -> pl.DataFrame:
@@ -79,6 +81,15 @@ def lead_name(crm: str, record_id: str) -> str:
     """The id of a lead, made from its oldest record: the same record always gives the same lead."""
     digest = hashlib.sha256(f"{crm}:{record_id}".encode()).digest()
     return "L" + b32encode(digest)[:13].decode().lower()
+
+
+def slice_keys(work: Work, part: Slice) -> pl.DataFrame:
+    """The keys (``RECORD_KEYS``) of the records of one slice; none where nothing was read."""
+    if part.assigned.is_empty():
+        return pl.DataFrame(schema=dict(RECORD_KEYS))
+    frames = [(crm, part.shelf.take(crm)) for crm in CRMS]
+    keys = [record_keys(frame, crm, work.objects[crm]) for crm, frame in frames if frame is not None]
+    return pl.concat([pl.DataFrame(schema=dict(RECORD_KEYS)), *keys])
 
 
 def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> Sorted:

@@ -43,7 +43,7 @@ class Outcome:
 
 
 def held_leads(decided: Decided) -> pl.Series:
-    """Leads with a field that waits for a person: both sides changed it, a CRM has no word for it, or others set it back."""
+    """Leads with a field that waits for a person: both changed it, a CRM has no word for it, or others set it back."""
     contested = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"]
     stuck = [
         pl.col(name) == int(Winner.UNSAYABLE) for name in decided.leads.columns if name.startswith(WINNER)

@@ -111,7 +111,7 @@ def _number_column(values: Sequence[Any]) -> pl.Series:
     # Comparing nulls with care costs more than all the rest, and most columns hold small whole numbers alone.
     if whole.null_count() == numbers.null_count() and (numbers == whole.cast(pl.Float64)).all():
         low, high = whole.min(), whole.max()
-        if low is None or (-_EXACT < low and high < _EXACT):  # type: ignore[operator]
+        if low is None or (low > -_EXACT and high < _EXACT):  # type: ignore[operator]
             return found
     broken = (numbers.ne_missing(whole) | (numbers.abs() >= _EXACT)).arg_true()
     return found.scatter(broken, [number_text(values[place]) for place in broken.to_list()])

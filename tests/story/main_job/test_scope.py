@@ -126,7 +126,10 @@ def test_the_canary_stops_the_run_when_a_record_does_not_hold_what_was_written(f
                     meddled.append(lead)
 
     canary = {"LEADPACT_GUARDS__CANARY": "5"}
-    with house.app(canary, at_point=meddle) as app, pytest.raises(GuardStopped, match=r"canary.*City") as stop:
+    with (
+        house.app(canary, at_point=meddle) as app,
+        pytest.raises(GuardStopped, match=r"canary.*City") as stop,
+    ):
         perform(app.work(), Asked("sync", approve=True))
 
     assert len(meddled) == 5
