@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 #: Rounds of this test; a nightly run asks for more.
-ROUNDS = int(os.environ.get("LEADPACT_TWO_WORKERS_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("LEADPACT_TWO_WORKERS_ROUNDS", "5"))
 #: Seconds that one sync of a few people may take; a deadlock would take for ever.
 PATIENCE = 120
 
