@@ -18,7 +18,8 @@ FROM_LOCK := $(INSTALL) --require-hashes --requirement
 SELF    := $(INSTALL) --no-deps --no-build-isolation --editable .
 
 DEMO    := leadpact-demo
-WORKERS := 2
+# More than the cores of a small machine: tests wait for servers and processes more than they reckon.
+WORKERS := 3
 DOCUMENTS := tests/test_architecture.py tests/unit/test_docs.py tests/unit/test_wheel.py tests/unit/test_dependencies.py
 
 .PHONY: demo test check bench lock format lint types documents clean-install
