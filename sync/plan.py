@@ -191,6 +191,9 @@ def _merged_changes(
         if crm_field is None or crm_field not in writable.updatable[crm] or not winner.max():
             continue
         moved = existing & won_by(winner, *theirs)
+        if rule.field == "email_opt_out" and crm == "hubspot" and here + "email" in leads.columns:
+            # Without an address there is nobody to take off a list; once it has one, the next sync does.
+            moved &= leads[here + "email"].is_not_null()
         if moved.any():
             after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
             why = _why_merged(rule, crm, here)
