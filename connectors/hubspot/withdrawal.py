@@ -34,10 +34,15 @@ def write_with_withdrawals(
     stands. Raises as ``send`` does where nothing was written before; a withdrawal that fails is refused with the
     error's code, whatever became of the other properties.
     """
-    leaving = {write.trace: write for write in writes if OPT_OUT in write.values}
-    if not leaving:
-        return send(writes)
     plain = [_without(write) for write in writes]
+    # A new contact without an address is on no list: once it has one, its withdrawal is written like any other.
+    leaving = {
+        write.trace: write
+        for write in writes
+        if OPT_OUT in write.values and (write.record_id is not None or write.values.get(EMAIL))
+    }
+    if not leaving:
+        return send(plain)
     ordinary = [write for write in plain if write.values or write.record_id is None]
     results = {one.trace: one for one in send(ordinary)} if ordinary else {}
     sent = dict(results)
