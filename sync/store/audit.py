@@ -6,11 +6,10 @@ forgotten is in neither: a deed names a lead by its id at most, and such a row g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
+from sync.store.tables import Tables
 
 #: The commands whose runs are deeds of a person, besides every undo.
 COMMANDS = ("apply", "forget", "import")
@@ -26,24 +25,14 @@ class Deed:
     details: str
 
 
-class Audit:
+class Audit(Tables):
     """The deeds that concern one connection."""
-
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._sql = {name: text.encode() for name, text in statements.items()}
-        self._id = connection_id
 
     def note(self, what: str, now: datetime, *, lead: str | None = None, details: str = "") -> None:
         """Remember that the person at work did ``what``. ``details`` holds numbers, never a person's data."""
-        self._connection.execute(
-            self._sql["note_deed"],
-            {"connection": self._id, "now": now, "what": what, "lead": lead, "details": details},
-        )
+        self._do("note_deed", now=now, what=what, lead=lead, details=details)
 
     def newest(self, limit: int) -> list[Deed]:
         """The newest deeds first."""
-        asked = {"connection": self._id, "limit": limit, "commands": list(COMMANDS)}
-        return [Deed(*row) for row in self._connection.execute(self._sql["newest_deeds"], asked).fetchall()]
+        rows = self._do("newest_deeds", limit=limit, commands=list(COMMANDS)).fetchall()
+        return [Deed(*row) for row in rows]

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-import psycopg
 
 from sync.store.frames import as_temporary
+from sync.store.tables import Tables
 
 NEW_SLICES: Mapping[str, pl.DataType] = {
     "number": pl.Int64(),
@@ -50,18 +50,8 @@ class Underway:
     records_done: int
 
 
-class Backfills:
+class Backfills(Tables):
     """The backfill, backfill_slice and read_map tables of one connection."""
-
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._sql = {name: text.encode() for name, text in statements.items()}
-        self._id = connection_id
-
-    def _do(self, statement: str, **wanted: Any) -> psycopg.Cursor:
-        return self._connection.execute(self._sql[statement], {"connection": self._id} | wanted)
 
     def open_one(self, asked: Mapping[str, Any]) -> tuple[int, str, datetime] | None:
         """(number, digest of its field map, start) of the open backfill that was asked for in these words."""

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-import psycopg
 
-from sync.store.frames import as_temporary, read_frame
+from sync.store.frames import as_temporary
 from sync.store.leads import RECORDS
+from sync.store.tables import Tables
 
 FATES: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
@@ -49,30 +49,8 @@ class Decision:
         return f"Decision({self.kind!r}, held_id={self.held_id})"
 
 
-class Identity:
+class Identity(Tables):
     """The fate, lead_alias, second_address, decision and apart tables of one connection."""
-
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._statements = statements
-        self._id = connection_id
-
-    def _do(self, statement: str, **wanted: Any) -> psycopg.Cursor:
-        return self._connection.execute(
-            self._statements[statement].encode(), {"connection": self._id} | wanted
-        )
-
-    def _asked(
-        self, statement: str, asked: pl.DataFrame, schema: Mapping[str, pl.DataType], **wanted: Any
-    ) -> pl.DataFrame:
-        if asked.is_empty():
-            return pl.DataFrame(schema=dict(schema))
-        with self._connection.transaction():
-            as_temporary(self._connection, "asked", asked.unique())
-            parameters = {"connection": self._id} | wanted
-            return read_frame(self._connection, self._statements[statement], schema, parameters)
 
     def linked(self, crm: str, object_name: str, ids: Sequence[str]) -> list[tuple[str, str]]:
         """(record, lead) of those of the ids that are linked, the oldest link first."""
@@ -174,11 +152,7 @@ class Identity:
 
     def decisions(self, lead_id: str) -> list[dict[str, Any]]:
         """What people decided about a lead, newest first."""
-        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
-            cursor.execute(
-                self._statements["decisions_of_lead"].encode(), {"connection": self._id, "lead": lead_id}
-            )
-            return cursor.fetchall()
+        return self._named("decisions_of_lead", lead=lead_id)
 
     def keep_apart(self, one: tuple[str, str], other: tuple[str, str], decision: int) -> None:
         """(crm, record) and (crm, record) are two people, whatever they have in common."""
@@ -192,7 +166,7 @@ class Identity:
 
     def apart(self) -> pl.DataFrame:
         """Every pair that a person has told apart, as ``APART``."""
-        return read_frame(self._connection, self._statements["kept_apart"], APART, {"connection": self._id})
+        return self._read("kept_apart", APART)
 
     def writes(self, lead_ids: pl.Series, since: datetime) -> pl.DataFrame:
         """What we wrote to these leads' records since, as ``WRITES``, in order."""

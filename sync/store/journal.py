@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import psycopg
 
-from sync.store.frames import as_temporary, read_frame
+from sync.store.frames import as_temporary
+from sync.store.tables import Tables
 
 
 def _texts(names: str) -> dict[str, pl.DataType]:
@@ -31,22 +32,13 @@ UNDONE: Mapping[str, pl.DataType] = _texts("lead_id crm field value")
 REFUSED: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id code message fields")
 
 
-class Journal:
+class Journal(Tables):
     """The journal, conflict, held and refused tables of one connection."""
-
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._statements = statements
-        self._id = connection_id
 
     def _run(self, statement: str, tables: Mapping[str, pl.DataFrame], **wanted: Any) -> psycopg.Cursor:
         for table, frame in tables.items():
             as_temporary(self._connection, table, frame)
-        return self._connection.execute(
-            self._statements[statement].encode(), {"connection": self._id} | wanted
-        )
+        return self._do(statement, **wanted)
 
     def _count_new(self, statement: str, table: str, frame: pl.DataFrame, run: int, now: datetime) -> int:
         """How many of the rows were not there before."""
@@ -75,9 +67,7 @@ class Journal:
 
         ``schema``: the columns lead_id, crm, record_id, field, crm_field, before, after, in this order.
         """
-        return read_frame(
-            self._connection, self._statements["open_intents"], schema, {"connection": self._id}
-        )
+        return self._read("open_intents", schema)
 
     def remember_conflicts(self, conflicts: pl.DataFrame, run: int, now: datetime) -> None:
         """``CONFLICTS`` that this run decided or left for a person."""
@@ -105,27 +95,17 @@ class Journal:
         if not passed.is_empty():
             self._run("strike_refused", {"passed": passed.select("lead_id", "crm").unique()})
 
-    def _rows(self, statement: str, **wanted: Any) -> list[dict[str, Any]]:
-        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
-            cursor.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
-            return cursor.fetchall()
-
     def changes_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
         """What was written about a lead, newest first."""
-        return self._rows("changes_of_lead", lead=lead_id, limit=limit)
+        return self._named("changes_of_lead", lead=lead_id, limit=limit)
 
     def changes_of_run(self, run: int) -> list[dict[str, Any]]:
         """Everything a run set out to write, in order."""
-        return self._rows("changes_of_run", run=run)
+        return self._named("changes_of_run", run=run)
 
     def written_by(self, run: int) -> pl.DataFrame:
         """What a run wrote, as ``WRITTEN``; rows whose answer was lost are among them."""
-        return read_frame(
-            self._connection,
-            self._statements["written_by_run"],
-            WRITTEN,
-            {"connection": self._id, "run": run},
-        )
+        return self._read("written_by_run", WRITTEN, run=run)
 
     def remember_undone(self, undone: pl.DataFrame, of_run: int, run: int, now: datetime) -> None:
         """``UNDONE``: values that are not to be written there again, until it would be another."""
@@ -141,27 +121,20 @@ class Journal:
 
     def undone(self, lead_ids: pl.Series) -> pl.DataFrame:
         """What was taken back of these leads, as ``UNDONE``."""
-        if lead_ids.is_empty():
-            return pl.DataFrame(schema=dict(UNDONE))
-        with self._connection.transaction():
-            as_temporary(self._connection, "asked", lead_ids.alias("lead_id").unique().to_frame())
-            wanted = {"connection": self._id}
-            return read_frame(self._connection, self._statements["undone_of_leads"], UNDONE, wanted)
+        return self._asked("undone_of_leads", lead_ids.alias("lead_id").to_frame(), UNDONE)
 
     def undone_leads(self) -> pl.Series:
         """Every lead of which something was taken back."""
-        wanted = {"connection": self._id}
-        schema = {"lead_id": pl.String()}
-        return read_frame(self._connection, self._statements["undone_leads"], schema, wanted)["lead_id"]
+        return self._read("undone_leads", {"lead_id": pl.String()})["lead_id"]
 
     def conflicts_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
         """Who won where both sides had changed a field, newest first."""
-        return self._rows("conflicts_of_lead", lead=lead_id, limit=limit)
+        return self._named("conflicts_of_lead", lead=lead_id, limit=limit)
 
     def open_held(self) -> list[dict[str, Any]]:
         """What waits for a person, oldest first."""
-        return self._rows("open_held")
+        return self._named("open_held")
 
     def refused(self) -> list[dict[str, Any]]:
         """What the CRMs rejected and has not passed since, oldest first."""
-        return self._rows("refused_leads")
+        return self._named("refused_leads")

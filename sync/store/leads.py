@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-import psycopg
 
-from sync.store.frames import as_temporary, read_frame
+from sync.store.frames import as_temporary
+from sync.store.tables import Tables
 
 RECORDS: Mapping[str, pl.DataType] = {"crm": pl.String(), "object": pl.String(), "record_id": pl.String()}
 KEYS: Mapping[str, pl.DataType] = {
@@ -42,63 +42,41 @@ NEW_VERDICTS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "inputs": pl.
 NEW_LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, "how": pl.String(), **KEYS}
 
 
-class Leads:
+class Leads(Tables):
     """The lead, verdict, link and base tables of one connection.
 
     The ``remember_…`` calls belong in one ``Store.transaction``.
     """
 
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._statements = statements
-        self._id = connection_id
-
-    def _ask(self, statement: str, asked: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-        if asked.is_empty():
-            return pl.DataFrame(schema=dict(schema))
-        with self._connection.transaction():
-            as_temporary(self._connection, "asked", asked.unique())
-            return read_frame(self._connection, self._statements[statement], schema, {"connection": self._id})
-
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, the known ones out with their ``lead_id``."""
-        return self._ask("links_of_records", records.select(*RECORDS), {**RECORDS, "lead_id": pl.String()})
+        return self._asked("links_of_records", records.select(*RECORDS), {**RECORDS, "lead_id": pl.String()})
 
     def links_of_leads(self, lead_ids: pl.Series) -> pl.DataFrame:
         """Every linked record of these leads, as ``LINKS``."""
-        return self._ask("links_of_leads", lead_ids.alias("lead_id").to_frame(), LINKS)
+        return self._asked("links_of_leads", lead_ids.alias("lead_id").to_frame(), LINKS)
 
     def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
         """Every linked record with one of these normalised addresses, as ``LINKS``."""
-        return self._ask("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)
+        return self._asked("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)
 
     def bases(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, ``BASES`` out; a record without a base is absent."""
-        return self._ask("bases_of_records", records.select(*RECORDS), BASES)
+        return self._asked("bases_of_records", records.select(*RECORDS), BASES)
 
     def of(self, lead_ids: pl.Series) -> pl.DataFrame:
         """The stored leads with these ids, as ``LEADS``."""
-        return self._ask("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
+        return self._asked("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
 
     def ids_after(self, after: str, limit: int) -> pl.Series:
         """The next lead ids in order: a slice of all leads."""
-        return read_frame(
-            self._connection,
-            self._statements["lead_ids_after"],
-            {"lead_id": pl.String()},
-            {"connection": self._id, "after": after, "limit": limit},
-        )["lead_id"]
+        return self._read("lead_ids_after", {"lead_id": pl.String()}, after=after, limit=limit)["lead_id"]
 
     def count(self) -> int:
         return int(self._one("count_leads")[0])
 
     def _one(self, statement: str, **wanted: Any) -> tuple[Any, ...]:
-        row = self._connection.execute(
-            self._statements[statement].encode(), {"connection": self._id} | wanted
-        ).fetchone()
-        return row or (None,)
+        return self._do(statement, **wanted).fetchone() or (None,)
 
     def records_of(self, lead_id: str) -> list[tuple[str, str]]:
         """(crm, record id) of a lead's records."""
@@ -114,26 +92,17 @@ class Leads:
             found = self._one("lead_exists", lead=key)[0]
         if found:
             return [found]
-        rows = self._connection.execute(
-            self._statements["leads_of_email"].encode(),
-            {"connection": self._id, "email": key.strip().lower()},
-        ).fetchall()
-        return [row[0] for row in rows]
+        return [row[0] for row in self._do("leads_of_email", email=key.strip().lower()).fetchall()]
 
     def verdicts(self, lead_id: str, at: datetime | None, limit: int) -> list[dict[str, Any]]:
         """The verdicts of a lead, newest first, none later than ``at``."""
-        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
-            cursor.execute(
-                self._statements["verdicts_of_lead"].encode(),
-                {"connection": self._id, "lead": lead_id, "at": at, "limit": limit},
-            )
-            return cursor.fetchall()
+        return self._named("verdicts_of_lead", lead=lead_id, at=at, limit=limit)
 
     def _remember(self, statement: str, table: str, frame: pl.DataFrame, **wanted: Any) -> None:
         if frame.is_empty():
             return
         as_temporary(self._connection, table, frame)
-        self._connection.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+        self._do(statement, **wanted)
 
     def remember_links(self, links: pl.DataFrame, run: int, now: datetime) -> None:
         """``NEW_LINKS``: new links; a known record only has its keys renewed, its link stays."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from sync.store.tables import Tables
 
 #: Tables up to this size are rewritten whole when somebody was erased; larger ones are vacuumed in place.
 REWRITTEN_BYTES = 256 * 1024 * 1024
@@ -23,15 +25,8 @@ NOT_ABOUT_PERSONS = frozenset({"erased", "erasure_salt"})
 Record = tuple[str, str]  #: (crm, record id)
 
 
-class Persons:
+class Persons(Tables):
     """The persons in the tables of one connection."""
-
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._sql = {name: text.encode() for name, text in statements.items()}
-        self._id = connection_id
 
     def everything(
         self, lead_ids: Sequence[str], records: Sequence[Record]
@@ -96,47 +91,43 @@ class Persons:
         """Keep hashes of these names (``name_of_address``, ``name_of_record``); how many are new."""
         salt = self._salt()
         return sum(
-            self._connection.execute(
-                self._sql["bar_person"], {"connection": self._id, "digest": digest, "now": now}
-            ).rowcount
+            self._do("bar_person", digest=digest, now=now).rowcount
             for digest in {digest_of(salt, name) for name in names}
         )
 
     def barred(self) -> Barred | None:
         """What is not to be taken in again; None where nobody was ever erased."""
-        rows = self._connection.execute(self._sql["barred_persons"], {"connection": self._id}).fetchall()
+        rows = self._do("barred_persons").fetchall()
         return Barred(self._salt(), frozenset(bytes(row[0]) for row in rows)) if rows else None
 
     def _salt(self) -> bytes:
-        made = {"connection": self._id, "salt": secrets.token_bytes(32)}
-        self._connection.execute(self._sql["make_salt"], made)
-        row = self._connection.execute(self._sql["salt"], made).fetchone()
+        self._do("make_salt", salt=secrets.token_bytes(32))
+        row = self._do("salt").fetchone()
         return bytes(row[0]) if row else b""
 
     # --- saved plans ------------------------------------------------------------------------------------
 
     def note_plan(self, path: str, now: datetime) -> None:
         """Remember where a plan was saved."""
-        self._connection.execute(self._sql["note_plan"], {"connection": self._id, "path": path, "now": now})
+        self._do("note_plan", path=path, now=now)
 
     def plans(self) -> list[str]:
         """Where plans were saved, oldest first."""
-        rows = self._connection.execute(self._sql["noted_plans"], {"connection": self._id}).fetchall()
-        return [row[0] for row in rows]
+        return [row[0] for row in self._do("noted_plans").fetchall()]
 
     def strike_plan(self, path: str) -> None:
         """A saved plan is not there any more."""
-        self._connection.execute(self._sql["strike_plan"], {"connection": self._id, "path": path})
+        self._do("strike_plan", path=path)
 
     # --- the tables -------------------------------------------------------------------------------------
 
     def _tables(self) -> list[str]:
-        rows = self._connection.execute(self._sql["tables"]).fetchall()
+        rows = self._do("tables").fetchall()
         return [row[0] for row in rows if row[0] not in NOT_ABOUT_PERSONS]
 
     def _about(self) -> list[tuple[str, sql.Composable]]:
         """Every table of this connection that names leads or records, with the condition that picks a person."""
-        rows = self._connection.execute(self._sql["tables_about_persons"]).fetchall()
+        rows = self._do("tables_about_persons").fetchall()
         return [
             (table, _condition(by_lead=by_lead, by_record=by_record))
             for table, by_lead, by_record in rows

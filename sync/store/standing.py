@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-import psycopg
 
-from sync.store.frames import as_temporary, read_frame
+from sync.store.tables import Tables
 
 SINCE: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "since": pl.Datetime("us", "UTC")}
 
@@ -75,19 +74,11 @@ class Compared:
     unexplained: int
 
 
-class Standing:
+class Standing(Tables):
     """Questions over the tables of one connection, and its agreement table."""
 
-    def __init__(
-        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
-    ) -> None:
-        self._connection = connection
-        self._statements = statements
-        self._id = connection_id
-
     def _rows(self, statement: str, **wanted: Any) -> list[tuple[Any, ...]]:
-        text = self._statements[statement].encode()
-        return self._connection.execute(text, {"connection": self._id} | wanted).fetchall()
+        return self._do(statement, **wanted).fetchall()
 
     def backlog(self) -> Backlog:
         [row] = self._rows("backlog")
@@ -120,17 +111,14 @@ class Standing:
 
     def keep_agreement(self, found: Compared) -> None:
         """Store what an ``agree`` found."""
-        self._connection.execute(
-            self._statements["keep_agreement"].encode(),
-            {
-                "connection": self._id,
-                "now": found.at,
-                "linked": found.linked,
-                "same": found.same,
-                "agreed": found.agreed,
-                "explained": json.dumps(dict(found.explained), sort_keys=True),
-                "unexplained": found.unexplained,
-            },
+        self._do(
+            "keep_agreement",
+            now=found.at,
+            linked=found.linked,
+            same=found.same,
+            agreed=found.agreed,
+            explained=json.dumps(dict(found.explained), sort_keys=True),
+            unexplained=found.unexplained,
         )
 
     def agreements(self, limit: int) -> list[Compared]:
@@ -144,13 +132,7 @@ class Standing:
 
     def last_verdicts(self, lead_ids: pl.Series) -> pl.DataFrame:
         """``SINCE``: when each of these leads was last judged."""
-        if lead_ids.is_empty():
-            return pl.DataFrame(schema=dict(SINCE))
-        with self._connection.transaction():
-            as_temporary(self._connection, "asked", lead_ids.alias("lead_id").unique().to_frame())
-            return read_frame(
-                self._connection, self._statements["last_verdicts"], SINCE, {"connection": self._id}
-            )
+        return self._asked("last_verdicts", lead_ids.alias("lead_id").to_frame(), SINCE)
 
     def undone_since(self) -> dict[str, datetime]:
         """Lead to the time when something of it was first taken back."""

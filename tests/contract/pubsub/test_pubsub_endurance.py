@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,16 @@ from connectors.session import open_session
 LEADS = topic_of("Lead")
 
 
+#: Below the ports that systems lend to outgoing connections: nobody takes one of these while a server is away.
+NEVER_LENT = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """A port to start a server on, to stop it, and to start it again."""
+    for port in random.sample(NEVER_LENT, 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("a hundred ports were tried, and none of them was free")
 
 
 def test_a_server_that_was_restarted_is_listened_to_again_from_where_it_stopped(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""What every part of the memory stands on: the connection, the named statements, and whose tables they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary, read_frame
+
+
+class Tables:
+    """Some tables of one connection (a pair of CRM accounts). Every statement is given ``%(connection)s``."""
+
+    def __init__(
+        self, connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int
+    ) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._id = connection_id
+
+    def _do(self, statement: str, **wanted: Any) -> psycopg.Cursor:
+        """Run a named statement."""
+        text = self._statements[statement].encode()
+        return self._connection.execute(text, {"connection": self._id} | wanted)
+
+    def _read(self, statement: str, schema: Mapping[str, pl.DataType], **wanted: Any) -> pl.DataFrame:
+        """The rows of a named statement as a frame."""
+        parameters = {"connection": self._id} | wanted
+        return read_frame(self._connection, self._statements[statement], schema, parameters)
+
+    def _named(self, statement: str, **wanted: Any) -> list[dict[str, Any]]:
+        """The rows of a named statement, by column."""
+        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
+            cursor.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+            return cursor.fetchall()
+
+    def _asked(
+        self, statement: str, asked: pl.DataFrame, schema: Mapping[str, pl.DataType], **wanted: Any
+    ) -> pl.DataFrame:
+        """The same for the rows of ``asked``, which the statement finds in a table of that name."""
+        if asked.is_empty():
+            return pl.DataFrame(schema=dict(schema))
+        with self._connection.transaction():
+            as_temporary(self._connection, "asked", asked.unique())
+            return self._read(statement, schema, **wanted)
