@@ -68,7 +68,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --extra build --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --extra build --extra dev --output-file requirements-dev.lock pyproject.toml
+	  --no-header --all-extras --output-file requirements-dev.lock pyproject.toml
 
 $(BIN)/python:
 	@for python in $(PYTHONS); do \

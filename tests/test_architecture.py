@@ -43,8 +43,8 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "tenacity": "connectors/retry.py",
     "requests": ("connectors/", "sync/demo.py"),  # the demo turns the pretend CRMs' knobs
     "urllib3": "connectors/",
-    "aiohttp": "connectors/sandbox/",
-    "multidict": "connectors/sandbox/",
+    "aiohttp": ("connectors/sandbox/", "sync/web/"),
+    "multidict": ("connectors/sandbox/", "sync/web/"),
     "lark": "connectors/sandbox/",
     "jwt": "connectors/",
     "cryptography": "connectors/sandbox/",
@@ -62,6 +62,16 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "phonenumbers": "mapping/values/",
     "email_validator": "mapping/values/",
     "tldextract": "mapping/identity.py",
+    "procrastinate": "sync/jobs",
+    "psycopg_pool": "sync/store/",
+    "prometheus_client": "sync/",
+    "holidays": "sync/calendars.py",
+    "altair": "sync/reports/",
+    "vl_convert": "sync/reports/",
+    "jinja2": ("sync/reports/", "sync/mails/"),
+    "babel": ("sync/reports/", "sync/mails/"),
+    "sklearn": "sync/learn/",
+    "opentelemetry": "sync/telemetry.py",
 }
 BUILT_BY_APP = {"HubSpotCrm", "SalesforceCrm", "Store", "EmbeddedServer", "CallLedgers", "open_session"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "core"}
