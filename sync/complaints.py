@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sync.sections import OURS
+from sync.section import OURS
 
 #: Kind of error to what is wrong and what to do.
 _WORDS: Mapping[str, tuple[str, str]] = {

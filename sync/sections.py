@@ -5,93 +5,31 @@ Every setting has a reader in the program and a sentence in ``config.example.tom
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.hubspot.api import Version
 from connectors.hubspot.exports import FullRead
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
-from connectors.session import PlainAddress, check_address
-
-#: The type of our own errors; only their words are shown, because only they are known to hold no value.
-OURS = "leadpact"
-
-
-def _refuse(words: str) -> PydanticCustomError:
-    return PydanticCustomError(OURS, words)
-
-
-def _address(url: str) -> str:
-    try:
-        return check_address(url)
-    except (PlainAddress, ValueError):
-        wrong = _refuse(
-            "must be an https:// address without user and password (http:// only on this machine)"
-        )
-    raise wrong
-
-
-def _login_address(url: str) -> str:
-    """The address in a browser's bar is that of the pages, and takes no calls (Salesforce reference, section 1)."""
-    if (urlsplit(url).hostname or "").endswith(".lightning.force.com"):
-        raise _refuse(
-            "must be the My Domain address, https://….my.salesforce.com, not that of Lightning's pages"
-        )
-    return url
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    if not text or not re.fullmatch(r"[!-~]+", text):
-        raise _refuse("is empty, or holds a space, a line break or a character that no secret has")
-    return secret
+from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
+from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 
 
 def _database(url: SecretStr) -> SecretStr:
     text = url.get_secret_value()
     if text != "embedded" and not text.startswith(("postgresql://", "postgres://")):
-        raise _refuse('must be "embedded" or an address that begins with postgresql://')
+        raise refuse('must be "embedded" or an address that begins with postgresql://')
     return url
 
 
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise _refuse("must not be empty")
-    return text
-
-
-def _matching(pattern: str, words: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise _refuse(words)
-        return text
-
-    return AfterValidator(check)
-
-
-Address = Annotated[str, AfterValidator(_address)]
-LoginAddress = Annotated[Address, AfterValidator(_login_address)]
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
-Filled = Annotated[str, AfterValidator(_filled)]
-CurrencyCode = Annotated[str, _matching("[A-Z]{3}", "must be three capital letters, such as EUR")]
-CountryCode = Annotated[str, _matching("[A-Z]{2}", "must be two capital letters, such as DE")]
-ApiVersion = Annotated[str, _matching(r"[1-9]\d\.0", "must look like 66.0")]
-PilotList = Annotated[str, _matching(r"hubspot list \d+", "must look like: hubspot list 4711")]
-Share = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Section(BaseModel):
-    """A table of the config. Strict: a text is no number, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+CurrencyCode = Annotated[str, matching("[A-Z]{3}", "must be three capital letters, such as EUR")]
+CountryCode = Annotated[str, matching("[A-Z]{2}", "must be two capital letters, such as DE")]
+ApiVersion = Annotated[str, matching(r"[1-9]\d\.0", "must look like 66.0")]
+PilotList = Annotated[str, matching(r"hubspot list \d+", "must look like: hubspot list 4711")]
 
 
 class HubSpotSettings(Section):
@@ -138,7 +76,7 @@ class SalesforceSettings(Section):
     daily_share: Share = 0.8
     ca_file: Filled | None = None
     #: What a new record gets where Salesforce demands a value (Salesforce reference, section 6).
-    required: dict[str, Filled] = {"LastName": "[unbekannt]", "Company": "[unbekannt]"}
+    required: dict[str, Filled] = Field(default={"LastName": "[unbekannt]", "Company": "[unbekannt]"})
 
 
 class SandboxSettings(Section):
@@ -210,7 +148,7 @@ class PrivacySettings(Section):
     """Who is not scored, and how many days the history of a lead is kept, by the stage it stands in."""
 
     no_scoring: Filled | None = None
-    keep_days: dict[StageName, Annotated[int, Field(ge=1, le=36_500)]] = {}
+    keep_days: dict[StageName, Annotated[int, Field(ge=1, le=36_500)]] = Field(default={})
 
 
 class CurrencySettings(Section):
@@ -267,6 +205,9 @@ class Declared(BaseSettings):
     guards: GuardSettings = GuardSettings()
     privacy: PrivacySettings = PrivacySettings()
     locale: LocaleSettings = LocaleSettings()
+    web: WebSettings = WebSettings()
+    worker: WorkerSettings = WorkerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     files: FilesSettings = FilesSettings()
 
     @classmethod

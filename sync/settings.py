@@ -20,6 +20,7 @@ from mapping.rules import FieldRule
 from sync.complaints import words_of
 from sync.environment import CONFIG_VARIABLE, Overrides, leaves, models_in, read_environment, variable_of
 from sync.fieldtables import FieldTables, Words, read_field_tables
+from sync.section import Section
 from sync.sections import (
     DatabaseSettings,
     Declared,
@@ -30,11 +31,11 @@ from sync.sections import (
     SalesforceSettings,
     SandboxSettings,
     ScopeSettings,
-    Section,
     SyncSettings,
     has_password,
     merged,
 )
+from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
 from sync.wrongconfig import Problem, WrongConfig, problem
 
@@ -77,6 +78,9 @@ class Settings:
     guards: GuardSettings
     privacy: PrivacySettings
     locale: LocaleSettings
+    web: WebSettings
+    worker: WorkerSettings
+    schedule: ScheduleSettings
     fields: tuple[FieldRule, ...]
     values: Mapping[str, Words]
     stages: Mapping[str, str]
@@ -200,6 +204,9 @@ def _settings(
         guards=declared.guards,
         privacy=declared.privacy,
         locale=declared.locale,
+        web=declared.web,
+        worker=declared.worker,
+        schedule=declared.schedule,
         fields=tuple(tables.rules),
         values=tables.values,
         stages=tables.stages,

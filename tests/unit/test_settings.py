@@ -99,7 +99,7 @@ def test_a_config_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> N
         ("[hubspot]\n\noverlap_secs = 1", "leadpact.toml:3", "unknown key overlap_secs", "overlap_seconds"),
         ("sync.mdoe = 'full'", "leadpact.toml:1", "unknown key mdoe in [sync]", "mode"),
         ("[locale]\ncurrency = { hubspott = 'EUR' }", "leadpact.toml:2", "unknown key hubspott", "hubspot"),
-        ("[schedule]\nsync = 5", "leadpact.toml:1", "unknown key schedule", ""),
+        ("[timetable]\nsync = 5", "leadpact.toml:1", "unknown key timetable", ""),
         ("[files]\ncosts = 'costs.csv'", "leadpact.toml:2", "unknown key costs", ""),
         # Types
         (f"[hubspot]\noverlap_seconds = '{PLANTED}'", "leadpact.toml:2", "must be a number", ""),
