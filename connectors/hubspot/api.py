@@ -25,7 +25,7 @@ from hubspot import HubSpot
 from requests.structures import CaseInsensitiveDict
 
 from connectors.errors import ConnectorError, RetryLater
-from connectors.hubspot.errors import Refusal, translate, translate_exception
+from connectors.hubspot.errors import UNAUTHORIZED, NotAllowed, Refusal, translate, translate_exception
 from connectors.hubspot.neverback import refuse_to_subscribe
 from connectors.hubspot.token import FixedToken, TokenSource
 from connectors.quota import DAY_NOTE_LASTS, Quota, Rate, read_limits
@@ -289,6 +289,20 @@ class Api:
     def exports(self) -> Any:
         """Exports: started and asked about."""
         return self._client.crm.exports.public_exports_api
+
+    def offered(self, decode: Callable[[Reply], T], send: Callable[..., Reply], *args: Any) -> T | None:
+        """As ``call``; None where the account does not have it, or the token may not read it.
+
+        Raises what ``call`` raises for anything else, and for a token that is not accepted at all (401).
+        """
+        try:
+            return self.call(decode, send, *args)
+        except Refusal:
+            return None
+        except NotAllowed as error:
+            if error.status == UNAUTHORIZED:
+                raise
+            return None
 
     def call(
         self,

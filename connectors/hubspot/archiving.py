@@ -6,15 +6,14 @@ HubSpot reference, section 4.6. Nothing here deletes for good.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import orjson
 
 from connectors.crm import Written
-from connectors.errors import ConnectorError, RetryLater
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.batches import BATCH
 from connectors.hubspot.errors import Refusal
+from connectors.removing import remove
 
 
 def archive(api: Api, object_name: str, ids: Sequence[str]) -> list[Written]:
@@ -23,23 +22,13 @@ def archive(api: Api, object_name: str, ids: Sequence[str]) -> list[Written]:
     A record that is not there any more counts as archived: HubSpot says nothing about it. Raises the four kinds
     while nothing has been archived; afterwards what was not sent comes back as refused with the error's code.
     """
-    results: dict[str, Written] = {}
-    wanted = list(dict.fromkeys(ids))
-    for start in range(0, len(wanted), BATCH):
-        some = wanted[start : start + BATCH]
+
+    def send(some: Sequence[str]) -> list[Written]:
         body = orjson.dumps({"inputs": [{"id": one} for one in some]})
-        try:
-            api.call(_nothing, api.batches.archive, object_name, body)
-        except ConnectorError as error:
-            if not results and not isinstance(error, Refusal):
-                raise
-            unsure = isinstance(error, RetryLater) and error.sent
-            outcome: Literal["refused", "unknown"] = "unknown" if unsure else "refused"
-            for one in some:
-                results[one] = Written(one, outcome, one, code=error.code, message=str(error))
-            continue
-        results.update((one, Written(one, "written", one)) for one in some)
-    return [results[one] for one in wanted]
+        api.call(_nothing, api.batches.archive, object_name, body)
+        return [Written(one, "written", one) for one in some]
+
+    return remove(ids, BATCH, send, answers=(Refusal,))
 
 
 def _nothing(_: Reply) -> None:

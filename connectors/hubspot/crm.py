@@ -32,7 +32,7 @@ from connectors.hubspot.archiving import archive
 from connectors.hubspot.availability import Availability, availability_of
 from connectors.hubspot.consent import Consents
 from connectors.hubspot.engagement import ENGAGEMENTS, Touches, touches_of
-from connectors.hubspot.errors import CRM, NotAllowed, Refusal
+from connectors.hubspot.errors import CRM
 from connectors.hubspot.exports import Exports, FullRead
 from connectors.hubspot.fields import add_fields
 from connectors.hubspot.forms import Form, Submission, read_forms, read_submissions
@@ -123,13 +123,8 @@ class HubSpotCrm:
         return self._account
 
     def _details(self) -> Account | None:
-        try:
-            found = self._api.call(_decode_details, self._api.get, "/account-info/v3/details")
-        except Refusal:
-            return None
-        except NotAllowed as error:
-            if error.status == 401:
-                raise
+        found = self._api.offered(_decode_details, self._api.get, "/account-info/v3/details")
+        if found is None:
             return None
         currency, zone = found.companyCurrency or "", found.timeZone or ""
         return Account(CRM, str(found.portalId), currency=currency, time_zone=zone)

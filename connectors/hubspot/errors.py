@@ -86,6 +86,8 @@ class WrongRequest(OurBug):
         self.problem = refusal.problem
 
 
+#: The status of a token that is not accepted at all.
+UNAUTHORIZED = 401
 #: How a 400 about an unknown object type begins; it has no category (HubSpot reference, section 5.3).
 UNKNOWN_OBJECT = "Unable to infer object type"
 
@@ -176,7 +178,7 @@ def translate(
     problem = read_problem(body)
     if status in REFUSED:
         return Refusal(status, problem)
-    if status in {401, 403}:
+    if status in {UNAUTHORIZED, 403}:
         return _not_allowed(status, problem)
     if status in {423, 429, 477}:
         return _too_busy(status, headers, problem, now)
@@ -192,7 +194,7 @@ def translate(
 
 
 def _not_allowed(status: int, problem: Problem) -> NotAllowed:
-    if status == 401:
+    if status == UNAUTHORIZED:
         fix = "Put a valid access token into the settings; the present one is wrong, expired or revoked."
         return NotAllowed(status, problem, "HubSpot does not accept the access token", fix)
     missing = ", ".join(problem.scopes) or "the scopes for this object"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import msgspec
 
 from connectors.hubspot.api import Api, Reply, Version
-from connectors.hubspot.errors import NotAllowed, Refusal
 
 #: The version that enforces rules.
 ENFORCED_IN: Version = "2026-09"
@@ -46,13 +45,8 @@ def read_rules(api: Api, object_type: str, version: Version = ENFORCED_IN) -> li
     None where the account or the token does not tell. Raises NeedsPerson for a token that is not accepted.
     """
     root = "/crm/v3/property-validations" if version == "v3" else f"/crm/property-validations/{version}"
-    try:
-        found = api.call(_decode, api.get, f"{root}/{object_type}")
-    except Refusal:
-        return None
-    except NotAllowed as error:
-        if error.status == 401:
-            raise
+    found = api.offered(_decode, api.get, f"{root}/{object_type}")
+    if found is None:
         return None
     rules = [
         Rule(one.propertyName, row.ruleType, tuple(row.ruleArguments))

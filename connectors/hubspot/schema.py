@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.crm import FieldInfo, ObjectSchema
 from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.errors import CRM, NotAllowed, Refusal
+from connectors.hubspot.errors import CRM
 
 #: Characters a text property holds (HubSpot reference, section 6.1).
 TEXT_LENGTH = 65_536
@@ -100,14 +100,7 @@ def read_stages(api: Api, object_name: str) -> tuple[str, ...] | None:
     An account or token without pipelines answers with a refusal; the options of the property
     ``lifecyclestage`` are the other source (HubSpot reference, section 7).
     """
-    try:
-        pipelines = api.call(_decode_pipelines, api.pipelines.get_all, object_name)
-    except Refusal:
-        return None
-    except NotAllowed as error:
-        if error.status == 401:
-            raise
-        return None
+    pipelines = api.offered(_decode_pipelines, api.pipelines.get_all, object_name) or ()
     stages = next((p.stages for p in pipelines if p.id == LIFECYCLE_PIPELINE), None)
     if not stages:
         return None

@@ -6,10 +6,10 @@ Salesforce reference, sections 4 and 6. Nothing here empties the bin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from connectors.crm import Written
-from connectors.errors import ConnectorError, RetryLater
+from connectors.removing import remove
 from connectors.salesforce.calls import Calls, listed
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.outgoing import AT_ONCE
@@ -24,24 +24,14 @@ def delete(calls: Calls, ids: Sequence[str]) -> list[Written]:
     Records that are gone already count as deleted. Raises the four kinds while nothing has been deleted;
     afterwards what was not sent comes back as refused with the error's code.
     """
-    results: dict[str, Written] = {}
-    wanted = list(dict.fromkeys(ids))
-    for start in range(0, len(wanted), AT_ONCE):
-        some = wanted[start : start + AT_ONCE]
+
+    def send(some: Sequence[str]) -> list[Written]:
         path = f"composite/sobjects?ids={','.join(some)}&allOrNone=false"
-        try:
-            answer = listed(calls.send("DELETE", path, b"", repeatable=True), path)
-        except ConnectorError as error:
-            if not results:
-                raise
-            unsure = isinstance(error, RetryLater) and error.sent
-            outcome: Literal["refused", "unknown"] = "unknown" if unsure else "refused"
-            for one in some:
-                results[one] = Written(one, outcome, one, code=error.code, message=str(error))
-            continue
+        answer = listed(calls.send("DELETE", path, b"", repeatable=True), path)
         # Results stand in the order of the ids (Salesforce reference, section 4).
-        results.update((one, _deleted(one, said)) for one, said in zip(some, answer, strict=True))
-    return [results[one] for one in wanted]
+        return [_deleted(one, said) for one, said in zip(some, answer, strict=True)]
+
+    return remove(ids, AT_ONCE, send)
 
 
 def _deleted(record_id: str, said: Any) -> Written:
