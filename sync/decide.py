@@ -34,6 +34,7 @@ from sync.merge import (
 from sync.plan import SIDES, places_of, plan, verdict_differs
 from sync.read import RAW
 from sync.regions import with_new_countries
+from sync.turned import Turned
 from sync.unread import places_unread
 from sync.work import Work
 
@@ -59,7 +60,7 @@ class Decided:
     ``merge.conflicts``. ``moved`` (``plan.CHANGES``): planned changes that are not carried out, because the
     lead has moved since the plan was saved. ``unplanned``: leads that have changes now and had none in the plan;
     they are left to a later run. ``loud``: changes that are not made because something else keeps setting them back
-    (``sync.loops``).
+    (``sync.loops``). ``turned``: its leads that Salesforce has converted.
     """
 
     leads: pl.DataFrame
@@ -68,6 +69,7 @@ class Decided:
     moved: pl.DataFrame | None = None
     unplanned: pl.Series | None = None
     loud: pl.DataFrame | None = None
+    turned: Turned | None = None
 
 
 def lead_frame(

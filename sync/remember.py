@@ -23,6 +23,7 @@ from sync.plan import SIDES, STAGE
 from sync.read import typed_records
 from sync.store.journal import HELD, REFUSED
 from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS
+from sync.turned import note_turned
 from sync.work import CRMS, Work, empty
 from sync.write import ENDED, Results
 
@@ -65,6 +66,7 @@ def remember(
         work.at_point("before link")
         store.leads.remember_links(pl.concat([links, _links_of_created(work, leads)]), run, now)
         work.at_point("after link")
+        note_turned(work, decided.turned, leads["lead_id"], now)
         _verdicts(work, leads, run, now)
         if held is not None:
             became += store.journal.hold(held, _looked_at(leads, held), run, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b32encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol, overload
@@ -24,6 +24,7 @@ from sync.shelf import Shelf, ShelfSlice, lead_order
 from sync.store.identity import ALSO
 from sync.store.leads import RECORDS
 from sync.suggest import Suggested, compared, suggest
+from sync.turned import contacts_of, heard, with_turned
 from sync.work import CRMS, Work
 
 #: What has to be known of a record to pair it.
@@ -175,7 +176,7 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     """Read again what is held as ambiguous, the leads that a CRM refused, and those that the scope now lets in.
 
     A record that changed elsewhere may settle the first, a cause that is gone the second, a config or a list the
-    third; none of it shows in a change log.
+    third; none of it shows in a change log. Nor does what the Contact of a converted lead says.
     """
     open_ones = [
         (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
@@ -183,6 +184,7 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
     open_ones += newly_admitted(work)
+    open_ones += heard(work) if gathered.cursors else []
     if not open_ones:
         return
     named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")
@@ -321,6 +323,8 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
         ["crm", "record_id"], keep="first", maintain_order=True
     )
     records = _complete(work, part, linked)
+    turned = contacts_of(work, records["salesforce"])
+    records = with_turned(turned, work, records)
     ids = [
         frame.select(crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id="_id")
         for crm, frame in records.items()
@@ -333,7 +337,12 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     # Where a record was merged away or deleted, none is created in its place.
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])
-    return decide(work, frame, records, held, now)
+    decided = decide(work, frame, records, held, now)
+    return (
+        decided
+        if turned is None
+        else replace(decided, changes=turned.followed(decided.changes), turned=turned)
+    )
 
 
 def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:

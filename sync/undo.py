@@ -36,6 +36,7 @@ from sync.write import Results, carry_out
 #: Why something was left as it is; for people and for ``left`` in the JSON document.
 CHANGED, GONE, UNREAD = "changed since", "the record is gone", "could not be read"
 BUSY, NAMED = "another run is at it", "the record that it names was kept"
+WITHDRAWN = "nobody is put back on a list by an undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _undo_slice(work: Work, of_run: int, rows: pl.DataFrame, done: Undone, now: 
     looked_at = _looked_at(work, rows.filter(free))
     back = looked_at.filter(pl.col("verdict") == "back")
     changed = looked_at.filter(pl.col("verdict") == CHANGED)
-    for why in (GONE, UNREAD, NAMED):
+    for why in (GONE, UNREAD, NAMED, WITHDRAWN):
         _leave(done, looked_at.filter(pl.col("verdict") == why), why)
     _leave_changed(work, done, changed)
     changes = _changes(work, back, of_run)
@@ -156,7 +157,9 @@ def _undo_slice(work: Work, of_run: int, rows: pl.DataFrame, done: Undone, now: 
     fields = changes.filter(pl.col("kind") != "archive")
     if not fields.is_empty():
         results = carry_out(work, fields)
-    ended = pl.concat([results.changes.filter(pl.col("kind") != "archive"), _archived(work, changes)])
+    ended = pl.concat(
+        [results.changes.filter(pl.col("kind") != "archive"), _archived(work, changes)], how="diagonal"
+    )
     _remember(work, of_run, done.run, ended, now)
     for code, failed in _failures(ended, results).items():
         _leave(done, failed, code)
@@ -180,8 +183,14 @@ def _looked_at(work: Work, rows: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(CHANGED))
         .when((pl.col("kind") == "cross_id") & kept.any().over("lead_id"))
         .then(pl.lit(NAMED))
+        .when((pl.col("kind") != "create") & pl.col("field").is_in(_opt_outs(work)))
+        .then(pl.lit(WITHDRAWN))
         .otherwise("verdict")
     )
+
+
+def _opt_outs(work: Work) -> list[str]:
+    return [name for name, known in work.fields.items() if known.opt_out]
 
 
 def _held(work: Work, crm: object, rows: pl.DataFrame) -> pl.DataFrame:
@@ -202,12 +211,14 @@ def _held(work: Work, crm: object, rows: pl.DataFrame) -> pl.DataFrame:
     live_ids = found[RECORD_ID].unique()
     known = found.rename({RECORD_ID: "record_id"}).with_columns(_read=pl.lit(value=True))
     joined = rows.join(known, on=["record_id", "crm_field"], how="left", maintain_order="left")
+    # What was sent, or what the CRM made of it: it rounds amounts and trims texts.
+    as_stored = pl.col("stored").is_not_null() & same_value(pl.col("now"), pl.col("stored"))
     verdict = (
         pl.when(~pl.col("record_id").is_in(live_ids.implode()))
         .then(pl.lit(GONE))
         .when(pl.col("_read").is_null())
         .then(pl.lit(UNREAD))
-        .when(~same_value(pl.col("now"), pl.col("after")))
+        .when(~(same_value(pl.col("now"), pl.col("after")) | as_stored))
         .then(pl.lit(CHANGED))
         .otherwise(pl.lit("back"))
     )

@@ -18,8 +18,9 @@ from sync.halfdone import OPEN_INTENTS
 from sync.plan import CHANGES, STAGE
 from sync.work import CRMS, Work
 
-#: A change as it ended: ``CHANGES`` and ``state`` (written, refused, ignored, unknown).
-ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String()}
+#: A change as it ended: ``CHANGES``, ``state`` (written, refused, ignored, unknown) and ``stored``: what the CRM says
+#: it holds since, where that is another value than was sent (rounded, trimmed); null where it said nothing else.
+ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String(), "stored": pl.String()}
 _CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
@@ -49,7 +50,8 @@ def carry_out(work: Work, changes: pl.DataFrame) -> Results:
     ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
     _clear_stages(work, ready, states, results)
     for crm in CRMS:
-        updates = ready.filter((pl.col("crm") == crm) & pl.col("record_id").is_not_null())
+        ours = (pl.col("crm") == crm) & (pl.col("object") == work.objects[crm])
+        updates = ready.filter(ours & pl.col("record_id").is_not_null())
         if not updates.is_empty():
             _update(work, crm, updates, results, states)
     _end(results, changes, ready, states)
@@ -67,7 +69,9 @@ def _withdraw(
         rows = withdrawn.filter(pl.col("crm") == crm)
         if not rows.is_empty():
             with work.crms[crm].in_lane("consent"):
-                _update_records(work, crm, rows, "withdrawal", results, states)
+                # A converted lead's go to the Contact that it was turned into.
+                for each in rows.partition_by("object", maintain_order=True):
+                    _update_records(work, crm, each, "withdrawal", results, states)
 
 
 def _write(
@@ -254,5 +258,19 @@ def _end(
         rows.with_columns(pl.Series("state", ended, dtype=pl.String))
         .join(made, on=["lead_id", "crm"], how="left", maintain_order="left")
         .with_columns(record_id=pl.coalesce("record_id", "_new"))
-        .select(*ENDED)
     )
+    results.changes = results.changes.with_columns(stored=_stored(results)).select(*ENDED)
+
+
+def _stored(results: Results) -> pl.Series:
+    """What the CRMs say they hold, for the changes where that is not what was sent."""
+    nothing: dict[str, str | None] = {}
+    said = [
+        results.stored.get(crm, {}).get(record or "", nothing).get(name) if state == "written" else None
+        for crm, record, name, state in results.changes.select(
+            "crm", "record_id", "crm_field", "state"
+        ).iter_rows()
+    ]
+    sent = results.changes["after"].to_list()
+    otherwise = [now if now != then else None for now, then in zip(said, sent, strict=True)]
+    return pl.Series("stored", otherwise, dtype=pl.String)

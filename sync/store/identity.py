@@ -75,7 +75,7 @@ class Identity(Tables):
     def absorb(self, old: str, lead: str, why: str, now: datetime) -> None:
         """Two leads become one; ``old`` is remembered as another name of ``lead``."""
         steps = (
-            *("links", "further", "lead", "fates", "held", "refused", "undone"),
+            *("links", "further", "lead", "fates", "turned", "held", "refused", "undone"),
             *("journal", "verdict", "conflict", "conflict_twice", "decision", "done"),
         )
         with self._connection.transaction():

@@ -20,14 +20,16 @@ def _texts(names: str) -> dict[str, pl.DataType]:
 INTENTS: Mapping[str, pl.DataType] = _texts(
     "lead_id crm object record_id field crm_field before after why lane kind"
 )
-RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm record_id field after state")
+RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm record_id field after state stored")
 CONFLICTS: Mapping[str, pl.DataType] = {
     **_texts("lead_id field rule winner hubspot_value salesforce_value"),
     "hubspot_at": pl.Datetime("us", "UTC"),
     "salesforce_at": pl.Datetime("us", "UTC"),
 }
 HELD: Mapping[str, pl.DataType] = _texts("held_key kind lead_id crm object record_id field details")
-WRITTEN: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id field crm_field before after kind")
+WRITTEN: Mapping[str, pl.DataType] = _texts(
+    "lead_id crm object record_id field crm_field before after kind stored"
+)
 UNDONE: Mapping[str, pl.DataType] = _texts("lead_id crm field value")
 REFUSED: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id code message fields")
 
@@ -55,7 +57,12 @@ class Journal(Tables):
     def settle(self, results: pl.DataFrame, run: int, now: datetime) -> None:
         """``RESULTS``: what became of this run's intents. Inside the remembering transaction."""
         if not results.is_empty():
-            self._run("settle_intents", {"results": results.select(*RESULTS)}, run=run, now=now)
+            said = (
+                results
+                if "stored" in results.columns
+                else results.with_columns(stored=pl.lit(None, pl.String()))
+            )
+            self._run("settle_intents", {"results": said.select(*RESULTS)}, run=run, now=now)
 
     def abandon(self, lead_ids: pl.Series, run: int, now: datetime) -> None:
         """Close the open intents that dead runs left on these leads. Inside the remembering transaction."""

@@ -24,6 +24,7 @@ from sync.store.retention import Retention
 from sync.store.runs import Runs
 from sync.store.standing import Standing
 from sync.store.statements import load_statements
+from sync.store.turned import TurnedContacts
 
 
 class Store:
@@ -37,6 +38,7 @@ class Store:
     journal: Journal
     imports: Imports
     outside: Outside
+    turned: TurnedContacts
     identity: Identity
     persons: Persons
     backfills: Backfills
@@ -90,6 +92,7 @@ class Store:
         self.journal = Journal(*parts)
         self.imports = Imports(*parts)
         self.outside = Outside(*parts)
+        self.turned = TurnedContacts(*parts)
         self.identity = Identity(*parts)
         self.persons = Persons(*parts)
         self.backfills = Backfills(*parts)

@@ -59,6 +59,9 @@ UPDATE lead_alias SET lead_id = %(lead)s WHERE connection_id = %(connection)s AN
 -- alias_fates --
 UPDATE fate SET lead_id = %(lead)s WHERE connection_id = %(connection)s AND lead_id = %(old)s;
 
+-- alias_turned --
+UPDATE turned_contact SET lead_id = %(lead)s WHERE connection_id = %(connection)s AND lead_id = %(old)s;
+
 -- alias_held --
 UPDATE held SET settled_at = %(now)s
  WHERE connection_id = %(connection)s AND lead_id = %(old)s AND settled_at IS NULL;

@@ -10,8 +10,8 @@ SELECT %(connection)s, %(run)s, lead_id, crm, object, record_id, field, crm_fiel
 -- The sum keeps the index by run out of it: a run that is not in the statistics yet looks like a single row.
 -- The id of a record that the run itself created was not known when the intent was noted.
 UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, journal.record_id),
-       after = coalesce(journal.after, ended.after), done_at = %(now)s
-  FROM (SELECT found.journal_id, results.state, results.record_id, results.after
+       after = coalesce(journal.after, ended.after), stored = ended.stored, done_at = %(now)s
+  FROM (SELECT found.journal_id, results.state, results.record_id, results.after, results.stored
           FROM results CROSS JOIN LATERAL (
                SELECT journal_id FROM journal
                 WHERE journal.connection_id = %(connection)s AND journal.run_id + 0 = %(run)s
@@ -115,7 +115,7 @@ SELECT lead_id, crm, object, record_id, code, message, array_to_string(fields, '
 
 -- written_by_run --
 -- What a run wrote, or may have written: its connection broke before the answer.
-SELECT lead_id, crm, object, record_id, field, crm_field, before, after, kind
+SELECT lead_id, crm, object, record_id, field, crm_field, before, after, kind, stored
   FROM journal
  WHERE connection_id = %(connection)s AND run_id = %(run)s AND state IN ('written', 'unknown')
    AND record_id IS NOT NULL

@@ -200,3 +200,23 @@ def test_of_a_thousand_changes_those_that_ten_people_worked_on_are_left_and_name
     titles = [row["Title"] for row in house.records("salesforce").values()]
     assert (titles.count("Owner"), titles.count(None)) == (10, 990)
     assert "are not undone" in house.command("undo", str(told.document["run"])).out
+
+
+def test_what_a_crm_rounded_counts_as_written_and_a_withdrawal_is_not_taken_back(furnished: Any) -> None:
+    house = furnished
+    contact, lead = house.couple("anna@sommer.example", {"annualrevenue": "1000000"})
+    house.sync()
+    house.later(3600)
+    house.edit("hubspot", contact, annualrevenue="1234567.89")
+    house.unsubscribe("hubspot", contact)
+    house.later(60)
+    run = house.sync().run
+    assert house.record("salesforce", lead)["AnnualRevenue"] == 1234568
+    house.later(3600)
+
+    told = house.command("--json", "undo", str(run))
+
+    (left,) = told.document["left"]
+    assert (left["field"], left["why"]) == ("email_opt_out", "nobody is put back on a list by an undo")
+    assert house.record("salesforce", lead)["AnnualRevenue"] == 1000000
+    assert house.record("salesforce", lead)["HasOptedOutOfEmail"] is True
