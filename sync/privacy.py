@@ -113,6 +113,9 @@ def forget(work: Work, key: str) -> Certificate:
                 mentioned = persons.erase_mentions(table, [*words, *(record for _, record in records)])
                 if mentioned:
                     done.erased[table] = done.erased.get(table, 0) + mentioned
+            named = work.store.jobs.forget_records(records)
+            if named:
+                done.erased["procrastinate_jobs"] = named
             done.barred = persons.bar(_names(key, words, records), now)
         _clean_plans(work, leads, records, words, done)
         sweep(work.spill_folder)

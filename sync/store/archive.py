@@ -23,9 +23,11 @@ from sync.store.migrate import LOCK, Migration, known_migrations, migrate
 from sync.store.persons import Persons
 from sync.store.runs import RUN_LOCK
 
+#: Tables of the job engine begin so. Jobs are reasons to look: they are not saved, and made anew by whoever needs them.
+ENGINE = "procrastinate_"
 #: Worth nothing later, and kept as it is by a restore: how many calls were made just now, and who works what.
 OF_THE_MOMENT = ("call_window", "call_day")
-NOT_SAVED = frozenset({*OF_THE_MOMENT, "claim"})
+NOT_SAVED = frozenset({*OF_THE_MOMENT, "claim", "job_failure"})
 #: What a restore takes over from the database that it replaces.
 KEPT = ("connection", "erasure_salt", "erased", "saved_plan", "audit", *OF_THE_MOMENT)
 _MADE = re.compile(r"^CREATE (TABLE|SEQUENCE) (\w+)", re.MULTILINE)
@@ -57,7 +59,8 @@ class Archive:
 
     def save(self, path: Path, now: datetime, program: str) -> Contents:
         """Everything as of one moment into a new file. Raises WrongUse where it cannot be written."""
-        tables = [name for name in made_by(known_migrations(), "TABLE") if name not in NOT_SAVED]
+        made = made_by(known_migrations(), "TABLE")
+        tables = [name for name in made if name not in NOT_SAVED and not name.startswith(ENGINE)]
         with new_file(path) as file, self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             for name in tables:
@@ -122,11 +125,13 @@ class Archive:
             )
 
     def _drop(self) -> None:
+        self._connection.execute(self._sql["drop_engine_functions"])
         # All at once and without CASCADE: what others have built on our tables stops it, and is not lost.
         tables = sql.SQL(", ").join(map(sql.Identifier, made_by(known_migrations(), "TABLE")))
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(tables))
         for name in made_by(known_migrations(), "SEQUENCE"):
             self._execute("DROP SEQUENCE IF EXISTS {}", name)
+        self._connection.execute(self._sql["drop_engine_types"])
         self._connection.execute("DELETE FROM schema_migration")
 
     def _copied(self, name: str, columns: Sequence[str]) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from sync.store.audit import Audit
 from sync.store.backfills import Backfills
 from sync.store.identity import Identity
 from sync.store.imports import Imports
+from sync.store.jobs import Jobs
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
@@ -45,6 +46,7 @@ class Store:
     standing: Standing
     audit: Audit
     retention: Retention
+    jobs: Jobs
 
     def __init__(self, url: str, *, who: str = "") -> None:
         """Connect and migrate; ``who`` is the person at work.
@@ -99,6 +101,7 @@ class Store:
         self.standing = Standing(*parts)
         self.audit = Audit(*parts)
         self.retention = Retention(*parts)
+        self.jobs = Jobs(*parts)
 
     def accounts_of(
         self, config: str, hubspot_account: str, salesforce_account: str, now: datetime

@@ -101,3 +101,20 @@ SELECT email_key FROM lead
 UNION
 SELECT email_key FROM link
  WHERE connection_id = %(connection)s AND lead_id = ANY(%(leads)s) AND email_key IS NOT NULL;
+
+-- drop_engine_functions --
+-- The job engine's functions stand on its tables; its triggers go with them.
+DO $$
+DECLARE
+  one regprocedure;
+BEGIN
+  FOR one IN SELECT oid::regprocedure FROM pg_proc
+              WHERE pronamespace = current_schema()::regnamespace AND proname LIKE 'procrastinate\_%'
+  LOOP
+    EXECUTE format('DROP FUNCTION %s CASCADE', one);
+  END LOOP;
+END;
+$$;
+
+-- drop_engine_types --
+DROP TYPE IF EXISTS procrastinate_job_to_defer_v1, procrastinate_job_status, procrastinate_job_event_type;
