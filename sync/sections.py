@@ -102,7 +102,7 @@ class SyncSettings(Section):
     """How far a run goes, and in which portions."""
 
     mode: Literal["observe", "own_fields", "full"] = "observe"
-    slice_leads: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    slice_leads: Annotated[int, Field(ge=1, le=1_000_000)] = 25_000
     claim_seconds: Annotated[float, Field(ge=10, le=86_400)] = 900.0
     language: Literal["de", "en"] = "de"
 

@@ -24,13 +24,15 @@ from sync.store.store import Store
 
 CRMS = ("hubspot", "salesforce")
 
+#: What the person behind a Lead asks for, where the organisation keeps such wishes (Salesforce reference, section 6).
+SHOULD_FORGET = "Individual.ShouldForget"
 #: (CRM, object) to the fields that tell of merges, conversions and further addresses (HubSpot reference,
 #: section 4.6; Salesforce reference, section 6).
 OF_IDENTITY: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("hubspot", "contacts"): ("hs_merged_object_ids", "hs_additional_emails"),
     ("salesforce", "Contact"): ("MasterRecordId",),
     ("salesforce", "Lead"): (
-        *("MasterRecordId", "IsConverted"),
+        *("MasterRecordId", "IsConverted", SHOULD_FORGET),
         *("ConvertedContactId", "ConvertedAccountId", "ConvertedOpportunityId"),
     ),
 }
@@ -87,7 +89,7 @@ class Work:
     spill_folder: Path
     required: Mapping[str, str] = field(default_factory=dict)
     language: Literal["en", "de"] = "en"
-    slice_leads: int = 10_000
+    slice_leads: int = 25_000
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop
     pilot: Pilot | None = None
