@@ -240,16 +240,25 @@ def derive(
 
     ``in_hubspot`` and ``in_salesforce`` are Boolean expressions on the frame; left out, the columns of these
     names are taken. A full address is street, city and a postal code or a country. Who said nothing about mail,
-    calls or post has not forbidden them: whether consent was given is kept elsewhere.
+    calls or post has not forbidden them: whether consent was given is kept elsewhere. A company or its web site
+    without a name, and with no address or one of a role (info@ …), is a company lead.
     """
     wanted = (
         *("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
         *("email_opt_out", "call_opt_out", "post_opt_out"),
+        *("first_name", "last_name", "company", "website"),
     )
     has_phone = pl.col("phone").is_not_null() | pl.col("mobile_phone").is_not_null()
     somewhere = pl.col("postal_code").is_not_null() | pl.col("country").is_not_null()
     has_address = pl.col("street").is_not_null() & pl.col("city").is_not_null() & somewhere
     has_email = pl.col("email").is_not_null()
+    local = pl.col("email").str.extract("^([^@+]+)", 1)
+    somebody = (
+        pl.col("first_name").is_not_null()
+        | pl.col("last_name").is_not_null()
+        | ~local.is_in(ROLE_NAMES).fill_null(value=True)
+    )
+    a_company = pl.col("company").is_not_null() | pl.col("website").is_not_null()
     domain = _email_domain()
     free = domain.is_in(FREE_MAIL_DOMAINS) | _domain_of(domain).is_in(FREE_MAIL_DOMAINS)
     made = _with_missing(leads, wanted).select(
@@ -259,6 +268,7 @@ def derive(
         (has_email & ~_withdrawn("email_opt_out")).alias("may_email"),
         (has_phone & ~_withdrawn("call_opt_out")).alias("may_call"),
         (has_address & ~_withdrawn("post_opt_out")).alias("may_post"),
+        (a_company & ~somebody).alias("is_company_only"),
         (pl.col("in_hubspot") if in_hubspot is None else in_hubspot).alias("in_hubspot"),
         (pl.col("in_salesforce") if in_salesforce is None else in_salesforce).alias("in_salesforce"),
     )

@@ -167,9 +167,25 @@ LEAD_FIELDS: Mapping[str, LeadField] = _fields(
     LeadField("last_mail_click_at", _T.DATETIME, "Latest mail clicked", behaviour=True),
     LeadField("mails_bounced", _T.INTEGER, "Mails that bounced", behaviour=True),
     LeadField("social_clicks", _T.INTEGER, "Clicks on our social posts", behaviour=True),
+    LeadField("linkedin_clicks", _T.INTEGER, "Clicks on our posts at LinkedIn", behaviour=True),
+    LeadField("facebook_clicks", _T.INTEGER, "Clicks on our posts at Facebook", behaviour=True),
+    LeadField("twitter_clicks", _T.INTEGER, "Clicks on our posts at Twitter", behaviour=True),
+    LeadField(
+        "third_last_visit_at",
+        _T.DATETIME,
+        "Third-latest visit: three in a week are at most 7 days old",
+        behaviour=True,
+    ),
+    LeadField("third_last_form_at", _T.DATETIME, "Third-latest form", behaviour=True),
     LeadField("sales_contacts", _T.INTEGER, "Times that sales contacted the lead", behaviour=True),
     LeadField("last_contacted_at", _T.DATETIME, "Latest contact by sales", behaviour=True),
     LeadField("last_activity_at", _T.DATETIME, "Latest note, call, meeting or task", behaviour=True),
+    # How it ended: the opportunities of the contact, or of its account where the config says so
+    LeadField("deals_open", _T.INTEGER, "Opportunities that are open", behaviour=True),
+    LeadField("deals_won", _T.INTEGER, "Opportunities that were won", behaviour=True),
+    LeadField("deals_lost", _T.INTEGER, "Opportunities that were lost", behaviour=True),
+    LeadField("last_deal_won_on", _T.DATE, "Day of the latest opportunity that was won", behaviour=True),
+    LeadField("last_deal_lost_on", _T.DATE, "Day of the latest opportunity that was lost", behaviour=True),
     # Where the CRMs say it stands, in our words (Stage values)
     LeadField("hubspot_stage", _T.CHOICE, "HubSpot's lifecycle stage", behaviour=True),
     LeadField("salesforce_stage", _T.CHOICE, "Salesforce's lead status", behaviour=True),
@@ -183,6 +199,7 @@ DERIVED_FIELDS: Mapping[str, LeadField] = _fields(
     LeadField("may_email", _T.BOOLEAN, "There is an address and no CRM says that mail is unwanted"),
     LeadField("may_call", _T.BOOLEAN, "There is a number and no CRM says that calls are unwanted"),
     LeadField("may_post", _T.BOOLEAN, "There is a full address and no CRM says that post is unwanted"),
+    LeadField("is_company_only", _T.BOOLEAN, "A company is known, and no person of it: a company lead"),
     LeadField("in_hubspot", _T.BOOLEAN, "HubSpot has a record of it"),
     LeadField("in_salesforce", _T.BOOLEAN, "Salesforce has a record of it"),
 )

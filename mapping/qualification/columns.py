@@ -105,11 +105,12 @@ def age_in_days(column: str, kind: FieldType, now: datetime) -> pl.Expr:
     a second off in a CRM does not put a visit into the future.
     """
     day = pl.col(column).dt.date() if kind is FieldType.DATETIME else pl.col(column)
-    return pl.lit(_day_number(now.astimezone(UTC).date()), dtype=pl.Int32) - day.cast(pl.Int32)
+    return pl.lit(day_number(now), dtype=pl.Int32) - day.cast(pl.Int32)
 
 
-def _day_number(day: date) -> int:
-    return (day - date(1970, 1, 1)).days
+def day_number(moment: datetime) -> int:
+    """The calendar day of a moment in UTC, counted from 1 January 1970, as Polars counts them."""
+    return (moment.astimezone(UTC).date() - date(1970, 1, 1)).days
 
 
 def in_policy_currency(column: str, currency: str, rates: Mapping[str, Decimal]) -> pl.Expr:

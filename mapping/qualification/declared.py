@@ -23,6 +23,11 @@ Group = Literal["fit", "engagement"]
 #: Raised when the same policy and the same lead would get another verdict from a newer Leadpact.
 MEANING = 1
 
+#: What stands in place of a temperature while the policy asks for more data instead of judging.
+NOT_KNOWN_YET = "unknown"
+#: The age in whole days of the lead's last return to marketing; only a re-entry condition may name it.
+RETURNED_DAYS = "returned_days"
+
 #: What the stages look at whatever the policy says.
 EVIDENCE = (
     "has_contact_data",
@@ -38,7 +43,8 @@ class Rule:
     """Points for a lead that meets a condition.
 
     ``points`` are whole and may be negative. With ``half_life_days`` they halve every so many days since the
-    date in ``since``, towards zero; a date still to come counts as today.
+    date in ``since``, towards zero; a date still to come counts as today. ``cap`` names the rules that share
+    an upper limit with this one.
     """
 
     name: str
@@ -47,6 +53,49 @@ class Rule:
     points: int
     half_life_days: Decimal | None = None
     since: str | None = None
+    cap: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most that some rules of one group may give together: the rules at ``places`` in the policy.
+
+    A cap on a whole group (``whole``) comes after those on parts of it.
+    """
+
+    name: str
+    group: Group
+    most: int
+    places: tuple[int, ...]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the letters and numbers of A1 to C3 begin: points of fit for A and B, of engagement for 1 and 2."""
+
+    fit: tuple[int, int]
+    engagement: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A fact that moves a lead into ``stage`` by itself.
+
+    OPPORTUNITY: a deal is open; CUSTOMER: one was won; FORMER_CUSTOMER: it went away; NURTURE: the deal was lost.
+    """
+
+    stage: Stage
+    name: str
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Reentry:
+    """When a lead that came back to marketing may be handed over again: after so many days, or on new evidence."""
+
+    after_days: int | None
+    when: Condition | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +122,17 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Content for leads that are not to be called now: the first track whose condition is true is theirs."""
+    """Content for leads that are not to be called now: the first track whose condition is true is theirs.
+
+    A lead for whom ``exit`` is true is done with it, whatever ``when`` says.
+    """
 
     name: str
     when: Condition
     track: str
     format: str | None
     stages: tuple[Stage, ...]
+    exit: Condition | None = None
 
 
 @dataclass(frozen=True)  # no slots: what is made ready for judging is kept with the policy
@@ -106,6 +159,12 @@ class Policy:
     rates: Mapping[str, tuple[tuple[date, Decimal], ...]]
     fields: Mapping[str, LeadField] = field(repr=False)
     table: Mapping[str, Any] = field(repr=False)
+    stay_days: int = 0
+    ask_below: int = 0
+    caps: tuple[Cap, ...] = ()
+    grid: Grid | None = None
+    evidence: tuple[Evidence, ...] = ()
+    reentry: Reentry | None = None
 
     @property
     def version(self) -> str:
@@ -127,26 +186,37 @@ class Policy:
         return {code: rates[-1] for code, rates in valid.items() if rates}
 
     def label(self, temperature: str) -> str:
-        """What people call a band."""
+        """What people call a band, or ``NOT_KNOWN_YET``."""
         return self.labels.get(temperature, temperature)
+
+    @property
+    def temperatures(self) -> tuple[str, ...]:
+        """Every word that a verdict's temperature may be, from the coldest; last that it is not known yet."""
+        return (*(band.name for band in self.bands), NOT_KNOWN_YET)
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition of the policy."""
         ruled = [rule.when for rule in self.rules]
         gated = [gate.when for gate in self.gates]
         tracked = [track.when for track in self.tracks]
-        return (self.interest, self.never, *ruled, *gated, *tracked)
+        exits = [track.exit for track in self.tracks if track.exit is not None]
+        shown = [one.when for one in self.evidence]
+        again = [self.reentry.when] if self.reentry and self.reentry.when else []
+        return (self.interest, self.never, *ruled, *gated, *shown, *again, *tracked, *exits)
 
     @cached_property
     def asked(self) -> Questions:
-        """What is asked of every lead: the rules' conditions, the gates', interest and never, in this order."""
-        ruled = [rule.when for rule in self.rules]
-        return Questions([*ruled, *(gate.when for gate in self.gates), self.interest, self.never])
+        """What is asked of every lead, in this order: rules, gates, interest, never, evidence, re-entry if any."""
+        ruled, gated = [rule.when for rule in self.rules], [gate.when for gate in self.gates]
+        again = [self.reentry.when] if self.reentry and self.reentry.when else []
+        shown = [one.when for one in self.evidence]
+        return Questions([*ruled, *gated, self.interest, self.never, *shown, *again])
 
     @cached_property
     def asked_of_judged(self) -> Questions:
-        """What is asked of leads that have their verdict: the tracks' conditions."""
-        return Questions([track.when for track in self.tracks])
+        """What is asked of leads that have their verdict: the tracks' conditions, then those to leave one by."""
+        exits = [track.exit for track in self.tracks if track.exit is not None]
+        return Questions([*(track.when for track in self.tracks), *exits])
 
     def lead_columns(self) -> dict[str, Column]:
         """The columns over lead fields that this policy looks at, by name."""

@@ -13,7 +13,7 @@ from mapping.lead import STAGE_RANK, Stage, currency_column
 from mapping.qualification.declared import Policy
 from mapping.qualification.facts import Fact, possible_facts
 from mapping.qualification.judge import judge
-from mapping.qualification.wording import Language, points_of, why
+from mapping.qualification.wording import Language, fields_of, points_of, why
 
 Answer = Literal["passed", "missed", "not known yet"]
 
@@ -101,9 +101,7 @@ def _missing(row: Mapping[str, Any], policy: Policy) -> list[Missing]:
     missing: list[Missing] = []
     for place, rule in enumerate(policy.rules):
         if row[f"_u{place}"]:
-            since = (rule.since,) if rule.since else ()
-            fields = tuple(dict.fromkeys((*rule.when.fields, *since)))
-            missing.append(Missing("rule", rule.name, _blank(row, fields), rule.points))
+            missing.append(Missing("rule", rule.name, _blank(row, fields_of(rule)), rule.points))
     for place, gate in enumerate(policy.gates):
         if row[f"_g{place}"] is None:
             missing.append(Missing("gate", gate.name, _blank(row, gate.when.fields)))

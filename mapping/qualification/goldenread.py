@@ -18,7 +18,14 @@ from mapping.qualification.wording import WHY
 #: What a gate can answer, as people write it.
 GATE_ANSWERS: Mapping[str, bool | None] = {"passed": True, "missed": False, "not known yet": None}
 #: Expectations that are compared as they stand, by the name in the file: the verdict's column.
-WORDS = {"stage": "stage", "temperature": "temperature", "why": "stage_why", "highest_stage": "highest_stage"}
+WORDS = {
+    "stage": "stage",
+    "temperature": "temperature",
+    "why": "stage_why",
+    "highest_stage": "highest_stage",
+    "grade": "grade",
+}
+_GRADES = tuple(f"{letter}{number}" for letter in "ABC" for number in "123")
 _NUMBERS = ("score", "fit", "engagement", "coverage", "cycle")
 _STAGES = tuple(stage.value for stage in Stage)
 _AGO = re.compile(r"(\d{1,5}) days? ago|today")
@@ -109,7 +116,7 @@ def _lead(
     if now is None:
         return None
     found = Golden(
-        name, now, _facts(facts, policy, vocabularies, now), _before(before, policy),
+        name, now, _facts(facts, policy, vocabularies, now), _before(before, policy, now),
         _words(expected, policy), _numbers(expected), _gates(expected.table("gates"), policy),
         _points(expected.table("points"), policy), _track(expected, policy),
     )  # fmt: skip
@@ -182,17 +189,22 @@ def _when(table: Table, key: str, value: Any, kind: FieldType, now: datetime) ->
     return None
 
 
-def _before(table: Table, policy: Policy) -> dict[str, Any]:
+def _before(table: Table, policy: Policy, now: datetime) -> dict[str, Any]:
     """The last verdict. Where only the stage is named, it is the highest so far, in the first cycle."""
-    bands = [band.name for band in policy.bands]
     stage = table.choice("stage", _STAGES, default="", needed=bool(table.keys()))
     before = {
         "prev_stage": stage,
         "prev_highest_stage": table.choice("highest_stage", _STAGES, default=""),
-        "prev_temperature": table.choice("temperature", bands, default=""),
+        "prev_temperature": table.choice("temperature", policy.temperatures, default=""),
         "prev_cycle": table.whole("cycle", default=1 if stage else None, low=1, high=MOST),
         "prev_score": table.whole("score", default=None, low=-MOST, high=MOST),
+        **{
+            f"prev_{key}": _when(table, key, table.get(key), FieldType.DATE, now) if table.has(key) else None
+            for key in ("temperature_since", "returned_on")
+        },
     }
+    if table.has("spent_rejection"):
+        before["prev_spent_rejection"] = table.text("spent_rejection")
     table.done()
     return {name: value for name, value in before.items() if value not in ("", None)}
 
@@ -200,9 +212,10 @@ def _before(table: Table, policy: Policy) -> dict[str, Any]:
 def _words(table: Table, policy: Policy) -> dict[str, str]:
     known: dict[str, Sequence[str]] = {
         "stage": _STAGES,
-        "temperature": [band.name for band in policy.bands],
+        "temperature": policy.temperatures,
         "why": tuple(WHY),
         "highest_stage": _STAGES,
+        "grade": _GRADES,
     }
     return {
         WORDS[key]: word

@@ -12,13 +12,18 @@ from datetime import datetime
 import polars as pl
 
 from mapping.qualification.declared import Policy
+from mapping.qualification.recycling import one_day
 from mapping.qualification.score import prepare, score
-from mapping.qualification.stages import stages, track
-from mapping.qualification.truths import choose
+from mapping.qualification.stages import stages
+from mapping.qualification.tracks import track
+from mapping.qualification.truths import choose, differ
 
 #: What every verdict has. ``fit``, ``engagement``, ``score``: whole points; ``coverage``: per cent of the rules
-#: that could be judged; ``temperature``: a band's name; ``stage``, ``highest_stage``: values of ``Stage``;
-#: ``stage_why``: a code that ``wording.why`` says in words; ``cycle``: from 1; ``nurture_track``: null for none.
+#: that could be judged; ``grade``: A1 to C3, null without a grid; ``temperature``: a band's name, or that it is not
+#: known yet; ``stage``, ``highest_stage``: values of ``Stage``; ``stage_why``: a code that ``wording.why`` says in
+#: words; ``cycle``: from 1; ``nurture_…``: null for none. The last three are what the next verdict has to know:
+#: since which day (UTC; null: from before that was kept) it has had its temperature, when it last came back to
+#: marketing, and which rejection a handover has already followed.
 VERDICT_SCHEMA: dict[str, pl.DataType] = {
     "lead_id": pl.String(),
     "fit": pl.Int32(),
@@ -31,6 +36,12 @@ VERDICT_SCHEMA: dict[str, pl.DataType] = {
     "highest_stage": pl.String(),
     "cycle": pl.Int32(),
     "nurture_track": pl.String(),
+    "nurture_question": pl.String(),
+    "nurture_format": pl.String(),
+    "grade": pl.String(),
+    "temperature_since": pl.Date(),
+    "returned_on": pl.Date(),
+    "spent_rejection": pl.String(),
 }
 
 
@@ -38,8 +49,9 @@ def verdict_schema(policy: Policy) -> dict[str, pl.DataType]:
     """``VERDICT_SCHEMA`` and this policy's own columns, as ``judge`` returns them.
 
     ``_p0 …`` points per rule (0: not met, or not known), ``_u0 …`` true where a rule could not be judged,
-    ``_a0 …`` the age in days of a rule that fades (null: no date), ``_g0 …`` per gate true (passed), false
-    (missed) or null (not known yet). The numbers are places in ``policy.rules`` and ``policy.gates``.
+    ``_a0 …`` the age in days of a rule that fades (null: no date), ``_c0 …`` what each cap takes off (0 or less),
+    ``_g0 …`` per gate true (passed), false (missed) or null (not known yet). The numbers are places in the
+    policy's ``rules``, ``caps`` and ``gates``; points and caps sum to the score.
     """
     schema = dict(VERDICT_SCHEMA)
     for place, rule in enumerate(policy.rules):
@@ -47,6 +59,7 @@ def verdict_schema(policy: Policy) -> dict[str, pl.DataType]:
         schema[f"_u{place}"] = pl.Boolean()
         if rule.since is not None:
             schema[f"_a{place}"] = pl.Int32()
+    schema.update({f"_c{place}": pl.Int32() for place in range(len(policy.caps))})
     schema.update({f"_g{place}": pl.Boolean() for place in range(len(policy.gates))})
     return schema
 
@@ -63,7 +76,7 @@ def judge(
     """
     prepared = prepare(leads, policy, now)
     scored = score(prepared, policy)
-    placed = stages(prepared, scored, policy, unscored)
+    placed = stages(prepared, scored, policy, now, unscored)
     verdict = {
         "lead_id": leads["lead_id"],
         "fit": scored.fit,
@@ -71,15 +84,18 @@ def judge(
         "score": scored.score,
         "coverage": scored.coverage,
         "temperature": scored.temperature,
+        "temperature_since": _since(prepared, scored.temperature, now),
+        "grade": scored.grade,
         **placed.columns,
     }
     judged = prepared | {name: column.alias(name) for name, column in verdict.items()}
-    verdict["nurture_track"] = track(judged, placed.now, policy)
+    verdict |= track(judged, placed.now, policy)
     answers: dict[str, pl.Series] = {}
     for place, one in enumerate(scored.rules):
         answers |= {f"_p{place}": one.points, f"_u{place}": one.unknown}
         if one.age is not None:
             answers[f"_a{place}"] = one.age
+    answers |= {f"_c{place}": off for place, off in enumerate(scored.caps)}
     answers |= {f"_g{place}": answer for place, answer in enumerate(scored.gates)}
     columns = {**{name: verdict[name] for name in VERDICT_SCHEMA}, **answers}
     if unscored is not None:
@@ -87,10 +103,18 @@ def judge(
     return pl.DataFrame([column.alias(name) for name, column in columns.items()])
 
 
+def _since(leads: Mapping[str, pl.Series], temperature: pl.Series, now: datetime) -> pl.Series:
+    """Since which day a lead has had its temperature: today where it has another one than before."""
+    return choose(
+        differ(temperature, leads["prev_temperature"]), one_day(now), leads["prev_temperature_since"]
+    )
+
+
 def _blanked(columns: Mapping[str, pl.Series], unscored: pl.Series) -> dict[str, pl.Series]:
     """The columns that a score would show in, empty where nobody is to be scored."""
-    blank = dict.fromkeys(("fit", "engagement", "score", "coverage", "temperature", "nurture_track"))
-    rules: dict[str, int | bool] = {name: 0 for name in columns if name.startswith("_p")}
+    numbers = ("fit", "engagement", "score", "coverage", "grade", "temperature", "temperature_since")
+    blank = dict.fromkeys((*numbers, "nurture_track", "nurture_question", "nurture_format"))
+    rules: dict[str, int | bool] = {name: 0 for name in columns if name.startswith(("_p", "_c"))}
     rules |= {name: False for name in columns if name.startswith("_u")}
     return {
         name: choose(unscored, pl.Series([value], dtype=columns[name].dtype), columns[name])
@@ -101,11 +125,11 @@ def _blanked(columns: Mapping[str, pl.Series], unscored: pl.Series) -> dict[str,
 def what_changed(previous: pl.DataFrame, verdicts: pl.DataFrame, policy: Policy) -> pl.Series:
     """Which verdicts have to be written, as a Boolean column in the order of ``verdicts``.
 
-    ``previous`` holds, by ``lead_id``, what was last written: ``score temperature stage highest_stage cycle
+    ``previous`` holds, by ``lead_id``, what was last written: ``score temperature grade stage highest_stage cycle
     nurture_track``. A lead that is not in it is new. A score alone counts from ``policy.score_step`` points
     on, so that fading points do not rewrite every lead every day.
     """
-    compared = ("temperature", "stage", "highest_stage", "cycle", "nurture_track")
+    compared = ("temperature", "grade", "stage", "highest_stage", "cycle", "nurture_track")
     before = previous.select(
         "lead_id", *(pl.col(name).alias(f"_was_{name}") for name in ("score", *compared))
     )

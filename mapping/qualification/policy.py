@@ -17,7 +17,17 @@ import polars as pl
 
 from mapping.lead import FieldType, LeadField, Stage
 from mapping.qualification.columns import Column, Kind, columns_for, nearest
-from mapping.qualification.declared import Band, Gate, Group, Policy, Rule, Track
+from mapping.qualification.declared import (
+    NOT_KNOWN_YET,
+    RETURNED_DAYS,
+    Band,
+    Gate,
+    Group,
+    Policy,
+    Rule,
+    Track,
+)
+from mapping.qualification.policyparts import caps_of, evidence_of, grid_of, reentry_of, track_of
 from mapping.qualification.tables import PolicyProblem, PolicyProblems, Table
 
 __all__ = ["Band", "Gate", "Policy", "PolicyProblem", "PolicyProblems", "Rule", "Track", "load_policy"]
@@ -41,6 +51,8 @@ DEFAULT_BELIEVED: Mapping[Stage, tuple[str, ...]] = {
 }
 _CRMS = ("salesforce", "hubspot")
 _STAGE_WORDS = tuple(stage.value for stage in Stage)
+#: What stands beside the bands under [policy.temperature].
+_TEMPERATURE_SETTINGS = ("drop_tolerance", "lowest", "stay_days")
 #: Names a lead field may not have: frames carry the verdict's columns beside the lead's.
 VERDICT_NAMES = frozenset(
     (
@@ -55,11 +67,22 @@ VERDICT_NAMES = frozenset(
         "highest_stage",
         "cycle",
         "nurture_track",
+        "nurture_question",
+        "nurture_format",
+        "grade",
+        "temperature_since",
+        "returned_on",
+        "spent_rejection",
         "prev_stage",
         "prev_highest_stage",
         "prev_cycle",
         "prev_temperature",
         "prev_score",
+        "prev_stage_why",
+        "prev_temperature_since",
+        "prev_returned_on",
+        "prev_spent_rejection",
+        RETURNED_DAYS,
     )
 )
 
@@ -103,20 +126,28 @@ def _policy(
     never = table.condition("never", columns, default=DEFAULT_NEVER)
     rules = (*_rules(table, "fit", columns, fields), *_rules(table, "engagement", columns, fields))
     _no_name_twice(table, rules)
+    caps = caps_of(table.table("caps"), rules)
     temperature = table.table("temperature", needed=True)
-    bands, tolerance = _bands(temperature)
+    tolerance = temperature.whole("drop_tolerance", default=0, low=0, high=1000) or 0
+    stay_days = temperature.whole("stay_days", default=0, low=0, high=365) or 0
+    bands = _bands(temperature)
+    ask_below = table.whole("ask_below", default=0, low=0, high=100) or 0
+    grid = grid_of(table.table("grid")) if table.has("grid") else None
+    reentry = reentry_of(table.table("reentry"), columns) if table.has("reentry") else None
+    shown = tuple(one for one in (evidence_of(item, columns) for item in table.tables("evidence")) if one)
     labels = _labels(table.table("labels"), bands)
     gates = tuple(gate for gate in (_gate(item, columns) for item in table.tables("gates")) if gate)
     believed = _believed(table.table("stages"))
     rates = _rates(table.table("rates"), currency)
     table.done()
     judged = {**columns, **verdict_columns(bands)}
-    tracks = tuple(track for track in (_track(item, judged) for item in top.tables("nurture")) if track)
+    tracks = tuple(track for track in (track_of(item, judged) for item in top.tables("nurture")) if track)
     if interest is None or never is None or step is None:
         return None
     return Policy(
         currency, step, interest, never, rules, bands, tolerance, labels, gates, tracks, believed, rates,
         fields, json.loads(json.dumps(kept, default=_as_json)),
+        stay_days, ask_below, caps, grid, shown, reentry,
     )  # fmt: skip
 
 
@@ -137,11 +168,11 @@ def _rules(
         if points == 0:
             item.problem("points", "a rule for 0 points changes nothing")
         half_life = item.positive("half_life_days", high=3650)
-        since = item.text("since") or None
+        since, cap = item.text("since") or None, item.text("cap") or None
         _check_ageing(item, since, fields)
         item.done()
         if name and when is not None and points:
-            rules.append(Rule(name, group, when, points, half_life, since))
+            rules.append(Rule(name, group, when, points, half_life, since, cap))
     return rules
 
 
@@ -169,15 +200,14 @@ def _no_name_twice(table: Table, rules: Sequence[Rule]) -> None:
         seen.add(rule.name)
 
 
-def _bands(table: Table) -> tuple[tuple[Band, ...], int]:
-    tolerance = table.whole("drop_tolerance", default=0, low=0, high=1000)
+def _bands(table: Table) -> tuple[Band, ...]:
     lowest = table.text("lowest", default="cold")
     bands: list[Band] = []
     for name in table.keys():  # noqa: SIM118 (a Table is no mapping)
-        if name in ("drop_tolerance", "lowest"):
+        if name in _TEMPERATURE_SETTINGS:
             continue
         if not isinstance(table.get(name), Mapping):
-            near = nearest(name, ("drop_tolerance", "lowest"))
+            near = nearest(name, _TEMPERATURE_SETTINGS)
             hint = f"; did you mean {near}?" if near else ""
             table.problem(name, f"expected a band such as {{ total = 65 }}, found {table.get(name)}{hint}")
             continue
@@ -185,7 +215,9 @@ def _bands(table: Table) -> tuple[tuple[Band, ...], int]:
         total = band.whole("total", default=None, low=-10_000, high=10_000, needed=True)
         floor = band.whole("fit_at_least", default=None, low=-10_000, high=10_000)
         band.done()
-        if name == lowest:
+        if NOT_KNOWN_YET in (name, lowest):
+            table.problem(name, f"no band can be called {NOT_KNOWN_YET}: it stands for a lead not judged yet")
+        elif name == lowest:
             table.problem(name, f"{name} is the lowest band: a lead that reaches no other stands in it")
         elif total is not None:
             bands.append(Band(name, total, floor))
@@ -194,11 +226,12 @@ def _bands(table: Table) -> tuple[tuple[Band, ...], int]:
         table.problem("", "two bands begin at the same total")
     if not bands:
         table.problem("", "expected at least one band above the lowest, such as hot = { total = 65 }")
-    return (Band(lowest), *bands), tolerance or 0
+    return (Band(lowest), *bands)
 
 
 def _labels(table: Table, bands: Sequence[Band]) -> dict[str, str]:
     labels = {band.name: table.text(band.name, default=band.name) for band in bands}
+    labels[NOT_KNOWN_YET] = table.text(NOT_KNOWN_YET, default="not known yet")
     table.done()
     return labels
 
@@ -216,22 +249,11 @@ def _gate(item: Table, columns: Mapping[str, Column]) -> Gate | None:
     return Gate(Stage(stage), name, when, "sales" if decided_by == "sales" else "marketing")
 
 
-def _track(item: Table, columns: Mapping[str, Column]) -> Track | None:
-    name = item.text("name", needed=True)
-    when = item.condition("when", columns)
-    track = item.text("track", needed=True)
-    content = item.text("format") or None
-    stages = item.choices("stages", _STAGE_WORDS, default=("nurture",))
-    item.done()
-    if not name or not track or when is None:
-        return None
-    return Track(name, when, track, content, tuple(map(Stage, stages)))
-
-
 def verdict_columns(bands: Sequence[Band]) -> dict[str, Column]:
     """What a condition on a verdict (nurture, scope) may name beside the lead's fields: the verdict so far."""
     words = {
-        "temperature": frozenset(band.name for band in bands),
+        "temperature": frozenset((*(band.name for band in bands), NOT_KNOWN_YET)),
+        "grade": frozenset(f"{letter}{number}" for letter in "ABC" for number in "123"),
         "stage": frozenset(_STAGE_WORDS),
         "highest_stage": frozenset(_STAGE_WORDS),
     }

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 import polars as pl
 
 from mapping.lead import STAGE_RANK, Stage
 from mapping.qualification.declared import Policy
+from mapping.qualification.recycling import one_day, returning, spent_rejection
 from mapping.qualification.score import Scored
 from mapping.qualification.truths import choose, every, fails, holds, looked_up, one, unknown
 
@@ -100,12 +102,18 @@ class Placed:
 
 
 def stages(
-    leads: Mapping[str, pl.Series], scored: Scored, policy: Policy, unscored: pl.Series | None = None
+    leads: Mapping[str, pl.Series],
+    scored: Scored,
+    policy: Policy,
+    now: datetime,
+    unscored: pl.Series | None = None,
 ) -> Placed:
-    """The columns ``stage stage_why highest_stage cycle`` of leads that were scored.
+    """The columns ``stage stage_why highest_stage cycle returned_on spent_rejection`` of leads that were scored.
 
     ``stage_why`` is a short code; ``wording.why`` says it in words. ``cycle`` counts from 1 and rises with each
-    return to marketing. ``unscored`` leads are moved by facts alone: neither warmth nor marketing's gates count.
+    return to marketing, and ``returned_on`` is the day (UTC, of ``now``) of the latest. ``spent_rejection``: the
+    reason of a rejection that a handover has already followed ("" for none). ``unscored`` leads are moved by
+    facts alone: neither warmth nor marketing's gates count.
     """
     was = standing(leads["prev_stage"])
     asked = Asked(was, _said(leads, scored, policy, was))
@@ -114,14 +122,17 @@ def stages(
     moves = [*_facts(asked), *_sales(asked), *_interest(asked), *by_facts, *_warmth(asked)]
     first = _first(moves)
     to = looked_up(_targets(tuple(move.stage for move in moves)), first)
-    now = Standing(choose(to == one(NONE, _CODE), was.codes, to), frozenset(Stage))
+    here = Standing(choose(to == one(NONE, _CODE), was.codes, to), frozenset(Stage))
+    again = _again(was, here)
     columns = {
-        "stage": looked_up(_NAMES, now.codes),
+        "stage": looked_up(_NAMES, here.codes),
         "stage_why": looked_up(_texts(tuple(move.why for move in moves)), first),
-        "highest_stage": looked_up(_NAMES, _highest(leads, was, now)),
-        "cycle": _cycle(leads, was, now),
+        "highest_stage": looked_up(_NAMES, _highest(leads, was, here)),
+        "cycle": _cycle(leads, again),
+        "returned_on": choose(again, one_day(now), leads["prev_returned_on"]),
+        "spent_rejection": spent_rejection(leads, asked.true, here.is_(Stage.MQL)),
     }
-    return Placed(now, columns)
+    return Placed(here, columns)
 
 
 @cache
@@ -176,12 +187,14 @@ def _said(
     accepted, reason = leads["sales_accepted"], leads["rejection_reason"]
     struck_off = says("salesforce", Stage.DISQUALIFIED) | says("hubspot", Stage.DISQUALIFIED)
     says_no, says_yes = fails(accepted), holds(accepted)
+    again = returning(leads, scored, policy, says_no | (struck_off & ~says_yes), was.is_(*_MARKETINGS))
     sql_shown = says("salesforce", Stage.SQL) | says("hubspot", Stage.SQL)
     mql, sql = _gates(policy, scored, Stage.MQL), _gates(policy, scored, Stage.SQL)
     return {
         "new": was.codes == one(NONE, _CODE),
         "struck_off": struck_off,
-        "rejected": says_no | (struck_off & ~says_yes),
+        **again,
+        **_by_evidence(leads, scored, policy, was),
         "for_good": _filled(reason) & (struck_off | (says_no & holds(scored.never))),
         "returned": says("salesforce", Stage.NURTURE),
         "accepted": says_yes | (unknown(accepted) & sql_shown),
@@ -195,6 +208,36 @@ def _said(
         "sql_passed": holds(sql),
         "sql_missed": fails(sql),
         **{f"{crm}_{stage.value}": says(crm, stage) for crm in _CRMS for stage in _SHOWN_AS_FACTS},
+        "asks": nowhere if scored.asks is None else scored.asks,
+    }
+
+
+def _by_evidence(
+    leads: Mapping[str, pl.Series], scored: Scored, policy: Policy, was: Standing
+) -> dict[str, pl.Series]:
+    """What the declared facts say: a deal open, won or lost, or a customer gone.
+
+    Of a lead that has once moved by such a fact, not knowing it any more lets no CRM's older word move it back.
+    """
+    height = len(scored.score)
+
+    def said(stage: Stage) -> pl.Series:
+        answers = [a for one_, a in zip(policy.evidence, scored.evidence, strict=True) if one_.stage is stage]
+        found = every(False, pl.Boolean(), height)
+        for answer in answers:
+            found = found | answer
+        return found
+
+    open_, lost, gone = said(Stage.OPPORTUNITY), said(Stage.NURTURE), said(Stage.FORMER_CUSTOMER)
+    highest = standing(leads["prev_highest_stage"])
+    went = was.is_(Stage.FORMER_CUSTOMER) & holds(leads["prev_stage_why"] == "churned")
+    came_back = was.is_(*_MARKETINGS) & highest.is_(Stage.OPPORTUNITY)
+    return {
+        "in_a_deal": holds(open_),
+        "deal_lost": holds(lost) & ~holds(open_),
+        "deal_is_over": (holds(lost) & ~holds(open_)) | (came_back & unknown(lost)),
+        "won": holds(said(Stage.CUSTOMER)),
+        "gone": holds(gone) | (went & unknown(gone)),
     }
 
 
@@ -237,27 +280,34 @@ def _facts(asked: Asked) -> list[Move]:
     """
 
     def shown(crm: str, stage: Stage) -> Move:
-        return Move(f"{crm}_says", asked[f"{crm}_{stage.value}"], stage)
+        said = asked[f"{crm}_{stage.value}"]
+        return Move(
+            f"{crm}_says", said & ~asked["deal_is_over"] if stage is Stage.OPPORTUNITY else said, stage
+        )
 
     struck_off_elsewhere = [
         Move(f"{crm}_says", asked["new"] & asked[f"{crm}_disqualified"], Stage.DISQUALIFIED)
         for crm in ("salesforce", "hubspot")
     ]
     return [
+        Move("churned", asked["gone"], Stage.FORMER_CUSTOMER),
         *(shown("salesforce", stage) for stage in _BOUGHT),
         *(shown("hubspot", stage) for stage in _BOUGHT),
+        Move("won", asked["won"], Stage.CUSTOMER),
         Move("bought", asked.was.is_(*_BOUGHT), None),
         shown("salesforce", Stage.OPPORTUNITY),
+        Move("in_a_deal", asked["in_a_deal"], Stage.OPPORTUNITY),
         *struck_off_elsewhere,
     ]
 
 
 def _sales(asked: Asked) -> list[Move]:
     """What sales decided: rejected, taken back, accepted."""
-    withdrawn = asked["returned"] | asked["struck_off"] | asked["rejected"]
+    withdrawn = asked["returned"] | asked["struck_off"] | asked["refused"] | asked["deal_is_over"]
     was_mql = asked.was.is_(Stage.MQL) & asked["accepted"]
     handed_back = asked.was.is_(*_HANDED_OVER) & asked["rejected"]
     returned = asked.was.is_(Stage.OPPORTUNITY) & asked["returned"]
+    lost = asked.was.is_(Stage.OPPORTUNITY) & asked["deal_lost"]
     return [
         Move("struck_off", asked.was.is_(Stage.DISQUALIFIED) & ~asked["accepted"], None),
         Move("rejected_for_good", asked["for_good"], Stage.DISQUALIFIED),
@@ -266,6 +316,8 @@ def _sales(asked: Asked) -> list[Move]:
         Move("hubspot_says", asked["hubspot_opportunity"] & ~withdrawn, Stage.OPPORTUNITY),
         Move("returned", returned & asked["nameless"], Stage.VISITOR),
         Move("returned", returned, Stage.NURTURE),
+        Move("deal_lost", lost & asked["nameless"], Stage.VISITOR),
+        Move("deal_lost", lost, Stage.NURTURE),
         Move("taken_by_sales", asked.was.is_(Stage.OPPORTUNITY), None),
         Move("accepted", asked["accepted"] & asked["sql_passed"], Stage.SQL),
         Move("taken_by_sales", asked.was.is_(Stage.SQL), None),
@@ -295,8 +347,13 @@ def _warmth(asked: Asked) -> list[Move]:
     """What temperature and gates decide between lead, nurture and MQL."""
     hot, cold, held = asked["hot"], asked["cold"], asked["held"]
     mql = asked.was.is_(Stage.MQL)
+    kept = asked.was.is_(Stage.LEAD, Stage.NURTURE, Stage.MQL)
+    ready = asked["surely_hot"] & asked["mql_passed"]
     return [
-        Move("hot_gates_passed", asked["surely_hot"] & asked["mql_passed"], Stage.MQL),
+        Move("data_wanted", asked["asks"] & kept, None),
+        Move("data_wanted", asked["asks"], Stage.LEAD),
+        Move("reentry_waits", ready & asked["waits"], Stage.NURTURE),
+        Move("hot_gates_passed", ready, Stage.MQL),
         Move("gate_unknown", held & hot & asked["mql_open"], None),
         Move("score_uncertain", held, None),
         Move("gate_lost", hot & asked["mql_missed"] & mql, Stage.LEAD),
@@ -321,26 +378,15 @@ def _highest(leads: Mapping[str, pl.Series], was: Standing, now: Standing) -> pl
     return choose(looked_up(_RANKS, reached) > looked_up(_RANKS, before), reached, before)
 
 
-def _cycle(leads: Mapping[str, pl.Series], was: Standing, now: Standing) -> pl.Series:
+def _again(was: Standing, now: Standing) -> pl.Series:
     """A lead that comes back to marketing, or that sales takes up again, begins another round."""
-    again = (was.is_(*_HANDED_OVER) & now.is_(*_MARKETINGS)) | (
+    return (was.is_(*_HANDED_OVER) & now.is_(*_MARKETINGS)) | (
         was.is_(Stage.DISQUALIFIED) & ~now.is_(Stage.DISQUALIFIED)
     )
+
+
+def _cycle(leads: Mapping[str, pl.Series], again: pl.Series) -> pl.Series:
     before = leads["prev_cycle"]
     if before.null_count() == len(before):
         return _FIRST_CYCLE + again.cast(pl.Int32)
     return before.fill_null(1).cast(pl.Int32) + again.cast(pl.Int32)
-
-
-def track(leads: Mapping[str, pl.Series], now: Standing, policy: Policy) -> pl.Series:
-    """The first track whose condition is true and that is meant for the stage; null for none.
-
-    ``leads``: what ``prepare`` made, and the verdict's columns.
-    """
-    answers = policy.asked_of_judged.answers(leads)
-    found = every(len(policy.tracks), _CODE, len(now.codes))
-    for place in range(len(policy.tracks) - 1, -1, -1):
-        fits = answers[place] & now.is_(*policy.tracks[place].stages)
-        found = choose(fits, one(place, _CODE), found)
-    names = pl.Series([*(track.track for track in policy.tracks), None], dtype=pl.String)
-    return looked_up(names, found)

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from mapping.qualification.declared import Policy, Rule
+from mapping.qualification.declared import NOT_KNOWN_YET, Cap, Policy, Rule
 from mapping.qualification.score import decayed_points
-from mapping.qualification.truths import choose, every, known, looked_up, one
+from mapping.qualification.truths import choose, every, holds, known, looked_up, one
 
 Language = Literal["en", "de"]
 
@@ -22,6 +22,12 @@ _AGES: Mapping[Language, tuple[str, str, str]] = {
     "en": ("today", "1 day ago", "{} days ago"),
     "de": ("heute", "vor 1 Tag", "vor {} Tagen"),
 }
+_CAPPED: Mapping[Language, str] = {"en": "{name}: {most} at most", "de": "{name}: höchstens {most}"}
+_HALVES: Mapping[Language, Mapping[str, str]] = {
+    "en": {"fit": "fit", "engagement": "engagement"},
+    "de": {"fit": "Passung", "engagement": "Interesse"},
+}
+_WANTED: Mapping[Language, str] = {"en": "wanted: ", "de": "gesucht: "}
 _NO_POINTS: Mapping[Language, str] = {"en": "nothing counted yet", "de": "noch nichts gezählt"}
 
 #: Every code of ``stage_why``, in words.
@@ -78,6 +84,24 @@ WHY: Mapping[str, Mapping[Language, str]] = {
         "en": "contact data, but whether interest was expressed is not known",
         "de": "Kontaktdaten, aber ob Interesse gezeigt wurde, ist nicht bekannt",
     },
+    "churned": {
+        "en": "a declared fact says that the customer went away",
+        "de": "eine vereinbarte Tatsache sagt, dass der Kunde gegangen ist",
+    },
+    "won": {"en": "a deal was won", "de": "ein Auftrag wurde gewonnen"},
+    "in_a_deal": {"en": "a deal is open", "de": "eine Verkaufschance ist offen"},
+    "deal_lost": {
+        "en": "the deal was lost: back to marketing",
+        "de": "der Auftrag ging verloren: zurück ans Marketing",
+    },
+    "data_wanted": {
+        "en": "too little is known to judge it: more data is wanted first",
+        "de": "zu wenig bekannt für ein Urteil: zuerst fehlen noch Angaben",
+    },
+    "reentry_waits": {
+        "en": "hot, but it came back to marketing too recently to be handed over again",
+        "de": "heiß, aber erst vor Kurzem ans Marketing zurückgekommen; es wird noch nicht wieder übergeben",
+    },
     "hot_gates_passed": {
         "en": "hot, and every gate is passed",
         "de": "heiß, und alle Bedingungen sind erfüllt",
@@ -125,10 +149,14 @@ def ago(days: int, lang: Language = "en") -> str:
 def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl.Series:
     """One sentence a lead: the rules that gave points, in the policy's order, with how long ago.
 
-    ``25 Mid-size online shop · 21 Asked to be contacted 9 days ago``. ``verdicts`` has the columns that
+    ``25 Mid-size online shop · 21 Asked to be contacted 9 days ago``. What a cap takes off stands last, and what is
+    wanted of a lead that is not judged for want of data first. ``verdicts`` has the columns that
     ``judge`` gives. Rules without points are left out; what could not be judged is in ``coverage``.
     """
     parts = [_told(verdicts, chunk, lang) for chunk in _chunks(policy)]
+    parts += [_capped(verdicts, place, policy, lang) for place in range(len(policy.caps))]
+    if policy.ask_below:
+        parts.insert(0, wanted(verdicts, policy, lang))
     if not parts or verdicts.is_empty():
         return pl.Series("reasons", [_NO_POINTS[lang]] * verdicts.height, dtype=pl.String)
     told = pl.DataFrame([part.alias(str(place)) for place, part in enumerate(parts)])
@@ -140,6 +168,43 @@ def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl
     not_scored = pl.Series([why("not_scored", lang)], dtype=pl.String)
     told_why = choose(known(verdicts["temperature"]), nothing, not_scored)
     return choose(silent, told_why, sentence).alias("reasons")
+
+
+def wanted(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl.Series:
+    """What to find out about each lead that is not judged for want of data; null for the others.
+
+    The fields that rules look at and that could not be judged, in the policy's order; of those that the frame
+    holds beside the verdict, only the blank ones.
+    """
+    asks = holds(verdicts["temperature"] == NOT_KNOWN_YET)
+    if not asks.any():
+        return every(None, pl.String(), verdicts.height)
+    told: list[pl.Expr] = []
+    for name in dict.fromkeys(name for rule in policy.rules for name in fields_of(rule)):
+        open_ = [f"_u{place}" for place, rule in enumerate(policy.rules) if name in fields_of(rule)]
+        here = pl.any_horizontal(open_)
+        told.append(
+            pl.when(here & pl.col(name).is_null() if name in verdicts.columns else here).then(pl.lit(name))
+        )
+    listed = verdicts.select(pl.concat_str(told, separator=", ", ignore_nulls=True).alias("listed"))["listed"]
+    return choose(asks, _WANTED[lang] + listed, every(None, pl.String(), verdicts.height))
+
+
+def fields_of(rule: Rule) -> tuple[str, ...]:
+    """The lead fields that a rule looks at, the date that ages among them."""
+    return tuple(dict.fromkeys((*rule.when.fields, *((rule.since,) if rule.since else ()))))
+
+
+def _capped(verdicts: pl.DataFrame, place: int, policy: Policy, lang: Language) -> pl.Series:
+    """What a cap took off, null for nothing."""
+    off = verdicts[f"_c{place}"]
+    text = off.cast(pl.String) + f" {cap_name(policy.caps[place], lang)}"
+    return choose(off != 0, text, every(None, pl.String(), verdicts.height))
+
+
+def cap_name(cap: Cap, lang: Language = "en") -> str:
+    """A cap, as it stands among the points."""
+    return _CAPPED[lang].format(name=_HALVES[lang].get(cap.name, f"“{cap.name}”"), most=cap.most)
 
 
 _Chunk = list[tuple[int, Rule]]
@@ -202,11 +267,19 @@ def points_of(row: Mapping[str, Any], policy: Policy, lang: Language = "en") -> 
     ``row`` is a verdict as a dictionary; where it also holds the lead's own fields, ``because`` quotes those
     that the rule looked at. Personal data, then: for people who may see the lead, never for a log.
     """
-    return [
+    counted = [
         {"rule": rule.name, "points": row[f"_p{place}"], "because": because(row, place, rule, lang)}
         for place, rule in enumerate(policy.rules)
         if row[f"_p{place}"]
     ]
+    shared = {"en": "together {}", "de": "zusammen {}"}[lang]
+    for place, cap in enumerate(policy.caps):
+        if row[f"_c{place}"]:
+            names = ", ".join(policy.rules[at].name for at in cap.places if row[f"_p{at}"])
+            counted.append(
+                {"rule": cap_name(cap, lang), "points": row[f"_c{place}"], "because": shared.format(names)}
+            )
+    return counted
 
 
 def because(row: Mapping[str, Any], place: int, rule: Rule, lang: Language = "en") -> str:

@@ -155,7 +155,7 @@ def test_a_policy_is_read_as_it_is_written() -> None:
         ("policy.engagement.0.when", "last_form_at > 5", "use last_form_at_days"),
         ("policy.gates.1.when", "has_budgets", "policy.gates[1].when: “Budget confirmed”: there is no field"),
         ("policy.gates.0.when", "temperature = 'hot'", "there is no field temperature"),
-        ("nurture.0.when", "temperature = 'warm'", "they are cold, hot, wavering"),
+        ("nurture.0.when", "temperature = 'warm'", "they are cold, hot, unknown, wavering"),
         ("policy.interest", "forms >", "policy.interest: expected a value, but the condition ends here"),
         ("policy.never", 5, "policy.never: expected a text, found 5"),
         ("policy.fit.0.when", None, "when is missing"),
