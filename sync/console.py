@@ -74,6 +74,8 @@ def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:
         screen.say(f"  could not be read: {name}: {what} ({count} records); left alone on both sides")
     if outcome.busy:
         screen.say(f"{outcome.busy} leads were left to another run that is working on them")
+    if outcome.forgotten:
+        screen.say(f"{outcome.forgotten} persons were forgotten, because a CRM erased them or was asked to")
     if outcome.moved:
         screen.say("Not written, because they moved since the plan:")
         for lead, crm, record in outcome.moved:

@@ -6,7 +6,6 @@ finds the record it made. A person whose record was refused in HubSpot is not cr
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,6 +23,7 @@ from sync.guards import stop_if_too_much
 from sync.importing import CARD, Source, decide_cards
 from sync.plan import CHANGES, SIDES, STAGE, fingerprint
 from sync.remember import refused_rows, remember
+from sync.running import running
 from sync.store.imports import IMPORTED
 from sync.store.leads import NEW_LINKS
 from sync.store.runs import Numbers
@@ -100,26 +100,12 @@ def import_people(
             f"sync.mode is {work.mode}: an import creates records, which only mode full does. Nothing was written",
             fix="look at the plan; to carry it out, set sync.mode to full",
         )
-    began, now = time.monotonic(), work.clock()
+    now = work.clock()
     work.store.runs.keep_policy(work.policy.version, work.policy.as_table(), now)
     command = f"import {source.name}" if write else f"plan import {source.name}"
-    outcome = Outcome(work.store.runs.start(command, now, work.policy.version), command, at=now)
-    calls = {crm: work.crms[crm].calls for crm in CRMS}
-    state, note = "failed", ""
-    try:
-        done = _import(work, cards, source, outcome, now, write=write, approve=approve, keep=keep)
-        state = "done"
-    except GuardStopped as stop:
-        state, note = "stopped", str(stop)
-        raise
-    finally:
-        outcome.seconds = time.monotonic() - began
-        used = {f"calls_{crm}": work.crms[crm].calls - calls[crm] for crm in CRMS}
-        outcome.numbers = replace(outcome.numbers, **used)
-        work.store.runs.end(
-            outcome.run, state, outcome.numbers, work.clock(), fingerprint=outcome.fingerprint, note=note
-        )
-    return done
+    with running(work, command, now, policy=work.policy.version) as opened:
+        outcome = opened.count(Outcome(opened.run, command, at=now))
+        return _import(work, cards, source, outcome, now, write=write, approve=approve, keep=keep)
 
 
 def _import(

@@ -18,10 +18,10 @@ import polars as pl
 from sync.errors import WrongUse
 from sync.explaining import find_lead
 from sync.plan import fingerprint
+from sync.running import running
 from sync.saved import SavedPlan, load_plan, write_plan
 from sync.shelf import sweep
 from sync.store.persons import Record, name_of_address, name_of_record
-from sync.store.runs import Numbers
 from sync.work import Work
 
 #: Fields whose values name a person so surely that they are searched for after erasing.
@@ -91,21 +91,21 @@ class Certificate:
         }
 
 
-def forget(work: Work, key: str) -> Certificate:
+def forget(work: Work, key: str, why: str = "") -> Certificate:
     """Erase the person a KEY names from everything Leadpact keeps, and never take them in again.
 
-    An address that nobody has is barred all the same. Raises WrongUse for any other KEY that names nobody, and
-    where another run is working on the person right now.
+    An address that nobody has is barred all the same. ``why``, in words without a person's data, is kept with the
+    run. Raises WrongUse for any other KEY that names nobody, and where another run is working on the person right
+    now.
     """
     leads = _leads(work, key)
     persons, now = work.store.persons, work.clock()
     records = [record for lead in leads for record in work.store.leads.records_of(lead)]
     words = _words(work, key, leads, records)
     done = Certificate(leads, now)
-    run = work.store.runs.start("forget", now, None)
-    state = "failed"
-    try:
-        _claim(work, leads, run, now)
+    with running(work, "forget", now) as opened:
+        opened.note = why
+        _claim(work, leads, opened.run, now)
         with work.store.transaction():
             done.erased = persons.erase(leads, records)
             # What waits about others, or was decided about them, may name this person's records.
@@ -121,9 +121,6 @@ def forget(work: Work, key: str) -> Certificate:
         sweep(work.spill_folder)
         done.vacuumed = persons.vacuum(done.erased)
         done.left = persons.mentions([*leads, *words, *(record for _, record in records if len(record) > 5)])
-        state = "done"
-    finally:
-        work.store.runs.end(run, state, Numbers(), work.clock())
     return done
 
 

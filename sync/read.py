@@ -20,7 +20,7 @@ from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import RECORD_KEYS
 from sync.shelf import Shelf
 from sync.store.persons import Barred, name_of_address, name_of_record
-from sync.work import CRMS, Work
+from sync.work import CRMS, SHOULD_FORGET, Work
 
 #: Prefix of the columns that keep a record in its CRM's own words beside the typed ones.
 RAW = "raw:"
@@ -163,13 +163,18 @@ def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, in
 
 
 def _without_forgotten(crm: str, records: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:
-    """Leave out the records of persons who were forgotten (``sync.privacy``); they are only counted."""
-    barred = gathered.barred
-    if barred is None:
+    """Leave out the records of persons who were forgotten (``sync.privacy``), or are to be; they are only counted."""
+    barred, asks = gathered.barred, RAW + SHOULD_FORGET
+    if barred is None and asks not in records.columns:
         return records
+    asked = records[asks] == "true" if asks in records.columns else records[RECORD_ID].is_null()
     left_alone = [
-        name_of_record(crm, record) in barred or (email is not None and name_of_address(email) in barred)
-        for record, email in records.select(RECORD_ID, "email").iter_rows()
+        to_forget
+        or (barred is not None and name_of_record(crm, record) in barred)
+        or (barred is not None and email is not None and name_of_address(email) in barred)
+        for (record, email), to_forget in zip(
+            records.select(RECORD_ID, "email").iter_rows(), asked.fill_null(value=False), strict=True
+        )
     ]
     gathered.forgotten += sum(left_alone)
     return records.filter(~pl.Series("forgotten", left_alone, dtype=pl.Boolean))

@@ -23,6 +23,7 @@ from sync.merge import MergeRule
 from sync.plan import CHANGES
 from sync.read import RAW, read_records
 from sync.run import Asked, perform
+from sync.running import running
 from sync.slices import lead_name
 from sync.store.identity import Decision
 from sync.store.leads import BASES, NEW_LINKS
@@ -146,19 +147,18 @@ def _write_value(work: Work, held: Held, rule: MergeRule, contact: str, value: s
     if read[rule.field].item() is None or read[RAW + source].item() is None:
         raise WrongUse(f"{value!r} cannot be read as {rule.field}", fix="spell it as HubSpot does")
     changes = _own_value(work, held, contact, source, value)
-    now, runs, journal = work.clock(), work.store.runs, work.store.journal
+    now, journal = work.clock(), work.store.journal
     _may_write(work)
-    run = runs.start(f"resolve {held['held_id']}", now, None)
-    state = "failed"
-    try:
+    command = f"resolve {held['held_id']}"
+    with running(work, command, now) as opened:
+        outcome = opened.count(Outcome(opened.run, command, at=now))
         with work.store.transaction():
-            journal.intend(changes, run, now)
+            journal.intend(changes, opened.run, now)
         results = carry_out(work, changes)
         with work.store.transaction():
-            journal.settle(results.changes, run, now)
-        state = "done"
-    finally:
-        runs.end(run, state, Numbers(targets=1, written=1) if state == "done" else Numbers(), work.clock())
+            journal.settle(results.changes, opened.run, now)
+        refused = int(bool(results.refusals))
+        outcome.numbers = Numbers(targets=1, written=1 - refused, refused=refused)
     if results.refusals:
         raise GuardStopped("hubspot refused the value", fix="see `leadpact explain`")
 

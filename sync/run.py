@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,7 +25,7 @@ import polars as pl
 from connectors.crm import Cursor
 from sync.canary import Led, read_back
 from sync.decide import Decided
-from sync.errors import GuardStopped
+from sync.erasures import Erasures, follow_erasures
 from sync.fates import not_to_be_written
 from sync.guards import stop_if_too_much
 from sync.loops import without_noise
@@ -37,6 +36,7 @@ from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
+from sync.running import running
 from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
@@ -81,29 +81,14 @@ def perform(work: Work, asked: Asked) -> Outcome:
 
     A run that stops early is closed with the numbers it reached; nothing after the stop was written.
     """
-    began = time.monotonic()
     now = asked.now or work.clock()
-    runs = work.store.runs
-    runs.keep_policy(work.policy.version, work.policy.as_table(), now)
-    outcome = Outcome(runs.start(asked.command, now, work.policy.version), asked.command, at=now)
-    calls = {crm: work.crms[crm].calls for crm in CRMS}
-    state, note = "failed", ""
-    try:
+    work.store.runs.keep_policy(work.policy.version, work.policy.as_table(), now)
+    # Before anything is read: whoever is to be forgotten is not taken in first.
+    erased = follow_erasures(work) if asked.write and asked.follows_the_log else Erasures()
+    with running(work, asked.command, now, policy=work.policy.version) as opened:
+        outcome = opened.count(Outcome(opened.run, asked.command, at=now))
+        outcome.forgotten = len(erased.forgotten)
         _perform(work, asked, outcome, now)
-        state = "done"
-    except GuardStopped as stop:
-        state, note = "stopped", str(stop)
-        raise
-    finally:
-        outcome.seconds = time.monotonic() - began
-        outcome.numbers = replace(
-            outcome.numbers,
-            calls_hubspot=work.crms["hubspot"].calls - calls["hubspot"],
-            calls_salesforce=work.crms["salesforce"].calls - calls["salesforce"],
-        )
-        runs.end(
-            outcome.run, state, outcome.numbers, work.clock(), fingerprint=outcome.fingerprint, note=note
-        )
     return outcome
 
 

@@ -12,7 +12,6 @@ something else. Records that the run created are archived, never deleted for goo
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -24,13 +23,14 @@ from connectors.crm import RECORD_ID
 from mapping.lead import columns_of
 from sync.errors import GuardStopped, WrongUse
 from sync.halfdone import same_value
-from sync.plan import STAGE
+from sync.plan import CHANGES, STAGE
 from sync.read import read_records
 from sync.remember import STAGE_SHOWN
+from sync.running import running
 from sync.store.journal import UNDONE
 from sync.store.leads import RECORDS
 from sync.store.runs import Numbers
-from sync.work import CRMS, Work, empty
+from sync.work import Work, empty
 from sync.write import Results, carry_out
 
 #: Why something was left as it is; for people and for ``left`` in the JSON document.
@@ -61,6 +61,7 @@ class Undone:
     left: list[Left] = field(default_factory=list)
     numbers: Numbers = field(default_factory=Numbers)
     seconds: float = 0.0
+    fingerprint: str = ""  #: it carries out no plan
 
 
 def undo(work: Work, of_run: int) -> Undone:
@@ -77,20 +78,12 @@ def undo(work: Work, of_run: int) -> Undone:
     members = work.store.imports.members_of(of_run)
     if rows.is_empty() and not members:
         raise WrongUse(f"run {of_run} wrote nothing that could be taken back", fix="see `leadpact runs`")
-    began, now = time.monotonic(), work.clock()
-    calls = {crm: work.crms[crm].calls for crm in CRMS}
-    done = Undone(work.store.runs.start(f"undo {of_run}", now, None))
-    state = "failed"
-    try:
+    now = work.clock()
+    with running(work, f"undo {of_run}", now) as opened:
+        done = opened.count(Undone(opened.run))
         for lead_ids in _slices(rows["lead_id"], work.slice_leads):
             _undo_slice(work, of_run, rows.filter(pl.col("lead_id").is_in(lead_ids.implode())), done, now)
         _undo_import(work, of_run, members, done)
-        state = "done"
-    finally:
-        done.seconds = time.monotonic() - began
-        used = {f"calls_{crm}": work.crms[crm].calls - calls[crm] for crm in CRMS}
-        done.numbers = replace(done.numbers, **used)
-        work.store.runs.end(done.run, state, done.numbers, work.clock())
     return done
 
 
@@ -257,19 +250,7 @@ def _changes(work: Work, back: pl.DataFrame, of_run: int) -> pl.DataFrame:
     return (
         pl.concat([restored, taken])
         .with_columns(why=pl.lit(f"undo of run {of_run}"), lane=pl.lit("live"))
-        .select(
-            "lead_id",
-            "crm",
-            "object",
-            "record_id",
-            "field",
-            "crm_field",
-            "before",
-            "after",
-            "why",
-            "lane",
-            "kind",
-        )
+        .select(*CHANGES)
     )
 
 

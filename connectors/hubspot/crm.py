@@ -278,6 +278,10 @@ class HubSpotCrm:
         left = [each for each in ids if each not in found]
         return [*found.values(), *fates_of(self._api, schema, left)]
 
+    def fates(self, object_name: str, ids: Sequence[str]) -> list[Removed]:
+        """What became of those of ``ids`` that are no live records any more. Beyond the port."""
+        return list(fates_of(self._api, self.describe(object_name), ids))
+
     def touches(self, ids: Sequence[str], kinds: Sequence[str] = tuple(ENGAGEMENTS)) -> Touches:
         """Calls, mails, meetings, notes, tasks and messages of the named contacts. Beyond the port."""
         return touches_of(partial(self.links, CONTACTS), self.fetch, ids, kinds)

@@ -89,6 +89,10 @@ class Identity(Tables):
         named = {"crm": crm, "object": object_name, "record": record, "lead": lead}
         self._do("note_fate", **named, fate=fate, became=became, now=now)
 
+    def gone(self, crm: str, object_name: str) -> list[tuple[str, str, datetime | None]]:
+        """(record, lead, when it was last seen alive) of records that are gone and were not asked about."""
+        return self._do("gone_how", crm=crm, object=object_name).fetchall()
+
     def some_gone(self, crm: str) -> bool:
         """Whether any record of this CRM is known to be gone."""
         row = self._do("some_gone", crm=crm).fetchone()

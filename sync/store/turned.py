@@ -43,6 +43,10 @@ class TurnedContacts(Tables):
         """(CRM, record id) of the converted Leads whose Contact has changed since they were looked at."""
         return self._do("turned_to_look_at").fetchall()
 
+    def origins(self, crm: str, contacts: Sequence[str]) -> list[tuple[str, str]]:
+        """(Contact, the Lead that was converted into it) of those of the Contacts that are known."""
+        return self._do("origins_of_contacts", crm=crm, ids=list(contacts)).fetchall()
+
     def of(self, lead_ids: pl.Series) -> pl.DataFrame:
         """The Contacts of these leads, as ``TURNED``."""
         return self._asked("turned_of_leads", lead_ids.alias("lead_id").to_frame(), TURNED)

@@ -25,7 +25,8 @@ VALUES (%(connection)s, %(crm)s, %(object)s, %(record)s, %(lead)s, %(fate)s, %(b
 ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
    SET fate = excluded.fate, became = excluded.became, lead_id = excluded.lead_id, noted_at = excluded.noted_at
  WHERE (fate.fate, fate.became, fate.lead_id)
-       IS DISTINCT FROM (excluded.fate, excluded.became, excluded.lead_id);
+       IS DISTINCT FROM (excluded.fate, excluded.became, excluded.lead_id)
+   AND NOT (fate.fate = 'gone' AND excluded.fate = 'gone' AND excluded.became IS NULL);
 
 -- strike_fates --
 -- Records that are there again, as they were.
@@ -35,6 +36,17 @@ DELETE FROM fate USING asked
 
 -- some_gone --
 SELECT EXISTS (SELECT 1 FROM fate WHERE connection_id = %(connection)s AND crm = %(crm)s AND fate = 'gone');
+
+-- gone_how --
+-- Records that are gone and of which nobody has asked yet how, with when they were last seen alive.
+SELECT fate.record_id, fate.lead_id, run.started_at
+  FROM fate
+  LEFT JOIN base ON base.connection_id = fate.connection_id AND base.crm = fate.crm
+                AND base.object = fate.object AND base.record_id = fate.record_id
+  LEFT JOIN run ON run.run_id = base.run_id
+ WHERE fate.connection_id = %(connection)s AND fate.crm = %(crm)s AND fate.object = %(object)s
+   AND fate.fate = 'gone' AND fate.became IS NULL
+ ORDER BY fate.record_id;
 
 -- fates_of_leads --
 SELECT fate.lead_id, fate.crm, fate.object, fate.record_id, fate.fate, fate.became

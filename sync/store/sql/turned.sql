@@ -27,6 +27,10 @@ SELECT crm, origin_id AS record_id FROM turned_contact
                     WHERE fate.connection_id = turned_contact.connection_id AND fate.crm = turned_contact.crm
                       AND fate.record_id = turned_contact.origin_id AND fate.fate = 'gone');
 
+-- origins_of_contacts --
+SELECT record_id, origin_id FROM turned_contact
+ WHERE connection_id = %(connection)s AND crm = %(crm)s AND record_id = ANY(%(ids)s) ORDER BY record_id, origin_id;
+
 -- turned_of_leads --
 SELECT turned_contact.lead_id, turned_contact.crm, turned_contact.origin_id, turned_contact.record_id
   FROM turned_contact JOIN asked USING (lead_id) WHERE turned_contact.connection_id = %(connection)s;

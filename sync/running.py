@@ -1,0 +1,71 @@
+"""A run from its opening to its closing: its number, its calls and its seconds, and how it ended.
+
+    with running(work, "sync", now) as opened:
+        outcome = opened.count(Outcome(opened.run, …))
+        …
+
+However the block is left, the run is closed with the numbers that were reached. A guard that stopped it is named.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from sync.errors import GuardStopped
+from sync.store.runs import Numbers
+from sync.work import CRMS, Work
+
+
+class Counted(Protocol):
+    """What a run fills while it goes on."""
+
+    numbers: Numbers
+    seconds: float
+    fingerprint: str
+
+
+C = TypeVar("C", bound=Counted)
+
+
+@dataclass(slots=True)
+class Opened:
+    """A run that is open. ``note`` is stored when it is closed."""
+
+    run: int
+    note: str = ""
+    counted: Counted | None = None
+
+    def count(self, counted: C) -> C:
+        """Whose numbers the run is closed with; it gets the seconds and calls that were spent."""
+        self.counted = counted
+        return counted
+
+
+@contextmanager
+def running(work: Work, command: str, now: datetime, *, policy: str | None = None) -> Iterator[Opened]:
+    """Open a run and close it as done, stopped (by GuardStopped) or failed (by anything else).
+
+    ``policy``: the version that decides in it, None where none does.
+    """
+    began, runs = time.monotonic(), work.store.runs
+    opened = Opened(runs.start(command, now, policy))
+    calls = {crm: work.crms[crm].calls for crm in CRMS}
+    state = "failed"
+    try:
+        yield opened
+        state = "done"
+    except GuardStopped as stop:
+        state, opened.note = "stopped", str(stop)
+        raise
+    finally:
+        numbers, fingerprint = Numbers(), ""
+        if opened.counted is not None:
+            used = {f"calls_{crm}": work.crms[crm].calls - calls[crm] for crm in CRMS}
+            numbers = opened.counted.numbers = replace(opened.counted.numbers, **used)
+            opened.counted.seconds, fingerprint = time.monotonic() - began, opened.counted.fingerprint
+        runs.end(opened.run, state, numbers, work.clock(), fingerprint=fingerprint, note=opened.note)
