@@ -11,6 +11,7 @@ import click
 
 from mapping.qualification.diffing import TOGETHER, Diff
 from sync.app import opened
+from sync.cli_backtest import backtest_policy
 from sync.cli_context import Context
 from sync.console import Screen
 from sync.policy_diff import as_json, policy_diff
@@ -18,7 +19,7 @@ from sync.policy_files import Checked, check_golden, golden_files, policy_in, po
 from sync.settings import Settings, find_config, load_settings
 
 
-@click.group()
+@click.group(commands=[backtest_policy])
 def policy() -> None:
     """The shared policy: try it on golden leads, and see whom another one would move."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,10 @@ OUTCOME: Mapping[str, pl.DataType] = {
     "highest_stage": pl.String(),
     "cycle": pl.Int64(),
     "nurture_track": pl.String(),
+    "grade": pl.String(),
+    "temperature_since": pl.Date(),
+    "returned_on": pl.Date(),
+    "spent_rejection": pl.String(),
 }
 DECIDED: Mapping[str, pl.DataType] = {
     **OUTCOME,
@@ -39,6 +43,14 @@ DECIDED: Mapping[str, pl.DataType] = {
 LEADS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "lead_values": pl.String(), **DECIDED}
 NEW_LEADS: Mapping[str, pl.DataType] = {**LEADS, "email_key": pl.String()}
 NEW_VERDICTS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "inputs": pl.String(), **DECIDED}
+PAST: Mapping[str, pl.DataType] = {
+    "lead_id": pl.String(),
+    "at": pl.Datetime("us", "UTC"),
+    "reached_at": pl.Datetime("us", "UTC"),
+    "handed_at": pl.Datetime("us", "UTC"),
+    "worked": pl.Boolean(),
+    "lead_values": pl.String(),
+}
 NEW_LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, "how": pl.String(), **KEYS}
 
 
@@ -67,6 +79,10 @@ class Leads(Tables):
     def of(self, lead_ids: pl.Series) -> pl.DataFrame:
         """The stored leads with these ids, as ``LEADS``."""
         return self._asked("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
+
+    def after(self, after: str, limit: int) -> pl.DataFrame:
+        """The next stored leads in the order of their ids, as ``LEADS``: a slice of all leads."""
+        return self._read("leads_after", LEADS, after=after, limit=limit)
 
     def ids_after(self, after: str, limit: int) -> pl.Series:
         """The next lead ids in order: a slice of all leads."""
@@ -97,6 +113,24 @@ class Leads(Tables):
     def verdicts(self, lead_id: str, at: datetime | None, limit: int) -> list[dict[str, Any]]:
         """The verdicts of a lead, newest first, none later than ``at``."""
         return self._named("verdicts_of_lead", lead=lead_id, at=at, limit=limit)
+
+    def past(
+        self,
+        lead_ids: pl.Series,
+        after_days: int,
+        *,
+        reached: Sequence[str],
+        worked: Sequence[str],
+        decided: Sequence[str],
+    ) -> pl.DataFrame:
+        """What was known of these leads ``after_days`` after their first verdict, as ``PAST``.
+
+        ``reached_at`` is the first verdict in one of the stages ``reached``, ``handed_at`` the first as an MQL.
+        ``worked``: whether a verdict ever had one of these stages, or one of the reasons ``decided``.
+        """
+        asked = lead_ids.alias("lead_id").to_frame()
+        wanted = {"reached": list(reached), "worked": list(worked), "decided": list(decided)}
+        return self._asked("past_of_leads", asked, PAST, after=after_days, **wanted)
 
     def _remember(self, statement: str, table: str, frame: pl.DataFrame, **wanted: Any) -> None:
         if frame.is_empty():

@@ -179,7 +179,7 @@ def test_every_signal_without_a_source_stays_out(crowd: list[Person]) -> None:
     assert seen <= SIGNALS
     assert len(seen) > 22
     histories = {name for row in contacts(crowd) for name in row["_history"]}
-    assert histories <= SIGNALS | {"lifecyclestage"}
+    assert histories <= SIGNALS | {"lifecyclestage", "hs_lead_status"}
 
 
 def test_salesforce_fields_are_known_required_and_short_enough(crowd: list[Person]) -> None:

@@ -7,7 +7,7 @@ definitions its type is a reference to an object, not a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -150,6 +150,7 @@ def _what_they_did(row: dict[str, Any], who: Draft, calendar: Calendar, history:
         row["hs_analytics_average_page_views"] = str(round(seen.page_views / len(visits)))
         row["hs_analytics_first_timestamp"] = text(visits[0][0])
         row["hs_analytics_last_visit_timestamp"] = text(visits[-1][0])
+        history["hs_analytics_last_visit_timestamp"] = _each_time(at for at, _ in visits)
     if seen.forms:
         forms = [(calendar.at(day), name) for day, name in seen.forms]
         history["recent_conversion_event_name"] = forms
@@ -159,6 +160,8 @@ def _what_they_did(row: dict[str, Any], who: Draft, calendar: Calendar, history:
         row["first_conversion_date"] = text(forms[0][0])
         row["first_conversion_event_name"] = forms[0][1]
         row["recent_conversion_date"] = text(forms[-1][0])
+        history["first_conversion_date"] = _each_time([forms[0][0]])
+        history["recent_conversion_date"] = _each_time(at for at, _ in forms)
         row["recent_conversion_event_name"] = forms[-1][1]
     if "email" in row and seen.opens:
         row["hs_email_open"] = str(len(seen.opens))
@@ -168,6 +171,7 @@ def _what_they_did(row: dict[str, Any], who: Draft, calendar: Calendar, history:
         history["hs_email_click"] = clicks
         row["hs_email_click"] = str(len(clicks))
         row["hs_email_last_click_date"] = text(clicks[-1][0])
+        history["hs_email_last_click_date"] = _each_time(at for at, _ in clicks)
     for network, number in seen.social.items():
         row[f"hs_social_{network}_clicks"] = str(number)
         row["hs_social_num_broadcast_clicks"] = str(number)
@@ -178,14 +182,19 @@ def _what_sales_did(
 ) -> None:
     talks = who.seen.talks
     if talks:
-        row["notes_last_contacted"] = text(_in_office(calendar.at(talks[-1]), calendar.at(0.0)))
+        contacts = sorted(_in_office(calendar.at(day), calendar.at(0.0)) for day in talks)
+        row["notes_last_contacted"] = text(contacts[-1])
         row["num_contacted_notes"] = str(len(talks))
         row["num_notes"] = str(len(talks))
+        history["notes_last_contacted"] = _each_time(contacts)
+        history["num_contacted_notes"] = [(at, str(number)) for number, at in enumerate(contacts, 1)]
     if way.lifecycle:
         row["lifecyclestage"] = way.lifecycle[-1][1]
         history["lifecyclestage"] = [(calendar.at(day), stage) for day, stage in way.lifecycle]
     if way.lead_status:
         row["hs_lead_status"] = way.lead_status
+        if way.lifecycle:
+            history["hs_lead_status"] = [(calendar.at(way.lifecycle[-1][0]), way.lead_status)]
 
 
 def _in_office(moment: datetime, earliest: datetime) -> datetime:
@@ -199,6 +208,11 @@ def _in_office(moment: datetime, earliest: datetime) -> datetime:
     if day.weekday() > 4:
         day -= timedelta(days=day.weekday() - 4)
     return day if day >= earliest else moment
+
+
+def _each_time(moments: Iterable[datetime]) -> list[tuple[datetime, str]]:
+    """The past of a property that holds the latest of these moments."""
+    return [(at, text(at)) for at in moments]
 
 
 def _counts(days: Sequence[float], calendar: Calendar) -> list[tuple[datetime, str]]:

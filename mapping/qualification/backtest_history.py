@@ -1,0 +1,100 @@
+"""What was known at a moment: values out of a history, as of a time of each record's own.
+
+A value counts from the moment it was set. What was set later, whatever it says about the past, was not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from mapping.lead import LEAD_FIELDS, FieldType, LeadField, dtype_of
+from mapping.qualification.declared import EVIDENCE, Policy
+from mapping.qualification.score import PREVIOUS_SCHEMA
+
+_DAY = 86_400_000_000  # microseconds
+_AGEING = (FieldType.DATE, FieldType.DATETIME)
+#: Evidence of what sales did: blank in a backtest, because it is what the policy is to foresee.
+SALES_SAID = tuple(name for name in EVIDENCE if name != "has_contact_data")
+
+
+def as_of(history: pl.DataFrame, moments: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """One row for each row of ``moments``, in their order: the values in force then, null for none.
+
+    ``history``: ``_id, property, at, value`` (text; a null value blanks the property), in any order; of two
+    values of one moment the one that stands first counts, as HubSpot lists the newest first. ``moments``:
+    ``_id`` and ``at``. The result has ``_id`` and one String column for each of ``names``.
+    """
+    then = moments.select("_id", pl.col("at").alias("_moment"))
+    known = (
+        history.filter(pl.col("property").is_in(list(names)))
+        .with_row_index("_place")
+        .join(then, on="_id", how="inner")
+        .filter(pl.col("at") <= pl.col("_moment"))
+        .sort("at", "_place", descending=[True, False])
+        .unique(["_id", "property"], keep="first", maintain_order=True)
+    )
+    wide = known.pivot("property", index="_id", values="value") if known.height else known.select("_id")
+    found = then.select("_id").join(wide, on="_id", how="left", maintain_order="left")
+    missing = [pl.lit(None, dtype=pl.String).alias(name) for name in names if name not in found.columns]
+    return found.with_columns(missing).select("_id", *(pl.col(name).cast(pl.String) for name in names))
+
+
+def without_later(leads: pl.DataFrame, fields: Mapping[str, LeadField], moment: str = "at") -> pl.DataFrame:
+    """Blank what a CRM cannot have observed yet: a date of behaviour after the lead's own moment."""
+    later = [
+        pl.when(pl.col(name).dt.date() <= pl.col(moment).dt.date()).then(pl.col(name)).alias(name)
+        for name, field in fields.items()
+        if field.behaviour and field.type is FieldType.DATETIME and name in leads.columns
+    ]
+    return leads.with_columns(later)
+
+
+def alone_with_policy(leads: pl.DataFrame) -> pl.DataFrame:
+    """Leads as nobody had judged them yet: no word of sales, no stage, no last verdict."""
+    told = [
+        pl.lit(None, dtype=dtype_of(LEAD_FIELDS[name].type)).alias(name)
+        for name in SALES_SAID
+        if name in LEAD_FIELDS
+    ]
+    before = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in PREVIOUS_SCHEMA.items()]
+    return leads.with_columns(*told, *before)
+
+
+def epochs(moments: pl.Series, policy: Policy) -> pl.Series:
+    """A number for each moment; within one number every exchange rate of the policy stays the same (UInt32)."""
+    changes = sorted({since for dated in policy.rates.values() for since, _ in dated})
+    days = moments.dt.date()
+    number = pl.repeat(0, len(moments), dtype=pl.UInt32, eager=True)
+    for day in changes:
+        number = number + (days >= day).cast(pl.UInt32)
+    return number
+
+
+def at_one_moment(leads: pl.DataFrame, policy: Policy, moment: str = "at") -> tuple[pl.DataFrame, datetime]:
+    """Leads of many moments moved to one, so that they can be judged together: every age stays what it was.
+
+    Each date that the policy looks at is shifted by the whole days between the lead's moment and the latest
+    one, which is given back. A lead without a moment has no ages: its dates become unknown.
+    """
+    latest = leads[moment].max()
+    now = latest if isinstance(latest, datetime) else datetime(1970, 1, 1, tzinfo=UTC)
+    shift = _day_number(now.astimezone(UTC).date()) - leads[moment].dt.date().cast(pl.Int32)
+    moved = [
+        _shifted(leads[name], shift)
+        for name, field in policy.fields.items()
+        if field.type in _AGEING and name in leads.columns and name in policy.needed()
+    ]
+    return leads.with_columns(moved), now
+
+
+def _day_number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
+
+
+def _shifted(dates: pl.Series, days: pl.Series) -> pl.Series:
+    if dates.dtype == pl.Date():
+        return (dates.cast(pl.Int32) + days).cast(pl.Date)
+    return (dates.cast(pl.Int64) + days.cast(pl.Int64) * _DAY).cast(dates.dtype)

@@ -1,0 +1,96 @@
+"""Leads of the past out of Leadpact's own history: every verdict is kept with what it was decided on.
+
+Each lead is judged once, so many days after its first verdict, by what the newest verdict until then knew.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from mapping.identity import derive
+from mapping.lead import Stage, columns_of
+from mapping.qualification.backtest import CASE
+from mapping.qualification.declared import Policy
+from sync.backtest_csv import Past
+from sync.errors import WrongUse
+from sync.work import CRMS, Work
+
+#: Leads that are read at a time.
+AT_ONCE = 50_000
+#: The stages that count as the outcome, by the one that was asked for.
+REACHED = {
+    "opportunity": (Stage.OPPORTUNITY.value, Stage.CUSTOMER.value),
+    "customer": (Stage.CUSTOMER.value,),
+}
+#: Stages and reasons of a verdict that show that sales had the lead in hand.
+_IN_HAND = tuple(stage.value for stage in (Stage.SQL, Stage.OPPORTUNITY, Stage.CUSTOMER, Stage.DISQUALIFIED))
+_DECIDED = ("accepted", "accepted_gate_missed", "accepted_gate_unknown", "rejected", "rejected_for_good")
+
+
+def own_past(work: Work, policy: Policy, reached: str, after_days: int, horizon_days: int) -> Past:
+    """Every stored lead as of ``after_days`` after its first verdict.
+
+    ``reached``: opportunity or customer. A lead has ``horizon_days`` from its moment to reach it; one whose
+    horizon is not over yet is open, whatever became of it so far. Raises WrongUse where nothing is stored.
+    """
+    now, parts, after = work.clock(), [], ""
+    while not (ids := work.store.leads.ids_after(after, AT_ONCE)).is_empty():
+        after = ids[-1]
+        parts.append(_cases(work, policy, ids, reached, after_days))
+    if not parts:
+        raise WrongUse("there is no history yet", fix="run `leadpact sync` first, or give --csv FILE")
+    cases = with_outcome(pl.concat(parts).sort("at", "lead_id"), horizon_days, now)
+    return Past(cases, horizon_days)
+
+
+def _cases(work: Work, policy: Policy, ids: pl.Series, reached: str, after_days: int) -> pl.DataFrame:
+    past = work.store.leads.past(ids, after_days, reached=REACHED[reached], worked=_IN_HAND, decided=_DECIDED)
+    # At the end of the history sales may have talked to somebody without deciding anything.
+    stored = work.store.leads.of(past["lead_id"])
+    talks = (
+        work.lead_snapshots()
+        .decode(stored["lead_values"])
+        .select(
+            (
+                (pl.col("sales_contacts") > 0).fill_null(value=False)
+                | pl.col("last_contacted_at").is_not_null()
+                | pl.col("sales_accepted").is_not_null()
+            ).alias("_talked")
+        )
+    )
+    talked = past.join(
+        stored.select("lead_id").hstack(talks), on="lead_id", how="left", maintain_order="left"
+    )
+    cases = talked.select(
+        "lead_id",
+        "at",
+        pl.col("reached_at").alias("outcome_at"),
+        (
+            pl.col("worked") | pl.col("_talked").fill_null(value=False) | pl.col("reached_at").is_not_null()
+        ).alias("worked"),
+        pl.lit(None, dtype=CASE["rep"]).alias("rep"),
+        "handed_at",
+    )
+    return completed(cases.hstack(work.lead_snapshots().decode(past["lead_values"])), policy)
+
+
+def completed(cases: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Add the derived fields, and what the policy may ask for beside; where a lead has records is not known."""
+    wanted = columns_of(policy.fields)
+    missing = [
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in wanted.items() if name not in cases.columns
+    ]
+    here = [pl.lit(None, dtype=pl.Boolean).alias(f"in_{crm}") for crm in CRMS]
+    return derive(cases.with_columns(missing).with_columns(here))
+
+
+def with_outcome(cases: pl.DataFrame, horizon_days: int, now: datetime) -> pl.DataFrame:
+    """Add ``outcome``: reached within the horizon, or not; null where the horizon is not over at ``now``.
+
+    Who was quick is open as long as those who are slow are: counting only the quick would flatter everybody.
+    """
+    ends = pl.col("at") + timedelta(days=horizon_days)
+    reached = (pl.col("outcome_at") <= ends).fill_null(value=False)
+    return cases.with_columns(outcome=pl.when(ends <= now).then(reached))
