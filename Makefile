@@ -17,6 +17,9 @@ INSTALL := $(PIP) install --no-compile
 FROM_LOCK := $(INSTALL) --require-hashes --requirement
 SELF    := $(INSTALL) --no-deps --no-build-isolation --editable .
 
+# Where Python may not keep what it compiled, every command compiles a thousand modules again: seconds each time.
+export PYTHONDONTWRITEBYTECODE :=
+
 DEMO    := leadpact-demo
 # More than the cores of a small machine: tests wait for servers and processes more than they reckon.
 WORKERS := 3
