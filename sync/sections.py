@@ -16,6 +16,7 @@ from connectors.hubspot.exports import FullRead
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
+from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 
 
@@ -148,6 +149,8 @@ class PrivacySettings(Section):
     """Who is not scored, and how many days the history of a lead is kept, by the stage it stands in."""
 
     no_scoring: Filled | None = None
+    #: Whether reports may show numbers by owner, who is a person.
+    per_person_reports: bool = False
     keep_days: dict[StageName, Annotated[int, Field(ge=1, le=36_500)]] = Field(default={})
 
 
@@ -171,6 +174,7 @@ class FilesSettings(Section):
 
     fields: Filled | None = None
     policy: Filled | None = None
+    costs: Filled | None = None
 
 
 class _Layer(PydanticBaseSettingsSource):
@@ -204,6 +208,7 @@ class Declared(BaseSettings):
     scope: ScopeSettings = ScopeSettings()
     guards: GuardSettings = GuardSettings()
     privacy: PrivacySettings = PrivacySettings()
+    reports: ReportSettings = ReportSettings()
     locale: LocaleSettings = LocaleSettings()
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()

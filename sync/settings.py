@@ -24,6 +24,7 @@ from sync.section import Section
 from sync.sections import (
     DatabaseSettings,
     Declared,
+    FilesSettings,
     GuardSettings,
     HubSpotSettings,
     LocaleSettings,
@@ -35,6 +36,7 @@ from sync.sections import (
     has_password,
     merged,
 )
+from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
 from sync.wrongconfig import Problem, WrongConfig, problem
@@ -45,7 +47,7 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 DEFAULT_CONFIG = "leadpact.toml"
 FIELD_TABLES = ("fields", "values", "stages")
-POLICY_TABLES = ("policy", "nurture", "channels")
+POLICY_TABLES = ("policy", "nurture", "channels", "goals", "costs")
 #: What each part of the config may hold when it stands in a file of its own.
 PARTS: Mapping[str, tuple[str, ...]] = {"fields": FIELD_TABLES, "policy": POLICY_TABLES}
 #: What each way of logging in to Salesforce cannot do without (Salesforce reference, section 1).
@@ -63,7 +65,7 @@ class Settings:
 
     ``fields`` are the rules of ``[fields.NAME]`` in their order. ``values`` is ``[values.NAME]``: name to
     common word to CRM to that CRM's words. ``stages`` is a stage to the HubSpot lifecycle word to write.
-    ``policy`` holds the tables ``policy``, ``nurture`` and ``channels`` as they were read, for ``load_policy``.
+    ``policy`` holds the tables of ``POLICY_TABLES`` as they were read, for ``load_policy`` and the reports.
     ``sandbox`` is None where the real CRMs are meant.
     """
 
@@ -77,6 +79,8 @@ class Settings:
     scope: ScopeSettings
     guards: GuardSettings
     privacy: PrivacySettings
+    reports: ReportSettings
+    files: FilesSettings
     locale: LocaleSettings
     web: WebSettings
     worker: WorkerSettings
@@ -203,6 +207,8 @@ def _settings(
         scope=declared.scope,
         guards=declared.guards,
         privacy=declared.privacy,
+        reports=declared.reports,
+        files=_placed(declared.files, "costs", folder),
         locale=declared.locale,
         web=declared.web,
         worker=declared.worker,
@@ -273,6 +279,8 @@ def _policy_problems(data: Mapping[str, Any], sources: tuple[TomlFile, ...]) -> 
         "policy": (dict, "a table"),
         "nurture": (list, "a list of tables, [[nurture]]"),
         "channels": (list, "a list of tables, [[channels]]"),
+        "goals": (dict, "a table"),
+        "costs": (list, "a list of tables, [[costs]]"),
     }
     return [
         problem(_where(sources, (name,)), f"{name} must be {words}", "compare it with config.example.toml")

@@ -100,7 +100,7 @@ def test_a_config_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> N
         ("sync.mdoe = 'full'", "leadpact.toml:1", "unknown key mdoe in [sync]", "mode"),
         ("[locale]\ncurrency = { hubspott = 'EUR' }", "leadpact.toml:2", "unknown key hubspott", "hubspot"),
         ("[timetable]\nsync = 5", "leadpact.toml:1", "unknown key timetable", ""),
-        ("[files]\ncosts = 'costs.csv'", "leadpact.toml:2", "unknown key costs", ""),
+        ("[files]\nprices = 'prices.csv'", "leadpact.toml:2", "unknown key prices", ""),
         # Types
         (f"[hubspot]\noverlap_seconds = '{PLANTED}'", "leadpact.toml:2", "must be a number", ""),
         ("[hubspot]\noverlap_seconds = true", "leadpact.toml:2", "must be a number", ""),
