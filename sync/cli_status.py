@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -12,7 +10,7 @@ from sync.app import opened
 from sync.cli_context import Context, age
 from sync.console import Screen
 from sync.errors import CrmAway
-from sync.status import Status, status_of
+from sync.status import Status, as_document, status_of
 
 
 @click.command()
@@ -22,7 +20,7 @@ def status(context: Context) -> None:
     with opened(context.settings()) as app:
         found = status_of(app.memory())
     _show(context.screen, found)
-    context.screen.document(_as_document(found))
+    context.screen.document(as_document(found))
     sys.exit(CrmAway.exit_code if found.away else 0)
 
 
@@ -37,6 +35,7 @@ def _show(screen: Screen, found: Status) -> None:
         screen.say(f"{log.crm} {log.object}: read {age(found.at - log.moved_at)} ago, by run {log.run}")
     if not found.read_to:
         screen.say("no sync has ended yet")
+    _show_answers(screen, found)
     _show_backlog(screen, found)
     for budget in found.budgets:
         screen.say(
@@ -59,6 +58,21 @@ def _show(screen: Screen, found: Status) -> None:
             f"{deed.who or 'somebody'} {deed.what} {age(found.at - deed.at)} ago"
             + (f" ({deed.details})" if deed.details else "")
         )
+
+
+def _show_answers(screen: Screen, found: Status) -> None:
+    for lane in found.answers:
+        screen.say(
+            f"lane {lane.lane}: {lane.leads} changes of the last day reached the other CRM, half of them within"
+            f" {lane.p50:.1f} s and 95 of 100 within {lane.p95:.1f} s"
+        )
+    for one in found.inbox:
+        since = f", the oldest for {age(found.at - one.oldest)}" if one.oldest else ""
+        screen.say(f"{one.crm} told of {one.records} records that wait to be read{since}")
+        if one.parked:
+            screen.say(
+                f"{one.parked} records of {one.crm} could not be worked on, and wait for something new"
+            )
 
 
 def _show_backlog(screen: Screen, found: Status) -> None:
@@ -84,30 +98,3 @@ def _show_backlog(screen: Screen, found: Status) -> None:
         screen.say(
             f"{found.other_policy} leads were judged by another policy; `leadpact rescore` judges them anew"
         )
-
-
-def _as_document(found: Status) -> dict[str, Any]:
-    return {
-        "at": found.at.isoformat(),
-        "mode": found.mode,
-        "approved": found.approved.isoformat() if found.approved else None,
-        "connections": [asdict(one) for one in found.connections],
-        "freshness": [
-            {
-                "crm": one.crm,
-                "object": one.object,
-                "read_to": one.moved_at.isoformat(),
-                "age_seconds": (found.at - one.moved_at).total_seconds(),
-                "run": one.run,
-            }
-            for one in found.read_to
-        ],
-        "backlog": asdict(found.backlog),
-        "backfills": [asdict(one) for one in found.backfills],
-        "unread": [asdict(one) for one in found.unread],
-        "other_policy": found.other_policy,
-        "quota": [asdict(one) for one in found.budgets],
-        "held_windows": [asdict(one) for one in found.held_windows],
-        "runs": [asdict(one) for one in found.runs],
-        "deeds": [asdict(one) for one in found.deeds],
-    }

@@ -27,6 +27,7 @@ from sync.canary import Led, read_back
 from sync.decide import Decided
 from sync.erasures import Erasures, follow_erasures
 from sync.fates import not_to_be_written
+from sync.freshness import note_freshness
 from sync.guards import stop_if_too_much
 from sync.loops import without_noise
 from sync.newly_mapped import note_readings
@@ -69,6 +70,7 @@ class Asked:
     read: Callable[[Work], Gathered] | None = None  #: reads this, whatever the cursors say (``backfill``)
     waiting: bool = True  #: also what is held as ambiguous or was refused
     already: Mapping[str, int] | None = None  #: what earlier runs of the same work did, for the guards
+    happened: pl.DataFrame | None = None  #: what a push told of, and when (``freshness.HAPPENED``)
 
     @property
     def follows_the_log(self) -> bool:
@@ -279,6 +281,7 @@ def _write_slice(
     store, run = work.store, outcome.run
     fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
     outcome.busy += len(part.lead_ids) - len(ours)
+    outcome.busy_leads |= set(part.lead_ids) - ours
     decided = kept if kept is not None else _decided(work, part, asked, now)
     if len(ours) < decided.leads.height:
         decided = _only(decided, ours)
@@ -297,6 +300,8 @@ def _write_slice(
     held = None if asked.from_memory else _held(ordered, part, carried)
     outcome.became += remember(work, run, fence, carried, links, held, results, now)
     note_reach(work, carried.leads, run, now)
+    if asked.read is None and asked.keep is None and not asked.from_memory:
+        note_freshness(work, carried.leads, results.changes, asked.happened)
     if decided.moved is not None:
         outcome.moved += _records(decided.moved)
     store.runs.release(run, fence)

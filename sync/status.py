@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from connectors.errors import ConnectorError
+from sync.freshness import LATELY, LaneFreshness
+from sync.freshness import told as told_freshness
 from sync.newly_mapped import Unread, not_read_for_all
 from sync.store.audit import Deed
 from sync.store.backfills import Underway
+from sync.store.inbox import Waiting
 from sync.store.runs import RunRow
 from sync.store.standing import Backlog, Budget, ReadTo, Window
 from sync.work import CRMS, Work
@@ -46,6 +50,8 @@ class Status:
     held_windows: list[Window]
     runs: list[RunRow]
     deeds: list[Deed]
+    answers: list[LaneFreshness]  #: of the last day: from a change in one CRM to the answer in the other
+    inbox: list[Waiting]  #: what the CRMs told of and nobody has looked at yet
 
     @property
     def away(self) -> list[Connected]:
@@ -54,10 +60,10 @@ class Status:
 
 def status_of(work: Work) -> Status:
     """Ask the memory, and each CRM one call for whom it takes us. Raises the store's errors only."""
-    store = work.store
+    store, now = work.store, work.clock()
     ours = {(crm, work.reading(crm)) for crm in CRMS}
     return Status(
-        at=work.clock(),
+        at=now,
         mode=work.mode,
         approved=store.runs.approved_at,
         connections=[_connected(work, crm) for crm in CRMS],
@@ -70,7 +76,39 @@ def status_of(work: Work) -> Status:
         held_windows=store.standing.held_windows(),
         runs=store.runs.newest(LAST_RUNS),
         deeds=store.audit.newest(LAST_DEEDS),
+        answers=told_freshness(store.freshness.since(now - LATELY)),
+        inbox=store.inbox.waiting(),
     )
+
+
+def as_document(found: Status) -> dict[str, Any]:
+    """The JSON document of `status`; times are ISO 8601 or left to be, ages are in seconds."""
+    return {
+        "at": found.at.isoformat(),
+        "mode": found.mode,
+        "approved": found.approved.isoformat() if found.approved else None,
+        "connections": [asdict(one) for one in found.connections],
+        "freshness": [
+            {
+                "crm": one.crm,
+                "object": one.object,
+                "read_to": one.moved_at.isoformat(),
+                "age_seconds": (found.at - one.moved_at).total_seconds(),
+                "run": one.run,
+            }
+            for one in found.read_to
+        ],
+        "answers": [asdict(one) for one in found.answers],
+        "inbox": [asdict(one) for one in found.inbox],
+        "backlog": asdict(found.backlog),
+        "backfills": [asdict(one) for one in found.backfills],
+        "unread": [asdict(one) for one in found.unread],
+        "other_policy": found.other_policy,
+        "quota": [asdict(one) for one in found.budgets],
+        "held_windows": [asdict(one) for one in found.held_windows],
+        "runs": [asdict(one) for one in found.runs],
+        "deeds": [asdict(one) for one in found.deeds],
+    }
 
 
 def _connected(work: Work, crm: str) -> Connected:

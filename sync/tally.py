@@ -36,6 +36,7 @@ class Outcome:
     at: datetime | None = None
     seconds: float = 0.0
     busy: int = 0  #: leads another run was working on
+    busy_leads: set[str] = field(default_factory=set)
     forgotten: int = 0  #: persons who were forgotten first, because a CRM erased them or was asked to
     touched: dict[str, list[str]] = field(default_factory=dict)  #: CRM to records of leads that change
     became: int = 0  #: targets that became held or refused in this run, and were not before

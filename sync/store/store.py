@@ -13,8 +13,10 @@ from sync.errors import DatabaseAway
 from sync.store.archive import Archive
 from sync.store.audit import Audit
 from sync.store.backfills import Backfills
+from sync.store.freshness import Freshness
 from sync.store.identity import Identity
 from sync.store.imports import Imports
+from sync.store.inbox import Inbox
 from sync.store.jobs import Jobs
 from sync.store.journal import Journal
 from sync.store.leads import Leads
@@ -46,6 +48,8 @@ class Store:
     standing: Standing
     audit: Audit
     retention: Retention
+    inbox: Inbox
+    freshness: Freshness
     jobs: Jobs
 
     def __init__(self, url: str, *, who: str = "") -> None:
@@ -101,6 +105,8 @@ class Store:
         self.standing = Standing(*parts)
         self.audit = Audit(*parts)
         self.retention = Retention(*parts)
+        self.inbox = Inbox(*parts)
+        self.freshness = Freshness(*parts)
         self.jobs = Jobs(*parts)
 
     def accounts_of(
