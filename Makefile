@@ -33,7 +33,7 @@ demo: $(VENV)/.runtime
 	@echo "(leadpact is $(BIN)/leadpact here)"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: format lint types documents clean-install
 

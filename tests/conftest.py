@@ -53,3 +53,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if REQUIRE_ALL and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = max(session.exitstatus, pytest.ExitCode.TESTS_FAILED)
+
+
+#: The files that take longest begin first: one that begins last keeps one worker busy while the others are done.
+LONGEST = ("main_job/kills/", "main_job/machine/", "service/", "test_two_workers", "faults/", "test_backfill")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stories before contracts before units, and the longest stories first; else in the order of their files."""
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        kinds = ("story", "contract")
+        kind = next((n for n, name in enumerate(kinds) if f"/tests/{name}/" in str(item.path)), len(kinds))
+        long = next((n for n, name in enumerate(LONGEST) if name in str(item.path)), len(LONGEST))
+        return kind, long
+
+    items.sort(key=place)
