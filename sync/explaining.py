@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
-from mapping.identity import derive
 from mapping.qualification.declared import Policy
-from mapping.qualification.explain import Explanation, explain
+from mapping.qualification.explain import Explanation
+from mapping.qualification.signals import SOCIAL
 from sync.errors import WrongUse
 from sync.fates import records_told
 from sync.reach import told_reach
-from sync.work import CRMS, Work
+from sync.reevaluate import reevaluate, reproduced
+from sync.work import Work
 
 #: Past changes, verdicts and conflicts that are told.
 TOLD = 50
@@ -42,8 +43,9 @@ def explain_lead(
     """The contract's document of ``explain``, with gates, conflicts and the smallest change beside it.
 
     The verdict in force at ``at`` (now for None) is evaluated again from its stored inputs with the stored
-    policy version; ``policy_of`` makes a policy of its stored tables. Raises WrongUse when the lead had no
-    verdict by then.
+    policy version; ``policy_of`` makes a policy of its stored tables, and ``reproduced`` says whether the same came
+    out as was stored. With ``at``, everything told is as of then; of what waited or was refused then, only what
+    still does is known. Raises WrongUse when the lead had no verdict by then.
     """
     verdicts = work.store.leads.verdicts(lead_id, at, TOLD)
     if not verdicts:
@@ -55,8 +57,8 @@ def explain_lead(
     declared = work.store.runs.policy(newest["policy_version"])
     policy = work.policy if declared is None else policy_of(declared)
     inputs = json.loads(newest["inputs"])
-    links = work.store.leads.links_of_leads(pl.Series("lead_id", [lead_id]))
-    told = _told(work, policy, inputs, links, newest)
+    links = _links(work, lead_id, at)
+    told = reevaluate(work, policy, newest, links)
     return {
         "lead": lead_id,
         "email": inputs["lead"].get("email"),
@@ -73,14 +75,26 @@ def explain_lead(
             for one in told.missing
         ],
         "records": records_told(work, lead_id, links),
-        "known_before_as": [old for old, _, _ in work.store.identity.aliases(lead_id)],
-        "decisions": [_plain(row) for row in work.store.identity.decisions(lead_id)],
+        "known_before_as": [
+            old for old, _, since in work.store.identity.aliases(lead_id) if _by_then(since, at)
+        ],
+        "decisions": [
+            _plain(row) for row in work.store.identity.decisions(lead_id) if _by_then(row["decided_at"], at)
+        ],
         "history": _history(work, lead_id, at),
         "coverage": newest["coverage"],
+        "grade": newest["grade"],
+        "social": _social(work, policy, told),
+        "wanted": list(told.wanted),
+        "company_lead": told.company_lead,
         "why": told.why,
         "highest_stage": newest["highest_stage"],
         "cycle": newest["cycle"],
         "nurture_track": newest["nurture_track"],
+        "nurture_question": told.verdict["nurture_question"],
+        "nurture_format": told.verdict["nurture_format"],
+        "temperature_since": _day(newest["temperature_since"]),
+        "returned_on": _day(newest["returned_on"]),
         "gates": [
             {"stage": gate.stage, "name": gate.name, "decided_by": gate.decided_by, "answer": gate.answer}
             for gate in told.gates
@@ -90,29 +104,50 @@ def explain_lead(
         "policy": newest["policy_version"],
         "scope": told_reach(work, inputs["lead"], newest, links),
         "conflicts": _conflicts(work, lead_id, at),
-        "held": [row for row in map(_plain, work.store.journal.open_held()) if row["lead_id"] == lead_id],
-        "refused": [row for row in map(_plain, work.store.journal.refused()) if row["lead_id"] == lead_id],
+        "held": [
+            _plain(row)
+            for row in work.store.journal.open_held()
+            if row["lead_id"] == lead_id and _by_then(row["since"], at)
+        ],
+        "refused": [
+            _plain(row)
+            for row in work.store.journal.refused()
+            if row["lead_id"] == lead_id and _by_then(row["first_at"], at)
+        ],
+        "reproduced": reproduced(newest, told),
     }
 
 
-def _told(
-    work: Work, policy: Policy, inputs: Mapping[str, Any], links: pl.DataFrame, newest: Mapping[str, Any]
-) -> Explanation:
-    text = json.dumps(inputs["lead"], ensure_ascii=False)
-    lead = work.lead_snapshots().decode(pl.Series([text]))
-    previous = {name: inputs.get(name) for name in inputs if name.startswith("prev_")}
-    integers = ("prev_cycle", "prev_score")
-    row = lead.with_columns(
-        pl.lit("it").alias("lead_id"),
-        *(
-            pl.lit(value, dtype=pl.Int32() if name in integers else pl.String()).alias(name)
-            for name, value in previous.items()
-        ),
-    )
-    has = {crm: pl.lit(crm in links["crm"].to_list()) for crm in CRMS}
-    full = derive(row, in_hubspot=has["hubspot"], in_salesforce=has["salesforce"])
-    unscored = newest["temperature"] is None
-    return explain(full, policy, newest["decided_at"], work.language, unscored=unscored)
+def _links(work: Work, lead_id: str, at: datetime | None) -> pl.DataFrame:
+    """The records of a lead, those that were linked by ``at``."""
+    lead = pl.Series("lead_id", [lead_id])
+    if at is None:
+        return work.store.leads.links_of_leads(lead)
+    return work.store.leads.links_until(lead, at)
+
+
+def _by_then(moment: datetime, at: datetime | None) -> bool:
+    return at is None or moment <= at
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _social(work: Work, policy: Policy, told: Explanation) -> dict[str, Any]:
+    """The points for social signals, where a CRM has any that a rule looks at; else that there are none."""
+    fed = {
+        name
+        for name, rule in work.field_map.rules.items()
+        if rule.names("hubspot") or rule.names("salesforce")
+    }
+    looked_at = [rule.name for rule in policy.rules if SOCIAL & fed & set(rule.when.fields)]
+    if not looked_at:
+        return {"available": False, "points": None}
+    return {
+        "available": True,
+        "points": sum(point["points"] for point in told.points if point["rule"] in looked_at),
+    }
 
 
 def _smallest(told: Explanation) -> dict[str, Any] | None:

@@ -14,6 +14,10 @@ from mapping.qualification.columns import derived_columns
 from mapping.qualification.conditions import Condition
 from sync.work import CRMS, Work
 
+#: What a condition of the scope may name of the verdict.
+_WORDS = ("stage", "temperature", "highest_stage", "grade")
+_NUMBERS = ("score", "fit", "engagement", "coverage", "cycle")
+
 
 def newly_admitted(work: Work) -> list[tuple[str, str]]:
     """(CRM, record id) of leads to be read again because the scope or the pilot may let them in now.
@@ -46,8 +50,7 @@ def told_reach(
 ) -> dict[str, Any]:
     """Whether one lead is in scope, and why: each condition with its answer, yes, no or not known yet.
 
-    ``values``: the lead's fields as they are stored. ``verdict``: its stage, temperature, score, fit, engagement
-    and ``decided_at``. ``links``: its records.
+    ``values``: the lead's fields as they are stored. ``verdict``: a row of ``Leads.verdicts``. ``links``: its records.
     """
     lead, now = _judged(work, values, verdict, links), verdict["decided_at"]
     contact = next(iter(links.filter(pl.col("crm") == "hubspot")["record_id"]), None)
@@ -74,8 +77,8 @@ def _judged(
 ) -> pl.DataFrame:
     """One row with everything that a condition of the scope may name."""
     lead = work.lead_snapshots().decode(pl.Series([json.dumps(values, ensure_ascii=False)]))
-    texts = [pl.lit(verdict[name], dtype=pl.String()).alias(name) for name in ("stage", "temperature")]
-    numbers = [pl.lit(verdict[name], dtype=pl.Int32()).alias(name) for name in ("score", "fit", "engagement")]
+    texts = [pl.lit(verdict[name], dtype=pl.String()).alias(name) for name in _WORDS]
+    numbers = [pl.lit(verdict[name], dtype=pl.Int32()).alias(name) for name in _NUMBERS]
     there = [pl.lit(crm in links["crm"].to_list()) for crm in CRMS]
     return derive(lead, in_hubspot=there[0], in_salesforce=there[1]).with_columns(*texts, *numbers)
 

@@ -15,6 +15,8 @@ import polars as pl
 from connectors.crm import SLAB_SCHEMA
 from mapping.lead import columns_of
 from mapping.own import SHOWN
+from mapping.qualification.judge import MEMORY
+from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.decide import Decided
 from sync.loops import held_noise
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
@@ -254,6 +256,7 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
         "highest_stage": "prev_highest_stage",
         "cycle": "prev_cycle",
         "nurture_track": "prev_track",
+        **{name: f"prev_{name}" for name in MEMORY},
         "policy_version": "prev_policy",
         "lead_values": "prev_values",
     }
@@ -266,8 +269,8 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
 
 
 def _with_previous(changed: pl.DataFrame) -> pl.Series:
-    """The inputs of a verdict: the lead's values and what the last verdict said."""
-    before = pl.struct("prev_stage", "prev_highest_stage", "prev_cycle", "prev_temperature", "prev_score")
+    """The inputs of a verdict: the lead's values, which CRMs have it, and what the last verdict said."""
+    before = pl.struct(*PREVIOUS_SCHEMA, "in_hubspot", "in_salesforce")
     # Both are JSON objects already, and the second is never empty: they are joined as text, not parsed again.
     return changed.select(
         inputs=pl.concat_str(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import polars as pl
 
 from mapping.lead import STAGE_RANK, Stage, currency_column
-from mapping.qualification.declared import Policy
+from mapping.qualification.declared import NOT_KNOWN_YET, Policy
 from mapping.qualification.facts import Fact, possible_facts
 from mapping.qualification.judge import judge
 from mapping.qualification.wording import Language, fields_of, points_of, why
@@ -56,7 +56,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One lead's verdict, taken apart. ``points`` sum to ``verdict["score"]``.
+    """One lead's verdict, taken apart. ``points``, caps among them, sum to ``verdict["score"]``.
+
+    ``wanted``: the fields to find out while the policy asks for more data instead of judging.
 
     It quotes the lead's own values: for people who may see the lead, never for a log.
     """
@@ -67,6 +69,8 @@ class Explanation:
     missing: Sequence[Missing]
     gates: Sequence[GateAnswer]
     smallest_change: Change | None
+    wanted: Sequence[str] = ()
+    company_lead: bool = False
 
 
 def explain(
@@ -80,13 +84,19 @@ def explain(
         raise ValueError(f"explain takes one lead, not {lead.height}")
     verdict = judge(lead, policy, now, pl.Series([unscored])).row(0, named=True)
     row = {**lead.row(0, named=True), **verdict}
+    missing = _missing(row, policy)
+    asks = verdict["temperature"] == NOT_KNOWN_YET
     return Explanation(
         verdict=verdict,
         why=why(verdict["stage_why"], lang),
         points=points_of(row, policy, lang),
-        missing=_missing(row, policy),
+        missing=missing,
         gates=_gates(row, policy),
         smallest_change=None if unscored else smallest_change(lead, policy, now, verdict),
+        wanted=tuple(
+            dict.fromkeys(name for one in missing if asks and one.kind == "rule" for name in one.fields)
+        ),
+        company_lead=bool(row.get("is_company_only")),
     )
 
 

@@ -44,6 +44,9 @@ VERDICT_SCHEMA: dict[str, pl.DataType] = {
     "spent_rejection": pl.String(),
 }
 
+#: What of a verdict is kept for the next one and shown to nobody but ``explain``, and the grid beside it.
+MEMORY = ("grade", "temperature_since", "returned_on", "spent_rejection")
+
 
 def verdict_schema(policy: Policy) -> dict[str, pl.DataType]:
     """``VERDICT_SCHEMA`` and this policy's own columns, as ``judge`` returns them.

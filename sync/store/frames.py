@@ -19,6 +19,7 @@ _SQL_TYPES: Mapping[type[pl.DataType], str] = {
     pl.Int32: "integer",
     pl.Int16: "integer",
     pl.Boolean: "boolean",
+    pl.Date: "date",
     pl.Datetime: "timestamptz",
 }
 

@@ -68,6 +68,10 @@ class Leads(Tables):
         """Every linked record of these leads, as ``LINKS``."""
         return self._asked("links_of_leads", lead_ids.alias("lead_id").to_frame(), LINKS)
 
+    def links_until(self, lead_ids: pl.Series, at: datetime) -> pl.DataFrame:
+        """Every record that was linked to these leads by ``at``, as ``LINKS``."""
+        return self._asked("links_until", lead_ids.alias("lead_id").to_frame(), LINKS, at=at)
+
     def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
         """Every linked record with one of these normalised addresses, as ``LINKS``."""
         return self._asked("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)

@@ -15,6 +15,13 @@ SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link
        SELECT * FROM link
         WHERE link.connection_id = %(connection)s AND link.lead_id = asked.lead_id OFFSET 0) AS link;
 
+-- links_until --
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
+  FROM asked CROSS JOIN LATERAL (
+       SELECT * FROM link
+        WHERE link.connection_id = %(connection)s AND link.lead_id = asked.lead_id
+          AND link.linked_at <= %(at)s OFFSET 0) AS link;
+
 -- links_by_email --
 SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
   FROM asked CROSS JOIN LATERAL (
@@ -35,11 +42,22 @@ SELECT lead.lead_id, lead.lead_values, CASE WHEN lead.temperature <> '' THEN lea
        CASE WHEN lead.temperature <> '' THEN lead.fit END,
        CASE WHEN lead.temperature <> '' THEN lead.engagement END,
        CASE WHEN lead.temperature <> '' THEN lead.coverage END, nullif(lead.temperature, ''),
-       lead.stage, lead.stage_why, lead.highest_stage, lead.cycle, lead.nurture_track, lead.policy_version,
+       lead.stage, lead.stage_why, lead.highest_stage, lead.cycle, lead.nurture_track,
+       lead.grade, lead.temperature_since, lead.returned_on, lead.spent_rejection, lead.policy_version,
        lead.decided_at
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM lead
         WHERE lead.connection_id = %(connection)s AND lead.lead_id = asked.lead_id OFFSET 0) AS lead;
+
+-- leads_after --
+-- The next leads in the order of their ids, as leads_by_id gives them: for questions to all leads, where a look-up
+-- a lead would cost more than the leads.
+SELECT lead_id, lead_values, CASE WHEN temperature <> '' THEN score END, CASE WHEN temperature <> '' THEN fit END,
+       CASE WHEN temperature <> '' THEN engagement END, CASE WHEN temperature <> '' THEN coverage END,
+       nullif(temperature, ''), stage, stage_why, highest_stage, cycle, nurture_track,
+       grade, temperature_since, returned_on, spent_rejection, policy_version, decided_at
+  FROM lead WHERE connection_id = %(connection)s AND lead_id > %(after)s
+ ORDER BY lead_id LIMIT %(limit)s;
 
 -- lead_ids_after --
 SELECT lead_id FROM lead
@@ -88,23 +106,29 @@ ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
 
 -- remember_leads --
 INSERT INTO lead (connection_id, lead_id, email_key, lead_values, score, fit, engagement, coverage, temperature,
-                  stage, stage_why, highest_stage, cycle, nurture_track, policy_version, decided_at)
+                  stage, stage_why, highest_stage, cycle, nurture_track, grade, temperature_since, returned_on,
+                  spent_rejection, policy_version, decided_at)
 SELECT %(connection)s, lead_id, email_key, lead_values, coalesce(score, 0), coalesce(fit, 0),
        coalesce(engagement, 0), coalesce(coverage, 0), coalesce(temperature, ''),
-       stage, stage_why, highest_stage, cycle, nurture_track, policy_version, decided_at
+       stage, stage_why, highest_stage, cycle, nurture_track, grade, temperature_since, returned_on,
+       spent_rejection, policy_version, decided_at
   FROM new_leads
 ON CONFLICT (connection_id, lead_id) DO UPDATE
    SET email_key = excluded.email_key, lead_values = excluded.lead_values, score = excluded.score,
        fit = excluded.fit, engagement = excluded.engagement, coverage = excluded.coverage,
        temperature = excluded.temperature, stage = excluded.stage, stage_why = excluded.stage_why,
        highest_stage = excluded.highest_stage, cycle = excluded.cycle, nurture_track = excluded.nurture_track,
+       grade = excluded.grade, temperature_since = excluded.temperature_since,
+       returned_on = excluded.returned_on, spent_rejection = excluded.spent_rejection,
        policy_version = excluded.policy_version, decided_at = excluded.decided_at;
 
 -- remember_verdicts --
 INSERT INTO verdict (connection_id, lead_id, run_id, decided_at, policy_version, inputs, score, fit, engagement,
-                     coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track)
+                     coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track, grade,
+                     temperature_since, returned_on, spent_rejection)
 SELECT %(connection)s, lead_id, %(run)s, decided_at, policy_version, inputs, coalesce(score, 0),
-       coalesce(fit, 0), coalesce(engagement, 0), coalesce(coverage, 0), coalesce(temperature, ''), stage, stage_why, highest_stage, cycle, nurture_track
+       coalesce(fit, 0), coalesce(engagement, 0), coalesce(coverage, 0), coalesce(temperature, ''), stage, stage_why,
+       highest_stage, cycle, nurture_track, grade, temperature_since, returned_on, spent_rejection
   FROM new_verdicts;
 
 -- verdicts_of_lead --
@@ -113,7 +137,7 @@ SELECT decided_at, policy_version, inputs, CASE WHEN temperature <> '' THEN scor
        CASE WHEN temperature <> '' THEN engagement END AS engagement,
        CASE WHEN temperature <> '' THEN coverage END AS coverage,
        nullif(temperature, '') AS temperature, stage, stage_why,
-       highest_stage, cycle, nurture_track, run_id
+       highest_stage, cycle, nurture_track, grade, temperature_since, returned_on, spent_rejection, run_id
   FROM verdict WHERE connection_id = %(connection)s AND lead_id = %(lead)s
    AND decided_at <= coalesce(%(at)s, 'infinity'::timestamptz)
  ORDER BY decided_at DESC, verdict_id DESC LIMIT %(limit)s;

@@ -1,0 +1,84 @@
+"""What the CRMs can tell of a lead's behaviour: each signal with its source, and what an account needs for it.
+
+HubSpot reference, section 15: which of these properties an account has differs by edition, so that what counts is
+its property definitions. Salesforce reference, section 6: opportunities and who takes part in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Every social signal that a CRM has of a person; follows and mentions are in neither (HubSpot reference, section 15).
+SOCIAL = frozenset({"social_clicks", "linkedin_clicks", "facebook_clicks", "twitter_clicks"})
+
+_SHOWN = "any that shows the property"
+_CONTACTS = "HubSpot: crm.objects.contacts.read"
+_DEALS = "Salesforce: read access to Opportunity and OpportunityContactRole"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Lead fields of one kind of behaviour, who observes it, and the edition and rights that showing it takes."""
+
+    name: str
+    fields: frozenset[str]
+    source: str
+    edition: str
+    scope: str
+
+    def sentence(self) -> str:
+        return f"{self.name}: {self.source}; edition: {self.edition}; scope: {self.scope}"
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal(
+        "forms",
+        frozenset({"forms", "last_form_at", "last_form_name", "first_form_at"}),
+        "HubSpot's conversion properties of the contact",
+        _SHOWN,
+        _CONTACTS,
+    ),
+    Signal(
+        "visits",
+        frozenset({"visits", "page_views", "last_visit_at"}),
+        "HubSpot's analytics properties of the contact",
+        _SHOWN,
+        _CONTACTS,
+    ),
+    Signal(
+        "how often",
+        frozenset({"third_last_visit_at", "third_last_form_at"}),
+        "the history of HubSpot's counters, one more call for every 50 contacts that changed",
+        f"{_SHOWN}; single page views by themselves would need Enterprise",
+        _CONTACTS,
+    ),
+    Signal(
+        "mails",
+        frozenset(
+            {"mails_opened", "mails_clicked", "last_mail_open_at", "last_mail_click_at", "mails_bounced"}
+        ),
+        "HubSpot's e-mail properties of the contact",
+        _SHOWN,
+        _CONTACTS,
+    ),
+    Signal("social", SOCIAL, "HubSpot's counts of clicks on our own posts", _SHOWN, _CONTACTS),
+    Signal(
+        "sales' touches",
+        frozenset({"sales_contacts", "last_contacted_at", "last_activity_at"}),
+        "HubSpot's sales properties of the contact",
+        _SHOWN,
+        _CONTACTS,
+    ),
+    Signal(
+        "deals",
+        frozenset({"deals_open", "deals_won", "deals_lost", "last_deal_won_on", "last_deal_lost_on"}),
+        "Salesforce's opportunities of the contact, of the account only where the config says so",
+        "any",
+        _DEALS,
+    ),
+)
+
+
+def signals_of(fields: frozenset[str]) -> list[Signal]:
+    """The signals that these lead fields belong to, in the order of the catalogue."""
+    return [signal for signal in SIGNALS if signal.fields & fields]
