@@ -18,11 +18,9 @@ from mapping.lead import columns_of
 from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.columns import derived_columns
 from mapping.qualification.conditions import Condition
-from mapping.qualification.handover import Advanced
 from mapping.qualification.judge import MEMORY, judge
 from mapping.qualification.truths import known, looked_up
 from mapping.qualification.wording import WHY, reasons, why
-from sync.handover import after_judging, before_judging
 from sync.merge import (
     BASE,
     HUBSPOT,
@@ -166,7 +164,6 @@ def decide(
     records: Mapping[str, pl.DataFrame | None],
     held_leads: pl.Series,
     now: datetime,
-    ledger: pl.DataFrame | None = None,
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
     merged = merge(frame, work.rules)
@@ -182,7 +179,7 @@ def decide(
         merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    return conclude(work, merged, raw, work.rules, held_leads, now, ledger)
+    return conclude(work, merged, raw, work.rules, held_leads, now)
 
 
 def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:
@@ -211,18 +208,12 @@ def conclude(
     rules: Sequence[MergeRule],
     held_leads: pl.Series,
     now: datetime,
-    ledger: pl.DataFrame | None = None,
 ) -> Decided:
-    """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words.
-
-    ``ledger`` (``handover.LEDGER``): the newest handover of each lead; None: the ledger stays as it is.
-    """
-    asked = before_judging(work, merged, ledger, now)
-    judged = judge_leads(work, merged if asked is None else asked.merged, now)
-    judged, handed = after_judging(work, asked, scoped(work, judged, held_leads, now), now)
+    """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words."""
+    judged = scoped(work, judge_leads(work, merged, now), held_leads, now)
     worded = with_reasons(work, judged)
     changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted())
-    return Decided(worded, changes, conflicts(merged, rules), handed=handed)
+    return Decided(worded, changes, conflicts(merged, rules))
 
 
 def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:
