@@ -22,6 +22,7 @@ from sync.cli_import import import_file
 from sync.cli_policy import policy
 from sync.cli_privacy import export, forget
 from sync.cli_refused import refused
+from sync.cli_report import report
 from sync.cli_resolve import held, resolve
 from sync.cli_runs import apply, plan, rescore, sync, undo
 from sync.cli_sandbox import sandbox
@@ -54,6 +55,7 @@ from sync.wrongconfig import WrongConfig
         import_file,
         export,
         forget,
+        report,
         sandbox,
     ],
 )

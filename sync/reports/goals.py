@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ import polars as pl
 
 from mapping.lead import STAGE_RANK, Stage
 from sync.reports.costs import TOO_FEW
-from sync.reports.declared import FIRST_INTEREST, Goal
+from sync.reports.declared import Goal
 from sync.reports.funnel import Rate
 from sync.reports.intervals import poisson
 from sync.reports.journeys import Period
@@ -117,25 +116,3 @@ def _forecast(counted: int, period: Period, moment: datetime) -> tuple[float, fl
     share = left / gone
     low, high = poisson(counted)
     return counted + counted * share, counted + low * share, counted + high * share
-
-
-def missing(standing: Standing) -> tuple[int | None, Decimal | None]:
-    """How many are missing to the number, and to the rate: at most 0 where it is reached; None without a target."""
-    goal, told = standing.goal, standing.told
-    number = None if goal.number is None else goal.number - told.counted
-    if goal.rate is None or not told.counted:
-        return number, None
-    return number, goal.rate - Decimal(told.reached) / Decimal(told.counted)
-
-
-__all__ = [
-    "FIRST_INTEREST",
-    "Counted",
-    "Frozen",
-    "Standing",
-    "count",
-    "missing",
-    "period_between",
-    "period_of",
-    "stand",
-]

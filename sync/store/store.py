@@ -23,6 +23,7 @@ from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
 from sync.store.outside import Outside
 from sync.store.persons import Persons
+from sync.store.reporting import Reporting
 from sync.store.retention import Retention
 from sync.store.runs import Runs
 from sync.store.standing import Standing
@@ -47,6 +48,7 @@ class Store:
     backfills: Backfills
     standing: Standing
     audit: Audit
+    reporting: Reporting
     retention: Retention
     inbox: Inbox
     freshness: Freshness
@@ -104,6 +106,7 @@ class Store:
         self.backfills = Backfills(*parts)
         self.standing = Standing(*parts)
         self.audit = Audit(*parts)
+        self.reporting = Reporting(*parts)
         self.retention = Retention(*parts)
         self.inbox = Inbox(*parts)
         self.freshness = Freshness(*parts)

@@ -1,0 +1,199 @@
+"""The report of a small business that was really synced: the same numbers on every way out, in both languages."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHANNELS = """
+[[channels]]
+name = "Trade fairs"
+kind = "offline"
+when = "lead_source ILIKE '%messe%' OR source_detail ILIKE '%messe%'"
+
+[[channels]]
+name = "Paid search"
+kind = "online"
+when = "source_detail ILIKE 'sea-%' OR lead_source = 'Google Ads'"
+
+[goals.autumn]
+label = "Anfragen im Herbst"
+from = 2026-09-01
+to = 2026-11-15
+number = 10
+rate = 0.2
+
+[goals.winter]
+label = "Anfragen im Winter"
+from = 2026-11-01
+to = 2026-12-31
+number = 40
+
+[[costs]]
+channel = "Trade fairs"
+campaign = "Shop-Forum"
+from = 2026-10-06
+to = 2026-10-08
+kind = "stand"
+planned = 4000
+spent = "4200.50"
+"""
+COSTS = "Kanal;Kampagne;Monat;Art;Geplant;Ausgegeben;Währung\nPaid search;SEA;10.2026;Anzeigen;1.000,00;900,00;EUR\n"
+
+
+@pytest.fixture
+def business(furnished: Any) -> Any:
+    """Six people from two channels, of whom one bought; with channels, goals and costs in the config."""
+    house = furnished
+    for number in range(6):
+        fair = number % 2 == 0
+        house.couple(
+            f"person{number}@shop{number}.example",
+            {"firstname": "Anna", "lastname": f"Sommer{number}", "company": f"Shop {number}"},
+            hubspot={
+                "num_conversion_events": "1",
+                "first_conversion_date": f"2026-10-{10 + number}T08:00:00Z",
+                "recent_conversion_date": f"2026-10-{10 + number}T08:00:00Z",
+                "hs_analytics_source_data_1": "sea-shop",
+                "lifecyclestage": "customer" if number == 0 else "lead",
+            },
+            salesforce={"LeadSource": "Messe Köln" if fair else "Google Ads"},
+        )
+    policy = house.folder / "policy.toml"
+    policy.write_text(policy.read_text("utf-8") + CHANNELS, encoding="utf-8")
+    (house.folder / "costs.csv").write_text(COSTS, encoding="utf-8")
+    house.rewrite("leadpact.toml", "[files]\n", '[files]\ncosts = "costs.csv"\n')
+    house.sync()
+    return house
+
+
+def _section(document: Any, key: str) -> Any:
+    (found,) = [section for section in document["sections"] if section["key"] == key]
+    return found
+
+
+def _rows(document: Any, section: str, table: str) -> list[Any]:
+    (found,) = [each for each in _section(document, section)["tables"] if each["key"] == table]
+    return list(found["rows"])
+
+
+def test_the_report_is_the_same_on_every_way_out_and_in_both_languages(business: Any, tmp_path: Path) -> None:
+    house = business
+    page, tables = tmp_path / "report.html", tmp_path / "tables"
+    german = house.command("--json", "report", "--lang", "de", "--html", str(page), "--csv", str(tables))
+    assert german.code == 0, german.err
+    document = german.document
+    assert _numbers(document) == _numbers(house.command("--json", "report", "--lang", "en").document)
+    _told_as_hand_counted(document)
+
+    html = page.read_text("utf-8")
+    assert '<html lang="de">' in html
+    assert "33 %" in html.replace("\u00a0", " ")
+    assert "5.100 €" in html.replace("\u00a0", " ")
+    assert "<svg " in html
+    with (tables / "costs_by_channel.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert [(row["channel"], row["spent"]) for row in rows] == [
+        ("Trade fairs", "4200,50"),
+        ("Paid search", "900,00"),
+    ]
+    lines = house.command("report", "--lang", "en").out
+    assert "Trade fairs\t33% (1 of 3)" in lines.replace("\t3\t", "\t")
+
+    everything = german.out + html + lines + "".join(path.read_text("utf-8") for path in tables.iterdir())
+    assert not [word for word in ("Sommer", "shop0.example", "person1@") if word in everything]
+
+
+def _numbers(document: Any) -> Any:
+    """The tables without their words."""
+    numeric = ("count", "rate", "money", "days", "expected", "change", "percent", "date", "number")
+    return [
+        [
+            [row[column["key"]] for column in table["columns"] if column["kind"] in numeric]
+            for row in table["rows"]
+        ]
+        for section in document["sections"]
+        for table in section["tables"]
+    ]
+
+
+def _told_as_hand_counted(document: Any) -> None:
+    by_channel = {row["channel"]: row for row in _rows(document, "funnel_by_channel", "funnel_by_channel")}
+    assert {name: row["leads"] for name, row in by_channel.items()} == {"Trade fairs": 3, "Paid search": 3}
+    assert by_channel["Trade fairs"]["customers_of_leads"]["numerator"] == 1
+    # HubSpot's source says search for everybody; Salesforce says fair for half of them.
+    (unlike,) = _rows(document, "sources", "conflicting_sources")
+    assert unlike == {"hubspot": "Paid search", "salesforce": "Trade fairs", "leads": 3}
+    costs = {row["channel"]: row for row in _rows(document, "costs", "costs_by_channel")}
+    assert costs["Trade fairs"]["per_customer"] == {"amount": "4200.50", "currency": "EUR"}
+    assert costs["Paid search"]["per_lead"] == {"amount": "300.00", "currency": "EUR"}
+    assert "Paid search" in _section(document, "costs")["warnings"][0]
+    autumn, winter = _rows(document, "goals", "goals")
+    assert (autumn["counted"], autumn["missing"], autumn["rate"]["denominator"]) == (6, 4, 6)
+    assert (winter["counted"], winter["forecast"] is not None) == (0, True)
+
+
+def test_a_closed_period_keeps_its_numbers_and_later_corrections_stand_apart(business: Any) -> None:
+    house = business
+    first = house.command("--json", "report").document
+    assert [table["key"] for table in _section(first, "goals")["tables"]] == ["goals"]
+    house.later(86_400)
+    house.couple(
+        "late@shop9.example",
+        {"lastname": "Late", "company": "Shop 9"},
+        hubspot={"num_conversion_events": "1", "first_conversion_date": "2026-10-20T08:00:00Z"},
+        salesforce={"LeadSource": "Messe"},
+    )
+    house.sync()
+    document = house.command("--json", "report").document
+    autumn = _rows(document, "goals", "goals")[0]
+    assert (autumn["counted"], autumn["rate"]["numerator"]) == (6, 1)
+    (correction,) = _rows(document, "goals", "goal_corrections")
+    assert (correction["counted_then"], correction["counted_change"]) == (6, 1)
+    assert (correction["reached_then"], correction["reached_change"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "where", "says"),
+    [
+        ("costs.csv", "Paid search", "Paid serach", "costs.csv:2", "did you mean Paid search?"),
+        ("costs.csv", "1.000,00", "a lot", "costs.csv:2", "no amount"),
+        (
+            "policy.toml",
+            "when = \"lead_source ILIKE '%messe%'",
+            "when = \"lead_sorce ILIKE '%messe%'",
+            "policy.toml:",
+            "lead_source",
+        ),
+        ("policy.toml", "to = 2026-11-15", "to = 2026-08-15", "policy.toml:", "before it begins"),
+        (
+            "policy.toml",
+            'channel = "Trade fairs"',
+            'channel = "Fairs"',
+            "policy.toml:",
+            "Trade fairs or Paid search",
+        ),
+    ],
+)
+def test_what_cannot_be_counted_is_named_with_its_line(
+    house: Any, file: str, old: str, new: str, where: str, says: str
+) -> None:
+    policy = house.folder / "policy.toml"
+    policy.write_text(policy.read_text("utf-8") + CHANNELS, encoding="utf-8")
+    (house.folder / "costs.csv").write_text(COSTS, encoding="utf-8")
+    house.rewrite("leadpact.toml", "[files]\n", '[files]\ncosts = "costs.csv"\n')
+    house.rewrite(file, old, new)
+    told = house.command("report")
+    assert told.code == 2
+    assert where in told.err
+    assert says in told.err
+
+
+@pytest.mark.parametrize("days", [("2026-03-01", "2026-02-01")])
+def test_a_period_that_ends_before_it_begins_is_wrong_use(house: Any, days: tuple[str, str]) -> None:
+    told = house.command("report", "--from", days[0], "--to", days[1])
+    assert told.code == 2
+    assert "--to lies before --from" in told.err
