@@ -31,6 +31,7 @@ REASONS = {
     "gone": "a record was deleted or merged in its CRM",
     "converted": "Salesforce takes no more changes to a converted lead",
     "out_of_scope": "the lead is outside the configured scope",
+    "one_way": "the scope lets nothing be written to the CRM that differs (scope.to_hubspot, scope.to_salesforce)",
     "refused": "a CRM refused the write; `leadpact refused` says why",
     "held": "a conflict waits for a person; `leadpact held` shows it",
     "undone": "a person took back what a run had written; it waits until it would be something else",
@@ -141,14 +142,7 @@ def _explained(
     work: Work, judged: pl.DataFrame, last: datetime | None, waiting: Mapping[str, pl.Series]
 ) -> pl.DataFrame:
     same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in SHOWN)
-    right = (
-        (pl.col(HUBSPOT + "shown_stage") == pl.col("stage"))
-        & pl.col(HUBSPOT + "shown_temperature").eq_missing(pl.col("temperature"))
-        & (
-            ((pl.col(HUBSPOT + "shown_score") - pl.col("score")).abs() < work.policy.score_step)
-            | (pl.col(HUBSPOT + "shown_score").is_null() & pl.col("score").is_null())
-        )
-    )
+    right = {crm: _shows_the_verdict(side, work.policy.score_step) for crm, side in SIDES.items()}
     in_work = work.store.runs.claimed(judged["lead_id"])
     moved = pl.lit(value=False)
     if last is not None:
@@ -165,6 +159,7 @@ def _explained(
         "gone": pl.col(HUBSPOT + "_id").is_null() | pl.col(SALESFORCE + "_id").is_null(),
         "converted": pl.col("lead_id").is_in(waiting["converted"].implode()),
         "out_of_scope": ~pl.col("in_scope"),
+        "one_way": pl.all_horizontal(right[crm] | ~pl.col(f"to_{crm}") for crm in CRMS),
         "refused": pl.col("lead_id").is_in(waiting["refused"].implode()),
         "held": pl.col("lead_id").is_in(waiting["held"].implode()),
         "undone": pl.col("lead_id").is_in(waiting["undone"].implode()),
@@ -174,12 +169,20 @@ def _explained(
         "in_work": pl.col("lead_id").is_in(in_work.implode()),
     }
     verdict = pl.coalesce(
-        pl.when(same & right).then(pl.lit("agreed")),
+        pl.when(same & right["hubspot"]).then(pl.lit("agreed")),
         *(pl.when(condition).then(pl.lit(reason)) for reason, condition in reasons.items()),
         pl.lit("unexplained"),
     )
     changed_at = pl.max_horizontal(pl.col(side + "_modified_at") for side in SIDES.values())
     return judged.select("lead_id", verdict=verdict, same=same, changed_at=changed_at)
+
+
+def _shows_the_verdict(side: str, score_step: int) -> pl.Expr:
+    """Whether a CRM shows the verdict as of now; a score may be less than a step behind."""
+    stage = (pl.col(side + "shown_stage") == pl.col("stage")).fill_null(value=False)
+    near = ((pl.col(side + "shown_score") - pl.col("score")).abs() < score_step).fill_null(value=False)
+    unscored = pl.col(side + "shown_score").is_null() & pl.col("score").is_null()
+    return stage & pl.col(side + "shown_temperature").eq_missing(pl.col("temperature")) & (near | unscored)
 
 
 def _count(found: Agreement, judged: pl.DataFrame) -> None:

@@ -134,6 +134,7 @@ class App:
             claim_seconds=settings.sync.claim_seconds,
             at_point=self.at_point,
             pilot=self._pilot(),
+            lifecycle_alone=settings.sync.lifecycle_alone,
             unscored=self.unscored,
         )
 

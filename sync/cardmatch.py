@@ -100,6 +100,10 @@ class _Known:
                 for crm, record, lead in links.select("crm", "record_id", "lead_id").iter_rows()
             }
         self._agreeing, self._clashing = self._edges(people)
+        self._apart: dict[str, set[tuple[str, str]]] = {}
+        for crm, row_key, other_crm, other in work.store.identity.apart().iter_rows():
+            if crm == FILE:
+                self._apart.setdefault(row_key, set()).add((other_crm, other))
         live = set(there.select("crm", "record_id").iter_rows())
         self._before: dict[str, list[tuple[str, str]]] = {}
         for row_key, crm, record in work.store.imports.by_key(people[ROW_KEY]).iter_rows():
@@ -108,14 +112,17 @@ class _Known:
 
     def of(self, where: str, row_key: str) -> tuple[list[tuple[str, str]], str]:
         """The records of a row as (CRM, id), and why nobody can say, where that is so."""
-        found = list(dict.fromkeys([*self._agreeing.get(where, ()), *self._before.get(row_key, ())]))
+        told_apart = self._apart.get(row_key, set())
+        candidates = dict.fromkeys([*self._agreeing.get(where, ()), *self._before.get(row_key, ())])
+        found = [one for one in candidates if one not in told_apart]
         leads = {self.leads[one] for one in found if one in self.leads}
         found += [one for one, lead in self.leads.items() if lead in leads and one not in found]
         crms = [crm for crm, _ in found]
         if any(crms.count(crm) > 1 for crm in CRMS):
             return found, "more than one record has this address and a matching name or company"
-        if not found and where in self._clashing:
-            return self._clashing[where], "somebody with another name and company has this address"
+        clashing = [one for one in self._clashing.get(where, ()) if one not in told_apart]
+        if not found and clashing:
+            return clashing, "somebody with another name and company has this address"
         return found, ""
 
     def _edges(

@@ -15,8 +15,11 @@ from mapping.own import OWN_FIELDS
 from mapping.qualification.hits import hits
 from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
+from sync.beside import problems_beside
+from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
 from sync.setup import OURS, needed_fields
+from sync.turned import CONTACT, can_see_contacts
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
 
@@ -40,6 +43,9 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_policy(work, where)
     problems += _rules_back(work, where)
     problems += _of_noise(work, where)
+    problems += _of_pilot(work, where)
+    problems += _of_contacts(work)
+    problems += problems_beside(work, where)
     problems += [
         _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix)
         for one in not_read_for_all(work)
@@ -56,6 +62,36 @@ def _of_noise(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
             "warning",
             f"noisy automation: something else keeps setting {name} back, for {leads} leads; it is not written there",
             "find the workflow or flow that sets it, or take the field out of the map; `leadpact held` shows the leads",
+        )
+
+
+def _of_pilot(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
+    """While a pilot stands, nobody but the people of its list is synced: that is said each time."""
+    if work.pilot is None:
+        return
+    at = where("scope.pilot")
+    try:
+        people = len(work.pilot.members)
+    except GuardStopped as stop:
+        yield _found(at, "error", str(stop), stop.fix)
+        return
+    yield _found(
+        at,
+        "note",
+        f"a pilot: only the {people} people on HubSpot list {work.pilot.list_id} are synced, withdrawals of"
+        " everybody aside",
+        "look at the plan of the next people before you put them on the list; take scope.pilot out to end it",
+    )
+
+
+def _of_contacts(work: Work) -> Iterator[Problem]:
+    if work.objects["salesforce"] != CONTACT and not can_see_contacts(work):
+        yield _found(
+            f"Salesforce {CONTACT}",
+            "warning",
+            "Contacts are not visible to us: once a lead is converted, nobody tells its Contact what the person does"
+            " not want, and an opt-out that is set there is not seen",
+            "give the integration user read and edit access to Contacts, HasOptedOutOfEmail and DoNotCall among them",
         )
 
 

@@ -14,6 +14,7 @@ from sync.app import opened
 from sync.cli_context import Context
 from sync.errors import WrongUse
 from sync.resolve import Record, Resolved, held_row, link, separate, take
+from sync.resolve_rows import link_row, separate_row
 from sync.work import CRMS
 
 
@@ -23,9 +24,12 @@ from sync.work import CRMS
     "--take", "taken", metavar="hubspot|salesforce|VALUE", help="Whose value stands; or another one."
 )
 @click.option(
-    "--link", "linked", metavar="hubspot:ID=salesforce:ID", help="These two records are one person."
+    "--link",
+    "linked",
+    metavar="hubspot:ID=salesforce:ID",
+    help="These two records are one person; for a row of a file: it is this record's person (CRM:ID).",
 )
-@click.option("--separate", "apart", is_flag=True, help="The record is none of those it looks like.")
+@click.option("--separate", "apart", is_flag=True, help="The record, or row, is none of those it looks like.")
 @click.pass_obj
 def resolve(context: Context, number: int, taken: str | None, linked: str | None, apart: bool) -> None:
     """Settle a held conflict or an ambiguous match; it is not asked again.
@@ -35,28 +39,33 @@ def resolve(context: Context, number: int, taken: str | None, linked: str | None
     """
     if sum((taken is not None, linked is not None, apart)) != 1:
         raise WrongUse("say one thing: --take, --link or --separate", fix="see `leadpact help resolve`")
-    pair = _pair(linked) if linked is not None else None
     with opened(context.settings()) as app:
         work = app.work()
         row, who = held_row(work, number), getpass.getuser()
+        of_file = row["kind"] == "import"
         if taken is not None:
             done = take(work, row, taken, who)
-        elif pair is not None:
-            done = link(work, row, *pair, who)
+        elif linked is not None:
+            named = _records(linked, 1 if of_file else 2)
+            done = link_row(work, row, named[0], who) if of_file else link(work, row, named[0], named[1], who)
         else:
-            done = separate(work, row, who)
+            done = separate_row(work, row, who) if of_file else separate(work, row, who)
+    if of_file:
+        context.screen.say("The next import of that file carries it out.")
     _show(context, number, done)
 
 
-def _pair(text: str) -> tuple[Record, Record]:
-    one, _, other = text.partition("=")
+def _records(text: str, count: int) -> list[Record]:
+    """The records that are named; two for an ambiguous record, one for a row of a file."""
     records = []
-    for side in (one, other):
+    for side in text.split("="):
         crm, _, number = side.strip().partition(":")
-        if crm not in CRMS or not number:
-            raise WrongUse(f"--link {text} names no two records", fix="--link hubspot:ID=salesforce:ID")
-        records.append((crm, number))
-    return records[0], records[1]
+        if crm in CRMS and number:
+            records.append((crm, number))
+    if len(records) != count or len(text.split("=")) != count:
+        form = "hubspot:ID=salesforce:ID" if count > 1 else "hubspot:ID"
+        raise WrongUse(f"--link {text} names no {'two records' if count > 1 else 'record'}", fix=f"--link {form}")
+    return records
 
 
 def _show(context: Context, number: int, done: Resolved) -> None:

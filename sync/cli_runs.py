@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sync.app import opened
+from sync.beside import beside_news
 from sync.cli_context import Context, wanted_time
 from sync.cli_import import apply_import
 from sync.console import show_changes, show_outcome, show_undone
@@ -124,8 +125,8 @@ def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
     for one in unread:
         context.screen.say(f"{one}; {one.fix}")
     news = policy_news(work, before) if asked.command == "sync" else ""
-    if news:
-        context.screen.say(news)
+    for sentence in filter(None, (news, beside_news(work))):
+        context.screen.say(sentence)
     context.screen.document(as_json(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
 

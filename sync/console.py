@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
@@ -85,10 +86,16 @@ def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:
 
 
 def show_changes(screen: Screen, outcome: Outcome) -> None:
-    """The first changes of a plan, and how many more there are by field."""
+    """The first changes of a plan, how many more there are by field, and what it comes to in contacts."""
     changes = outcome.changes
     if changes is None or screen.as_json:
         return
+    made = changes.filter((pl.col("kind") == "create") & (pl.col("crm") == "hubspot"))["lead_id"].n_unique()
+    if made:
+        screen.say(
+            f"{made} contacts would be created in HubSpot, as non-marketing contacts: they count towards the"
+            " account's contacts, and not towards the marketing contacts that HubSpot bills"
+        )
     rows = (
         changes.head(SHOWN_CHANGES)
         .select("lead_id", "crm", "record_id", "field", "before", "after", "why")

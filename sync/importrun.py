@@ -15,6 +15,8 @@ import polars as pl
 
 from connectors.crm import RECORD_ID, Crm, Written
 from mapping.own import CROSS_ID, OWN_FIELDS
+from sync.beside import lifecycle_writer, without_lifecycle
+from sync.canary import read_back
 from sync.cardmatch import FILE, Matched, Unsure, held_of_file, match
 from sync.cards import ROW_KEY, Cards
 from sync.decide import Decided
@@ -121,6 +123,7 @@ def _import(
 ) -> Imported:
     matched = match(work, cards.frame)
     decided = decide_cards(work, matched, source, now)
+    decided = replace(decided, changes=without_lifecycle(work, decided.changes))
     outcome.leads, outcome.fingerprint = decided.leads.height, fingerprint(decided.changes)
     if keep is not None:
         decided = _as_planned(decided, keep, outcome)
@@ -135,7 +138,12 @@ def _import(
         totals = {"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0}
         count_changes(totals, decided.changes)
         stop_if_too_much(work, totals, outcome.leads, approve=approve)
-        _write(work, decided, source, done, now, approve=approve)
+        if approve:
+            work.store.runs.approve(outcome.run, now)
+        for part, is_canary in _parts(work, decided):
+            ended = _write(work, part, source, done, now)
+            if is_canary:
+                read_back(work, ended, outcome.run)
         _hold(work, cards, matched, source, outcome, now)
     else:
         count_targets(outcome, decided, None)
@@ -172,23 +180,29 @@ def _people(cards: Cards, matched: Matched, decided: Decided) -> dict[str, int]:
     }
 
 
-def _write(
-    work: Work,
-    decided: Decided,
-    source: Source,
-    done: Imported,
-    now: datetime,
-    *,
-    approve: bool,
-) -> None:
-    """Claim, write and remember; then make the members of the campaign."""
+def _parts(work: Work, decided: Decided) -> Iterator[tuple[Decided, bool]]:
+    """What is written at a time, and whether it is the canary: the first few, to be read back before the others."""
+    changed = decided.changes["lead_id"].unique().sort()
+    few = work.guards.canary if len(changed) > work.guards.canary else 0
+    canary = changed.head(few)
+    if few:
+        yield _of(decided, canary), True
+    lead_ids = decided.leads.filter(~pl.col("lead_id").is_in(canary.implode()))["lead_id"].sort()
+    for start in range(0, max(len(lead_ids), 1), work.slice_leads):
+        yield _of(decided, lead_ids.slice(start, work.slice_leads)), False
+
+
+def _of(decided: Decided, lead_ids: pl.Series) -> Decided:
+    mine = pl.col("lead_id").is_in(lead_ids.implode())
+    return replace(decided, leads=decided.leads.filter(mine), changes=decided.changes.filter(mine))
+
+
+def _write(work: Work, decided: Decided, source: Source, done: Imported, now: datetime) -> pl.DataFrame:
+    """Claim, write and remember; then make the members of the campaign. Returns how it ended (``write.ENDED``)."""
     store, outcome = work.store, done.outcome
-    if approve:
-        store.runs.approve(outcome.run, now)
     fence, ours = store.runs.claim(decided.leads["lead_id"], outcome.run, now, work.claim_seconds)
-    mine = pl.col("lead_id").is_in(list(ours))
     outcome.busy += decided.leads.height - len(ours)
-    decided = replace(decided, leads=decided.leads.filter(mine), changes=decided.changes.filter(mine))
+    decided = _of(decided, pl.Series("lead_id", sorted(ours), dtype=pl.String))
     wordless = decided.leads.filter(~pl.col("stage").is_in(list(work.stage_words)))["lead_id"]
     results = _both(work, decided.changes, wordless, outcome.run, now)
     created = sorted({lead for lead, _ in results.created})
@@ -209,6 +223,7 @@ def _write(
         store.imports.remember(_imported(decided, results, source, members), outcome.run, now)
     store.runs.release(outcome.run, fence)
     count_targets(outcome, decided, results)
+    return results.changes
 
 
 def _split(results: Results, created: list[str]) -> tuple[Results, Results]:
@@ -242,9 +257,9 @@ def _both(work: Work, changes: pl.DataFrame, wordless: pl.Series, run: int, now:
         store.journal.intend(rest, run, now)
     second = carry_out(work, rest)
     given_up = changes.filter(later & pl.col("lead_id").is_in(refused.implode()))
-    ended = given_up.with_columns(state=pl.lit("refused")).select(first.changes.columns)
+    ended = given_up.with_columns(state=pl.lit("refused"))
     return Results(
-        pl.concat([first.changes, second.changes, ended]),
+        pl.concat([first.changes, second.changes, ended], how="diagonal"),
         {crm: {**first.stored.get(crm, {}), **second.stored.get(crm, {})} for crm in CRMS},
         {**first.refusals, **second.refusals},
         {**first.created, **second.created},
@@ -277,7 +292,7 @@ def _cross_ids(work: Work, waiting: pl.DataFrame, first: Results) -> pl.DataFram
 def _no_stage(work: Work, wordless: pl.Series, first: Results) -> pl.DataFrame:
     """HubSpot calls a new contact a lead by itself; that is cleared where the policy does not."""
     stage = work.writable()
-    if stage.stage_field not in stage.updatable["hubspot"]:
+    if stage.stage_field not in stage.updatable["hubspot"] or lifecycle_writer(work):
         return empty(CHANGES)
     fixed = {"crm": "hubspot", "object": work.objects["hubspot"], "field": STAGE, "crm_field": stage.stage_field,
              "why": "not a lead under the policy", "lane": "live", "kind": "set"}  # fmt: skip
@@ -296,10 +311,10 @@ def _members(
     inside = decided.leads.filter("in_scope")
     known = inside["s._id"].drop_nulls().to_list()
     made = [record for (_, name), record in results.created.items() if name == "salesforce"]
-    done.not_members = inside.height - len(known) - len(made)
+    done.not_members += inside.height - len(known) - len(made)
     written = crm.add_members(work.objects["salesforce"], source.campaign_id, [*known, *made])
     found = {one.trace: str(one.record_id) for one in written if one.outcome == "written"}
-    done.members = len(found)
+    done.members += len(found)
     done.outcome.became += len(written) - len(found)
     return found
 

@@ -24,23 +24,27 @@ def newly_admitted(work: Work) -> list[tuple[str, str]]:
 
     A change of the conditions concerns everybody who was left out; a change of the list only those on it.
     """
-    outside = work.store.outside.ids()
-    if outside.is_empty():
+    outside, store = work.store.outside, work.store.leads
+    if not outside.any():
         return []
-    links = work.store.leads.links_of_leads(outside)
-    if work.scope.digest == work.store.outside.scope_in_force():
+    if work.scope.digest == outside.scope_in_force():
         if work.pilot is None:
             return []
-        on_list = pl.col("record_id").is_in(sorted(work.pilot.members)) & (pl.col("crm") == "hubspot")
-        admitted = links.filter(on_list)["lead_id"]
-        links = links.filter(pl.col("lead_id").is_in(admitted.implode()))
+        # Only the people of the list are looked up, however many are left out.
+        contacts = pl.DataFrame({"record_id": sorted(work.pilot.members)}, schema={"record_id": pl.String()})
+        on_list = contacts.select(
+            crm=pl.lit("hubspot"), object=pl.lit(work.objects["hubspot"]), record_id="record_id"
+        )
+        links = store.links_of_leads(outside.among(store.links_of_records(on_list)["lead_id"]))
+    else:
+        links = store.links_of_leads(outside.ids())
     return [(crm, record) for crm, record in links.select("crm", "record_id").iter_rows()]
 
 
 def note_reach(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
     """Remember who of these decided leads is left out. ``leads`` has ``lead_id`` and ``in_scope``."""
     left_out = leads.filter(~pl.col("in_scope"))["lead_id"]
-    if left_out.is_empty() and work.store.outside.ids().is_empty():
+    if left_out.is_empty() and not work.store.outside.any():
         return
     work.store.outside.note(left_out, leads.filter("in_scope")["lead_id"], run, now)
 

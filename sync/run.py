@@ -23,6 +23,7 @@ from datetime import datetime
 import polars as pl
 
 from connectors.crm import Cursor
+from sync.beside import without_lifecycle
 from sync.canary import Led, read_back
 from sync.decide import Decided
 from sync.erasures import Erasures, follow_erasures
@@ -208,6 +209,7 @@ def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
         undone = work.store.journal.undone(decided.changes["lead_id"])
         fates = work.store.identity.fates(decided.changes["lead_id"])
         allowed = not_to_be_written(not_again(decided.changes, undone), fates)
+        allowed = without_lifecycle(work, allowed)
         decided = without_noise(work, replace(decided, changes=allowed), now)
     return decided if asked.keep is None else _as_planned(decided, asked.keep)
 

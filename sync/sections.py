@@ -106,6 +106,7 @@ class SyncSettings(Section):
     slice_leads: Annotated[int, Field(ge=1, le=1_000_000)] = 25_000
     claim_seconds: Annotated[float, Field(ge=10, le=86_400)] = 900.0
     language: Literal["de", "en"] = "de"
+    lifecycle_alone: bool = False
 
 
 class ScopeSettings(Section):

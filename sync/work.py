@@ -93,6 +93,7 @@ class Work:
     claim_seconds: float = 900.0
     at_point: AtPoint = no_stop
     pilot: Pilot | None = None
+    lifecycle_alone: bool = False  #: a person has looked: nobody else writes lifecycle stages
     unscored: Condition | None = None  #: who gets no score and no temperature, and a stage by facts alone
 
     def asked(self, crm: str) -> tuple[str, ...]:

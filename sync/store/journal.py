@@ -123,12 +123,19 @@ class Journal(Tables):
 
     def strike_undone(self, written: pl.DataFrame) -> None:
         """(lead_id, crm, field) where something else stands since."""
-        if not written.is_empty():
+        if not written.is_empty() and self.some_undone():
             self._run("strike_undone", {"written": written.select("lead_id", "crm", "field").unique()})
 
     def undone(self, lead_ids: pl.Series) -> pl.DataFrame:
         """What was taken back of these leads, as ``UNDONE``."""
+        if not self.some_undone():
+            return pl.DataFrame(schema=dict(UNDONE))
         return self._asked("undone_of_leads", lead_ids.alias("lead_id").to_frame(), UNDONE)
+
+    def some_undone(self) -> bool:
+        """Whether anything was ever taken back: mostly not, and then no run asks further."""
+        row = self._do("some_undone").fetchone()
+        return bool(row and row[0])
 
     def undone_leads(self) -> pl.Series:
         """Every lead of which something was taken back."""

@@ -20,6 +20,16 @@ class Outside(Tables):
         """Every lead that was left out when it was last decided."""
         return self._read("outside_leads", _IDS)["lead_id"]
 
+    def any(self) -> bool:
+        """Whether anybody was left out."""
+        row = self._do("some_outside").fetchone()
+        return bool(row and row[0])
+
+    def among(self, lead_ids: pl.Series) -> pl.Series:
+        """Those of these leads that were left out."""
+        asked = lead_ids.alias("lead_id").to_frame()
+        return self._asked("outside_among", asked, _IDS)["lead_id"]
+
     def note(self, left_out: pl.Series, let_in: pl.Series, run: int, now: datetime) -> None:
         """Remember who was left out, and strike who was let in."""
         frames = {"left_out": ("note_outside", left_out), "let_in": ("strike_outside", let_in)}

@@ -113,7 +113,7 @@ class Memory:
 @contextmanager
 def _sorted(world: pl.DataFrame, in_memory: int, slice_leads: int) -> Iterator[Sorted]:
     journal = SimpleNamespace(open_held=list, refused=list)
-    nobody = SimpleNamespace(ids=lambda: pl.Series("lead_id", [], dtype=pl.String))
+    nobody = SimpleNamespace(any=lambda: False)
     identity = SimpleNamespace(
         second_addresses=lambda _: pl.DataFrame(schema=dict(ALSO)),
         apart=lambda: pl.DataFrame(schema=dict(APART)),

@@ -134,6 +134,9 @@ DELETE FROM undone USING written
  WHERE undone.connection_id = %(connection)s AND undone.lead_id = written.lead_id
    AND undone.crm = written.crm AND undone.field = written.field;
 
+-- some_undone --
+SELECT EXISTS (SELECT 1 FROM undone WHERE connection_id = %(connection)s);
+
 -- undone_of_leads --
 SELECT undone.lead_id, undone.crm, undone.field, undone.value
   FROM undone JOIN asked USING (lead_id)

@@ -1,6 +1,12 @@
 -- outside_leads --
 SELECT lead_id FROM outside WHERE connection_id = %(connection)s ORDER BY lead_id;
 
+-- some_outside --
+SELECT EXISTS (SELECT 1 FROM outside WHERE connection_id = %(connection)s);
+
+-- outside_among --
+SELECT outside.lead_id FROM asked JOIN outside USING (lead_id) WHERE outside.connection_id = %(connection)s;
+
 -- note_outside --
 INSERT INTO outside (connection_id, lead_id, noted_at, run_id)
 SELECT %(connection)s, lead_id, %(now)s, %(run)s FROM left_out

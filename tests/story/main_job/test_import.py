@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sync.cards import Evidence, read_cards
+from sync.errors import GuardStopped
+from sync.headings import headings
+from sync.importing import Source
+from sync.importrun import import_people
+from sync.spreadsheet import read_spreadsheet
 
 HEADER = "Anrede;Vorname;Nachname;Firma;E-Mail-Adresse;Telefon;Funktion;Umsatz;Geplanter Kauf;Messestand"
 CONSENT = ("--consent-wording", "Ja, schicken Sie mir Angebote.", "--consent-at", "03.11.2026")
@@ -194,3 +202,56 @@ def test_consent_is_kept_with_its_words_and_shown_by_export(furnished: Any) -> N
     assert row["consent_wording"] == "Ja, schicken Sie mir Angebote."
     assert row["consent_at"].startswith("2026-11-0")
     assert row["file_line"] == "klein.csv:2"
+
+
+def test_a_held_row_is_given_to_a_record_or_to_somebody_new_and_the_next_import_carries_that_out(
+    furnished: Any,
+) -> None:
+    house = furnished
+    twice = house.load("salesforce", _in_salesforce(1), _in_salesforce(1))
+    others = {"firstname": "Ute", "lastname": "Krause", "company": "Ganz Andere AG"}
+    (ute,) = house.load("hubspot", _known(2, **others))
+    file = _write(house, _card(1), _card(2), name="klein.csv")
+    asked = ("--json", "import", str(file), "--source", "Messe", "--to", "salesforce", "--approve")
+    assert house.command(*asked).document["people"]["held"] == 2
+    rows = house.command("--json", "held").document["held"]
+    number = {json.loads(row["details"])["row"]: str(row["held_id"]) for row in rows}
+
+    assert house.command("resolve", number["klein.csv:2"], "--link", "salesforce:00Qnobody").code == 2
+    linked = house.command("resolve", number["klein.csv:2"], "--link", f"salesforce:{twice[1]}")
+    assert (linked.code, "next import" in linked.out) == (0, True), linked.err
+    assert house.command("resolve", number["klein.csv:3"], "--separate").code == 0
+    assert not [row for row in house.command("--json", "held").document["held"] if row["kind"] == "import"]
+
+    told = house.command(*asked).document["people"]
+
+    assert (told["held"], told["known"], told["new"]) == (0, 1, 1)
+    assert house.record("salesforce", twice[1])["Title"] == "Leiter Einkauf"
+    assert house.record("salesforce", twice[0])["Title"] is None
+    assert house.record("hubspot", ute).get("jobtitle") is None
+
+
+def test_an_import_stops_after_its_canary_where_an_automation_writes_over_it(furnished: Any) -> None:
+    house = furnished
+    contacts = house.load("hubspot", *(_known(number) for number in range(7)))
+    sheet = read_spreadsheet(_write(house, *(_card(number) for number in range(7)), name="klein.csv"))
+    meddled: list[str] = []
+
+    def meddle(point: str) -> None:
+        """A workflow of HubSpot's writes another title over what it is given."""
+        if point == "after hubspot update" and not meddled:
+            for contact in contacts:
+                if house.record("hubspot", contact).get("jobtitle") == "Leiter Einkauf":
+                    house.edit("hubspot", contact, jobtitle="Chef")
+                    meddled.append(contact)
+
+    with house.app({"LEADPACT_GUARDS__CANARY": "2"}, at_point=meddle) as app:
+        work = app.work()
+        columns = headings(sheet.header, {}, [*work.field_map.rules])
+        cards = read_cards(sheet, columns, work.field_map, Evidence(), None)
+        with pytest.raises(GuardStopped, match=r"canary.*jobtitle") as stop:
+            import_people(work, cards, Source("Messe"), write=True, approve=True)
+
+    assert len(meddled) == 2
+    assert "Leiter" not in str(stop.value)
+    assert sum(house.record("hubspot", contact).get("jobtitle") is None for contact in contacts) == 5
