@@ -71,6 +71,7 @@ class App:
     at_point: AtPoint
     unscored: Condition | None = None
     stack: ExitStack = field(default_factory=ExitStack)
+    database: str = field(default="", repr=False)  #: its address, which may hold a password
 
     def work(self) -> Work:
         """Everything a run is handed; asks both CRMs whose accounts they are. Raises the connectors' errors."""
@@ -81,8 +82,7 @@ class App:
 
     def _same_accounts(self, accounts: Mapping[str, str]) -> None:
         """Stop where this config suddenly opens another account: its state and its caps were made for the first."""
-        config = hashlib.sha256(str(self.settings.path.absolute()).encode()).hexdigest()
-        first = self.store.accounts_of(config, accounts["hubspot"], accounts["salesforce"], self.clock())
+        first = self.store.accounts_of(self._config(), accounts["hubspot"], accounts["salesforce"], self.clock())
         for crm, before in zip(CRMS, first, strict=True):
             if accounts[crm] != before:
                 raise GuardStopped(
@@ -90,6 +90,17 @@ class App:
                     f" worked with {before}. Nothing was written",
                     fix="correct the credentials; another account deserves a config file of its own",
                 )
+
+    def _config(self) -> str:
+        """The name under which the memory knows this config."""
+        return hashlib.sha256(str(self.settings.path.absolute()).encode()).hexdigest()
+
+    def recall_accounts(self) -> bool:
+        """Work on the accounts that this config opened before, and ask no CRM; False: it never opened any."""
+        known = self.store.first_accounts(self._config())
+        if known is not None:
+            self.store.use(*known, self.clock())
+        return known is not None
 
     def accounts(self) -> dict[str, str]:
         """The account ids behind the credentials."""
@@ -189,7 +200,7 @@ def build(
     except BaseException:
         stack.close()
         raise
-    return App(settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack)
+    return App(settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url)
 
 
 @contextmanager

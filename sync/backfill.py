@@ -185,8 +185,10 @@ def _records_a_second(work: Work) -> float | None:
 Told = Callable[[SliceRow, int, int, float], None]
 
 
-def carry_on(work: Work, plan: Plan, tell: Told, *, approve: bool = False) -> Backfilled:
-    """Do every slice that is left. Raises what a run raises; slices that ended before stay done.
+def carry_on(
+    work: Work, plan: Plan, tell: Told, *, approve: bool = False, most: int | None = None
+) -> Backfilled:
+    """Do every slice that is left, or ``most`` of them. Raises what a run raises; slices that ended stay done.
 
     A slice with leads that another run has claimed stays open for the next time.
     """
@@ -195,7 +197,8 @@ def carry_on(work: Work, plan: Plan, tell: Told, *, approve: bool = False) -> Ba
         store.end(plan.outdated, "outdated", work.clock())
     number = plan.backfill or store.start(plan.wanted.key(), plan.field_map, plan.slices, work.clock())
     done, totals, read = Backfilled(number), dict(store.written(number)), 0
-    for count, part in enumerate(plan.left, len(plan.slices) - len(plan.left) + 1):
+    todo = plan.left[:most]
+    for count, part in enumerate(todo, len(plan.slices) - len(plan.left) + 1):
         outcome = perform(
             work,
             Asked(
@@ -215,7 +218,7 @@ def carry_on(work: Work, plan: Plan, tell: Told, *, approve: bool = False) -> Ba
             store.is_done(number, part.number, outcome.run, work.clock())
         done.seconds = time.monotonic() - began
         tell(part, count, len(plan.slices), (plan.records_left - read) * done.seconds / max(read, 1))
-    if not done.busy:
+    if not done.busy and len(todo) == len(plan.left):
         _end(work, plan, number)
     return done
 

@@ -11,6 +11,7 @@ from sync.app import opened
 from sync.backfill import Backfilled, Plan, Wanted, as_document, carry_on, plan_backfill
 from sync.cli_context import Context, wanted_time
 from sync.console import Screen
+from sync.jobs import backfill_slice
 from sync.saved import numbers_as_text
 from sync.store.backfills import SliceRow
 from sync.work import CRMS
@@ -22,6 +23,7 @@ from sync.work import CRMS
 @click.option("--to", "end", callback=wanted_time, help="Created before this time.")
 @click.option("--dry-run", is_flag=True, help="Say what it comes to, and stop.")
 @click.option("--approve", is_flag=True, help="Let the first writing run write.")
+@click.option("--queue", "queued", is_flag=True, help="Leave it to the workers, and come back at once.")
 @click.pass_obj
 def backfill(
     context: Context,
@@ -31,6 +33,7 @@ def backfill(
     *,
     dry_run: bool,
     approve: bool,
+    queued: bool,
 ) -> None:
     """Everything in range; resumable; yields to the live lanes.
 
@@ -44,6 +47,11 @@ def backfill(
         _show_plan(screen, plan)
         if dry_run:
             screen.document(_as_document(plan))
+            return
+        if queued:
+            new = work.store.jobs.enqueue(backfill_slice(wanted, approve=approve))
+            screen.say("left to the workers" if new else "the workers have it already")
+            screen.document(_as_document(plan) | {"dry_run": False, "queued": new})
             return
         done = carry_on(work, plan, lambda *told: _show_slice(screen, *told), approve=approve)
     _show_done(screen, done)

@@ -121,6 +121,12 @@ class Store:
         row = self._connection.execute(self._statements["account_of_config"].encode(), wanted).fetchone()
         return (hubspot_account, salesforce_account) if row is None else (str(row[0]), str(row[1]))
 
+    def first_accounts(self, config: str) -> tuple[str, str] | None:
+        """The accounts that this config opened first; None: it never opened any."""
+        statement = self._statements["account_of_config"].encode()
+        row = self._connection.execute(statement, {"config": config}).fetchone()
+        return None if row is None else (str(row[0]), str(row[1]))
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside is remembered together or not at all."""

@@ -1,0 +1,207 @@
+"""The threads that do the work of jobs. Each keeps an open app, so that a job costs no start-up.
+
+A run is synchronous: it waits for CRMs and computes in libraries that let other threads go on. So each hand is a
+thread, with its own connection to the database, and the engine's event loop only hands jobs out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+from typing import Any
+
+from connectors.quota import Lane
+from sync.app import App, utc_now
+from sync.jobs import LANES, WrongJob
+from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
+from sync.jobs_kinds import Given, Said, do
+from sync.store.jobs import SERVER_GONE
+
+#: An app is opened anew after so many seconds: fields and rights in the CRMs change, and it has read them once.
+KEPT_SECONDS = 600.0
+
+#: Opens an app for a lane. ``at_point`` is told each point of a run.
+Opens = Callable[[Lane, Callable[[str], None]], App]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One job as the engine handed it out."""
+
+    job: int
+    lane: str
+    fold: str | None
+    attempts: int
+    args: Mapping[str, Any]
+
+    @property
+    def what(self) -> str:
+        return str(self.args.get("what"))
+
+
+class Unfinished(Exception):
+    """A job did not end well; ``verdict`` says what follows."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.then)
+        self.verdict = verdict
+
+
+@dataclass(slots=True)
+class _Kept:
+    app: App
+    opened: float
+
+
+@dataclass(slots=True)
+class Hands:
+    """Some threads that do jobs. ``opens`` gives an app; ``most_failures``: a job that failed so often is parked."""
+
+    opens: Opens
+    most_failures: int
+    keep_days: Mapping[str, int]
+    clock: Callable[[], datetime] = utc_now
+    busy: int = 0
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _waiting: SimpleQueue[tuple[Task, Future[Said]] | None] = field(default_factory=SimpleQueue)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, count: int) -> None:
+        """Add threads. They do not keep the process alive: one that hangs in a call is left behind."""
+        for _ in range(count):
+            thread = threading.Thread(target=self._work, daemon=True, name="leadpact-hand")
+            self._threads.append(thread)
+            thread.start()
+
+    async def do(self, task: Task) -> Said:
+        """Do a job in one of the threads. Raises Unfinished where it did not end well."""
+        done: Future[Said] = Future()
+        self._waiting.put((task, done))
+        return await asyncio.wrap_future(done)
+
+    def give_back(self) -> None:
+        """Let every run stop at its next point; its job goes to another worker."""
+        self._stopping.set()
+
+    def end(self, seconds: float) -> bool:
+        """Send the threads home and wait so long for them; False where one still works."""
+        for _ in self._threads:
+            self._waiting.put(None)
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0.0))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    # --- in a thread ------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        apps: dict[Lane, _Kept] = {}
+        while (given := self._waiting.get()) is not None:
+            task, done = given
+            if not done.set_running_or_notify_cancel():
+                continue
+            self.busy += 1
+            try:
+                done.set_result(self._done(task, apps))
+            except Unfinished as unfinished:
+                done.set_exception(unfinished)
+            except BaseException as error:  # noqa: BLE001 - a thread that ends would take its part of the work along
+                _log.exception("what became of a job could not be noted", extra={"job": task.job})
+                later = self.clock() + timedelta(seconds=UNFORESEEN)
+                done.set_exception(Unfinished(Verdict("again", at=later)).with_traceback(error.__traceback__))
+            finally:
+                self.busy -= 1
+        _close(apps)
+
+    def _done(self, task: Task, apps: dict[Lane, _Kept]) -> Said:
+        try:
+            lane = next((one for one in LANES if one == task.lane), None)
+            if lane is None:
+                raise WrongJob(task.what)
+            app = self._app(lane, apps)
+            return self._said(app, task)
+        except BaseException as error:  # noqa: BLE001 - judged, whatever it is
+            _log.info("a job did not end well: %s", task.what, exc_info=error, extra={"job": task.job})
+            verdict = self._judged(task, error, apps)
+        raise Unfinished(verdict)
+
+    def _said(self, app: App, task: Task) -> Said:
+        work = app.work()
+        said = do(task.what, Given(work, task.lane, task.args, self.keep_days))
+        jobs = work.store.jobs
+        if task.fold is not None:
+            jobs.drop_others_parked(task.job, task.fold)
+        for job in said.then:
+            jobs.enqueue(job)
+        return said
+
+    def _judged(self, task: Task, error: BaseException, apps: dict[Lane, _Kept]) -> Verdict:
+        verdict = judge(error, task.lane, task.attempts, self.clock(), _place(error))
+        try:
+            return self._noted(task, verdict, apps)
+        except SERVER_GONE as gone:
+            # The job stays with this worker, whose number dies with the connection: whoever is back takes it over.
+            _log.info("the database went away during a job", exc_info=gone, extra={"job": task.job})
+            return Verdict("again")
+        finally:
+            # Whatever went wrong, the next job shall not meet its remains.
+            _close(apps)
+
+    def _noted(self, task: Task, verdict: Verdict, apps: dict[Lane, _Kept]) -> Verdict:
+        app = next((kept.app for kept in apps.values()), None)
+        if verdict.failure is None or app is None or not hasattr(app.store, "jobs"):
+            return verdict
+        jobs = app.store.jobs
+        failures, seconds = jobs.note_failure(task.job, verdict.failure)
+        verdict = tired(verdict, failures, seconds, self.most_failures)
+        if verdict.then == "park" and task.fold is not None:
+            jobs.drop_others_parked(task.job, task.fold)
+        if verdict.then != "again" and verdict.failure is not None:
+            fix = f"; {verdict.failure.fix}" if verdict.failure.fix else ""
+            ended = "is parked" if verdict.then == "park" else "was stopped"
+            _log.warning(
+                "job %s %s: %s%s", task.what, ended, verdict.failure.said, fix, extra={"job": task.job}
+            )
+        return verdict
+
+    def _app(self, lane: Lane, apps: dict[Lane, _Kept]) -> App:
+        kept = apps.get(lane)
+        if kept is not None and time.monotonic() - kept.opened > KEPT_SECONDS:
+            apps.pop(lane).app.close()
+            kept = None
+        if kept is None:
+            kept = apps[lane] = _Kept(self.opens(lane, self._at_point), time.monotonic())
+        return kept.app
+
+    def _at_point(self, point: str) -> None:  # noqa: ARG002 - any point will do
+        if self._stopping.is_set():
+            raise GivenBack
+
+
+def _close(apps: dict[Lane, _Kept]) -> None:
+    with ExitStack() as stack:
+        for kept in apps.values():
+            stack.callback(kept.app.close)
+        apps.clear()
+
+
+def _place(error: BaseException) -> str:
+    """The module and line where an error was raised; the innermost of ours, else the innermost."""
+    trace, found, ours = error.__traceback__, "", ""
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", "?"))
+        found = f"{module}:{trace.tb_lineno}"
+        if module.split(".")[0] in ("sync", "connectors", "mapping"):
+            ours = found
+        trace = trace.tb_next
+    return ours or found

@@ -1,0 +1,139 @@
+"""What each job does, with what a run is handed. A job that ended well says in one line what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync.agree import agree
+from sync.backfill import carry_on, plan_backfill
+from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
+from sync.inbox import drain
+from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, wanted_of
+from sync.read import with_counterparts
+from sync.retain import retain
+from sync.run import Asked, perform
+from sync.store.backfills import SliceRow
+from sync.store.jobs import NewJob
+from sync.tally import Outcome
+from sync.work import CRMS, Work
+
+
+class Busy(Exception):
+    """Another run is working on some of the leads; the rest is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a job gets. ``lane``: its own. ``keep_days``: how long history is kept, by stage."""
+
+    work: Work
+    lane: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    keep_days: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a job: a line for the log, and the jobs that follow it."""
+
+    words: str
+    then: tuple[NewJob, ...] = ()
+
+
+Kind = Callable[[Given], Said]
+
+
+def _incremental(given: Given) -> Said:
+    return _ended(perform(given.work, Asked("sync")))
+
+
+def _look_at(given: Given) -> Said:
+    crm, records = given.args.get("crm"), given.args.get("records")
+    if crm not in CRMS or not isinstance(records, list):
+        raise WrongJob("look_at")
+    names = with_counterparts(given.work, {name: [] for name in CRMS} | {crm: list(map(str, records))})
+    return _ended(perform(given.work, Asked("sync", names=names)))
+
+
+def _drain(given: Given) -> Said:
+    crm = given.args.get("crm")
+    if crm not in CRMS:
+        raise WrongJob("drain")
+    # Whoever saw this job queued, and added none, has a row that we have to see.
+    given.work.store.jobs.await_senders()
+    drained = drain(given.work, crm=crm)
+    words = f"{drained.done} of {drained.taken} records read again"
+    if drained.more:
+        return Said(words, (drain_inbox(crm, urgent=given.lane == "consent"),))
+    if drained.later:
+        raise Busy(words)
+    return Said(words)
+
+
+def _rescore(given: Given) -> Said:
+    return _ended(perform(given.work, Asked("rescore", from_memory=True)))
+
+
+def _agree(given: Given) -> Said:
+    found = agree(given.work, given.work.clock())
+    return Said(f"{found.agreed} of {found.linked} linked leads agree, {found.unexplained} unexplained")
+
+
+def _drift(given: Given) -> Said:
+    found = find_drift(given.work, parts_to_read(given.work, given.work.clock()))
+    if not found.drifted:
+        return Said("nothing drifted")
+    return _ended(repair_drift(given.work, plan_repair(given.work, found)))
+
+
+def _retention(given: Given) -> Said:
+    if not given.keep_days:
+        return Said("no deletion period is set")
+    counts = retain(given.work, given.keep_days, really=True)
+    return Said(f"{sum(counts.values())} rows of history deleted")
+
+
+def _backfill(given: Given) -> Said:
+    wanted, approve = wanted_of(given.args), bool(given.args.get("approve"))
+    plan = plan_backfill(given.work, wanted, given.work.clock())
+    done = carry_on(given.work, plan, _silent, approve=approve, most=1)
+    if done.busy:
+        raise Busy("the slice met another run")
+    left = len(plan.left) - 1
+    return Said(f"{max(left, 0)} slices left", (backfill_slice(wanted, approve=approve),) if left > 0 else ())
+
+
+def _silent(part: SliceRow, count: int, of: int, seconds: float) -> None:
+    """Nobody is looking on."""
+
+
+def _ended(outcome: Outcome) -> Said:
+    numbers = outcome.numbers
+    words = (
+        f"run {outcome.run}: {numbers.targets} targets, {numbers.written} written, {numbers.refused} refused"
+    )
+    if outcome.busy:
+        raise Busy(words)
+    return Said(words)
+
+
+KINDS: Mapping[str, Kind] = {
+    "incremental": _incremental,
+    "look_at": _look_at,
+    "drain": _drain,
+    "rescore": _rescore,
+    "agree": _agree,
+    "drift": _drift,
+    "retention": _retention,
+    "backfill": _backfill,
+}
+
+
+def do(what: str, given: Given) -> Said:
+    """Do a job. Raises what a run raises, Busy, and WrongJob for one that this program does not know."""
+    kind = KINDS.get(what)
+    if kind is None or given.lane not in LANES:
+        raise WrongJob(what)
+    return kind(given)

@@ -1,0 +1,104 @@
+"""The processes that run by themselves: ``leadpact worker``, and ``leadpact serve``, which also has the endpoints.
+
+Both live until SIGTERM or SIGINT. While the database is away they wait for it and say so; nothing is lost, because
+everything that has to last is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from connectors.quota import Lane
+from sync.app import App, build, utc_now
+from sync.jobs_hands import Hands
+from sync.jobs_watch import Watch, crons_of
+from sync.jobs_worker import Place, Service, quietly
+from sync.settings import Settings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a process is to do. ``concurrency``: instead of ``worker.concurrency``."""
+
+    settings: Settings
+    tell: Tell = field(repr=False)
+    concurrency: int | None = None
+
+
+def work_on_jobs(asked: Asked) -> None:
+    """Run a worker until somebody stops it. Raises WrongConfig for a config that cannot be used."""
+    _until_stopped(asked, _worker(asked))
+
+
+def _until_stopped(asked: Asked, service: Service) -> None:
+    if not asyncio.run(_lives(asked, service)):
+        # A thread still waits in a call that cannot be broken off. Its run has given nothing away that a killed
+        # one would not, and its job is taken over.
+        asked.tell("a run did not come to its end; its job is taken over by another worker")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    asked.tell("stopped")
+
+
+async def _lives(asked: Asked, service: Service) -> bool:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        asked.tell("stopping: what is being worked on is finished, or given back")
+        service.stop()
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(quietly())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+            stack.callback(loop.remove_signal_handler, number)
+        return await service.run()
+
+
+def _worker(asked: Asked) -> Service:
+    settings = asked.settings
+    worker = settings.worker
+    if asked.concurrency is not None:
+        worker = worker.model_copy(update={"concurrency": asked.concurrency})
+    hands = partial(
+        Hands, partial(_opened, settings), worker.max_attempts, dict(settings.privacy.keep_days.items())
+    )
+    return Service(partial(_place, settings, asked.tell), hands, worker, utc_now, asked.tell)
+
+
+def _place(settings: Settings, tell: Tell) -> Place:
+    """Where the jobs of this config are. The CRMs are asked whose they are only where the memory does not know."""
+    app = build(settings)
+    try:
+        if not app.recall_accounts():
+            app.work()
+        watch = Watch(
+            app, settings.worker, crons_of(settings.schedule), ZoneInfo(settings.schedule.time_zone)
+        )
+        place = Place(app.database, app.store.jobs.connection_id, watch, app.close)
+    except BaseException:
+        app.close()
+        raise
+    tell(f"working on the jobs of connection {place.connection_id}")
+    return place
+
+
+def _opened(settings: Settings, lane: Lane, at_point: Callable[[str], None]) -> App:
+    app = build(settings, lane=lane, at_point=at_point)
+    try:
+        app.recall_accounts()
+    except BaseException:
+        app.close()
+        raise
+    return app
