@@ -20,8 +20,9 @@ import psycopg
 from sync.store.inbox import Hints, fold, put
 from sync.store.statements import load_statements
 
-#: Called in the transaction that keeps the hints of a CRM, last and in a savepoint: whatever it does, they stay.
-Enqueue = Callable[[psycopg.Connection, str], None]
+#: Called with the connection, the CRM and whether a consent was withdrawn, in the transaction that keeps the hints of
+#: that CRM, last and in a savepoint: whatever it does, they stay.
+Enqueue = Callable[[psycopg.Connection, str, bool], None]
 
 #: Records of one transaction.
 MOST_AT_ONCE = 5_000
@@ -157,12 +158,15 @@ class Intake:
             put(connection, self._sql["put_hints"].encode(), self._id, hints, now)
             if self._enqueue is not None:
                 for crm in sorted({crm for crm, _, _ in hints}):
-                    self._made_a_job(connection, self._enqueue, crm)
+                    urgent = any(hint.urgent for key, hint in hints.items() if key[0] == crm)
+                    self._made_a_job(connection, self._enqueue, crm, urgent=urgent)
 
-    def _made_a_job(self, connection: psycopg.Connection, enqueue: Enqueue, crm: str) -> None:
+    def _made_a_job(
+        self, connection: psycopg.Connection, enqueue: Enqueue, crm: str, *, urgent: bool
+    ) -> None:
         try:
             with connection.transaction():
-                enqueue(connection, crm)
+                enqueue(connection, crm, urgent)
         except Exception as problem:  # noqa: BLE001 - the hints stay, whatever keeps a job from being made
             if connection.closed:
                 raise psycopg.OperationalError("the connection was lost") from None

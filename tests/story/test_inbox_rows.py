@@ -128,20 +128,20 @@ def test_requests_that_wait_share_a_transaction_and_each_is_told_when_it_is_dura
 ) -> None:
     door, jobs = threading.Event(), []
 
-    def enqueue(connection: psycopg.Connection, crm: str) -> None:
-        jobs.append(crm)
+    def enqueue(connection: psycopg.Connection, crm: str, urgent: bool) -> None:
+        jobs.append((crm, urgent))
         assert door.wait(20)
 
     way = intake(enqueue)
     first = way.put(_hints("1"), NOW)
     while not jobs:
         assert not first.done(), "nothing is promised before the transaction has ended"
-    rest = [way.put(_hints(str(number % 7)), NOW) for number in range(50)]
+    rest = [way.put(_hints(str(number % 7), urgent=number == 9), NOW) for number in range(50)]
     assert not any(one.done() for one in rest)
     door.set()
     for one in (first, *rest):
         one.result(20)
-    assert (way.transactions, jobs) == (2, ["hubspot", "hubspot"])
+    assert (way.transactions, jobs) == (2, [("hubspot", False), ("hubspot", True)])
     (waiting,) = store.inbox.waiting()
     assert (waiting.records, waiting.events) == (7, 51)
 
@@ -149,7 +149,7 @@ def test_requests_that_wait_share_a_transaction_and_each_is_told_when_it_is_dura
 def test_the_row_stands_whatever_the_making_of_a_job_says(
     store: Store, intake: Callable[..., Intake]
 ) -> None:
-    def enqueue(connection: psycopg.Connection, crm: str) -> None:
+    def enqueue(connection: psycopg.Connection, crm: str, urgent: bool) -> None:
         connection.execute("INSERT INTO no_such_table VALUES (1)")
 
     way = intake(enqueue)
