@@ -48,6 +48,7 @@ WRITABLE = Writable(
 )
 FULL = Wanted("full", score_step=5)
 VERDICT: Mapping[str, Any] = {
+    **dict.fromkeys(own.verdict for own in OWN_FIELDS if own.verdict is not None),
     **{"stage": "lead", "temperature": "cold", "score": 20, "fit": 15, "engagement": 5, "coverage": 60},
     **{"reasons": "20 points", "nurture_track": None},
 }
