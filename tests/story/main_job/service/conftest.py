@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import psycopg
 import pytest
 
 #: Seconds a story waits for anything before it fails.
-PATIENCE = 12.0
+PATIENCE = 40.0
 #: A story makes its own time: nothing comes by itself unless it says so.
 QUIET: Mapping[str, str] = {
     **{
@@ -111,20 +110,23 @@ class Crew:
         )
 
 
-@contextmanager
-def _crew(house: Any) -> Iterator[Crew]:
-    crew = Crew(house)
-    try:
-        yield crew
-    finally:
-        for one in crew.running:
-            if one.process.poll() is None:
-                one.kill()
+@pytest.fixture
+def crew_of() -> Iterator[Callable[[Any], Crew]]:
+    """Makes the crew of a house; whoever still works at the end is killed."""
+    crews: list[Crew] = []
+
+    def make(house: Any) -> Crew:
+        crews.append(Crew(house))
+        return crews[-1]
+
+    yield make
+    for one in [one for crew in crews for one in crew.running]:
+        if one.process.poll() is None:
+            one.kill()
 
 
 @pytest.fixture
-def crew(furnished: Any) -> Iterator[Crew]:
+def crew(furnished: Any, crew_of: Callable[[Any], Crew]) -> Crew:
     """Nobody works yet, and both CRMs are in agreement with what we remember."""
     furnished.sync()
-    with _crew(furnished) as crew:
-        yield crew
+    return crew_of(furnished)
