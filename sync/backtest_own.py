@@ -26,7 +26,14 @@ REACHED = {
 }
 #: Stages and reasons of a verdict that show that sales had the lead in hand.
 _IN_HAND = tuple(stage.value for stage in (Stage.SQL, Stage.OPPORTUNITY, Stage.CUSTOMER, Stage.DISQUALIFIED))
-_DECIDED = ("accepted", "accepted_gate_missed", "accepted_gate_unknown", "rejected", "rejected_for_good")
+_DECIDED = (
+    *("accepted", "accepted_gate_missed", "accepted_gate_unknown", "rejected", "rejected_for_good"),
+    *("rejection_stands", "returned", "struck_off", "taken_by_sales"),
+)
+#: Stages of Salesforce that nobody but sales gives.
+GIVEN_BY_SALES = tuple(
+    stage.value for stage in (Stage.NURTURE, Stage.SQL, Stage.OPPORTUNITY, Stage.CUSTOMER, Stage.DISQUALIFIED)
+)
 
 
 def own_past(work: Work, policy: Policy, reached: str, after_days: int, horizon_days: int) -> Past:
@@ -57,6 +64,7 @@ def _cases(work: Work, policy: Policy, ids: pl.Series, reached: str, after_days:
                 (pl.col("sales_contacts") > 0).fill_null(value=False)
                 | pl.col("last_contacted_at").is_not_null()
                 | pl.col("sales_accepted").is_not_null()
+                | pl.col("salesforce_stage").is_in(list(GIVEN_BY_SALES)).fill_null(value=False)
             ).alias("_talked")
         )
     )

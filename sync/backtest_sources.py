@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
+from mapping.lead import FieldType
+from mapping.qualification.backtest_history import at_one_moment
+from mapping.qualification.columns import derived_columns
 from mapping.qualification.declared import Policy
 from sync.app import opened
 from sync.backtest_csv import CsvAsked, Past, map_of, past_in_csv
+from sync.backtest_hubspot import hubspot_past
 from sync.backtest_own import own_past
+from sync.backtest_salesforce import salesforce_past
 from sync.policy_files import policy_in, policy_of_config
 from sync.settings import load_settings
+from sync.work import Work
 
 SOURCES = ("own", "hubspot", "salesforce")
+_PASTS = {"hubspot": hubspot_past, "salesforce": salesforce_past}
+_AGEING = (FieldType.DATE, FieldType.DATETIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +64,27 @@ def policy_and_past(asked: Asked, config: Path | None, environ: Mapping[str, str
             asked.csv, asked.outcome or "", asked.time, asked.worked, asked.rep, asked.won, asked.trust
         )
         return policy, past_in_csv(wanted, map_of(settings), policy)
-    with opened(settings) as app:
-        return policy, own_past(app.memory(), policy, asked.reached, asked.after_days, asked.horizon_days)
+    with opened(settings, lane="backfill") as app:
+        if asked.source == "own":
+            work, past_of = app.memory(), own_past
+        else:
+            work, past_of = app.work(), _PASTS[asked.source]
+        past = past_of(work, policy, asked.reached, asked.after_days, asked.horizon_days)
+        return policy, replace(past, cases=_scored_alone(work, past.cases))
+
+
+def _scored_alone(work: Work, cases: pl.DataFrame) -> pl.DataFrame:
+    """Without whom the config says not to score: they have no score to be right or wrong."""
+    asked = work.unscored
+    if asked is None or cases.is_empty():
+        return cases
+    dates = [
+        column.field for column in asked.columns if column.field in cases.columns and column.type in _AGEING
+    ]
+    moved, now = at_one_moment(cases, list(dict.fromkeys(dates)))
+    derived = derived_columns(asked.columns, now, work.policy.currency, work.policy.rates_at(now))
+    return cases.filter(
+        ~moved.with_columns(derived).with_columns(asked.expression.fill_null(value=False).alias("_out"))[
+            "_out"
+        ]
+    )

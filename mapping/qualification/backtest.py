@@ -10,7 +10,7 @@ is to foresee. Who was never worked, and who has not decided, is counted apart: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -19,7 +19,7 @@ import polars as pl
 
 from mapping.lead import Stage
 from mapping.qualification.backtest_drift import Drift, drift_between
-from mapping.qualification.backtest_history import alone_with_policy, at_one_moment, epochs
+from mapping.qualification.backtest_history import alone_with_policy, at_one_moment, dates_of, epochs
 from mapping.qualification.backtest_pace import Pace, Timing, pace_of, timing_of
 from mapping.qualification.backtest_ranking import (
     Area,
@@ -155,16 +155,20 @@ def judge_cases(cases: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ``cases``: ``CASE`` and every column of ``policy.needed()``. The order stays. Raises ``ValueError`` for a
     column that is missing.
     """
-    leads = alone_with_policy(cases).with_row_index("_row")
-    if leads.is_empty():
+    if cases.is_empty():
         return cases.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in JUDGED.items())
+    return cases.hstack(verdicts_then(cases, policy, tuple(JUDGED)))
+
+
+def verdicts_then(cases: pl.DataFrame, policy: Policy, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns of ``judge``'s verdict on each case as of its own moment, in the order of the cases."""
+    leads = alone_with_policy(cases).with_row_index("_row")
     parts = []
     for part in leads.with_columns(epochs(leads["at"], policy).alias("_epoch")).partition_by("_epoch"):
-        moved, now = at_one_moment(part, policy)
-        verdict = judge(moved, policy, now).select(*JUDGED)
-        parts.append(part.select("_row").hstack(verdict))
+        moved, now = at_one_moment(part, dates_of(policy))
+        parts.append(part.select("_row").hstack(judge(moved, policy, now).select(*columns)))
     verdicts = parts[0] if len(parts) == 1 else pl.concat(parts).sort("_row")
-    return cases.hstack(verdicts.drop("_row"))
+    return verdicts.drop("_row")
 
 
 def usable(judged: pl.DataFrame) -> tuple[pl.DataFrame, Apart]:

@@ -73,21 +73,24 @@ def epochs(moments: pl.Series, policy: Policy) -> pl.Series:
     return number
 
 
-def at_one_moment(leads: pl.DataFrame, policy: Policy, moment: str = "at") -> tuple[pl.DataFrame, datetime]:
+def dates_of(policy: Policy) -> list[str]:
+    """The lead's dates that the policy looks at."""
+    needed = policy.needed()
+    return [name for name, field in policy.fields.items() if field.type in _AGEING and name in needed]
+
+
+def at_one_moment(
+    leads: pl.DataFrame, dates: Sequence[str], moment: str = "at"
+) -> tuple[pl.DataFrame, datetime]:
     """Leads of many moments moved to one, so that they can be judged together: every age stays what it was.
 
-    Each date that the policy looks at is shifted by the whole days between the lead's moment and the latest
-    one, which is given back. A lead without a moment has no ages: its dates become unknown.
+    Each of the ``dates`` is shifted by the whole days between the lead's moment and the latest one, which is
+    given back. A lead without a moment has no ages: its dates become unknown.
     """
     latest = leads[moment].max()
     now = latest if isinstance(latest, datetime) else datetime(1970, 1, 1, tzinfo=UTC)
     shift = _day_number(now.astimezone(UTC).date()) - leads[moment].dt.date().cast(pl.Int32)
-    moved = [
-        _shifted(leads[name], shift)
-        for name, field in policy.fields.items()
-        if field.type in _AGEING and name in leads.columns and name in policy.needed()
-    ]
-    return leads.with_columns(moved), now
+    return leads.with_columns(_shifted(leads[name], shift) for name in dates), now
 
 
 def _day_number(day: date) -> int:
@@ -98,3 +101,39 @@ def _shifted(dates: pl.Series, days: pl.Series) -> pl.Series:
     if dates.dtype == pl.Date():
         return (dates.cast(pl.Int32) + days).cast(pl.Date)
     return (dates.cast(pl.Int64) + days.cast(pl.Int64) * _DAY).cast(dates.dtype)
+
+
+def as_of_tracked(
+    current: pl.DataFrame, history: pl.DataFrame, moments: pl.DataFrame, names: Sequence[str]
+) -> pl.DataFrame:
+    """What ``as_of`` gives, where a CRM only writes down changes, and only of some fields.
+
+    ``current``: ``_id, _modified_at`` and the values of today as text, a row for each of ``moments``. A value of
+    today counts for the moment only where it is certain to have stood then: the field was being tracked by that
+    time and never changed, or the whole record has not changed since. Otherwise the value is not known.
+    """
+    told = as_of(history, moments, names)
+    since = history.group_by("property").agg(pl.col("at").min().alias("_since"))
+    changed = history.select("_id", "property").unique().with_columns(pl.lit(value=True).alias("_changed"))
+    known = current.columns
+    stood = (
+        current.select("_id", "_modified_at", *(pl.col(name) for name in names if name in known))
+        .join(moments.select("_id", pl.col("at").alias("_moment")), on="_id", how="inner")
+        .unpivot(index=["_id", "_modified_at", "_moment"], variable_name="property", value_name="_now")
+        .join(since, on="property", how="left")
+        .join(changed, on=["_id", "property"], how="left")
+        .filter(
+            pl.col("_changed").is_null()
+            & (
+                (pl.col("_modified_at") <= pl.col("_moment"))
+                | (pl.col("_since") <= pl.col("_moment")).fill_null(value=False)
+            )
+        )
+    )
+    if stood.is_empty():
+        return told
+    wide = stood.pivot("property", index="_id", values="_now")
+    beside = told.select("_id").join(wide, on="_id", how="left", maintain_order="left")
+    return told.with_columns(
+        pl.coalesce(told[name], beside[name]).alias(name) for name in names if name in wide.columns
+    )
