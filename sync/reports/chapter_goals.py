@@ -44,6 +44,8 @@ def _sentence(one: Standing, voice: Voice) -> str:
                 then=label(goal.then, voice),
                 rate=voice.percent(told.rate.value or 0),
                 wanted=voice.percent(goal.rate),
+                low=voice.percent(told.rate.low),
+                high=voice.percent(told.rate.high),
             )
         )
     if one.forecast is not None and goal.number is not None:

@@ -8,26 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from mapping.lead import LEAD_FIELDS
 from sync.app import VOCABULARIES
-from sync.reports.chapter_costs import CostAsked, cost_sections
-from sync.reports.chapter_funnel import FunnelAsked, funnel_sections
-from sync.reports.chapter_goals import goal_section
-from sync.reports.chapter_outcome import outcome_section, track_section
 from sync.reports.costfile import read_costs
-from sync.reports.costs import Costs, Money, Spent, converted, summed
+from sync.reports.costs import converted
 from sync.reports.declared import Declared, read_declared
-from sync.reports.document import Cell, Column, Document, Section, Table
-from sync.reports.funnel import Maturity, funnel, maturity
-from sync.reports.gather import Campaigns, Gathered, gather, midnight, read_campaigns
-from sync.reports.goals import Counted, Frozen, Standing, count, period_between, stand
-from sync.reports.journeys import within
-from sync.reports.outcome import outcome, tracks
+from sync.reports.document import Document
+from sync.reports.gather import Gathered, gather, midnight, read_campaigns
+from sync.reports.goals import Counted, Frozen, Standing, count, stand
+from sync.reports.tell import Counting, tell
 from sync.reports.voice import Language, Voice
 from sync.settings import Settings
 from sync.store.reporting import FrozenPeriod
@@ -85,126 +77,34 @@ def rules_of(settings: Settings, currency: str) -> Rules:
     )
 
 
-@dataclass(frozen=True)
-class _Counting:
-    """Everything that the sections of one report share."""
-
-    work: Work
-    rules: Rules
-    gathered: Gathered
-    campaigns: Campaigns | None
-    costs: Costs
-    first: date
-    last: date
-    now: datetime
-    maturity: Maturity
-
-    @property
-    def today(self) -> date:
-        return self.now.astimezone(self.rules.zone).date()
-
-    @property
-    def leads(self) -> Any:
-        return within(self.gathered.rows, period_between(self.first, self.last, self.rules.zone))
-
-    @property
-    def mature_before(self) -> datetime | None:
-        return None if self.maturity.days is None else self.now - timedelta(days=self.maturity.days)
-
-
 def make_report(work: Work, rules: Rules, asked: Asked) -> Document:
     """The whole report. Raises the connectors' errors only where campaigns come from Salesforce."""
-    counting = _count(work, rules, asked)
-    voice = Voice(asked.language, rules.zone)
-    leads = counting.leads
-    policy = work.policy
-    sections = [
-        _overview(counting, voice),
-        *funnel_sections(
-            FunnelAsked(
-                leads, rules.declared.channels, counting.maturity, rules.per_person, rules.smallest_group
-            ),
-            voice,
-        ),
-        *cost_sections(_cost_asked(counting), voice),
-        goal_section(goals(counting.work, rules, counting.gathered, counting.now), voice),
-        outcome_section(
-            outcome(counting.gathered.history, leads),
-            [band.name for band in policy.bands],
-            policy.label,
-            voice,
-        ),
-        track_section(tracks(counting.gathered.history), voice),
-    ]
-    period = voice.say("report.period", first=voice.day(counting.first), last=voice.day(counting.last))
-    return Document(
-        voice.say("report.title"),
-        asked.language,
-        counting.first,
-        counting.last,
-        counting.now,
-        period,
-        tuple(sections),
-    )
+    return tell(count_all(work, rules, asked), Voice(asked.language, rules.zone))
 
 
-def _count(work: Work, rules: Rules, asked: Asked) -> _Counting:
-    now = work.clock()
+def count_all(work: Work, rules: Rules, asked: Asked) -> Counting:
+    """Read and count everything that a report tells."""
+    now, policy = work.clock(), work.policy
     last = asked.last or now.astimezone(rules.zone).date()
     first = asked.first or last.replace(year=last.year - 1, day=min(last.day, 28)) + timedelta(days=1)
     campaigns = read_campaigns(work, rules.declared) if rules.salesforce_campaigns else None
     gathered = gather(work, rules.declared, rules.zone, campaigns=campaigns, attribution=rules.attribution)
-    policy = work.policy
     every = (*rules.declared.costs, *(campaigns.costs if campaigns else ()))
-    costs = converted(every, policy.currency, lambda day: policy.rates_at(midnight(day, rules.zone)))
-    return _Counting(work, rules, gathered, campaigns, costs, first, last, now, maturity(gathered.rows))
-
-
-def _cost_asked(counting: _Counting) -> CostAsked:
-    return CostAsked(
-        counting.costs,
-        counting.leads,
-        counting.gathered.rows,
-        counting.first,
-        counting.last,
-        counting.today,
-        counting.work.policy.currency,
-        counting.maturity,
-        counting.mature_before,
-        counting.rules.attribution,
-        counting.campaigns.undated if counting.campaigns else 0,
-    )
-
-
-def _overview(counting: _Counting, voice: Voice) -> Section:
-    found = funnel(counting.leads)
-    sums = summed(counting.costs.rows, counting.first, counting.last, lambda _: None)
-    spent = sums.get(None, Spent()).spent
-    currency = counting.work.policy.currency
-
-    def per(number: int) -> Money | None:
-        return Money((spent / number).quantize(Decimal("0.01")), currency) if spent and number else None
-
-    columns = (
-        Column("leads", voice.say("col.leads"), "count"),
-        Column("mqls", voice.say("col.mqls"), "rate", voice.say("of.leads")),
-        Column("customers", voice.say("col.customers"), "rate", voice.say("of.leads")),
-        Column("spent", voice.say("col.spent"), "money"),
-        Column("per_lead", voice.say("col.per_lead"), "money"),
-        Column("per_customer", voice.say("col.per_customer"), "money"),
-    )
-    row: tuple[Cell, ...] = (
-        found.reached["lead"],
-        found.of_leads("mql"),
-        found.of_leads("customer"),
-        None if spent is None else Money(spent, currency),
-        per(found.reached["lead"]),
-        per(found.reached["customer"]),
-    )
-    sentence = voice.say("overview.sentence", first=voice.day(counting.first), last=voice.day(counting.last))
-    notes = (voice.say("report.denominators"),)
-    return Section(
-        "overview", voice.say("overview.title"), sentence, (Table("overview", columns, (row,)),), notes
+    return Counting(
+        policy=policy,
+        channels=rules.declared.channels,
+        rows=gathered.rows,
+        history=gathered.history,
+        costs=converted(every, policy.currency, lambda day: policy.rates_at(midnight(day, rules.zone))),
+        goals=tuple(goals(work, rules, gathered, now)),
+        first=first,
+        last=last,
+        now=now,
+        zone=rules.zone,
+        attribution=rules.attribution,
+        smallest_group=rules.smallest_group,
+        per_person=rules.per_person,
+        undated=campaigns.undated if campaigns else 0,
     )
 
 

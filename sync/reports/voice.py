@@ -9,7 +9,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal, format_percent
 
 from sync.reports.costs import Expected, Money
@@ -46,7 +46,7 @@ class Voice:
 
     def percent(self, share: float | Decimal) -> str:
         """A share; below one in ten with one place."""
-        form = "#,##0 %" if abs(float(share)) >= 0.0995 or not share else "#,##0.0 %"
+        form = "#,##0 %" if abs(float(share)) >= 0.0995 else "#,##0.# %"
         if self.language == "en":
             form = form.replace(" ", "")
         return str(format_percent(share, format=form, locale=self._locale)).replace(" ", "\u00a0")
@@ -71,7 +71,8 @@ class Voice:
     def moment(self, moment: datetime) -> str:
         """A time in the reader's zone."""
         local = moment.astimezone(self.zone)
-        return str(format_datetime(local, format="medium", locale=self._locale, tzinfo=self.zone))
+        time = format_time(local, format="short", locale=self._locale, tzinfo=self.zone)
+        return f"{self.day(local.date())}, {time}"
 
     def cell(self, column: Column, cell: Cell) -> str:
         """A cell for people."""

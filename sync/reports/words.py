@@ -24,8 +24,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "en": "Confidential: the last table names single leads and why they are disputed.",
     },
     "report.denominators": {
-        "de": "Jede Quote nennt in Klammern, wie viele von wie vielen. Spannen umfassen 95 %.",
-        "en": "Every rate says in brackets how many of how many. Ranges cover 95 %.",
+        "de": "Jede Quote nennt, wie viele es von wie vielen sind. Spannen umfassen 95 %.",
+        "en": "Every rate says how many it is of how many. Ranges cover 95%.",
     },
     # The overview
     "overview.title": {"de": "Auf einen Blick", "en": "At a glance"},
@@ -120,7 +120,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "none.cohort": {"de": "(unbekannt)", "en": "(not known)"},
     "chart.mql_rate": {
         "de": "Anteil der Leads, die MQL wurden, mit 95-%-Spanne; in Klammern die Zahl der Leads",
-        "en": "Share of leads that became MQLs, with its 95 % range; in brackets the number of leads",
+        "en": "Share of leads that became MQLs, with its 95% range; in brackets the number of leads",
     },
     "word.interest": {"de": "Interesse", "en": "Interest"},
     # Sources
@@ -222,7 +222,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "next.sentence": {
         "de": "Wenn weitere {amount} so wirken wie das Geld bisher: die erwartete Zahl und ihre 95-%-Spanne.",
-        "en": "If {amount} more work like the money so far: the number to expect and its 95 % range.",
+        "en": "If {amount} more work like the money so far: the number to expect and its 95% range.",
     },
     "next.note": {
         "de": "Gerechnet mit dem Durchschnitt des Zeitraums; ein Kanal, der ausgereizt ist, bringt "
@@ -244,8 +244,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "goal.number": {"de": "{counted} von {number} gezählt", "en": "{counted} of {number} counted"},
     "goal.counted": {"de": "{counted} gezählt", "en": "{counted} counted"},
     "goal.rate": {
-        "de": "{reached} von diesen {counted} sind {then} ({rate}; Ziel {wanted})",
-        "en": "{reached} of these {counted} are {then} ({rate}; goal {wanted})",
+        "de": "{reached} von diesen {counted} kamen bis „{then}“ ({rate}; Ziel {wanted}; plausibel {low} bis {high})",
+        "en": "{reached} of these {counted} got to “{then}” ({rate}; goal {wanted}; plausible {low} to {high})",
     },
     "goal.forecast": {
         "de": "bis zum Ende {middle} erwartet ({low} bis {high})",
@@ -286,9 +286,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "outcome.note": {
         "de": "Die ersten Punkte konnten das Ergebnis nicht kennen. Leads, die noch offen sind, zählen "
         "als (noch) nicht "
-        "gewonnen. `leadpact policy backtest` prüft die Regel gründlicher.",
+        "gewonnen. „leadpact policy backtest“ prüft die Regel gründlicher.",
         "en": "The first score could not know the outcome. Leads that are still open count as not (yet) won. "
-        "`leadpact policy backtest` examines the policy more thoroughly.",
+        "“leadpact policy backtest” examines the policy more thoroughly.",
     },
     "outcome.too_late": {
         "de": "{n} Leads fehlen: der Vertrieb hatte sie schon, als sie zum ersten Mal beurteilt wurden.",
@@ -296,7 +296,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "outcome.chart": {
         "de": "Anteil der Verkaufschancen nach Punkten, beste zehn Prozent zuerst, mit 95-%-Spanne",
-        "en": "Share of opportunities by score, best tenth first, with its 95 % range",
+        "en": "Share of opportunities by score, best tenth first, with its 95% range",
     },
     "outcome.bar": {"de": "{low} bis {high} Punkte", "en": "{low} to {high} points"},
     "nurture.title": {"de": "Pflegestrecken", "en": "Nurture tracks"},

@@ -23,11 +23,11 @@ COLUMN_WORDS: Mapping[str, Mapping[str, str]] = {
     "of.handovers": {"de": "der Übergaben", "en": "of the handovers"},
     "col.stage": {"de": "Stufe", "en": "Stage"},
     "col.reached": {"de": "Erreicht", "en": "Reached"},
-    "col.of_step_before": {"de": "Anteil der Stufe davor", "en": "Of the stage before"},
-    "col.of_leads": {"de": "Anteil der Leads", "en": "Of all leads"},
+    "col.of_step_before": {"de": "Anteil", "en": "Share"},
+    "col.of_leads": {"de": "Anteil", "en": "Share"},
     "col.time_from_before": {
         "de": "Zeit seit davor (Median / 90 %)",
-        "en": "Time from there (median / 90 %)",
+        "en": "Time from there (median / 90%)",
     },
     "col.channel": {"de": "Kanal", "en": "Channel"},
     "col.campaign": {"de": "Kampagne", "en": "Campaign"},
@@ -85,7 +85,7 @@ COLUMN_WORDS: Mapping[str, Mapping[str, str]] = {
     "table.conversion": {"de": "Wie viele kamen weiter?", "en": "How many got further?"},
     "table.times": {
         "de": "Wie lange dauerte es? (Median / 90 %)",
-        "en": "How long did it take? (median / 90 %)",
+        "en": "How long did it take? (median / 90%)",
     },
     "table.by_channel": {"de": "Nach Kanal", "en": "By channel"},
     "table.by_campaign": {"de": "Nach Kampagne", "en": "By campaign"},

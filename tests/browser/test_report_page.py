@@ -1,0 +1,197 @@
+"""The report's page: one file that needs nothing else, told alike in both languages, and seen by a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+from typing import Any, Literal
+
+import pytest
+
+from sync.reports.document import Document, as_json
+from sync.reports.voice import Voice
+from sync.reports.words import WORDS
+
+LANGUAGES = ("de", "en")
+Told = Callable[[Literal["de", "en"]], tuple[Document, Voice]]
+Pages = Callable[[Literal["de", "en"]], str]
+#: Asks the browser what a person would see: whether anything is cut off, and what the drawings show.
+MEASURE = """<script>
+addEventListener("load", () => {
+  const wide = document.documentElement.scrollWidth, room = innerWidth;
+  const cut = [...document.querySelectorAll("figure svg")].flatMap(svg => {
+    const frame = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll("text")].filter(text => {
+      const box = text.getBoundingClientRect();
+      return box.width && (box.left < frame.left - 1 || box.right > frame.right + 12);
+    }).map(text => text.textContent);
+  });
+  const small = [...document.querySelectorAll("figure svg text")].filter(
+    text => text.textContent.trim() && text.getBoundingClientRect().height < 9).length;
+  const charts = [...document.querySelectorAll("figure svg")].map(svg => svg.getBoundingClientRect().height);
+  const broken = [...document.querySelectorAll(".wide")].filter(
+    each => each.scrollWidth > each.clientWidth + 1).map(each => each.querySelector("table").id);
+  document.body.innerHTML = "<pre id=seen>" + JSON.stringify({wide, room, cut, small, charts, broken}) + "</pre>";
+});
+</script></body>"""
+
+
+class _Page(HTMLParser):
+    """What a page is made of: its tags, what it refers to, its ids, and the tags of each section in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.sections: dict[str, list[str]] = {}
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "section":
+            self.sections[str(dict(attrs)["id"])] = []
+        elif self.sections:
+            next(reversed(self.sections.values())).append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_needs_nothing_but_itself(page_in: Pages, language: Literal["de", "en"]) -> None:
+    text = page_in(language)
+    page = _Page(text)
+    assert not {tag for tag, _ in page.tags} & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "image",
+        "use",
+    }
+    referred = [
+        str(value)
+        for _, attributes in page.tags
+        for name, value in attributes.items()
+        if name in ("href", "src", "xlink:href", "action", "data")
+    ]
+    assert referred
+    assert all(each.startswith("#") for each in referred)
+    assert not re.search(r"@import|url\((?!\"?data:|#)", text)
+    assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_can_be_read_aloud(page_in: Pages, language: Literal["de", "en"]) -> None:
+    page = _Page(page_in(language))
+    assert dict(page.tags)["html"]["lang"] == language
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"}
+    assert links == page.sections.keys()
+    heads = [attributes for tag, attributes in page.tags if tag == "th"]
+    assert heads
+    assert all(attributes.get("scope") in ("row", "col") for attributes in heads)
+    drawings = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(drawings) >= 6
+    assert all(attributes["aria-hidden"] == "true" for attributes in drawings)
+    # Whoever cannot see a drawing finds its numbers in the table beside it.
+    for name, tags in page.sections.items():
+        assert "figure" not in tags or tags.index("figure") < tags.index("table"), name
+
+
+def test_both_languages_tell_the_same_numbers(told: Told) -> None:
+    german, english = (as_json(told(language)[0]) for language in ("de", "en"))
+    for one, other in zip(german["sections"], english["sections"], strict=True):
+        assert one["key"] == other["key"]
+        assert one["title"] != other["title"]
+        for table, same in zip(one["tables"], other["tables"], strict=True):
+            numeric = [column["key"] for column in table["columns"] if column["kind"] != "text"]
+            assert [[row[key] for key in numeric] for row in table["rows"]] == [
+                [row[key] for key in numeric] for row in same["rows"]
+            ]
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        (
+            "de",
+            ["840", "6,2 %", "52 von 840", "86.904 €", "20.11.2026", "Okt. 2026", "21,5 / 46,6 Tage", "+4"],
+        ),
+        ("en", ["840", "6.2%", "52 of 840", "€86,904", "20 Nov 2026", "Oct 2026", "21.5 / 46.6 days", "+4"]),
+    ],
+)
+def test_numbers_amounts_and_days_have_the_readers_form(
+    page_in: Pages, language: Literal["de", "en"], shown: list[str]
+) -> None:
+    text = " ".join("".join(_Page(page_in(language)).text).replace("\u00a0", " ").split())
+    assert [each for each in shown if each not in text] == []
+
+
+def test_what_people_typed_is_never_taken_for_a_tag(page_in: Pages) -> None:
+    page = _Page(page_in("de"))
+    assert "Researched <shops> & co." in page.text
+    assert "shops" not in {tag for tag, _ in page.tags}
+
+
+def test_every_sentence_is_there_in_both_languages_with_the_same_values() -> None:
+    assert not [key for key in WORDS if not _alike(key)]
+
+
+def _alike(key: str) -> bool:
+    named = {
+        language: {name for _, name, _, _ in Formatter().parse(WORDS[key][language]) if name}
+        for language in LANGUAGES
+    }
+    return WORDS[key].keys() == set(LANGUAGES) and named["de"] == named["en"]
+
+
+# --- seen by a browser ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "width"), [("de", 1180), ("en", 700)])
+def test_a_browser_shows_the_page_and_nothing_is_cut_off(
+    page_in: Pages, language: Literal["de", "en"], width: int, look_at: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(page_in(language), encoding="utf-8")
+    picture = tmp_path / f"report-{language}.png"
+    look_at(path, "--window-size=1180,2400", f"--screenshot={picture}")
+    content = picture.read_bytes()
+    assert struct.unpack(">II", content[16:24]) == (1180, 2400)
+    assert len(content) > 100_000  # an empty page takes a tenth of that
+
+    # The same page with a script that measures it; the page itself allows none.
+    allowed = re.sub(r"<meta http-equiv=[^>]*>", "", path.read_text("utf-8")).replace("</body>", MEASURE)
+    path.write_text(allowed, encoding="utf-8")
+    seen = _seen(look_at(path, f"--window-size={width},1200", "--dump-dom"))
+    assert seen["wide"] <= seen["room"]
+    assert seen["cut"] == []
+    assert seen["small"] == 0
+    assert len(seen["charts"]) >= 6
+    assert min(seen["charts"]) > 80
+    # On a wide screen every table fits; on a narrow one it can be moved within its own frame.
+    assert width < 1000 or seen["broken"] == []
+
+
+def _seen(html: str) -> Any:
+    found = re.search(r'<pre id="seen">(.*?)</pre>', html, re.S)
+    assert found, html[:500]
+    return json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def test_the_page_can_be_printed(page_in: Pages, look_at: Callable[..., str], tmp_path: Path) -> None:
+    path, paper = tmp_path / "report.html", tmp_path / "report.pdf"
+    path.write_text(page_in("de"), encoding="utf-8")
+    look_at(path, "--no-pdf-header-footer", f"--print-to-pdf={paper}")
+    content = paper.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 3
