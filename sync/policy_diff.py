@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import polars as pl
@@ -11,6 +12,7 @@ from mapping.identity import derive
 from mapping.lead import columns_of
 from mapping.qualification.declared import Policy
 from mapping.qualification.diffing import TOGETHER, Diff, Single, diff, singles, together
+from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.app import VOCABULARIES
 from sync.snapshots import Snapshots
 from sync.work import CRMS, Work
@@ -18,10 +20,17 @@ from sync.work import CRMS, Work
 #: Leads that are compared at a time: enough to make columns pay, few enough for a small machine.
 AT_ONCE = 100_000
 #: What the derived fields are made of.
-_DERIVED_FROM = (
-    *("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
-    *("email_opt_out", "call_opt_out", "post_opt_out"),
-)
+_DERIVED_FROM: Mapping[str, tuple[str, ...]] = {
+    "email_domain": ("email",),
+    "is_free_mail": ("email",),
+    "has_contact_data": ("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
+    "may_email": ("email", "email_opt_out"),
+    "may_call": ("phone", "mobile_phone", "call_opt_out"),
+    "may_post": ("street", "city", "postal_code", "country", "post_opt_out"),
+    "is_company_only": ("email", "first_name", "last_name", "company", "website"),
+}
+#: What asks whether a CRM has a record of a lead.
+_IN = {f"in_{crm}": crm for crm in CRMS}
 #: Whoever is not scored is moved by facts alone, whatever the policy says.
 _NOT_SCORED = "not_scored"
 
@@ -40,32 +49,40 @@ def policy_diff(work: Work, other: Policy, *, each: int = 3) -> tuple[Diff, list
 def stored_leads(work: Work, needed: set[str]) -> Iterator[pl.DataFrame]:
     """Stored leads as ``judge`` takes them, slice by slice, with only the columns that are needed."""
     every = columns_of(work.fields)
-    snapshots = Snapshots(
-        {name: dtype for name, dtype in every.items() if name in needed or name in _DERIVED_FROM}
-    )
-    after = ""
-    while not (ids := work.store.leads.ids_after(after, AT_ONCE)).is_empty():
-        after = ids[-1]
-        stored = work.store.leads.of(ids).filter(pl.col("stage_why") != _NOT_SCORED)
-        previous = stored.select(
-            "lead_id",
-            *(pl.col(name).alias(f"prev_{name}") for name in ("stage", "highest_stage", "temperature")),
-            *(pl.col(name).cast(pl.Int32).alias(f"prev_{name}") for name in ("cycle", "score")),
+    sources = {name for derived in needed & _DERIVED_FROM.keys() for name in _DERIVED_FROM[derived]}
+    snapshots = Snapshots({name: dtype for name, dtype in every.items() if name in needed or name in sources})
+    for stored, links in _slices(work, with_links=not needed.isdisjoint(_IN)):
+        scored = stored.filter(pl.col("stage_why") != _NOT_SCORED)
+        previous = scored.select(
+            "lead_id", *(pl.col(name.removeprefix("prev_")).alias(name) for name in PREVIOUS_SCHEMA)
         )
-        leads = previous.hstack(snapshots.decode(stored["lead_values"]))
-        yield derive(_with_records(work, leads, needed))
+        leads = previous.hstack(snapshots.decode(scored["lead_values"]))
+        yield derive(leads.with_columns(_there(crm, links).alias(name) for name, crm in _IN.items()))
 
 
-def _with_records(work: Work, leads: pl.DataFrame, needed: set[str]) -> pl.DataFrame:
-    """Which CRMs have a record of each lead: looked up only where a policy asks for it."""
-    names = [f"in_{crm}" for crm in CRMS]
-    if needed.isdisjoint(names):
-        return leads.with_columns(pl.lit(None, dtype=pl.Boolean).alias(name) for name in names)
-    links = work.store.leads.links_of_leads(leads["lead_id"])
-    return leads.with_columns(
-        leads["lead_id"].is_in(links.filter(pl.col("crm") == crm)["lead_id"].implode()).alias(f"in_{crm}")
-        for crm in CRMS
-    )
+def _slices(work: Work, *, with_links: bool) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+    """The stored leads in the order of their ids (``JUDGED``), and their links where they are asked for.
+
+    The next slice is read while one is worked on. Nothing else uses the database's connection meanwhile.
+    """
+    leads = work.store.leads
+
+    def read(after: str) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        stored = leads.judged_after(after, AT_ONCE)
+        return stored, leads.links_of_leads(stored["lead_id"]) if with_links else None
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(read, "")
+        while not (slice_ := coming.result())[0].is_empty():
+            coming = reader.submit(read, slice_[0]["lead_id"][-1])
+            yield slice_
+
+
+def _there(crm: str, links: pl.DataFrame | None) -> pl.Expr:
+    """Whether a CRM has a record of each lead; null where no policy asks for it."""
+    if links is None:
+        return pl.lit(None, dtype=pl.Boolean)
+    return pl.col("lead_id").is_in(links.filter(pl.col("crm") == crm)["lead_id"].implode())
 
 
 def as_json(

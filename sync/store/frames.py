@@ -23,6 +23,9 @@ _SQL_TYPES: Mapping[type[pl.DataType], str] = {
     pl.Datetime: "timestamptz",
 }
 
+#: Stands around texts that are read: JSON is full of the usual quotes, and each would have to be doubled.
+_QUOTE = "\x01"
+
 
 def copy_in(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
     """Append a frame to a table; columns are matched by name.
@@ -68,7 +71,9 @@ def read_frame(
     parameters: Sequence[Any] | Mapping[str, Any] = (),
 ) -> pl.DataFrame:
     """The rows of a query as a frame of the given schema, by COPY. Columns are taken in order."""
-    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(sql.SQL(query))
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, QUOTE {})").format(
+        sql.SQL(query), sql.Literal(_QUOTE)
+    )
     buffer = io.BytesIO()
     with psycopg.ClientCursor(connection).copy(statement, parameters or None) as copy:
         for block in copy:
@@ -80,7 +85,7 @@ def read_frame(
         name: (pl.String() if isinstance(dtype, pl.Boolean | pl.Datetime) else dtype)
         for name, dtype in schema.items()
     }
-    frame = pl.read_csv(buffer, has_header=False, schema=as_text)
+    frame = pl.read_csv(buffer, has_header=False, schema=as_text, quote_char=_QUOTE)
     return frame.with_columns(_typed(name, dtype) for name, dtype in schema.items() if as_text[name] != dtype)
 
 

@@ -41,6 +41,20 @@ DECIDED: Mapping[str, pl.DataType] = {
     "decided_at": pl.Datetime("us", "UTC"),
 }
 LEADS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "lead_values": pl.String(), **DECIDED}
+#: What a policy needs of a stored lead: its values, and the last verdict under the names of its columns.
+JUDGED: Mapping[str, pl.DataType] = {
+    "lead_id": pl.String(),
+    "lead_values": pl.String(),
+    "stage": pl.String(),
+    "highest_stage": pl.String(),
+    "cycle": pl.Int32(),
+    "temperature": pl.String(),
+    "score": pl.Int32(),
+    "stage_why": pl.String(),
+    "temperature_since": pl.Date(),
+    "returned_on": pl.Date(),
+    "spent_rejection": pl.String(),
+}
 NEW_LEADS: Mapping[str, pl.DataType] = {**LEADS, "email_key": pl.String()}
 NEW_VERDICTS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "inputs": pl.String(), **DECIDED}
 PAST: Mapping[str, pl.DataType] = {
@@ -84,9 +98,9 @@ class Leads(Tables):
         """The stored leads with these ids, as ``LEADS``."""
         return self._asked("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
 
-    def after(self, after: str, limit: int) -> pl.DataFrame:
-        """The next stored leads in the order of their ids, as ``LEADS``: a slice of all leads."""
-        return self._read("leads_after", LEADS, after=after, limit=limit)
+    def judged_after(self, after: str, limit: int) -> pl.DataFrame:
+        """The next stored leads in the order of their ids, as ``JUDGED``: a slice of all leads."""
+        return self._read("judged_after", JUDGED, after=after, limit=limit)
 
     def ids_after(self, after: str, limit: int) -> pl.Series:
         """The next lead ids in order: a slice of all leads."""

@@ -49,13 +49,11 @@ SELECT lead.lead_id, lead.lead_values, CASE WHEN lead.temperature <> '' THEN lea
        SELECT * FROM lead
         WHERE lead.connection_id = %(connection)s AND lead.lead_id = asked.lead_id OFFSET 0) AS lead;
 
--- leads_after --
--- The next leads in the order of their ids, as leads_by_id gives them: for questions to all leads, where a look-up
+-- judged_after --
+-- The next leads in the order of their ids, with what a policy looks at: for questions to all leads, where a look-up
 -- a lead would cost more than the leads.
-SELECT lead_id, lead_values, CASE WHEN temperature <> '' THEN score END, CASE WHEN temperature <> '' THEN fit END,
-       CASE WHEN temperature <> '' THEN engagement END, CASE WHEN temperature <> '' THEN coverage END,
-       nullif(temperature, ''), stage, stage_why, highest_stage, cycle, nurture_track,
-       grade, temperature_since, returned_on, spent_rejection, policy_version, decided_at
+SELECT lead_id, lead_values, stage, highest_stage, cycle, nullif(temperature, ''),
+       CASE WHEN temperature <> '' THEN score END, stage_why, temperature_since, returned_on, spent_rejection
   FROM lead WHERE connection_id = %(connection)s AND lead_id > %(after)s
  ORDER BY lead_id LIMIT %(limit)s;
 
