@@ -95,12 +95,13 @@ class App:
         """The name under which the memory knows this config."""
         return hashlib.sha256(str(self.settings.path.absolute()).encode()).hexdigest()
 
-    def recall_accounts(self) -> bool:
-        """Work on the accounts that this config opened before, and ask no CRM; False: it never opened any."""
+    def recalled(self) -> Work | None:
+        """``work`` on the accounts that this config opened before; no CRM is asked. None: it never opened any."""
         known = self.store.first_accounts(self._config())
-        if known is not None:
-            self.store.use(*known, self.clock())
-        return known is not None
+        if known is None:
+            return None
+        self.store.use(*known, self.clock())
+        return self._work()
 
     def accounts(self) -> dict[str, str]:
         """The account ids behind the credentials."""

@@ -26,7 +26,7 @@ from sync.cli_report import report
 from sync.cli_resolve import held, resolve
 from sync.cli_runs import apply, plan, rescore, sync, undo
 from sync.cli_sandbox import sandbox
-from sync.cli_service import jobs, worker
+from sync.cli_service import jobs, serve_command, worker
 from sync.cli_status import status
 from sync.console import show_explanation
 from sync.demo import DemoAsked, run_demo
@@ -58,6 +58,7 @@ from sync.wrongconfig import WrongConfig
         forget,
         report,
         sandbox,
+        serve_command,
         worker,
         jobs,
     ],

@@ -1,4 +1,4 @@
-"""The commands of what runs by itself: worker, jobs."""
+"""The commands of what runs by itself: serve, worker, jobs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import click
 from sync.app import App, opened
 from sync.cli_context import Context, age
 from sync.errors import WrongUse
-from sync.serving import Asked, work_on_jobs
+from sync.serving import Asked, serve, work_on_jobs
 from sync.store.jobs import JobRow
 
 
 def _tell(words: str) -> None:
     # A service has no document, and its lines are read while it runs.
     click.echo(f"leadpact: {words}", err=True)
+
+
+@click.command("serve")
+@click.pass_obj
+def serve_command(context: Context) -> None:
+    """Webhook endpoints, schedules and a worker in one process, until it is stopped."""
+    serve(Asked(context.settings(), _tell))
 
 
 @click.command()
@@ -99,7 +106,7 @@ def drop(context: Context, number: int) -> None:
 
 def _recall(app: App) -> None:
     """The accounts of this config, without asking a CRM where they are known."""
-    if not app.recall_accounts():
+    if app.recalled() is None:
         app.memory()
 
 

@@ -37,6 +37,8 @@ LOOKS = 1.0
 TRIES = (0.5, 1.0, 2.0, 5.0)
 #: Seconds that runs get to come to their next point, once they were told to give their jobs back.
 LAST_SECONDS = 5.0
+#: What keeps a process from beginning, and passes.
+AWAY = (DatabaseAway, CrmAway, ConnectorError, *SERVER_GONE)
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ class Service:
         while not self._stop.is_set():
             try:
                 place = await asyncio.to_thread(self.connect)
-            except (DatabaseAway, CrmAway, ConnectorError, *SERVER_GONE) as error:
+            except AWAY as error:
                 away = self._told_away(error, away)
                 await self._pause(tries)
                 tries += 1

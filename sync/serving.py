@@ -7,6 +7,7 @@ everything that has to last is in it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -20,7 +21,8 @@ from connectors.quota import Lane
 from sync.app import App, build, utc_now
 from sync.jobs_hands import Hands
 from sync.jobs_watch import Watch, crons_of
-from sync.jobs_worker import Place, Service, quietly
+from sync.jobs_worker import AWAY, Place, Service, quietly
+from sync.serving_web import join, open_port
 from sync.settings import Settings
 
 Tell = Callable[[str], None]
@@ -37,11 +39,16 @@ class Asked:
 
 def work_on_jobs(asked: Asked) -> None:
     """Run a worker until somebody stops it. Raises WrongConfig for a config that cannot be used."""
-    _until_stopped(asked, _worker(asked))
+    _until_stopped(asked, with_endpoints=False)
 
 
-def _until_stopped(asked: Asked, service: Service) -> None:
-    if not asyncio.run(_lives(asked, service)):
+def serve(asked: Asked) -> None:
+    """Run the endpoints and a worker until somebody stops them. Raises WrongConfig, and WrongUse for a taken port."""
+    _until_stopped(asked, with_endpoints=True)
+
+
+def _until_stopped(asked: Asked, *, with_endpoints: bool) -> None:
+    if not asyncio.run(_lives(asked, _worker(asked), with_endpoints=with_endpoints)):
         # A thread still waits in a call that cannot be broken off. Its run has given nothing away that a killed
         # one would not, and its job is taken over.
         asked.tell("a run did not come to its end; its job is taken over by another worker")
@@ -51,11 +58,12 @@ def _until_stopped(asked: Asked, service: Service) -> None:
     asked.tell("stopped")
 
 
-async def _lives(asked: Asked, service: Service) -> bool:
-    loop = asyncio.get_running_loop()
+async def _lives(asked: Asked, service: Service, *, with_endpoints: bool) -> bool:
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
         asked.tell("stopping: what is being worked on is finished, or given back")
+        stopped.set()
         service.stop()
 
     async with AsyncExitStack() as stack:
@@ -63,7 +71,33 @@ async def _lives(asked: Asked, service: Service) -> bool:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
             stack.callback(loop.remove_signal_handler, number)
-        return await service.run()
+        if not with_endpoints:
+            return await service.run()
+        working = asyncio.create_task(service.run())
+        try:
+            await _endpoints(asked, stopped, working)
+        finally:
+            service.stop()
+            ended = await working
+        return ended
+
+
+async def _endpoints(asked: Asked, stopped: asyncio.Event, working: asyncio.Task[bool]) -> None:
+    """Keep the port open until the end. The worker says what is waited for."""
+    while not stopped.is_set() and not working.done():
+        try:
+            joined, memory = await asyncio.to_thread(join, asked.settings)
+        except AWAY:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), 1.0)
+            continue
+        endpoints = await open_port(asked.settings, joined, memory)
+        asked.tell(f"listening at http://{asked.settings.web.host}:{endpoints.port}")
+        ends = asyncio.create_task(stopped.wait())
+        await asyncio.wait([ends, working], return_when=asyncio.FIRST_COMPLETED)
+        ends.cancel()
+        await endpoints.close()
+        return
 
 
 def _worker(asked: Asked) -> Service:
@@ -81,7 +115,7 @@ def _place(settings: Settings, tell: Tell) -> Place:
     """Where the jobs of this config are. The CRMs are asked whose they are only where the memory does not know."""
     app = build(settings)
     try:
-        if not app.recall_accounts():
+        if app.recalled() is None:
             app.work()
         watch = Watch(
             app, settings.worker, crons_of(settings.schedule), ZoneInfo(settings.schedule.time_zone)
@@ -97,7 +131,7 @@ def _place(settings: Settings, tell: Tell) -> Place:
 def _opened(settings: Settings, lane: Lane, at_point: Callable[[str], None]) -> App:
     app = build(settings, lane=lane, at_point=at_point)
     try:
-        app.recall_accounts()
+        app.recalled()
     except BaseException:
         app.close()
         raise

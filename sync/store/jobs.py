@@ -107,15 +107,7 @@ class Jobs(Tables):
 
     def enqueue(self, job: NewJob) -> bool:
         """Queue a job, as the last step of the caller's transaction if there is one; False: one waits already."""
-        parameters = job.parameters(self._id)
-        # Before the savepoint, which would let go of it.
-        self._do("let_drains_wait", lock=SENDERS_LOCK)
-        try:
-            with self._connection.transaction():
-                return self._do("enqueue_job", **parameters).fetchone() is not None
-        except psycopg.errors.UniqueViolation:
-            # Another queued it in the same moment: what we wanted is there.
-            return False
+        return enqueue_on(self._connection, self._statements, self._id, job)
 
     def await_senders(self) -> None:
         """Wait until everybody who brought something in before now, and counted on this job, has committed it."""
@@ -220,19 +212,17 @@ def queue_of(lane: str, connection_id: int) -> str:
     return f"{lane}:{connection_id}"
 
 
-async def enqueue_on(
-    connection: psycopg.AsyncConnection[Any],
-    statements: Mapping[str, str],
-    connection_id: int,
-    job: NewJob,
+def enqueue_on(
+    connection: psycopg.Connection, statements: Mapping[str, str], connection_id: int, job: NewJob
 ) -> bool:
-    """``Jobs.enqueue`` on somebody else's connection, as the last step of its transaction."""
-    parameters = job.parameters(connection_id)
-    waited_for = {"lock": SENDERS_LOCK, "connection": connection_id}
-    await connection.execute(statements["let_drains_wait"].encode(), waited_for)
+    """``Jobs.enqueue`` on somebody's connection, as the last step of its transaction if there is one."""
+    sender = {"lock": SENDERS_LOCK, "connection": connection_id}
+    # Before the savepoint, which would let go of it.
+    connection.execute(statements["let_drains_wait"].encode(), sender)
     try:
-        async with connection.transaction():
-            done = await connection.execute(statements["enqueue_job"].encode(), parameters)
-            return await done.fetchone() is not None
+        with connection.transaction():
+            done = connection.execute(statements["enqueue_job"].encode(), job.parameters(connection_id))
+            return done.fetchone() is not None
     except psycopg.errors.UniqueViolation:
+        # Another queued it in the same moment: what we wanted is there.
         return False
