@@ -33,6 +33,7 @@ from sync.demo import DemoAsked, run_demo
 from sync.errors import CrmAway, GuardStopped, Stopped
 from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
+from sync.reports.rules import report_problems
 from sync.setup import create_missing, needed_fields
 from sync.wrongconfig import WrongConfig
 
@@ -135,7 +136,7 @@ def check(context: Context) -> None:
     try:
         settings = context.settings()
         with opened(settings) as app:
-            problems = check_config(app.work(), settings.where)
+            problems = check_config(app.work(), settings.where) + report_problems(settings, app.policy.currency)
     except WrongConfig as wrong:
         context.screen.document({"problems": wrong.problems})
         raise

@@ -47,7 +47,8 @@ def report(
     """
     # Loaded here: drawing takes two seconds to load, and no other command draws.
     from sync.reports.document import as_json
-    from sync.reports.make import Asked, make_report, rules_of
+    from sync.reports.make import Asked, make_report
+    from sync.reports.rules import rules_of
     from sync.reports.voice import Voice
 
     settings = context.settings()

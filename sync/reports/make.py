@@ -6,37 +6,18 @@ Nothing is written but the numbers of goals whose period has ended: they are kep
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from mapping.lead import LEAD_FIELDS
-from sync.app import VOCABULARIES
-from sync.reports.costfile import read_costs
 from sync.reports.costs import converted
-from sync.reports.declared import Declared, read_declared
 from sync.reports.document import Document
 from sync.reports.gather import Gathered, gather, midnight, read_campaigns
 from sync.reports.goals import Counted, Frozen, Standing, count, stand
+from sync.reports.rules import Rules
 from sync.reports.tell import Counting, tell
 from sync.reports.voice import Language, Voice
-from sync.settings import Settings
 from sync.store.reporting import FrozenPeriod
-from sync.work import Work, judged_fields
-from sync.wrongconfig import WrongConfig, problem
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How to count, from the config. ``costs``: those of ``[[costs]]`` and of the file, in their own currencies."""
-
-    declared: Declared
-    zone: ZoneInfo
-    attribution: str
-    salesforce_campaigns: bool
-    smallest_group: int
-    per_person: bool
+from sync.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +28,6 @@ class Asked:
     first: date | None = None
     last: date | None = None
     handover_review: bool = False
-
-
-def rules_of(settings: Settings, currency: str) -> Rules:
-    """The rules of a config. Raises WrongConfig with every problem and its line.
-
-    ``currency``: of costs that name none.
-    """
-    fields = judged_fields({**LEAD_FIELDS, **settings.custom_fields})
-    declared, wrong = read_declared(
-        settings.policy, fields=fields, vocabularies=VOCABULARIES, currency=currency
-    )
-    if wrong:
-        raise WrongConfig(
-            [problem(settings.where(one.path), str(one), "correct the setting") for one in wrong]
-        )
-    if settings.files.costs is not None:
-        names = [channel.name for channel in declared.channels]
-        rows = read_costs(Path(settings.files.costs), names, currency)
-        declared = replace(declared, costs=(*declared.costs, *rows))
-    ours = settings.reports
-    return Rules(
-        declared,
-        ZoneInfo(ours.time_zone),
-        ours.attribution,
-        ours.salesforce_campaigns,
-        ours.smallest_group,
-        settings.privacy.per_person_reports,
-    )
 
 
 def make_report(work: Work, rules: Rules, asked: Asked) -> Document:

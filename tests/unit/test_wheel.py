@@ -67,6 +67,7 @@ def test_the_wheel_holds_every_file_of_the_three_rooms_and_nothing_else(wheel: d
         "sync/templates/leadpact.toml",
         "sync/templates/fields.toml",
         "sync/templates/policy.toml",
+        "sync/reports/page.html.j2",
         "connectors/sandbox/salesforce/soql/grammar.lark",
         "connectors/sandbox/salesforce/objects/Lead.toml",
         "connectors/sandbox/generate/data/people.toml",

@@ -62,12 +62,18 @@ def business(furnished: Any) -> Any:
             },
             salesforce={"LeadSource": "Messe Köln" if fair else "Google Ads"},
         )
-    policy = house.folder / "policy.toml"
-    policy.write_text(policy.read_text("utf-8") + CHANNELS, encoding="utf-8")
-    (house.folder / "costs.csv").write_text(COSTS, encoding="utf-8")
-    house.rewrite("leadpact.toml", "[files]\n", '[files]\ncosts = "costs.csv"\n')
+    _declare(house)
     house.sync()
     return house
+
+
+def _declare(house: Any) -> None:
+    """Channels, goals and costs of our own instead of those of ``init``."""
+    policy = house.folder / "policy.toml"
+    before = policy.read_text("utf-8").partition("# --- Where they come from")[0]
+    policy.write_text(before + CHANNELS, encoding="utf-8")
+    (house.folder / "costs.csv").write_text(COSTS, encoding="utf-8")
+    house.rewrite("leadpact.toml", "[files]\n", '[files]\ncosts = "costs.csv"\n')
 
 
 def _section(document: Any, key: str) -> Any:
@@ -181,15 +187,14 @@ def test_a_closed_period_keeps_its_numbers_and_later_corrections_stand_apart(bus
 def test_what_cannot_be_counted_is_named_with_its_line(
     house: Any, file: str, old: str, new: str, where: str, says: str
 ) -> None:
-    policy = house.folder / "policy.toml"
-    policy.write_text(policy.read_text("utf-8") + CHANNELS, encoding="utf-8")
-    (house.folder / "costs.csv").write_text(COSTS, encoding="utf-8")
-    house.rewrite("leadpact.toml", "[files]\n", '[files]\ncosts = "costs.csv"\n')
+    _declare(house)
     house.rewrite(file, old, new)
     told = house.command("report")
     assert told.code == 2
     assert where in told.err
     assert says in told.err
+    checked = house.command("--json", "check").document["problems"]
+    assert [one for one in checked if one["where"].startswith(where) and one["severity"] == "error"]
 
 
 @pytest.mark.parametrize("days", [("2026-03-01", "2026-02-01")])
