@@ -40,7 +40,8 @@ def number_of(lead: pl.Expr) -> pl.Expr:
 
 
 class Remembered:
-    """A store whose leads, journal, persons and identity hold nothing but links and bases: nobody is barred or gone."""
+    """A store whose leads, journal, persons and identity hold nothing but links and bases: nobody is barred,
+    gone, converted or handed over."""
 
     def __init__(self, texts: dict[str, list[str]], meter: Meter) -> None:
         self._texts = {crm: pl.Series(values) for crm, values in texts.items()}
@@ -61,6 +62,20 @@ class Remembered:
     @property
     def outside(self) -> Remembered:
         return self
+
+    @property
+    def turned(self) -> Remembered:
+        return self
+
+    @property
+    def handovers(self) -> Remembered:
+        return self
+
+    def any(self) -> bool:
+        return False
+
+    def newest(self, lead_ids: pl.Series) -> pl.DataFrame:
+        return lead_ids.clear().alias("lead_id").to_frame()
 
     def ids(self) -> pl.Series:
         return pl.Series("lead_id", [], dtype=pl.String)

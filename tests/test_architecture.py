@@ -15,7 +15,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("connectors", "mapping", "sync")
 MAY_IMPORT = {"mapping": set(), "connectors": set(), "sync": {"connectors", "mapping"}}
 
-PURE = ("mapping/", "sync/pairs.py", "sync/merge.py", "sync/plan.py", "sync/unread.py")
+PURE = (
+    "mapping/",
+    *(
+        "sync/pairs.py",
+        "sync/merge.py",
+        "sync/threeway.py",
+        "sync/winners.py",
+        "sync/plan.py",
+        "sync/unread.py",
+    ),
+)
 PURE_MAY_IMPORT = {
     *(
         "__future__",

@@ -1,0 +1,83 @@
+"""Who can decide a lead's field, and the rules by which a field is merged. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Literal
+
+import polars as pl
+
+from mapping.qualification.truths import looked_up
+
+#: Column prefixes of the frame that is merged: one row a lead.
+#: ``h.``/``s.`` what HubSpot and Salesforce show now, ``bh.``/``bs.`` their bases, ``m.`` the merged
+#: value, ``w.`` who won (``Winner``). Beside them ``h._id``, ``s._id`` (null: no record there),
+#: ``h._unread``, ``s._unread`` (lists of fields that were not returned or could not be read), and ``p.`` what
+#: is stored for the lead, where it is known.
+HUBSPOT, SALESFORCE = "h.", "s."
+KEPT = "p."
+SIDES = (HUBSPOT, SALESFORCE)
+#: ``h._same``, ``s._same``, where it was looked at: whether the record is known to be, field by field, as its base
+#: says, or neither is there. Never null.
+SAME = "_same"
+BASE = {HUBSPOT: "bh.", SALESFORCE: "bs."}
+MERGED, WINNER = "m.", "w."
+
+
+class Winner(IntEnum):
+    """Who decided a field's value."""
+
+    NOBODY = 0  #: nobody changed it
+    BOTH = 1  #: both changed it, alike
+    HUBSPOT = 2  #: only HubSpot changed it, or only HubSpot has it
+    SALESFORCE = 3
+    HELD = 4  #: both changed it differently, and the rule asks a person
+    UNREAD = 5  #: one side did not show it: left alone
+    HUBSPOT_BY_RULE = 6  #: both changed it differently, and the rule says HubSpot
+    SALESFORCE_BY_RULE = 7
+    UNSAYABLE = 8  #: the other CRM has no word for the value: left as it is, for a person to settle
+
+
+#: The type of a column of ``Winner``.
+CODE = pl.UInt8()
+#: Winners whose value goes to the other CRM.
+TO_SALESFORCE = (Winner.HUBSPOT, Winner.HUBSPOT_BY_RULE)
+TO_HUBSPOT = (Winner.SALESFORCE, Winner.SALESFORCE_BY_RULE)
+CONFLICTS = (Winner.HELD, Winner.HUBSPOT_BY_RULE, Winner.SALESFORCE_BY_RULE)
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRule:
+    """How one lead field is merged.
+
+    ``money`` fields bring their currency along: ``travels_with`` names it, and the pair is compared as one.
+    """
+
+    field: str
+    direction: Literal["both", "to_hubspot", "to_salesforce", "read_only"] = "both"
+    if_both_changed: Literal["salesforce", "hubspot", "newest", "hold"] = "hold"
+    if_emptied: Literal["ignore", "clear"] = "ignore"
+    opt_out: bool = False
+    travels_with: str | None = None
+
+    @property
+    def contested(self) -> bool:
+        """Both CRMs may have a say in it, and neither by being withdrawn there."""
+        return self.direction != "read_only" and not self.opt_out
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are merged as one."""
+        return (self.field, self.travels_with) if self.travels_with else (self.field,)
+
+
+def won_by(winner: pl.Series, *winners: Winner) -> pl.Series:
+    """Where one of these decided, in a column ``w.<field>``."""
+    return looked_up(_among(winners), winner)
+
+
+@cache
+def _among(winners: tuple[Winner, ...]) -> pl.Series:
+    return pl.Series([winner in winners for winner in Winner])
