@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import polars as pl
+
 from mapping.lead import FieldType, LeadField
 
 CROSS_ID = "cross_id"
@@ -22,7 +24,7 @@ class OwnField:
     lead: LeadField
     hubspot: str
     salesforce: str
-    kind: Literal["text", "long_text", "number", "choice"]
+    kind: Literal["text", "long_text", "number", "choice", "datetime"]
     label: Mapping[str, str]  #: by language
     verdict: str | None  #: column of the verdict frame; None: not a verdict
     unique: bool = False
@@ -31,16 +33,24 @@ class OwnField:
     def name_in(self, crm: str) -> str:
         return self.hubspot if crm == "hubspot" else self.salesforce
 
+    def said(self) -> pl.Expr:
+        """What a CRM is told: the verdict's column as text, times in ISO 8601 (UTC). A ValueError for the others."""
+        if self.verdict is None:
+            raise ValueError(f"{self.lead.name} shows no verdict")
+        column = pl.col(self.verdict)
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%SZ") if self.kind == "datetime" else column.cast(pl.String)
+
 
 def _own(
     name: str,
     crm_name: str,
-    kind: Literal["text", "long_text", "number", "choice"],
+    kind: Literal["text", "long_text", "number", "choice", "datetime"],
     english: str,
     german: str,
     verdict: str,
 ) -> OwnField:
-    lead_type = FieldType.INTEGER if kind == "number" else FieldType.TEXT
+    types = {"number": FieldType.INTEGER, "datetime": FieldType.DATETIME}
+    lead_type = types.get(kind, FieldType.TEXT)
     return OwnField(
         lead=LeadField(name, lead_type, english),
         hubspot=f"leadpact_{crm_name.lower()}",
@@ -64,6 +74,17 @@ OWN_FIELDS: tuple[OwnField, ...] = (
     _own("shown_track", "Nurture_Track", "text", "Leadpact nurture track", "Leadpact-Pflegestrecke", "nurture_track"),
     _own("shown_question", "Nurture_Question", "text", "Leadpact question", "Leadpact-Frage", "nurture_question"),
     _own("shown_format", "Nurture_Format", "text", "Leadpact format", "Leadpact-Format", "nurture_format"),
+    _own("shown_handover", "Handover", "choice", "Leadpact handover", "Leadpact-Übergabe", "handover_state"),
+    _own("shown_handover_at", "Handed_Over_At", "datetime",
+         "Leadpact: handed over at", "Leadpact: übergeben am", "handover_at"),
+    _own("shown_handover_due", "Handover_Due", "datetime",
+         "Leadpact: first touch due by", "Leadpact: Erstkontakt fällig bis", "handover_due"),
+    _own("shown_handover_owner", "Handover_Owner", "text",
+         "Leadpact: handed over to", "Leadpact: übergeben an", "handover_owner"),
+    _own("shown_handover_touch", "First_Touch", "datetime",
+         "Leadpact: first touch", "Leadpact: Erstkontakt", "handover_touch"),
+    _own("shown_handover_answer", "Handover_Answer", "text",
+         "Leadpact: reason sales gave", "Leadpact: Grund des Vertriebs", "handover_answer"),
     OwnField(
         lead=LeadField(CROSS_ID, FieldType.TEXT, "Record id of the counterpart in the other CRM"),
         hubspot="leadpact_salesforce_id",
@@ -81,6 +102,35 @@ SHOWN: Mapping[str, str] = {own.lead.name: own.verdict for own in OWN_FIELDS if 
 
 #: A verdict is written when one of these differs from what a CRM shows (or the score moved far enough).
 DECISIVE = ("shown_stage", "shown_temperature", "shown_grade", "shown_track")
+
+#: The handover is written when any of it differs from what a CRM shows.
+HANDOVER_FIELDS = tuple(own.lead.name for own in OWN_FIELDS if own.lead.name.startswith("shown_handover"))
+
+#: What people read for each state of a handover, by language.
+HANDOVER_LABELS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "qualified": "Qualified, not handed over yet",
+        "open": "Handed over, waits for a first touch",
+        "touched": "In contact",
+        "overdue": "Overdue",
+        "reassigned": "Overdue, goes to another owner",
+        "accepted": "Accepted by sales",
+        "rejected": "Rejected by sales",
+        "recycled": "Not taken up, back to marketing",
+        "withdrawn": "Taken back by marketing",
+    },
+    "de": {
+        "qualified": "Qualifiziert, noch nicht übergeben",
+        "open": "Übergeben, wartet auf Erstkontakt",
+        "touched": "In Kontakt",
+        "overdue": "Überfällig",
+        "reassigned": "Überfällig, geht an jemand anderen",
+        "accepted": "Vom Vertrieb angenommen",
+        "rejected": "Vom Vertrieb abgelehnt",
+        "recycled": "Nicht aufgegriffen, zurück im Marketing",
+        "withdrawn": "Vom Marketing zurückgenommen",
+    },
+}
 
 #: What people read for each stage, by language.
 STAGE_LABELS: Mapping[str, Mapping[str, str]] = {

@@ -14,6 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from mapping.lead import columns_of
+from mapping.own import HANDOVER_FIELDS
 from sync.compared import side_by_side, with_since
 from sync.decide import STORED, conclude, lead_frame
 from sync.fates import CONVERTED
@@ -25,7 +26,7 @@ from sync.slices import Slice
 from sync.store.standing import Compared
 from sync.work import CRMS, Work
 
-SHOWN = ("shown_stage", "shown_temperature", "shown_score")
+SHOWN = ("shown_stage", "shown_temperature", "shown_score", *HANDOVER_FIELDS)
 #: In the order in which they are looked for; the first that fits explains a lead.
 REASONS = {
     "gone": "a record was deleted or merged in its CRM",
@@ -111,7 +112,7 @@ def _compared(
     merged = frame.with_columns(
         pl.col(STORED + name).alias(MERGED + name) for name in columns_of(work.fields)
     ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    judged = conclude(work, merged, {}, (), both, now).leads
+    judged = conclude(work, merged, {}, (), both, now, work.store.handovers.newest(both)).leads
     explained = with_since(work, _explained(work, judged, last, waiting))
     if each is not None:
         each(side_by_side(work, explained, records))

@@ -32,6 +32,7 @@ from mapping.rules import FieldRule, MapProblems
 from mapping.values.words import ValueMap
 from sync.app_crms import Belongings, Patience, hubspot, salesforce
 from sync.errors import CrmAway, GuardStopped, WrongUse
+from sync.handover_rules import agreement_of
 from sync.merge import MergeRule
 from sync.pilot import Pilot
 from sync.plan import NAMES
@@ -148,6 +149,7 @@ class App:
             pilot=self._pilot(),
             lifecycle_alone=settings.sync.lifecycle_alone,
             unscored=self.unscored,
+            handover=agreement_of(settings.handover),
         )
 
     def _pilot(self) -> Pilot | None:

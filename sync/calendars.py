@@ -49,14 +49,12 @@ def zone_is_known(name: str) -> bool:
 @lru_cache(maxsize=1024)
 def public_holidays(region: str, year: int) -> frozenset[date]:
     """The public holidays of a region in one year. Raises ValueError for a region that nobody knows."""
+    if not region_is_known(region):
+        raise ValueError(f"no holidays are known for the region {region}")
     import holidays
 
     country, _, part = region.partition("-")
-    try:
-        found = holidays.country_holidays(country, subdiv=part or None, years=year)
-    except NotImplementedError as unknown:
-        raise ValueError(f"no holidays are known for the region {region}") from unknown
-    return frozenset(found)
+    return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))
 
 
 def clock_of(

@@ -18,9 +18,11 @@ from mapping.lead import columns_of
 from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.columns import derived_columns
 from mapping.qualification.conditions import Condition
+from mapping.qualification.handover import Advanced
 from mapping.qualification.judge import MEMORY, judge
 from mapping.qualification.truths import known, looked_up
 from mapping.qualification.wording import WHY, reasons, why
+from sync.handover import after_judging, before_judging
 from sync.merge import (
     BASE,
     HUBSPOT,
@@ -61,7 +63,8 @@ class Decided:
     ``merge.conflicts``. ``moved`` (``plan.CHANGES``): planned changes that are not carried out, because the
     lead has moved since the plan was saved. ``unplanned``: leads that have changes now and had none in the plan;
     they are left to a later run. ``loud``: changes that are not made because something else keeps setting them back
-    (``sync.loops``). ``turned``: its leads that Salesforce has converted.
+    (``sync.loops``). ``turned``: its leads that Salesforce has converted. ``handed``: how the handover ledger
+    moves on with this decision; remembered with the verdicts.
     """
 
     leads: pl.DataFrame
@@ -71,6 +74,7 @@ class Decided:
     unplanned: pl.Series | None = None
     loud: pl.DataFrame | None = None
     turned: Turned | None = None
+    handed: Advanced | None = None
 
 
 def lead_frame(
@@ -171,6 +175,7 @@ def decide(
     records: Mapping[str, pl.DataFrame | None],
     held_leads: pl.Series,
     now: datetime,
+    ledger: pl.DataFrame | None = None,
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
     merged = merge(frame, work.rules)
@@ -187,7 +192,7 @@ def decide(
         merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    return conclude(work, merged, raw, work.rules, held_leads, now)
+    return conclude(work, merged, raw, work.rules, held_leads, now, ledger)
 
 
 def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:
@@ -216,12 +221,18 @@ def conclude(
     rules: Sequence[MergeRule],
     held_leads: pl.Series,
     now: datetime,
+    ledger: pl.DataFrame | None = None,
 ) -> Decided:
-    """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words."""
-    judged = scoped(work, judge_leads(work, merged, now), held_leads, now)
+    """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words.
+
+    ``ledger`` (``handover.LEDGER``): the newest handover of each lead; None: the ledger stays as it is.
+    """
+    asked = before_judging(work, merged, ledger, now)
+    judged = judge_leads(work, merged if asked is None else asked.merged, now)
+    judged, handed = after_judging(work, asked, scoped(work, judged, held_leads, now), now)
     worded = with_reasons(work, judged)
     changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted())
-    return Decided(worded, changes, conflicts(merged, rules))
+    return Decided(worded, changes, conflicts(merged, rules), handed=handed)
 
 
 def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 
 from mapping.fieldmap import FieldMap
 from mapping.lead import Stage
-from mapping.own import CROSS_ID, DECISIVE, OWN_FIELDS, SHOWN
+from mapping.own import CROSS_ID, DECISIVE, HANDOVER_FIELDS, OWN_FIELDS, SHOWN
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, holds, known, looked_up
 from sync.merge import (
@@ -254,8 +254,9 @@ def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
         Unread(leads),
     )
     found = every(False, pl.Boolean(), leads.height)
+    handed = HANDOVER_FIELDS if SHOWN[HANDOVER_FIELDS[0]] in leads.columns else ()
     for side, there in here.items():
-        for name in DECISIVE:
+        for name in (*DECISIVE, *handed):
             unlike = there & differ(leads[side + name], leads[SHOWN[name]])
             found = found | unread.without(unlike, side, name)
         moved = leads[side + "shown_score"] - leads["score"]
@@ -278,14 +279,14 @@ def _own_changes(
     parts = []
     for own in OWN_FIELDS:
         crm_field = own.name_in(crm)
-        if own.verdict is None or crm_field not in writable.updatable[crm]:
+        if own.verdict not in leads.columns or crm_field not in writable.updatable[crm]:
             continue
         name = own.lead.name
         moved = unread.without(due & differ(leads[side + name], leads[own.verdict]), side, name)
         if moved.any():
-            why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit("the policy's verdict")
-            value = pl.col(own.verdict).cast(pl.String)
-            parts.append(_part(leads, moved, crm, name, crm_field, value, why, writable))
+            word = "the handover ledger" if name in HANDOVER_FIELDS else "the policy's verdict"
+            why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit(word)
+            parts.append(_part(leads, moved, crm, name, crm_field, own.said(), why, writable))
     return parts
 
 
@@ -333,8 +334,9 @@ def _creates(
             word = pl.when(pl.col(MERGED + rule.field)).then(said) if rule.opt_out else said
             values[rule.field] = (targets[rule.field], word)
     for own in OWN_FIELDS:
-        source = pl.col(own.verdict).cast(pl.String) if own.verdict else pl.col(SIDES[other] + "_id")
-        values[own.lead.name] = (own.name_in(crm), source)
+        source = own.said() if own.verdict else pl.col(SIDES[other] + "_id")
+        if own.verdict is None or own.verdict in leads.columns:
+            values[own.lead.name] = (own.name_in(crm), source)
     if crm == "hubspot" and writable.stage_words:
         words = pl.col("stage").replace_strict(
             dict(writable.stage_words), default=None, return_dtype=pl.String

@@ -18,6 +18,7 @@ from mapping.own import SHOWN
 from mapping.qualification.judge import MEMORY
 from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.decide import Decided
+from sync.handover import remember_handovers
 from sync.loops import held_noise
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.pairs import Pairing
@@ -70,6 +71,9 @@ def remember(
         work.at_point("after link")
         note_turned(work, decided.turned, leads["lead_id"], now)
         _verdicts(work, leads, run, now)
+        if decided.handed is not None:
+            refused = [lead for lead, crm in results.refusals if crm == "salesforce"]
+            remember_handovers(work, leads, decided.handed, refused, run, now)
         if held is not None:
             became += store.journal.hold(held, _looked_at(leads, held), run, now)
             store.journal.strike_refused(_passed(leads, results))
@@ -143,7 +147,8 @@ def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.E
     if name == STAGE_SHOWN:
         sent = pl.col("stage")
     elif name in SHOWN:
-        sent = pl.col(SHOWN[name])
+        # A decision without a ledger shows nothing of a handover, and sends nothing.
+        sent = pl.col(SHOWN[name]) if SHOWN[name] in leads.columns else pl.lit(None)
     else:
         sent = pl.col(MERGED + name) if MERGED + name in leads.columns else pl.lit(None)
     return sent if said is None else pl.coalesce(said, sent)

@@ -7,6 +7,7 @@ hold what it said it stored last; no field is merged, and nothing is created.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -44,7 +45,8 @@ def decide_stored(work: Work, part: Slice, now: datetime) -> Decided:
     ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=_stage_word(work))
     raw = {crm: _raw(work, crm, records[crm]) for crm in CRMS}
     nobody_new = part.lead_ids
-    return conclude(work, merged, raw, (), nobody_new, now)
+    ledger = work.store.handovers.newest(part.lead_ids)
+    return conclude(work, merged, raw, (), nobody_new, now, ledger)
 
 
 def _records(work: Work, crm: str, links: pl.DataFrame, bases: pl.DataFrame) -> pl.DataFrame:
@@ -74,7 +76,7 @@ def _stage_word(work: Work) -> pl.Expr:
 def _raw(work: Work, crm: str, records: pl.DataFrame) -> pl.DataFrame:
     """What stood before, in the CRM's words, for the fields that a rescore may write."""
     columns = [
-        pl.col(own.lead.name).cast(pl.String).alias(own.name_in(crm))
+        replace(own, verdict=own.lead.name).said().alias(own.name_in(crm))
         for own in OWN_FIELDS
         if own.lead.name in records.columns
     ]

@@ -17,6 +17,7 @@ from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
 from sync.sections_reports import ReportSettings
+from sync.sections_handover import HandoverSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 
 
@@ -209,6 +210,7 @@ class Declared(BaseSettings):
     scope: ScopeSettings = ScopeSettings()
     guards: GuardSettings = GuardSettings()
     privacy: PrivacySettings = PrivacySettings()
+    handover: HandoverSettings = HandoverSettings()
     reports: ReportSettings = ReportSettings()
     locale: LocaleSettings = LocaleSettings()
     web: WebSettings = WebSettings()

@@ -37,6 +37,7 @@ from sync.sections import (
     merged,
 )
 from sync.sections_reports import ReportSettings
+from sync.sections_handover import HandoverSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
 from sync.wrongconfig import Problem, WrongConfig, problem
@@ -79,6 +80,7 @@ class Settings:
     scope: ScopeSettings
     guards: GuardSettings
     privacy: PrivacySettings
+    handover: HandoverSettings
     reports: ReportSettings
     files: FilesSettings
     locale: LocaleSettings
@@ -207,6 +209,7 @@ def _settings(
         scope=declared.scope,
         guards=declared.guards,
         privacy=declared.privacy,
+        handover=declared.handover,
         reports=declared.reports,
         files=_placed(declared.files, "costs", folder),
         locale=declared.locale,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from connectors.crm import FieldSpec
 from mapping.lead import FieldType, LeadField
-from mapping.own import OWN_FIELDS, STAGE_LABELS, OwnField
+from mapping.own import HANDOVER_LABELS, OWN_FIELDS, STAGE_LABELS, OwnField
 from sync.work import CRMS, Work
 
 #: A mapped field whose CRM name starts like this is ours to create.
@@ -84,6 +84,8 @@ def _own_specs(work: Work, crm: str) -> list[FieldSpec]:
 def _options(work: Work, own: OwnField) -> tuple[tuple[str, str], ...]:
     if own.verdict == "stage":
         return tuple(STAGE_LABELS[work.language].items())
+    if own.verdict == "handover_state":
+        return tuple(HANDOVER_LABELS[work.language].items())
     if own.verdict == "temperature":
         return tuple((name, work.policy.label(name)) for name in work.policy.temperatures)
     return ()

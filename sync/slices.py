@@ -176,7 +176,8 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     """Read again what is held as ambiguous, the leads that a CRM refused, and those that the scope now lets in.
 
     A record that changed elsewhere may settle the first, a cause that is gone the second, a config or a list the
-    third; none of it shows in a change log. Nor does what the Contact of a converted lead says.
+    third; none of it shows in a change log. Nor does what the Contact of a converted lead says, nor that a lead's
+    time with sales has run out: whether somebody touched it has to be read before it is called late.
     """
     open_ones = [
         (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
@@ -184,6 +185,9 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     refused = pl.Series("lead_id", [row["lead_id"] for row in work.store.journal.refused()], dtype=pl.String)
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
     open_ones += newly_admitted(work)
+    if work.handover is not None:
+        late = work.store.handovers.run_out(work.clock())
+        open_ones += work.store.leads.links_of_leads(late).select("crm", "record_id").rows()
     open_ones += heard(work) if gathered.cursors else []
     if not open_ones:
         return
@@ -337,7 +341,8 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     # Where a record was merged away or deleted, none is created in its place.
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])
-    decided = decide(work, frame, records, held, now)
+    ledger = work.store.handovers.newest(part.lead_ids)
+    decided = decide(work, frame, records, held, now, ledger)
     return (
         decided
         if turned is None

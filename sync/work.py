@@ -16,6 +16,7 @@ from mapping.lead import DERIVED_FIELDS, LEAD_FIELDS, LeadField, columns_of
 from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.conditions import Condition
 from mapping.qualification.declared import Policy
+from sync.handover_rules import Agreement
 from sync.merge import MergeRule
 from sync.pilot import Pilot
 from sync.plan import Wanted, Writable
@@ -95,6 +96,7 @@ class Work:
     pilot: Pilot | None = None
     lifecycle_alone: bool = False  #: a person has looked: nobody else writes lifecycle stages
     unscored: Condition | None = None  #: who gets no score and no temperature, and a stage by facts alone
+    handover: Agreement | None = None  #: what marketing and sales agreed on; None: no ledger is kept
 
     def asked(self, crm: str) -> tuple[str, ...]:
         """The fields to ask a CRM for: those of the map, and those that tell what became of a record."""

@@ -126,6 +126,10 @@ WHY: Mapping[str, Mapping[Language, str]] = {
         "en": "cooled down before sales accepted it: back to marketing",
         "de": "abgekühlt, bevor der Vertrieb annahm: zurück ans Marketing",
     },
+    "not_taken_up": {
+        "en": "sales did not take it up in time: back with marketing for a while",
+        "de": "vom Vertrieb nicht rechtzeitig aufgegriffen: für eine Weile zurück im Marketing",
+    },
     "wavering": {"en": "wavering", "de": "schwankend"},
     "cold": {"en": "cold: it waits", "de": "kalt: es wartet"},
     "not_scored": {

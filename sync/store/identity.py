@@ -77,6 +77,7 @@ class Identity(Tables):
         steps = (
             *("links", "further", "lead", "fates", "turned", "held", "refused", "undone"),
             *("journal", "verdict", "conflict", "conflict_twice", "decision", "done"),
+            *("handover", "handover_left", "handover_event"),
         )
         with self._connection.transaction():
             for step in steps:

@@ -14,6 +14,7 @@ from sync.store.archive import Archive
 from sync.store.audit import Audit
 from sync.store.backfills import Backfills
 from sync.store.freshness import Freshness
+from sync.store.handovers import Handovers
 from sync.store.identity import Identity
 from sync.store.imports import Imports
 from sync.store.inbox import Inbox
@@ -50,6 +51,7 @@ class Store:
     audit: Audit
     reporting: Reporting
     retention: Retention
+    handovers: Handovers
     inbox: Inbox
     freshness: Freshness
     jobs: Jobs
@@ -108,6 +110,7 @@ class Store:
         self.audit = Audit(*parts)
         self.reporting = Reporting(*parts)
         self.retention = Retention(*parts)
+        self.handovers = Handovers(*parts)
         self.inbox = Inbox(*parts)
         self.freshness = Freshness(*parts)
         self.jobs = Jobs(*parts)

@@ -74,6 +74,13 @@ def _lead(**known: Any) -> pl.DataFrame:
     }
     types: dict[str, Any] = {name: pl.String() for name, value in row.items() if value is None}
     types |= {name: pl.Boolean() for name in row if name.endswith("email_opt_out") and "w." not in name}
+    times = [own for own in OWN_FIELDS if own.kind == "datetime" and own.verdict is not None]
+    types |= {
+        name: pl.Datetime("us", "UTC")
+        for own in times
+        for name in ("h." + own.lead.name, "s." + own.lead.name)
+    }
+    types |= {str(own.verdict): pl.Datetime("us", "UTC") for own in times}
     types |= {
         "h.shown_score": pl.Int64(),
         "s.shown_score": pl.Int64(),

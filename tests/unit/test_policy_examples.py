@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "policies"
 EXAMPLES = ("content-agency", "machine-builder", "software", "wholesale", "consumer")
 #: Whether there is contact data follows from address and number, so a merged lead always has an answer; and
 #: whoever objected to being scored is not moved by a policy at all.
-NO_MOVE_OF_A_POLICY = {"contact_data_unknown", "not_scored"}
+NO_MOVE_OF_A_POLICY = {"not_taken_up", "contact_data_unknown", "not_scored"}
 
 
 def no_config() -> Policy:

@@ -25,6 +25,19 @@ DELETE FROM conflict AS t USING lead AS l
    AND l.lead_id = coalesce((SELECT a.lead_id FROM lead_alias AS a
                               WHERE a.connection_id = t.connection_id AND a.old_lead_id = t.lead_id), t.lead_id);
 
+-- expire_handover --
+-- The newest cycle of a lead is where it stands: it stays, and so does what is not closed.
+DELETE FROM handover AS t USING lead AS l
+ WHERE t.connection_id = %(connection)s AND t.closed_at < %(before)s
+   AND EXISTS (SELECT FROM handover AS n WHERE n.connection_id = t.connection_id AND n.lead_id = t.lead_id
+                AND n.cycle > t.cycle)
+   AND l.connection_id = t.connection_id AND l.stage = %(stage)s AND l.lead_id = t.lead_id;
+
+-- expire_handover_event --
+DELETE FROM handover_event AS t USING lead AS l
+ WHERE t.connection_id = %(connection)s AND t.noted_at < %(before)s
+   AND l.connection_id = t.connection_id AND l.stage = %(stage)s AND l.lead_id = t.lead_id;
+
 -- expire_held --
 -- What still waits for a person is never taken away from them.
 DELETE FROM held AS t USING lead AS l

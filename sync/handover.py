@@ -1,0 +1,154 @@
+"""The handover ledger inside a run: the facts it asks for, the verdict it may change, and what is remembered.
+
+asked    = before_judging(work, merged, ledger, now)   who goes back because sales did not take the lead up
+judged   = …                                           the policy
+judged   = after_judging(work, asked, judged, now)     the ledger moves on, and what both CRMs show of it
+remember_handovers(work, …)                            in the transaction that remembers the verdicts
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from mapping.qualification.handover import Advanced, advance, beside, left_lying, not_arrived, nothing, shown
+from mapping.qualification.handover_facts import FACTS
+from mapping.qualification.wording import why
+from sync.merge import HUBSPOT, MERGED, SALESFORCE
+from sync.work import Work
+
+#: When the lead itself last did something.
+SIGNS = ("last_form_at", "last_contact_request", "last_visit_at", "last_mail_click_at")
+#: What is told of a lead that sales let lie, in the place of the rejection that it is judged by.
+NOT_TAKEN_UP = "not_taken_up"
+_BY_REJECTION = ("rejected", "rejection_stands")
+#: What a lead that sales let lie is judged by: as if they had said no.
+_AS_IF: dict[str, pl.Expr] = {
+    "sales_accepted": pl.lit(value=False),
+    "rejection_reason": pl.lit(NOT_TAKEN_UP),
+}
+#: The column that routing adds where it knows: who has the lead, or is to have it.
+OWNER = "routed_owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Leads with the ledger beside them, and who of them goes back or stays back.
+
+    ``merged``: the leads as they are to be judged. ``facts``: ``handover_facts.FACTS`` and the ledger's columns.
+    """
+
+    merged: pl.DataFrame
+    facts: pl.DataFrame
+
+
+def before_judging(
+    work: Work, merged: pl.DataFrame, ledger: pl.DataFrame | None, now: datetime
+) -> Asked | None:
+    """None where the config agreed on nothing, or no ledger was asked for."""
+    if work.handover is None or ledger is None:
+        return None
+    facts = beside(_facts(merged), ledger)
+    lying = left_lying(facts, work.handover.terms, now)
+    facts = facts.with_columns(lying)
+    if lying.any():
+        there = {name: said for name, said in _AS_IF.items() if MERGED + name in merged.columns}
+        merged = merged.with_columns(
+            pl.when(lying).then(said).otherwise(MERGED + name).alias(MERGED + name)
+            for name, said in there.items()
+        )
+    return Asked(merged, facts)
+
+
+def _facts(merged: pl.DataFrame) -> pl.DataFrame:
+    """``FACTS`` of merged leads."""
+    names = set(merged.columns)
+    columns = [
+        (pl.col(MERGED + name) if MERGED + name in names else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in FACTS.items()
+        if name not in ("lead_id", "seen_at", "last_sign_at")
+    ]
+    signs = [pl.col(MERGED + name) for name in SIGNS if MERGED + name in names]
+    changed = [
+        pl.col(side + "_modified_at") for side in (HUBSPOT, SALESFORCE) if side + "_modified_at" in names
+    ]
+    time = FACTS["seen_at"]
+    nobody = pl.lit(None, dtype=time)
+    return merged.select(
+        "lead_id",
+        *columns,
+        seen_at=pl.max_horizontal(nobody, *changed).cast(time),
+        last_sign_at=pl.max_horizontal(nobody, *signs).cast(time),
+    )
+
+
+def after_judging(
+    work: Work, asked: Asked | None, judged: pl.DataFrame, now: datetime
+) -> tuple[pl.DataFrame, Advanced]:
+    """The judged and scoped leads with what the CRMs show of the handover, and how the ledger moves on.
+
+    What a lead was judged by in place of sales' silence is taken out again.
+    """
+    if asked is None or work.handover is None:
+        return judged, nothing()
+    judged = _with_words(work, _as_said(judged, asked.facts), asked.facts["left_lying"])
+    leads = asked.facts.with_columns(
+        *(
+            judged[name]
+            for name in ("stage", "stage_why", "cycle", "temperature", "score", "fit", "engagement")
+        ),
+        _reached(work, judged),
+        pl.lit(work.policy.version).alias("policy_version"),
+        judged[OWNER].alias("owner")
+        if OWNER in judged.columns
+        else pl.lit(None, dtype=pl.String()).alias("owner"),
+    )
+    advanced = advance(leads, work.handover.clocks, work.handover.terms, now)
+    return judged.with_columns(shown(leads, advanced)), advanced
+
+
+def _as_said(judged: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Sales' own words again, where the lead was judged by others."""
+    if not facts["left_lying"].any():
+        return judged
+    own = [facts[name].alias(column) for name in _AS_IF for column in (name, MERGED + name)]
+    return judged.with_columns(one for one in own if one.name in judged.columns)
+
+
+def _with_words(work: Work, judged: pl.DataFrame, lying: pl.Series) -> pl.DataFrame:
+    if not lying.any():
+        return judged.with_columns(lying)
+    back = lying & pl.col("stage_why").is_in(_BY_REJECTION)
+    words = {"stage_why": NOT_TAKEN_UP, "stage_why_text": why(NOT_TAKEN_UP, work.language)}
+    return judged.with_columns(
+        lying, *(pl.when(back).then(pl.lit(text)).otherwise(name).alias(name) for name, text in words.items())
+    )
+
+
+def _reached(work: Work, judged: pl.DataFrame) -> pl.Series:
+    """Who sales can see: there is a Salesforce record that may be written to, or this very run makes one."""
+    if work.mode == "observe":
+        return pl.Series("reached", [False]).new_from_index(0, judged.height)
+    there = judged[SALESFORCE + "_id"].is_not_null()
+    made = judged["create_salesforce"] if work.mode == "full" else pl.Series([False])
+    to_sales = judged["to_salesforce"] if "to_salesforce" in judged.columns else pl.Series([True])
+    return ((there | made) & judged["in_scope"] & to_sales).alias("reached")
+
+
+def remember_handovers(
+    work: Work, leads: pl.DataFrame, advanced: Advanced, refused: list[str], run: int, now: datetime
+) -> None:
+    """Keep what the ledger moved on to, in the transaction of the verdicts.
+
+    ``leads``: those that are remembered, with the ids of the records that were just created. ``refused``: leads
+    that Salesforce refused. A lead that sales cannot see after all was not handed over: the next run tries again.
+    """
+    mine = advanced.of(leads["lead_id"].to_list())
+    if mine.rows.is_empty():
+        return
+    nowhere = leads.filter(pl.col(SALESFORCE + "_id").is_null())["lead_id"].to_list()
+    work.store.handovers.remember(
+        not_arrived(mine, [*nowhere, *refused]), work.policy.bands[-1].name, run, now
+    )

@@ -1,0 +1,118 @@
+"""What becomes of a lead that sales get: over a weekend, touched in time, touched late, and not at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+HOT = {
+    **{
+        "industry": "RETAIL",
+        "annualrevenue": "40000000",
+        "jobtitle": "Head of Marketing",
+        "country": "Germany",
+    },
+    **{"num_conversion_events": "3", "recent_conversion_date": "2026-11-19T10:00:00Z"},
+    **{"hs_analytics_num_visits": "7", "hs_analytics_last_visit_timestamp": "2026-11-19T08:00:00Z"},
+}
+HANDOVER = """
+[handover]
+when_overdue = "recycle"
+hours = { monday = "09:00-18:00", tuesday = "09:00-18:00", friday = "09:00-18:00" }
+"""
+FIELDS = (
+    *(
+        ("leadpact_handover", "Leadpact_Handover__c"),
+        ("leadpact_handed_over_at", "Leadpact_Handed_Over_At__c"),
+    ),
+    *(
+        ("leadpact_handover_due", "Leadpact_Handover_Due__c"),
+        ("leadpact_first_touch", "Leadpact_First_Touch__c"),
+    ),
+    *(("leadpact_handover_answer", "Leadpact_Handover_Answer__c"), ("leadpact_stage", "Leadpact_Stage__c")),
+)
+
+
+def _moment(text: str | None) -> datetime | str | None:
+    """A time as both CRMs spell it, or the text itself."""
+    if not text or not text[:1].isdigit() or "T" not in text:
+        return text or None
+    return datetime.fromisoformat(text.replace("+0000", "+00:00").replace("Z", "+00:00")).astimezone(UTC)
+
+
+class Lead:
+    """One lead in both CRMs, by what its records show."""
+
+    def __init__(self, house: Any, email: str) -> None:
+        self.house, self.email = house, email
+        self.contact, self.lead = house.couple(email, hubspot=HOT)
+
+    def shows(self) -> dict[str, Any]:
+        """Our fields, by HubSpot's names; both CRMs have to show the same."""
+        h, s = self.house.record("hubspot", self.contact), self.house.record("salesforce", self.lead)
+        here = {ours: _moment(h.get(ours)) for ours, _ in FIELDS}
+        assert here == {ours: _moment(s.get(theirs)) for ours, theirs in FIELDS}
+        return here
+
+    def touched(self) -> None:
+        """Somebody in sales sets another status."""
+        self.house.edit("salesforce", self.lead, Status="Working - Contacted")
+
+
+@pytest.fixture
+def friday(furnished: Any) -> tuple[Any, Lead, Lead, Lead]:
+    """Three hot leads that sales get on Friday, 20 November 2026, at 17:50 in Berlin."""
+    house = furnished
+    path = house.folder / "leadpact.toml"
+    text = path.read_text("utf-8")
+    start = text.index("[handover]")
+    end = text.index("[locale]")
+    path.write_text(text[:start] + HANDOVER + "\n" + text[end:], encoding="utf-8")
+    leads = [Lead(house, f"{name}@shop-{name}.example") for name in ("intime", "late", "never")]
+    house.later(7 * 3600 + 50 * 60)
+    house.sync()
+    return house, *leads
+
+
+def test_a_weekend_between_handover_and_first_touch_is_no_delay(friday: tuple[Any, Lead, Lead, Lead]) -> None:
+    house, in_time, late, never = friday
+    handed = datetime(2026, 11, 20, 16, 50, tzinfo=UTC)
+    due = datetime(2026, 11, 23, 9, 50, tzinfo=UTC)
+    for lead in (in_time, late, never):
+        shown = lead.shows()
+        assert shown["leadpact_handover"] == "open"
+        assert shown["leadpact_handed_over_at"] == handed
+        assert shown["leadpact_handover_due"] == due
+
+    house.later(48 * 3600)  # Sunday: nothing to do, and nothing to say
+    mark = house.mark()
+    house.sync()
+    assert house.wrote_nothing(mark)
+
+    house.later(16 * 3600 + 40 * 60)  # Monday 10:30 in Berlin
+    in_time.touched()
+    house.later(19 * 60)  # 10:49
+    house.sync()
+    assert in_time.shows()["leadpact_handover"] == "touched"
+    assert in_time.shows()["leadpact_first_touch"] == datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+    assert late.shows()["leadpact_handover"] == "open"
+
+    house.later(2 * 60)  # 10:51, a minute late
+    late.touched()
+    house.later(60)
+    # Nothing has changed in the records of the third; its time alone has run out.
+    house.sync()
+    assert late.shows()["leadpact_handover"] == "touched"
+    shown = never.shows()
+    assert shown["leadpact_handover"] == "recycled"
+    assert shown["leadpact_stage"] == "nurture"
+
+    house.later(60)
+    mark = house.mark()
+    house.sync()
+    house.run("rescore")
+    assert house.wrote_nothing(mark)
+    agreed = house.command("--json", "agree").document
+    assert (agreed["linked"], agreed["unexplained"]) == (3, 0)
