@@ -98,7 +98,7 @@ def test_what_is_no_schedule_is_said_without_repeating_it(text: str, words: str)
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
 )
 def test_nothing_is_due_between_the_last_time_and_the_next(
-    minute: str, hour: str, weekday: str, now: datetime, zone: str
+    minute: str, hour: str, weekday: str, minutes: int, zone: str
 ) -> None:
     cron, moment, place = (
         parse_cron(f"{minute} {hour} * * {weekday}"),
