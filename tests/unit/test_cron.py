@@ -100,11 +100,8 @@ def test_what_is_no_schedule_is_said_without_repeating_it(text: str, words: str)
 def test_nothing_is_due_between_the_last_time_and_the_next(
     minute: str, hour: str, weekday: str, minutes: int, zone: str
 ) -> None:
-    cron, moment, place = (
-        parse_cron(f"{minute} {hour} * * {weekday}"),
-        now.replace(tzinfo=UTC),
-        ZoneInfo(zone),
-    )
+    cron, place = parse_cron(f"{minute} {hour} * * {weekday}"), ZoneInfo(zone)
+    moment = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes, seconds=minutes % 60)
     last, following = cron.last(moment, place), cron.next(moment, place)
     assert last <= moment < following
     assert cron.next(last, place) == following
