@@ -18,6 +18,8 @@ from sync.reports.voice import Voice
 
 #: Rows that a table shows of many groups.
 SHOWN = 25
+#: Bars of a chart of groups.
+DRAWN = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,6 @@ def _whole(asked: FunnelAsked, voice: Voice) -> Section:
         Column("of_leads", voice.say("col.of_leads"), "rate", voice.say("of.leads")),
         Column("time", voice.say("col.time_from_before"), "days"),
     )
-    leads = asked.leads.filter(pl.col("reached") >= STEPS["lead"])
-    assumed = leads.filter(~pl.col("interest_known")).height
-    notes = [voice.say("funnel.note_times")]
-    if assumed:
-        notes.append(voice.say("funnel.note_assumed", n=voice.count(assumed), of=voice.count(leads.height)))
-    notes.append(_told_maturity(asked.maturity, voice))
     customers = found.of_leads("customer")
     chart = Chart(
         "bars",
@@ -91,9 +87,18 @@ def _whole(asked: FunnelAsked, voice: Voice) -> Section:
             rate=voice.percent(customers.value or 0),
         ),
         (Table("funnel", columns, tuple(rows)),),
-        tuple(notes),
+        _notes(asked, voice),
         chart=chart if found.reached["lead"] else None,
     )
+
+
+def _notes(asked: FunnelAsked, voice: Voice) -> tuple[str, ...]:
+    leads = asked.leads.filter(pl.col("reached") >= STEPS["lead"])
+    assumed = leads.filter(~pl.col("interest_known")).height
+    notes = [voice.say("funnel.note_times")]
+    if assumed:
+        notes.append(voice.say("funnel.note_assumed", n=voice.count(assumed), of=voice.count(leads.height)))
+    return (*notes, _told_maturity(asked.maturity, voice))
 
 
 def _told_maturity(maturity: Maturity, voice: Voice) -> str:
@@ -168,14 +173,12 @@ def _times(
 
 
 def _chart(by: str, shown: Sequence[Funnel], names: Mapping[str | None, str], voice: Voice) -> Chart | None:
-    """The share of customers (cohorts: of MQLs) with its interval, for groups in which something can be seen."""
+    """The share of MQLs with its interval: of the largest groups, or the latest months."""
     if len(shown) < 2:
         return None
-    step = "mql"
-    rows = [_bar(names[one.group], one.of_leads(step)) for one in shown[:12] if one.reached["lead"]]
-    return Chart(
-        "rates", voice.say("chart.mql_rate", by=voice.say(f"col.{by}")), "rate", "group", rows, percent=True
-    )
+    drawn = shown[-DRAWN:] if by == "cohort" else shown[:DRAWN]
+    rows = [_bar(names[one.group], one.of_leads("mql")) for one in drawn if one.reached["lead"]]
+    return Chart("rates", voice.say("chart.mql_rate", by=voice.say(f"col.{by}")), "rate", "group", rows)
 
 
 def _bar(name: str, rate: Rate) -> dict[str, object]:
@@ -183,30 +186,6 @@ def _bar(name: str, rate: Rate) -> dict[str, object]:
 
 
 def _sources(found: Sources, channels: Sequence[Channel], voice: Voice) -> Section:
-    kinds = {one.name: voice.say(f"kind.{one.kind}") for one in channels}
-    rows: list[tuple[str, str | None, Rate]] = [
-        (name, kinds[name], rate) for name, rate in found.by_channel.items()
-    ]
-    rows += [(voice.say("sources.unfit"), None, found.unfit), (voice.say("sources.blank"), None, found.blank)]
-    shares = Table(
-        "channels",
-        (
-            Column("channel", voice.say("col.channel")),
-            Column("kind", voice.say("col.channel_kind")),
-            Column("share", voice.say("col.share"), "rate", voice.say("of.leads")),
-        ),
-        tuple(rows),
-    )
-    unlike = Table(
-        "conflicting_sources",
-        (
-            Column("hubspot", voice.say("col.hubspot_says")),
-            Column("salesforce", voice.say("col.salesforce_says")),
-            Column("leads", voice.say("col.leads"), "count"),
-        ),
-        tuple((one.hubspot, one.salesforce, one.leads) for one in found.disagreements[:SHOWN]),
-        voice.say("sources.conflicts"),
-    )
     missing = Rate(found.blank.numerator + found.unfit.numerator, found.blank.denominator)
     sentence = voice.say(
         "sources.sentence",
@@ -214,13 +193,37 @@ def _sources(found: Sources, channels: Sequence[Channel], voice: Voice) -> Secti
         n=voice.count(missing.numerator),
         of=voice.count(missing.denominator),
     )
-    conflict = voice.say(
-        "sources.conflict_note",
-        n=voice.count(found.disagreeing.numerator),
-        of=voice.count(found.compared),
-    )
+    unlike = voice.count(found.disagreeing.numerator)
+    conflict = voice.say("sources.conflict_note", n=unlike, of=voice.count(found.compared))
     notes = (voice.say("sources.note"), conflict) if channels else (voice.say("sources.undeclared"),)
-    bars = [{"leads": rate.numerator, "channel": name} for name, _, rate in rows if rate.numerator]
+    shares = _shares(found, channels, voice)
+    bars = [
+        {"leads": rate.numerator, "channel": name}
+        for name, _, rate in shares.rows
+        if isinstance(rate, Rate) and rate.numerator
+    ]
     chart = Chart("bars", voice.say("sources.chart"), "leads", "channel", bars) if len(bars) > 1 else None
-    tables = (shares, unlike) if found.disagreements else (shares,)
+    tables = (shares, _unlike(found, voice)) if found.disagreements else (shares,)
     return Section("sources", voice.say("sources.title"), sentence, tables, notes, chart=chart)
+
+
+def _shares(found: Sources, channels: Sequence[Channel], voice: Voice) -> Table:
+    kinds = {one.name: voice.say(f"kind.{one.kind}") for one in channels}
+    rows: list[tuple[Cell, ...]] = [(name, kinds[name], rate) for name, rate in found.by_channel.items()]
+    rows += [(voice.say("sources.unfit"), None, found.unfit), (voice.say("sources.blank"), None, found.blank)]
+    columns = (
+        Column("channel", voice.say("col.channel")),
+        Column("kind", voice.say("col.channel_kind")),
+        Column("share", voice.say("col.share"), "rate", voice.say("of.leads")),
+    )
+    return Table("channels", columns, tuple(rows))
+
+
+def _unlike(found: Sources, voice: Voice) -> Table:
+    columns = (
+        Column("hubspot", voice.say("col.hubspot_says")),
+        Column("salesforce", voice.say("col.salesforce_says")),
+        Column("leads", voice.say("col.leads"), "count"),
+    )
+    rows = tuple((one.hubspot, one.salesforce, one.leads) for one in found.disagreements[:SHOWN])
+    return Table("conflicting_sources", columns, rows, voice.say("sources.conflicts"))

@@ -13,6 +13,23 @@ def outcome_section(
     found: Outcome, bands: Sequence[str], label: Callable[[str], str], voice: Voice
 ) -> Section:
     """``bands``: the temperatures, coldest first; ``label``: what people call one."""
+    notes = [voice.say("outcome.note")]
+    if found.too_late:
+        notes.append(voice.say("outcome.too_late", n=voice.count(found.too_late)))
+    sentence = voice.say("outcome.sentence" if found.leads else "outcome.none", n=voice.count(found.leads))
+    return Section(
+        "outcome",
+        voice.say("outcome.title"),
+        sentence,
+        _outcome_tables(found, bands, label, voice),
+        tuple(notes),
+        chart=_outcome_chart(found, voice),
+    )
+
+
+def _outcome_tables(
+    found: Outcome, bands: Sequence[str], label: Callable[[str], str], voice: Voice
+) -> tuple[Table, ...]:
     rate = Column("won", voice.say("col.won"), "rate", voice.say("of.leads_in_row"))
     warmth = [(label(name), found.bands[name]) for name in reversed(bands) if name in found.bands]
     warmth += [(name, found.bands[name]) for name in sorted(found.bands) if name not in bands]
@@ -32,6 +49,10 @@ def outcome_section(
         )
         rows = tuple((one.number, one.lowest, one.highest, one.rate) for one in found.tenths)
         tables.append(Table("outcome_by_tenth", columns, rows, voice.say("table.tenths")))
+    return tuple(tables)
+
+
+def _outcome_chart(found: Outcome, voice: Voice) -> Chart | None:
     bars = [
         {
             "group": voice.say("outcome.bar", low=one.lowest, high=one.highest),
@@ -41,16 +62,7 @@ def outcome_section(
         }
         for one in found.tenths
     ]
-    notes = [voice.say("outcome.note")]
-    if found.too_late:
-        notes.append(voice.say("outcome.too_late", n=voice.count(found.too_late)))
-    chart = (
-        Chart("rates", voice.say("outcome.chart"), "rate", "group", bars, percent=True)
-        if len(bars) > 1
-        else None
-    )
-    sentence = voice.say("outcome.sentence" if found.leads else "outcome.none", n=voice.count(found.leads))
-    return Section("outcome", voice.say("outcome.title"), sentence, tuple(tables), tuple(notes), chart=chart)
+    return Chart("rates", voice.say("outcome.chart"), "rate", "group", bars) if len(bars) > 1 else None
 
 
 def track_section(found: Sequence[Track], voice: Voice) -> Section:

@@ -158,12 +158,14 @@ def _cost(item: Table, channels: Sequence[str], currency: str) -> Iterator[CostR
     days = _days(item)
     kind = item.choice("kind", tuple(KIND_WORDS), default="other")
     planned, spent = _money(item, "planned"), _money(item, "spent")
-    code = item.text("currency", default=currency)
+    code = item.text("currency", default=currency).upper()
     item.done()
-    if planned is None and spent is None:
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        item.problem("currency", "expected three letters (ISO 4217), such as EUR")
+    if not (item.has("planned") or item.has("spent")):
         item.problem("", "a cost needs planned, spent, or both")
-    elif days and channel:
-        yield CostRow(channel, campaign, days[0], days[1], kind, planned, spent, code.upper(), item.path)
+    elif days and channel and (planned is not None or spent is not None):
+        yield CostRow(channel, campaign, days[0], days[1], kind, planned, spent, code, item.path)
 
 
 def _days(item: Table) -> tuple[date, date] | None:

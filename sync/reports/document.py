@@ -61,7 +61,6 @@ class Chart:
     y: str
     rows: Sequence[Mapping[str, Any]]
     color: str = ""
-    percent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

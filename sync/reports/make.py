@@ -39,7 +39,7 @@ def count_all(work: Work, rules: Rules, asked: Asked) -> Counting:
     """Read and count everything that a report tells."""
     now, policy = work.clock(), work.policy
     last = asked.last or now.astimezone(rules.zone).date()
-    first = asked.first or last.replace(year=last.year - 1, day=min(last.day, 28)) + timedelta(days=1)
+    first = asked.first or _year_before(last) + timedelta(days=1)
     campaigns = read_campaigns(work, rules.declared) if rules.salesforce_campaigns else None
     gathered = gather(work, rules.declared, rules.zone, campaigns=campaigns, attribution=rules.attribution)
     every = (*rules.declared.costs, *(campaigns.costs if campaigns else ()))
@@ -59,6 +59,11 @@ def count_all(work: Work, rules: Rules, asked: Asked) -> Counting:
         per_person=rules.per_person,
         undated=campaigns.undated if campaigns else 0,
     )
+
+
+def _year_before(day: date) -> date:
+    leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - 1, day=28 if leap_day else day.day)
 
 
 def goals(work: Work, rules: Rules, gathered: Gathered, now: datetime) -> list[Standing]:
