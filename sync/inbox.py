@@ -95,8 +95,15 @@ def hints_of(events: Iterable[Event], wanted: Wanted) -> Hints:
             erased=event.kind is Kind.ERASED,
             urgent=not opt_outs.isdisjoint(event.changes),
         )
-        fold(hints, ((key, hint) for key in _ours("hubspot", event.records, wanted)))
+        fold(hints, [(key, hint) for key in _ours("hubspot", event.records, wanted)])
     return hints
+
+
+def concerns_us(event: Event, wanted: Wanted) -> bool:
+    """Whether an event names a record that we sync, at either end. Pure."""
+    name, other = wanted.objects["hubspot"], event.association
+    own = event.object == name and (event.record_id is not None or bool(event.gone_ids))
+    return own or (other is not None and other.object == name)
 
 
 def hints_of_message(message: OutboundMessage, wanted: Wanted, now: datetime) -> Hints:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from connectors.hubspot.events import Event, Malformed, parse
 from connectors.hubspot.signature import Doubt, NotFromHubSpot, Received, Verifier
-from sync.inbox import Wanted, hints_of
+from sync.inbox import concerns_us, hints_of
 from sync.web.belongings import WebBelongings
 from sync.web.doors import Handler, Refused, body_of, door, keep
 
@@ -59,8 +59,4 @@ def _count(belongings: WebBelongings, events: tuple[Event, ...]) -> None:
 def _outcome(event: Event, belongings: WebBelongings) -> str:
     if event.account != belongings.accounts["hubspot"]:
         return "other account"
-    return "stored" if _wanted(event, belongings.wanted) else "not synced"
-
-
-def _wanted(event: Event, wanted: Wanted) -> bool:
-    return any(name == wanted.objects["hubspot"] for name, _ in event.records)
+    return "stored" if concerns_us(event, belongings.wanted) else "not synced"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.hubspot.events import parse
 from connectors.salesforce.outbound import Notification, OutboundMessage
-from sync.inbox import Wanted, hints_of, hints_of_message
+from sync.inbox import Wanted, concerns_us, hints_of, hints_of_message
 from sync.store.inbox import Hint, fold
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -83,7 +83,9 @@ def _body(*events: Mapping[str, object]) -> bytes:
 def test_an_event_names_the_records_to_be_read_again(
     event: dict[str, object], records: list[str], erased: bool, urgent: bool
 ) -> None:
-    hints = hints_of(parse(_body(event)), WANTED)
+    (told,) = parse(_body(event))
+    hints = hints_of([told], WANTED)
+    assert concerns_us(told, WANTED) is bool(records)
     assert sorted(record for _, _, record in hints) == records
     assert {(hint.erased, hint.urgent) for hint in hints.values()} == (
         {(erased, urgent)} if records else set()

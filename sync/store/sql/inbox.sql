@@ -4,9 +4,9 @@ INSERT INTO inbox (connection_id, crm, object, record_id, sequence, events, eras
                    due_at)
 SELECT %(connection)s, told.crm, told.object, told.record_id, nextval('inbox_sequence'), told.events, told.erased,
        told.urgent, told.happened_at, %(now)s, %(now)s
-  FROM unnest(%(crms)s::text[], %(objects)s::text[], %(records)s::text[], %(events)s::integer[],
-              %(erased)s::boolean[], %(urgent)s::boolean[], %(happened)s::timestamptz[])
-       AS told (crm, object, record_id, events, erased, urgent, happened_at)
+  FROM json_to_recordset(%(hints)s::json)
+       AS told (crm text, object text, record_id text, events integer, erased boolean, urgent boolean,
+                happened_at timestamptz)
 ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
    SET sequence = excluded.sequence,
        events = inbox.events + excluded.events,
