@@ -122,7 +122,7 @@ def _known(sheet: Spreadsheet, field_map: FieldMap, used: set[str]) -> dict[str,
         for crm in CRMS:
             for source in rule.names(crm).values():
                 by_name.setdefault(fold(source), (name, crm))
-    for name in field_map.fields:
+    for name in {**LEAD_FIELDS, **field_map.fields}:
         by_name.setdefault(fold(name), (name, "hubspot"))
     found: dict[str, tuple[str, str]] = {}
     for column in sheet.header:
@@ -173,7 +173,7 @@ def _read(
 
 
 def _source(field_map: FieldMap, name: str, column: str, crm: str, policy: Policy, *, german: bool) -> Source:
-    known, rule = field_map.fields[name], field_map.rules.get(name)
+    known, rule = {**LEAD_FIELDS, **field_map.fields}[name], field_map.rules.get(name)
     values = field_map.values.get(name)
     if known.type is FieldType.CHOICE and values is None:
         known = replace(known, type=FieldType.TEXT)  # the file's own words

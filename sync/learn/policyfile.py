@@ -57,7 +57,7 @@ def _is_tables(value: Any) -> bool:
 
 
 def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if _BARE.fullmatch(key) else _quoted(key)
 
 
 def _value(value: Any) -> str:
@@ -80,5 +80,9 @@ def _text(text: str) -> str:
     if spreads and "'''" not in text and not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
         # A line break right after the quotes does not count; the one before the closing ones does.
         return f"'''\n{text}'''"
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     # JSON's escapes are TOML's, but for DEL.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -171,8 +171,10 @@ def _rule_tables(table: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _varies(column: pl.Series) -> bool:
-    holds = int((column > 0).sum())
-    return holds >= LEAST_MET and len(column) - holds >= LEAST_MET
+    """Enough leads met the rule, and enough met it otherwise: not at all, or longer ago."""
+    counted = column.value_counts()
+    commonest = int(counted["count"].max() or 0)  # type: ignore[arg-type]
+    return int((column > 0).sum()) >= LEAST_MET and len(column) - commonest >= LEAST_MET
 
 
 def _evidence(cases: pl.DataFrame, policy: Policy, met: pl.DataFrame) -> Evidence:
