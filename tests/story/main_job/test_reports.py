@@ -202,3 +202,48 @@ def test_a_period_that_ends_before_it_begins_is_wrong_use(house: Any, days: tupl
     told = house.command("report", "--from", days[0], "--to", days[1])
     assert told.code == 2
     assert "--to lies before --from" in told.err
+
+
+def test_campaigns_of_salesforce_bring_their_costs_and_the_last_one_gets_the_credit(business: Any) -> None:
+    house = business
+    fair, search = house.control(
+        "salesforce",
+        "load",
+        {
+            "object": "Campaign",
+            "rows": [
+                {
+                    "Name": "Digitalmesse",
+                    "Type": "Trade Show",
+                    "StartDate": "2026-10-01",
+                    "EndDate": "2026-10-31",
+                    "BudgetedCost": 3100,
+                    "ActualCost": 2000,
+                },
+                {"Name": "sea-herbst", "Type": "Advertisement", "StartDate": "2026-11-01", "ActualCost": 100},
+                {"Name": "No day", "ActualCost": 5},
+            ],
+        },
+    )["ids"][:2]
+    leads = sorted(house.records("salesforce"))
+    memberships = [(fair, leads[0]), (fair, leads[1]), (search, leads[0])]
+    days = ("2026-10-02T00:00:00Z", "2026-10-02T00:00:00Z", "2026-11-02T00:00:00Z")
+    rows = [
+        {"CampaignId": campaign, "LeadId": lead, "_created": day}
+        for (campaign, lead), day in zip(memberships, days, strict=True)
+    ]
+    house.control("salesforce", "load", {"object": "CampaignMember", "rows": rows})
+    asked = {"LEADPACT_REPORTS__SALESFORCE_CAMPAIGNS": "true"}
+
+    first = house.command("--json", "report", environ=asked).document
+    spent = {row["channel"]: row["spent"]["amount"] for row in _rows(first, "costs", "costs_by_channel")}
+    assert spent == {"Trade fairs": "6200.50", "Paid search": "1000.00"}
+    campaigns = {row["campaign"]: row["leads"] for row in _rows(first, "costs", "costs_by_campaign")}
+    assert (campaigns["Digitalmesse"], campaigns["sea-herbst"]) == (2, 0)
+    assert any("1 Kampagnen" in note for note in _section(first, "costs")["notes"])
+
+    last = house.command(
+        "--json", "report", environ={**asked, "LEADPACT_REPORTS__ATTRIBUTION": "last"}
+    ).document
+    campaigns = {row["campaign"]: row["leads"] for row in _rows(last, "costs", "costs_by_campaign")}
+    assert (campaigns["Digitalmesse"], campaigns["sea-herbst"]) == (1, 1)
