@@ -38,7 +38,6 @@ from sync.read import RAW
 from sync.regions import with_new_countries
 from sync.turned import Turned
 from sync.unread import places_unread
-from sync.winners import SAME
 from sync.work import Work
 
 STORED = "p."
@@ -99,7 +98,7 @@ def lead_frame(
         )
         now = _beside(leads, _prefixed(records.get(crm), columns, side), "lead_id")
         names = _beside(leads, theirs.unique("lead_id"), "lead_id")
-        bases_then = _bases(work, crm, bases, now)
+        bases_then = _bases(work, crm, bases, now[side + "_id"])
         have = {*now.columns, *bases_then.columns}
         missing += [
             _nothing(dtype).alias(prefix + name)
@@ -137,17 +136,11 @@ def _prefixed(records: pl.DataFrame | None, columns: Mapping[str, pl.DataType], 
     return renamed.unique("lead_id", keep="last", maintain_order=True)
 
 
-def _bases(work: Work, crm: str, bases: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
-    """The bases of the records in ``now``, in their order, and ``SAME`` where it was found; nulls without a base."""
-    side = SIDES[crm]
+def _bases(work: Work, crm: str, bases: pl.DataFrame, records: pl.Series) -> pl.DataFrame:
+    """The bases of these records, in their order; nulls where there is none."""
     here = bases.filter(pl.col("crm") == crm).select("record_id", "record_values")
-    records = now[side + "_id"].alias("record_id")
-    texts = _beside(records.to_frame(), here, "record_id")["record_values"]
-    held, same = work.record_snapshots(crm).decode_beside(texts, BASE[side], now, side)
-    if same is None:
-        return held
-    nobody = records.is_null() & texts.is_null()
-    return held.hstack([(same | nobody).alias(side + SAME)])
+    texts = _beside(records.alias("record_id").to_frame(), here, "record_id")["record_values"]
+    return work.record_snapshots(crm).decode(texts, BASE[SIDES[crm]])
 
 
 def _stored(work: Work, stored: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
@@ -181,8 +174,7 @@ def decide(
     merged = merge(frame, work.rules)
     renewed = with_new_countries(work, frame, merged, records)
     if renewed is not None:
-        # What is read anew is no longer what was compared with the base.
-        merged = merge(renewed.select(pl.exclude([side + SAME for side in SIDES.values()])), work.rules)
+        merged = merge(renewed, work.rules)
     merged = without_words(_fill_unread(merged, work), _unsayable(work))
     raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")

@@ -13,12 +13,8 @@ import polars as pl
 
 #: What JSON cannot hold in a text as it is.
 _ESCAPED = r"[\"\\\x00-\x1f]"
-#: What, left as it is, could make the text of one value look like that of another.
-_TELLING = r"[\"\\]"
 #: Times as text, on the full second and with what is beyond it.
 _WHOLE, _EXACT = "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%.6fZ"
-#: From so many texts on it is looked whether they have to be read at all, at so many of them first.
-_MANY, _SAMPLE = 500, 250
 
 
 class Snapshots:
@@ -29,10 +25,6 @@ class Snapshots:
 
     def encode(self, frame: pl.DataFrame, prefix: str = "") -> pl.Series:
         """One text a row, of the columns ``prefix + name``; a column that is not there counts as null."""
-        return self._spelled(frame, prefix, _ESCAPED)
-
-    def _spelled(self, frame: pl.DataFrame, prefix: str, escaped: str) -> pl.Series:
-        """The texts; only signs that ``escaped`` finds are looked at to be escaped."""
         columns = {name: frame[prefix + name] for name in self.schema if prefix + name in frame.columns}
         known = {
             name: one.cast(self.schema[name]) for name, one in columns.items() if one.null_count() < len(one)
@@ -42,7 +34,7 @@ class Snapshots:
         texts, members = [], []
         begun: pl.Expr | bool = False  # whether a member stands before: a comma belongs between two
         for name, one in known.items():
-            text, quote = _said(one, escaped)
+            text, quote = _said(one)
             texts.append(text.alias(name))
             members.append(_member(name, quote, begun))
             here = pl.col(name).is_not_null()
@@ -51,32 +43,6 @@ class Snapshots:
             )
         whole = pl.concat_str([pl.lit("{"), *members, pl.lit("}")], ignore_nulls=True)
         return pl.DataFrame(texts).select(whole.alias("snapshot"))["snapshot"]
-
-    def decode_beside(
-        self, texts: pl.Series, prefix: str, now: pl.DataFrame, shown: str
-    ) -> tuple[pl.DataFrame, pl.Series | None]:
-        """``decode(texts, prefix)``, and where a text says just what ``now`` holds in the columns ``shown + name``.
-
-        Such a text is not read: its values are there already. False does not mean that something differs. None in
-        place of the second where it is not worth finding out: there are few rows, or most texts say something else.
-        """
-        if len(texts) < _MANY or texts.null_count() * 2 > len(texts) or not self._mostly(texts, now, shown):
-            return self.decode(texts, prefix), None
-        # Between quotes, only a quote and a backslash can make one value look like another one.
-        same = (self._spelled(now, shown, _TELLING) == texts).fill_null(value=False)
-        rows = (~same).arg_true()
-        others = self.decode(texts.gather(rows), prefix)
-        columns = []
-        for name, dtype in self.schema.items():
-            known = now[shown + name].cast(dtype) if shown + name in now.columns else None
-            held = pl.repeat(None, len(texts), dtype=dtype, eager=True) if known is None else known.clone()
-            columns.append(held.scatter(rows, others[prefix + name]).alias(prefix + name))
-        return pl.DataFrame(columns), same
-
-    def _mostly(self, texts: pl.Series, now: pl.DataFrame, shown: str) -> bool:
-        """Whether most of the first texts say what ``now`` holds."""
-        some = texts.head(_SAMPLE)
-        return bool((self._spelled(now.head(_SAMPLE), shown, _TELLING) == some).sum() * 2 > len(some))
 
     def decode(self, texts: pl.Series, prefix: str = "") -> pl.DataFrame:
         """One row a text (a null text: all null), columns ``prefix + name``, typed by the schema.
@@ -98,22 +64,22 @@ class Snapshots:
         )
 
 
-def _escaped(texts: pl.Series, signs: str) -> pl.Series:
+def _escaped(texts: pl.Series) -> pl.Series:
     """The texts as JSON spells them, without their quotes. Few hold a sign that has to be escaped."""
-    if not texts.str.join().str.contains(signs)[0]:
+    if not texts.str.join().str.contains(_ESCAPED)[0]:
         return texts
-    rows = texts.str.contains(signs).fill_null(value=False).arg_true()
+    rows = texts.str.contains(_ESCAPED).fill_null(value=False).arg_true()
     spelled = [msgspec.json.encode(text).decode()[1:-1] for text in texts.gather(rows)]
     return texts.clone().scatter(rows, pl.Series(spelled, dtype=pl.String))
 
 
-def _said(values: pl.Series, escaped: str) -> tuple[pl.Series, str]:
+def _said(values: pl.Series) -> tuple[pl.Series, str]:
     """The values as text, and what stands on both sides of it."""
     match values.dtype:
         case pl.Int64() | pl.Boolean():
             return values.cast(pl.String), ""
         case pl.String():
-            return _escaped(values, escaped), '"'
+            return _escaped(values), '"'
         case pl.Date():
             return values.dt.to_string("%Y-%m-%d"), '"'
         case pl.Datetime():

@@ -20,7 +20,6 @@ from sync.winners import (
     HUBSPOT,
     KEPT,
     SALESFORCE,
-    SAME,
     SIDES,
     TO_HUBSPOT,
     TO_SALESFORCE,
@@ -45,6 +44,7 @@ class Leads:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
+        self.names = frozenset(frame.columns)
         self.places = pl.int_range(frame.height, dtype=_PLACE, eager=True)
         self.both_here = known(frame[HUBSPOT + "_id"]) & known(frame[SALESFORCE + "_id"])
         self.nobody = every(int(Winner.NOBODY), CODE, frame.height)
@@ -64,7 +64,7 @@ class Leads:
 
     def kept(self, rule: MergeRule) -> bool:
         """Whether it is known what is stored for the leads."""
-        return KEPT + rule.field in self.frame.columns
+        return KEPT + rule.field in self.names
 
     def first_known(self, field: str) -> pl.Series:
         """HubSpot's value, or else Salesforce's."""
@@ -102,7 +102,8 @@ def three_way(rules: Sequence[MergeRule], leads: Leads) -> dict[str, Settled]:
 def _kind(rule: MergeRule, leads: Leads) -> object:
     """What fields have in common that are decided together: the rule, and the types of all they compare."""
     columns = [prefix + name for prefix in _prefixes(rule, leads) for name in rule.names]
-    types = tuple(leads.frame.schema[column] for column in columns)
+    # Of a frame this wide, the schema takes longer to make than everything that is asked of it.
+    types = tuple(leads.frame[column].dtype for column in columns)
     return rule.direction, rule.if_both_changed, rule.if_emptied, types
 
 
@@ -153,20 +154,10 @@ def _places_unlike(rules: tuple[MergeRule, ...], leads: Leads) -> dict[str, pl.S
     Anything differs there: between the CRMs, or between HubSpot and its base (what only Salesforce changed differs
     from HubSpot too), or the field was not shown.
     """
-    frame, found = leads.frame, {rule.field: leads.unread_places(rule) for rule in rules}
-    looked_at = _unlike(rules)
-    if all(side + SAME in frame.columns for side in SIDES):
-        # Where both records are as their bases say, one side may still fill what the other lacks, or rule alone.
-        elsewhere = frame.select(_one_sided(rules))
-        for rule in rules:
-            found[rule.field] += _marked(leads.places, elsewhere[rule.field])
-        moved = leads.places.filter(~(frame[HUBSPOT + SAME] & frame[SALESFORCE + SAME]))
-        few = pl.DataFrame([frame[name][moved] for name in looked_at.columns])
-        unlike = few.select(looked_at.tests)
-    else:
-        moved, unlike = leads.places, frame.select(looked_at.tests)
-    for rule in rules:
-        found[rule.field] += _marked(moved, unlike[rule.field])
+    unlike = leads.frame.select(_unlike(rules))
+    found = {
+        rule.field: [*leads.unread_places(rule), *_marked(leads.places, unlike[rule.field])] for rule in rules
+    }
     nowhere = leads.places.clear()
     return {field: _together(parts) if parts else nowhere for field, parts in found.items()}
 
@@ -175,45 +166,19 @@ def _marked(places: pl.Series, where: pl.Series) -> list[pl.Series]:
     return [places.filter(where)] if where.any() else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """Tests by field, and the columns that they look at."""
-
-    tests: Sequence[pl.Expr]
-    columns: Sequence[str]
-
-
 @cache
-def _unlike(rules: tuple[MergeRule, ...]) -> _Compared:
+def _unlike(rules: tuple[MergeRule, ...]) -> Sequence[pl.Expr]:
     """Where anything differs, by field."""
-    tests = []
+    found = []
     for rule in rules:
         compared = [(HUBSPOT, SALESFORCE), *([(HUBSPOT, BASE[HUBSPOT])] if rule.direction == "both" else [])]
-        tests.append(_differs(rule, compared))
-    return _Compared(tests, sorted({name for test in tests for name in test.meta.root_names()}))
-
-
-@cache
-def _one_sided(rules: tuple[MergeRule, ...]) -> Sequence[pl.Expr]:
-    """Where one CRM alone has a value; where only one CRM may say anything, where the two differ at all."""
-    sides = [(HUBSPOT, SALESFORCE)]
-    return [
-        (pl.col(HUBSPOT + rule.field).is_null() != pl.col(SALESFORCE + rule.field).is_null()).alias(
-            rule.field
-        )
-        if rule.direction == "both"
-        else _differs(rule, sides)
-        for rule in rules
-    ]
-
-
-def _differs(rule: MergeRule, compared: Sequence[tuple[str, str]]) -> pl.Expr:
-    tests = [
-        pl.col(one_side + name).ne_missing(pl.col(other + name))
-        for one_side, other in compared
-        for name in rule.names
-    ]
-    return (tests[0] if len(tests) == 1 else pl.any_horizontal(tests)).alias(rule.field)
+        tests = [
+            pl.col(one_side + name).ne_missing(pl.col(other + name))
+            for one_side, other in compared
+            for name in rule.names
+        ]
+        found.append((tests[0] if len(tests) == 1 else pl.any_horizontal(tests)).alias(rule.field))
+    return found
 
 
 def _only_with(amounts: pl.Series, currencies: pl.Series) -> pl.Series:

@@ -19,9 +19,6 @@ from mapping.qualification.truths import looked_up
 HUBSPOT, SALESFORCE = "h.", "s."
 KEPT = "p."
 SIDES = (HUBSPOT, SALESFORCE)
-#: ``h._same``, ``s._same``, where it was looked at: whether the record is known to be, field by field, as its base
-#: says, or neither is there. Never null.
-SAME = "_same"
 BASE = {HUBSPOT: "bh.", SALESFORCE: "bs."}
 MERGED, WINNER = "m.", "w."
 
