@@ -95,10 +95,12 @@ def automatic(people: pl.DataFrame) -> tuple[int, int]:
     keyed = with_keys(people)
     nothing = {name: pl.lit(None, dtype=dtype) for name, dtype in RECORD_KEYS.items()}
     known = {"record_id": pl.col("record"), "crm": pl.col("crm"), "object": pl.lit("person")}
-    known |= {name: pl.col("_" + name) for name in ("email_key", "is_role", "name_key", "company_key")}
+    known |= {
+        name: pl.col("_" + name) for name in ("email_key", "is_role", "name_key", "company_key", "phone_key")
+    }
     records = keyed.select(**{**nothing, **known})
     made = pair(records, records.clear(), lambda crm, record: f"{crm}:{record}").assigned
-    linked = made.filter(pl.col("how") == "email").join(
+    linked = made.filter(pl.col("how").is_in(["email", "phone"])).join(
         keyed.select("crm", record_id="record", person="person"), on=["crm", "record_id"]
     )
     sides = linked.filter(pl.col("crm") == "hubspot").join(

@@ -1,10 +1,15 @@
 """The whole sync, measured: over HTTP against both pretend CRMs, with a real PostgreSQL.
 
     python -m bench.sync --leads 20000
+    python -m bench.sync --leads 100000 --changes 1000
 
-The pretend CRMs are a process of their own, and so is the database: their processor time and memory are not
-ours and are printed beside. Peak memory is that of one phase (on Linux; elsewhere that of the run so far).
-The wall clock of a machine that others use says little: look at the processor seconds.
+``--changes``: that many records of Salesforce, spread evenly, get another title before the fourth sync; with the
+same number and ever more leads, what that sync costs has to stay what it is.
+
+The pretend CRMs are a process of their own, and so is the database: their processor time and memory are not ours
+and are printed beside, with the rows that the database looked at. Peak memory is that of one phase (on Linux;
+elsewhere that of the run so far). The wall clock of a machine that others use says little: look at the processor
+seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
+
 from connectors.sandbox.csvload import load_rows
 from connectors.sandbox.detached import Attached, attach
 from connectors.sandbox.generate import generate
@@ -34,13 +41,13 @@ from sync.work import CRMS, Work
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
-#: Records of Salesforce that an edit of the day gives another title: one in a hundred.
+#: Of so many records of Salesforce one gets another title, unless a number of changes is asked for.
 ONE_IN = 100
 #: Leads of a slice unless asked otherwise, as the config has it.
 SLICE = 20_000
 HEAD = (
     f"{'phase':<28}{'seconds':>9}{'our cpu':>9}{'sandbox':>9}{'database':>9}{'leads/cpu s':>13}"
-    f"{'calls':>8}{'peak MB':>9}"
+    f"{'rows read':>11}{'calls':>8}{'peak MB':>9}"
 )
 
 
@@ -54,6 +61,7 @@ class Phase:
     ours: float
     sandbox: float
     database: float
+    rows: int
     calls: int
     peak_mb: float
     note: str = ""
@@ -72,12 +80,13 @@ class Watch:
     def phase(self, name: str, act: Callable[[], str]) -> None:
         """Do something and print what it took."""
         _forget_peak()
-        calls, began, spent = self._calls(), time.monotonic(), self._spent()
+        rows, calls, began, spent = self._rows(), self._calls(), time.monotonic(), self._spent()
         note = act()
         now = self._spent()
         ours, sandbox, database = (after - before for after, before in zip(now, spent, strict=True))
         done = Phase(
             *(name, self.leads, time.monotonic() - began, ours, sandbox, database),
+            rows=self._rows() - rows,
             calls=self._calls() - calls,
             peak_mb=_peak_mb(),
             note=note,
@@ -85,12 +94,25 @@ class Watch:
         self.phases.append(done)
         print(
             f"{name:<28}{done.wall:>9.1f}{ours:>9.1f}{sandbox:>9.1f}{database:>9.1f}"
-            f"{self.leads / max(ours, 0.01):>13,.0f}{done.calls:>8}{done.peak_mb:>9,.0f}  {note}",
+            f"{self.leads / max(ours, 0.01):>13,.0f}{done.rows:>11,}{done.calls:>8}{done.peak_mb:>9,.0f}  {note}",
             flush=True,
         )
 
     def _calls(self) -> int:
         return sum(self.work.crms[crm].calls for crm in CRMS)
+
+    def _rows(self) -> int:
+        """The rows that all queries together have looked at, by table scans and by indexes."""
+        lines = self.database.read_text().splitlines()
+        # The lock file of PostgreSQL has the port in its fourth line and the socket's folder in its fifth.
+        where = f"host={lines[4]} port={lines[3]} dbname=postgres user=postgres"
+        time.sleep(1.1)  # a session tells of its rows at the end of a statement, once a second at most
+        self.work.store.runs.newest(1)
+        with psycopg.connect(where, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT sum(tup_returned + tup_fetched) FROM pg_stat_database WHERE datname <> 'template0'"
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     def _spent(self) -> tuple[float, float, float]:
         ours = resource.getrusage(resource.RUSAGE_SELF)
@@ -167,7 +189,7 @@ def _agree(work: Work) -> str:
 
 
 def _edit(attached: Attached, ids: list[str]) -> None:
-    for place, one in enumerate(ids[::ONE_IN]):
+    for place, one in enumerate(ids):
         fields = {"Title": f"Head of Marketing {place}"}
         control(
             attached.salesforce_url,
@@ -181,8 +203,13 @@ def _set_clock(attached: Attached, now: datetime) -> None:
         control(url, "clock", {"now": now.isoformat()})
 
 
-def measure(leads: int, folder: Path, slice_leads: int = SLICE) -> list[Phase]:
-    """Load both CRMs with so many people and measure every phase of the main job."""
+def measure(
+    leads: int, folder: Path, slice_leads: int = SLICE, *, changes: int = 0, short: bool = False
+) -> list[Phase]:
+    """Load both CRMs with so many people and measure every phase of the main job.
+
+    ``changes``: how many records are edited, 0: one in a hundred. ``short``: nothing after the sync of the edits.
+    """
     config, environ = _config(folder, leads, slice_leads)
     with attach(folder / "sandbox") as attached, opened(load_settings(config, environ)) as app:
         _set_clock(attached, NOW)
@@ -200,8 +227,11 @@ def measure(leads: int, folder: Path, slice_leads: int = SLICE) -> list[Phase]:
         watch.phase("second sync", lambda: _sync(work, Asked("sync")))
         _set_clock(attached, NOW + timedelta(hours=1))
         watch.phase("third sync, nothing new", lambda: _sync(work, Asked("sync")))
-        _edit(attached, ids)
-        watch.phase(f"sync of {len(ids[::ONE_IN])} edits", lambda: _sync(work, Asked("sync")))
+        edited = ids[:: max(len(ids) // changes, 1)][:changes] if changes else ids[::ONE_IN]
+        _edit(attached, edited)
+        watch.phase(f"sync of {len(edited)} edits", lambda: _sync(work, Asked("sync")))
+        if short:
+            return watch.phases
         watch.phase("agree", lambda: _agree(work))
         _set_clock(attached, NOW + timedelta(days=30))
         watch.phase("rescore after 30 days", lambda: _sync(work, Asked("rescore", from_memory=True)))
@@ -214,10 +244,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--leads", type=int, default=5_000, help="people in the two CRMs (5,000)")
     options.add_argument("--slice-leads", type=int, default=SLICE, help="leads worked on at a time (20,000)")
+    options.add_argument("--changes", type=int, default=0, help="records edited (one in a hundred)")
+    options.add_argument("--short", action="store_true", help="end with the sync of the edits")
     options.add_argument("--json", action="store_true", help="one line of JSON at the end")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        phases = measure(chosen.leads, Path(folder), chosen.slice_leads)
+        phases = measure(
+            *(chosen.leads, Path(folder), chosen.slice_leads), changes=chosen.changes, short=chosen.short
+        )
     if chosen.json:
         print(json.dumps([asdict(phase) for phase in phases]))
 

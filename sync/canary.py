@@ -69,8 +69,13 @@ def read_back(work: Work, ended: pl.DataFrame, run: int) -> None:
 
 def _differing(work: Work, crm: str, rows: pl.DataFrame) -> list[str]:
     names = rows["crm_field"].unique().sort().to_list()
-    frames = []
-    for slab in work.crms[crm].fetch(work.objects[crm], names, rows["record_id"].unique().to_list()):
+    address = work.field_map.rules["email"].source(crm, work.objects[crm]) or ""
+    frames, nowhere = [], [rows["record_id"].clear()]
+    for slab in work.crms[crm].fetch(
+        work.objects[crm], [*names, address], rows["record_id"].unique().to_list()
+    ):
+        if address in slab.frame.columns:
+            nowhere.append(slab.frame.filter(pl.col(address).is_null())[RECORD_ID].alias("record_id"))
         there = [name for name in names if name in slab.frame.columns]
         absent = pl.col("_absent").fill_null([])
         long = slab.frame.select(RECORD_ID, absent, *there).unpivot(
@@ -80,6 +85,9 @@ def _differing(work: Work, crm: str, rows: pl.DataFrame) -> list[str]:
         frames.append(long.filter(~pl.col("_absent").list.contains(pl.col("crm_field"))).drop("_absent"))
     if not frames:
         return []
+    # Whoever has no address is on no list, and is not shown as taken off any.
+    off_no_list = (pl.col("lane") == "consent") & pl.col("record_id").is_in(pl.concat(nowhere).implode())
+    rows = rows.filter(~off_no_list)
     held = pl.concat(frames).rename({RECORD_ID: "record_id"})
     compared = rows.join(held, on=["record_id", "crm_field"], how="inner").filter(
         ~(same_value(pl.col("now"), pl.col("after")) | _rounded())

@@ -1,8 +1,9 @@
 """Which records are one lead. Pure.
 
 A link is by record id and never moves by itself. A record without a link is matched once: by the id of its
-counterpart that one CRM stores for the other, then by e-mail address where name or company agree. More
-than one plausible counterpart is held for a person, never guessed.
+counterpart that one CRM stores for the other, then by e-mail address where name or company agree, then by telephone
+number where the name agrees and no address contradicts. More than one plausible counterpart is held for a person,
+never guessed; and so is one that has the name and the number, or the company's mail domain, with another address.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mapping.alike import alike_edges
 from mapping.identity import same_company, same_name
 
 #: What is known of each record when pairs are made, one row a record.
@@ -28,13 +30,14 @@ RECORD_KEYS: Mapping[str, pl.DataType] = {
     "is_role": pl.Boolean(),
     "name_key": pl.String(),
     "company_key": pl.String(),
+    "phone_key": pl.String(),
 }
 ASSIGNED: Mapping[str, pl.DataType] = {
     "crm": pl.String(),
     "object": pl.String(),
     "record_id": pl.String(),
     "lead_id": pl.String(),
-    "how": pl.String(),  # known, cross_id, email, alone
+    "how": pl.String(),  # known, cross_id, email, phone, alone
     "address_taken": pl.Boolean(),  # another lead's HubSpot contact has this address already
     "awaited": pl.Boolean(),  # a held record may be its counterpart, so none may be created
 }
@@ -69,32 +72,39 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     all_records = pl.concat([records, unread], how="diagonal_relaxed", rechunk=False)
     involved = _involved(all_records)
     everyone, settled = all_records.filter(involved), all_records.filter(~involved)
+    pairs, ambiguous = _pairs_of(everyone, records)
+    of_settled = settled.select("crm", "object", "record_id", "lead_id", how=pl.lit("known"))
+    assigned = pl.concat([of_settled, _assign(everyone, pairs, ambiguous, new_lead_id)], rechunk=False)
+    return Pairing(_flag_awaited(_flag_taken_addresses(assigned, all_records), ambiguous), ambiguous)
+
+
+def _pairs_of(everyone: pl.DataFrame, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Who goes together (``h_id, s_id, how``), and who is held (``AMBIGUOUS``)."""
     open_ones = _without_counterpart(everyone).drop("object", "created_at")
     hubspot, salesforce = (open_ones.filter(pl.col("crm") == crm) for crm in ("hubspot", "salesforce"))
     cross = _cross_edges(hubspot, salesforce)
     crossed, crossed_badly = _one_to_one(cross)
-    rest_h = hubspot.join(cross, left_on="record_id", right_on="h_id", how="anti")
-    rest_s = salesforce.join(cross, left_on="record_id", right_on="s_id", how="anti")
-    mailed, mailed_badly = _one_to_one(_email_edges(rest_h, rest_s))
+    hubspot, salesforce = _without(hubspot, salesforce, cross)
+    mailed, mailed_badly = _one_to_one(_email_edges(hubspot, salesforce))
+    alike = alike_edges(*_without(hubspot, salesforce, mailed, mailed_badly))
+    look_alike, alike_badly = _one_to_one(alike)
+    phoned = look_alike.join(alike.filter("sure"), on=["h_id", "s_id"], how="semi")
+    unsure = look_alike.join(phoned, on=["h_id", "s_id"], how="anti")
     second = _second_records(everyone, records)
-    mailed, in_doubt = _sure(mailed, second)
-    crossed, crossed_in_doubt = _sure(crossed, second)
-    several = "more than one record has this address and a matching name or company"
-    ambiguous = pl.concat(
-        [
-            _held(crossed_badly, everyone, "their cross-ids do not agree"),
-            _held(mailed_badly, everyone, several),
-            second,
-            _held(pl.concat([in_doubt, crossed_in_doubt]), everyone, "its counterpart may be another lead's"),
-        ]
-    ).unique(["crm", "record_id"], keep="first", maintain_order=True)
-    pairs = pl.concat(
-        [crossed.with_columns(how=pl.lit("cross_id")), mailed.with_columns(how=pl.lit("email"))]
-    )
-    del open_ones, hubspot, salesforce, rest_h, rest_s, cross
-    of_settled = settled.select("crm", "object", "record_id", "lead_id", how=pl.lit("known"))
-    assigned = pl.concat([of_settled, _assign(everyone, pairs, ambiguous, new_lead_id)], rechunk=False)
-    return Pairing(_flag_awaited(_flag_taken_addresses(assigned, all_records), ambiguous), ambiguous)
+    found, doubtful = {}, []
+    for how, edges in (("cross_id", crossed), ("email", mailed), ("phone", phoned)):
+        found[how], in_doubt = _sure(edges, second)
+        doubtful.append(in_doubt)
+    held = [
+        _held(crossed_badly, everyone, "their cross-ids do not agree"),
+        _held(mailed_badly, everyone, "more than one record has this address and a matching name or company"),
+        second,
+        _held(pl.concat(doubtful), everyone, "its counterpart may be another lead's"),
+        _held(alike_badly, everyone, "more than one record has this name and number, or mail domain"),
+        _held(unsure, everyone, "the same name and number, or mail domain, and another address"),
+    ]
+    ambiguous = pl.concat(held).unique(["crm", "record_id"], keep="first", maintain_order=True)
+    return pl.concat([edges.with_columns(how=pl.lit(how)) for how, edges in found.items()]), ambiguous
 
 
 def _involved(everyone: pl.DataFrame) -> pl.Series:
@@ -160,6 +170,17 @@ def _email_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFram
         return pl.DataFrame(schema=_EDGE)
     return (
         joined.filter(same_person()).select(h_id="record_id", s_id="record_id_s").unique(maintain_order=True)
+    )
+
+
+def _without(
+    hubspot: pl.DataFrame, salesforce: pl.DataFrame, *edges: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The records that none of these edges names."""
+    named = pl.concat(edges)
+    return (
+        hubspot.join(named, left_on="record_id", right_on="h_id", how="anti"),
+        salesforce.join(named, left_on="record_id", right_on="s_id", how="anti"),
     )
 
 

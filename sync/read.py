@@ -240,6 +240,7 @@ def _count_problems(
 def record_keys(records: pl.DataFrame, crm: str, object_name: str) -> pl.DataFrame:
     """The narrow frame that pairs are made from (``RECORD_KEYS``) of typed records, linked ones or not."""
     nothing = pl.lit(None, dtype=pl.String)
+    numbers = [pl.col(name) for name in ("mobile_phone", "phone") if name in records.columns]
     return records.hstack(pairing_keys(records)).select(
         crm=pl.lit(crm),
         object=pl.lit(object_name),
@@ -251,4 +252,5 @@ def record_keys(records: pl.DataFrame, crm: str, object_name: str) -> pl.DataFra
         is_role="_is_role",
         name_key="_name_key",
         company_key="_company_key",
+        phone_key=pl.coalesce(numbers) if numbers else nothing,
     )

@@ -351,3 +351,58 @@ def test_every_record_has_one_lead_or_is_held_and_no_lead_has_two_records_in_a_c
     assert pairing.assigned.select("lead_id", "crm").is_duplicated().sum() == 0
     leads = _leads(pairing)
     assert all(leads[row["record_id"]] == row["lead_id"] for row in rows if row["lead_id"])
+
+
+PHONE = {"phone_key": "+493012345678", "name_key": "anna berg"}
+
+
+@pytest.mark.parametrize(
+    ("h", "s", "linked", "held"),
+    [
+        # One number and one name, and nothing against it
+        ({**PHONE, "email_key": "anna@shop.de"}, PHONE, True, False),
+        (PHONE, {**PHONE, "company_key": "shop"}, True, False),
+        # A slip in the address is no other address
+        ({**PHONE, "email_key": "anna@shop.de"}, {**PHONE, "email_key": "ana@shop.de"}, True, False),
+        # Another address is for a person to look at
+        ({**PHONE, "email_key": "anna@shop.de"}, {**PHONE, "email_key": "berg@mail.de"}, False, True),
+        # Another company, another name, or no name: two people on one line
+        ({**PHONE, "company_key": "shop"}, {**PHONE, "company_key": "bank"}, False, False),
+        (PHONE, {**PHONE, "name_key": "bernd winter"}, False, False),
+        (PHONE, {"phone_key": PHONE["phone_key"]}, False, False),
+        # One name under one company's mail domain: likely, and never certain
+        (
+            {"name_key": "anna berg", "email_key": "anna@shop.de", "is_role": False},
+            {"name_key": "anna berg", "email_key": "a.berg@shop.de", "is_role": False},
+            False,
+            True,
+        ),
+        (
+            {"name_key": "anna berg", "email_key": "anna@gmail.com", "is_role": False},
+            {"name_key": "anna berg", "email_key": "a.berg@gmail.com", "is_role": False},
+            False,
+            False,
+        ),
+    ],
+)
+def test_one_name_and_one_number_or_mail_domain_link_only_where_no_address_speaks_against_it(
+    h: dict[str, Any], s: dict[str, Any], linked: bool, held: bool
+) -> None:
+    pairing = _pair(_h("1", **h), _s("a", **s))
+    assert _together(pairing, "1", "a") == linked
+    assert set(_held(pairing)) == ({"1", "a"} if held else set())
+
+
+def test_a_number_that_many_share_says_nothing_about_a_person() -> None:
+    many = [_h(str(number), **PHONE) for number in range(6)]
+    pairing = _pair(*many, _s("a", **PHONE))
+    assert not _held(pairing)
+    assert len(set(_leads(pairing).values())) == 7
+
+
+def test_two_records_with_one_name_and_number_are_held_and_an_address_goes_first() -> None:
+    mailed = _pair(_h("1", **PHONE, **MAIL), _s("a", **PHONE, **MAIL), _s("b", **PHONE))
+    assert _together(mailed, "1", "a")
+    assert not _together(mailed, "1", "b")
+    twice = _pair(_h("1", **PHONE), _s("a", **PHONE), _s("b", **PHONE))
+    assert set(_held(twice)) == {"1", "a", "b"}

@@ -31,6 +31,9 @@ UPDATE journal SET state = 'unknown', done_at = %(now)s
                OFFSET 0) AS found) AS left_open
  WHERE journal.journal_id = left_open.journal_id;
 
+-- by_index_alone --
+SET LOCAL enable_seqscan = off;
+
 -- open_intents --
 -- What ended runs had set out to write and never remembered: the newest of each record and field.
 SELECT DISTINCT ON (journal.lead_id, journal.crm, journal.record_id, journal.field)
