@@ -117,9 +117,14 @@ class Track:
 
 def tracks(history: pl.DataFrame) -> list[Track]:
     """Each nurture track of a ``HISTORY``, most stays first. A stay ends with the first verdict without its track."""
-    rows = history.sort("lead_id", "decided_at", maintain_order=True).with_columns(
+    on_track = history.filter(pl.col("nurture_track").is_not_null())["lead_id"].unique()
+    mine = history.filter(pl.col("lead_id").is_in(on_track.implode()))
+    another = pl.col("lead_id").ne_missing(pl.col("lead_id").shift()) | pl.col("nurture_track").ne_missing(
+        pl.col("nurture_track").shift()
+    )
+    rows = mine.sort("lead_id", "decided_at", maintain_order=True).with_columns(
         rank=pl.col("stage").replace_strict(RANKS, default=None, return_dtype=pl.Int32),
-        step=pl.struct("lead_id", "nurture_track").rle_id(),
+        step=another.cum_sum(),
     )
     stays = rows.group_by("step", maintain_order=True).agg(
         pl.col("lead_id").first(),

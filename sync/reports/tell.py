@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -15,6 +16,7 @@ from mapping.qualification.declared import Policy
 from sync.reports.chapter_costs import CostAsked, cost_sections
 from sync.reports.chapter_funnel import FunnelAsked, funnel_sections
 from sync.reports.chapter_goals import goal_section
+from sync.reports.chapter_handover import handover_section, review_section
 from sync.reports.chapter_outcome import outcome_section, track_section
 from sync.reports.costs import Costs, Money, Spent, summed
 from sync.reports.declared import Channel
@@ -29,7 +31,8 @@ from sync.reports.voice import Voice
 @dataclass(frozen=True)
 class Counting:
     """Everything that a report is told of. ``rows`` and ``history`` as of ``sync.reports.gather``; ``first`` and
-    ``last`` are the days of the period, both included; ``undated``: campaigns with costs and without a day."""
+    ``last`` are the days of the period, both included; ``undated``: campaigns with costs and without a day.
+    ``handover`` and ``review``: ``handover_told.timing`` and ``review_rows``; None where no ledger is kept."""
 
     policy: Policy
     channels: Sequence[Channel]
@@ -45,6 +48,9 @@ class Counting:
     smallest_group: int = 5
     per_person: bool = False
     undated: int = 0
+    handover: Mapping[str, Any] | None = None
+    review: Sequence[Mapping[str, Any]] | None = None
+    with_review: bool = False
 
     @property
     def today(self) -> date:
@@ -76,8 +82,10 @@ def tell(counted: Counting, voice: Voice) -> Document:
         *funnel_sections(funnel_asked, voice),
         *cost_sections(_cost_asked(counted), voice),
         goal_section(counted.goals, voice),
+        handover_section(counted.handover, voice),
         outcome_section(outcome(counted.history, counted.leads), bands, policy.label, voice),
         track_section(tracks(counted.history), voice),
+        *((review_section(counted.review, voice),) if counted.with_review else ()),
     )
     period = voice.say("report.period", first=voice.day(counted.first), last=voice.day(counted.last))
     return Document(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sync.reports.words_columns import COLUMN_WORDS
+from sync.reports.words_handover import HANDOVER_WORDS
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     # The document
@@ -314,4 +315,4 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-WORDS: Mapping[str, Mapping[str, str]] = {**SENTENCES, **COLUMN_WORDS}
+WORDS: Mapping[str, Mapping[str, str]] = {**SENTENCES, **COLUMN_WORDS, **HANDOVER_WORDS}

@@ -60,6 +60,75 @@ _ARGUMENTS = (
 )
 
 
+def _share(count: int, of: int) -> dict[str, Any]:
+    return {"count": count, "of": of, "of_what": "", "share": count / of}
+
+
+#: As ``handover_told.timing`` and ``review_rows`` tell it.
+HANDOVER: dict[str, Any] = {
+    "qualified": 12,
+    "handed_over": 240,
+    "met": _share(161, 221),
+    "breached": _share(60, 221),
+    "not_decided": 19,
+    "touched": 214,
+    "median_work_seconds": 5_400.0,
+    "p90_work_seconds": 28_800,
+    "waiting": _share(26, 240),
+    "accepted": _share(122, 240),
+    "rejected": _share(61, 240),
+    "recycled": _share(23, 240),
+    "withdrawn": _share(8, 240),
+    "reassigned": _share(14, 240),
+    "rejected_by_reason": [
+        {"reason": "zu früh", **_share(40, 61)},
+        {"reason": "kein Budget", **_share(20, 61)},
+        {"reason": "Frau Sommer ist nicht mehr da", **_share(1, 61)},
+    ],
+    "too_early": _share(31, 240),
+    "too_late": _share(9, 240),
+}
+DISPUTED: dict[str, Any] = {
+    "lead": "4f1c",
+    "email": "eva@shop.example",
+    "cycle": 1,
+    "flags": [
+        {
+            "flag": "too_early",
+            "because": "rejected_as_not_ready",
+            "evidence": 'sales said "zu früh" after 2 days',
+        }
+    ],
+    "marketing": {
+        "mql_at": "2026-11-02T08:00:00+00:00",
+        "score": 62,
+        "fit": 40,
+        "engagement": 22,
+        "temperature": "hot",
+        "hot_since": "2026-11-02T08:00:00+00:00",
+        "last_sign_at": None,
+        "points": [
+            {"rule": "Mid-size online shop", "points": 25},
+            {"rule": "Filled in a form", "points": 20},
+        ],
+    },
+    "sales": {
+        "owner": "005000000000001AAA",
+        "handed_over_at": "2026-11-02T08:00:01+00:00",
+        "due_at": "2026-11-02T10:00:01+00:00",
+        "first_touch_at": "2026-11-02T09:30:00+00:00",
+        "touched_by": "contacted",
+        "state": "rejected",
+        "reason": "zu früh",
+        "answered_at": "2026-11-04T09:00:00+00:00",
+        "work_seconds": 5399,
+        "in_time": True,
+    },
+    "rule": {"kind": "rule", "name": "Filled in a form", "points": 20, "score_without": 42, "hot_from": 60},
+    "policy": "abc",
+}
+
+
 def _life(random: Random, lead: str, start: datetime, chances: tuple[float, ...]) -> list[dict[str, Any]]:
     """The verdicts of one lead, from its first as a prospect or lead on."""
     score = random.randint(5, 90)
@@ -183,6 +252,9 @@ def _counting() -> Counting:
         last=date(2026, 11, 20),
         now=NOW,
         zone=BERLIN,
+        handover=HANDOVER,
+        review=[DISPUTED],
+        with_review=True,
     )
 
 

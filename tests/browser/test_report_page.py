@@ -136,6 +136,24 @@ def test_numbers_amounts_and_days_have_the_readers_form(
     assert [each for each in shown if each not in text] == []
 
 
+def test_the_review_shows_both_views_and_no_reason_that_was_given_once(page_in: Pages) -> None:
+    text = " ".join("".join(_Page(page_in("de")).text).replace("\u00a0", " ").split())
+    shown = [
+        "240 Leads wurden übergeben und 214 davon angesprochen: im Median nach 1,5 Stunden Arbeitszeit",
+        "Frist gehalten 73 % 161 von 221 der angesprochenen oder fälligen",
+        "zu früh 66 % 40 von 61",
+        "(einzelne Gründe, keine Angabe) 1,6 % 1 von 61",
+        "eva@shop.example · 4f1c",
+        "Zu früh (Verdacht): als nicht reif abgelehnt",
+        "62 Punkte (Passung 40, Interesse 22); +25 Mid-size online shop; +20 Filled in a form",
+        "Vom Vertrieb abgelehnt: zu früh",
+        "nach 1,5 Stunden Arbeitszeit",
+        "Regel „Filled in a form“ (20 Punkte): ohne sie 42 Punkte, heiß ab 60",
+    ]
+    assert [each for each in shown if each not in text] == []
+    assert "Frau Sommer" not in text
+
+
 def test_what_people_typed_is_never_taken_for_a_tag(page_in: Pages) -> None:
     page = _Page(page_in("de"))
     assert "Researched <shops> & co." in page.text
