@@ -18,6 +18,7 @@ from sync.cli_backfill import backfill
 from sync.cli_backup import backup, restore, retain
 from sync.cli_context import Context, wanted_time
 from sync.cli_drift import drift
+from sync.cli_handover import handovers
 from sync.cli_import import import_file
 from sync.cli_policy import policy
 from sync.cli_privacy import export, forget
@@ -51,6 +52,7 @@ from sync.wrongconfig import WrongConfig
         agree,
         drift,
         refused,
+        handovers,
         held,
         resolve,
         undo,

@@ -134,6 +134,12 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         screen.say(
             f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
         )
+    for cycle in told["handover"]["cycles"]:
+        screen.say(
+            f"  handover {cycle['cycle']}: {cycle['state']}, to {cycle['owner'] or 'nobody in particular'} at"
+            f" {cycle['handed_over_at']}; due {cycle['due_at']}; first touch {cycle['first_touch_at']}"
+            + (f"; {cycle['reason']}" if cycle["reason"] else "")
+        )
     for record in told["records"]:
         screen.say(f"  {record['crm']} {record['object']} {record['record']}{_fate(record)}")
     for old in told["known_before_as"]:

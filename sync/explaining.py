@@ -14,6 +14,7 @@ from mapping.qualification.explain import Explanation
 from mapping.qualification.signals import SOCIAL
 from sync.errors import WrongUse
 from sync.fates import records_told
+from sync.handover_told import handover_told, why_told
 from sync.reach import told_reach
 from sync.reevaluate import reevaluate, reproduced
 from sync.work import Work
@@ -87,10 +88,11 @@ def explain_lead(
         "social": _social(work, policy, told),
         "wanted": list(told.wanted),
         "company_lead": told.company_lead,
-        "why": told.why,
+        "why": why_told(work, inputs["lead"], told.why),
         "highest_stage": newest["highest_stage"],
         "cycle": newest["cycle"],
         "nurture_track": newest["nurture_track"],
+        "handover": handover_told(work, lead_id, at),
         "nurture_question": told.verdict["nurture_question"],
         "nurture_format": told.verdict["nurture_format"],
         "temperature_since": _day(newest["temperature_since"]),

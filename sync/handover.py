@@ -21,7 +21,7 @@ from sync.work import Work
 
 #: When the lead itself last did something.
 SIGNS = ("last_form_at", "last_contact_request", "last_visit_at", "last_mail_click_at")
-#: What is told of a lead that sales let lie, in the place of the rejection that it is judged by.
+#: What a lead that sales let lie is told to be, and the reason of the rejection that it is judged by.
 NOT_TAKEN_UP = "not_taken_up"
 _BY_REJECTION = ("rejected", "rejection_stands")
 #: What a lead that sales let lie is judged by: as if they had said no.
@@ -121,9 +121,18 @@ def _with_words(work: Work, judged: pl.DataFrame, lying: pl.Series) -> pl.DataFr
     if not lying.any():
         return judged.with_columns(lying)
     back = lying & pl.col("stage_why").is_in(_BY_REJECTION)
-    words = {"stage_why": NOT_TAKEN_UP, "stage_why_text": why(NOT_TAKEN_UP, work.language)}
-    return judged.with_columns(
-        lying, *(pl.when(back).then(pl.lit(text)).otherwise(name).alias(name) for name, text in words.items())
+    said = pl.when(back).then(pl.lit(why(NOT_TAKEN_UP, work.language))).otherwise("stage_why_text")
+    return judged.with_columns(lying, stage_why_text=said)
+
+
+def as_judged(leads: pl.DataFrame) -> pl.DataFrame:
+    """The lead's fields as the policy was given them, for the stored inputs: a verdict comes out of them again."""
+    if "left_lying" not in leads.columns or not leads["left_lying"].any():
+        return leads
+    lying = pl.col("left_lying").fill_null(value=False)
+    there = {name: said for name, said in _AS_IF.items() if name in leads.columns}
+    return leads.with_columns(
+        pl.when(lying).then(said).otherwise(name).alias(name) for name, said in there.items()
     )
 
 

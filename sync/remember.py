@@ -18,7 +18,7 @@ from mapping.own import SHOWN
 from mapping.qualification.judge import MEMORY
 from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.decide import Decided
-from sync.handover import remember_handovers
+from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.pairs import Pairing
@@ -240,7 +240,7 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
     """Store the leads whose values or verdict changed, and each such verdict with its inputs."""
     snapshots = work.lead_snapshots()
     lead_columns = list(columns_of(work.fields))
-    inputs = snapshots.encode(leads.select(lead_columns))
+    inputs = snapshots.encode(as_judged(leads).select(lead_columns))
     shown = pl.col("nb.hubspot." + STAGE_SHOWN) if "nb.hubspot." + STAGE_SHOWN in leads.columns else None
     after = leads.with_columns(shown.alias(STAGE_SHOWN)) if shown is not None else leads
     values = snapshots.encode(after.select(lead_columns))

@@ -120,6 +120,10 @@ def _nonzero(text: str) -> bool:
     return seconds_of(text) > 0
 
 
+def _nowhere_or_known(region: str) -> bool:
+    return not region or region_is_known(region)
+
+
 Hours = Annotated[
     str, _read_by(spans_of, 'must be hours such as "09:00-12:00, 13:00-18:00", "" for a day off')
 ]
@@ -134,7 +138,10 @@ SomeDays = Annotated[
 ]
 OneDay = Annotated[str, _read_by(day_of, 'must be a day: "2026-12-24", or "12-24" for every year')]
 ZoneName = Annotated[str, _true_of(zone_is_known, "must be a time zone such as Europe/Berlin")]
-Region = Annotated[str, _true_of(region_is_known, "must be a country or a part of one, such as DE or DE-BY")]
+Region = Annotated[
+    str,
+    _true_of(_nowhere_or_known, 'must be a country or a part of one, such as DE or DE-BY, or "" for none'),
+]
 Words = Annotated[str, BeforeValidator(_joined)]
 Elsewhere = Literal["time_zone", "region", "hours"]
 _OFFICE = "09:00-17:00"
@@ -174,7 +181,7 @@ class HandoverSettings(Section):
     )
     time_zone: ZoneName = "Europe/Berlin"
     #: Whose public holidays count; empty: nobody's.
-    region: Region | Literal[""] = "DE"
+    region: Region = "DE"
     closed: SomeDays = ""
     special: dict[OneDay, Hours] = Field(default={})
     respond_within: SomeTime = "2h"

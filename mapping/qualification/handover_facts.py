@@ -85,7 +85,10 @@ def _only_a_day(moment: pl.Expr) -> pl.Expr:
 
 
 def with_touch(leads: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Add ``_seen_at``, ``_touch_at`` (null: none) and ``_touched_by``, the first that fits."""
+    """Add ``_seen_at``, ``_touch_at`` (null: none) and ``_touched_by``, the first that fits.
+
+    ``leads`` have ``left_lying`` and the verdict beside the facts and the ledger.
+    """
     since, moment = pl.col("lg.handed_over_at"), pl.lit(now).cast(_TIME)
     seen = pl.min_horizontal(pl.coalesce("seen_at", moment), moment).dt.truncate("1s")
     leads = leads.with_columns(pl.max_horizontal(seen, since).alias(SEEN))
@@ -99,7 +102,9 @@ def with_touch(leads: pl.DataFrame, now: datetime) -> pl.DataFrame:
         "status": pl.col(SEEN),
     }
     found = {name: pl.when(when).then(times[name]) for name, when in _kinds().items()}
-    found["answer"] = pl.when((accepted() | rejected()) & since.is_not_null()).then(pl.col(SEEN))
+    # A lead that sales let lie was judged as if they had said no: that is no answer of theirs.
+    said = (accepted() | rejected()) & ~pl.col("left_lying")
+    found["answer"] = pl.when(said & since.is_not_null()).then(pl.col(SEEN))
     first = pl.min_horizontal(found.values())
     at = pl.max_horizontal(pl.min_horizontal(first, moment), since).dt.truncate("1s")
     by = pl.coalesce(pl.when(value == first).then(pl.lit(name)) for name, value in found.items())

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from sync.handover_told import review_rows
+
 HOT = {
     **{
         "industry": "RETAIL",
@@ -116,3 +118,41 @@ def test_a_weekend_between_handover_and_first_touch_is_no_delay(friday: tuple[An
     assert house.wrote_nothing(mark)
     agreed = house.command("--json", "agree").document
     assert (agreed["linked"], agreed["unexplained"]) == (3, 0)
+    _is_told(house, in_time, late, never)
+
+
+def _is_told(house: Any, in_time: Lead, late: Lead, never: Lead) -> None:
+    """The list, its numbers, the explanation and the review say what happened."""
+    told = house.command("--json", "handovers").document
+    by_email = {row["email"]: row for row in told["handovers"]}
+    assert {
+        email: (row["state"], row["work_seconds"], row["in_time"]) for email, row in by_email.items()
+    } == {
+        in_time.email: ("touched", 6000, True),
+        late.email: ("touched", 7260, False),
+        never.email: ("recycled", None, False),
+    }
+    assert told["timing"]["met"] == {
+        **{"count": 1, "of": 3, "share": 1 / 3, "of_what": "touched, or past the promised time"}
+    }
+    assert not house.command("--json", "handovers", "--overdue").document["handovers"]
+    shown = house.command("handovers", "--open")
+    assert shown.code == 0
+    assert "1 of 3 touched in time" in shown.out
+
+    explained = house.explain(never.email)
+    assert explained["stage"] == "nurture"
+    assert "nicht rechtzeitig aufgegriffen" in explained["why"]
+    assert explained["reproduced"]
+    ledger = explained["handover"]
+    assert [row["state"] for row in ledger["cycles"]] == ["recycled"]
+    assert [row["what"] for row in ledger["events"]] == ["qualified", "handed_over", "recycled"]
+
+    house.rewrite("leadpact.toml", "[handover]", "[handover]\ntoo_early_engagement = 1000")
+    assert len(house.command("--json", "handovers", "--flagged").document["handovers"]) == 3
+    with house.app() as app:
+        (disputed,) = [row for row in review_rows(app.memory(), None, None) if row["email"] == never.email]
+    assert disputed["sales"]["state"] == "recycled"
+    points = {point["rule"]: point["points"] for point in disputed["marketing"]["points"]}
+    assert sum(points.values()) == disputed["marketing"]["score"]
+    assert disputed["rule"]["points"] == points[disputed["rule"]["name"]]
