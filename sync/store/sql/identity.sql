@@ -49,8 +49,11 @@ SELECT fate.record_id, fate.lead_id, run.started_at
  ORDER BY fate.record_id;
 
 -- fates_of_leads --
-SELECT fate.lead_id, fate.crm, fate.object, fate.record_id, fate.fate, fate.became
-  FROM fate JOIN asked USING (lead_id) WHERE fate.connection_id = %(connection)s;
+SELECT found.*
+  FROM asked CROSS JOIN LATERAL (
+       SELECT fate.lead_id, fate.crm, fate.object, fate.record_id, fate.fate, fate.became FROM fate
+        WHERE fate.connection_id = %(connection)s AND fate.lead_id = asked.lead_id
+       OFFSET 0) AS found;
 
 -- alias_links --
 -- Each lead has one record a CRM: a link that the other lead has no room for stays where it is.
@@ -171,7 +174,11 @@ SELECT crm, record_id, other_crm, other_id FROM apart WHERE connection_id = %(co
 
 -- writes_of_leads --
 -- What we wrote lately and whether something else stood there again before: one row a write.
-SELECT journal.lead_id, journal.crm, journal.field, journal.before, journal.after, journal.done_at
-  FROM asked JOIN journal ON journal.connection_id = %(connection)s AND journal.lead_id = asked.lead_id
- WHERE journal.state = 'written' AND journal.kind = 'set' AND journal.done_at >= %(since)s
- ORDER BY journal.journal_id;
+-- Looked up one by one (see links_of_records): joined, the whole journal may be read for a few leads.
+SELECT found.lead_id, found.crm, found.field, found.before, found.after, found.done_at
+  FROM asked CROSS JOIN LATERAL (
+       SELECT journal_id, lead_id, crm, field, before, after, done_at FROM journal
+        WHERE journal.connection_id = %(connection)s AND journal.lead_id = asked.lead_id
+          AND journal.state = 'written' AND journal.kind = 'set' AND journal.done_at >= %(since)s
+       OFFSET 0) AS found
+ ORDER BY found.journal_id;
