@@ -26,6 +26,7 @@ from mapping.qualification.backtest_ranking import (
     Decile,
     area_as_json,
     deciles,
+    levels,
     pr_auc,
     roc_auc,
     scattered,
@@ -162,13 +163,22 @@ def judge_cases(cases: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 def verdicts_then(cases: pl.DataFrame, policy: Policy, columns: Sequence[str]) -> pl.DataFrame:
     """These columns of ``judge``'s verdict on each case as of its own moment, in the order of the cases."""
-    leads = alone_with_policy(cases).with_row_index("_row")
-    parts = []
-    for part in leads.with_columns(epochs(leads["at"], policy).alias("_epoch")).partition_by("_epoch"):
-        moved, now = at_one_moment(part, dates_of(policy))
-        parts.append(part.select("_row").hstack(judge(moved, policy, now).select(*columns)))
-    verdicts = parts[0] if len(parts) == 1 else pl.concat(parts).sort("_row")
-    return verdicts.drop("_row")
+    leads = alone_with_policy(cases.select("at", *sorted(policy.needed() | {"lead_id"})))
+    number = epochs(leads["at"], policy)
+    if number.n_unique() == 1:
+        return _verdicts(leads, policy, columns)
+    numbered = leads.with_columns(number.alias("_epoch")).with_row_index("_row")
+    parts = [
+        part.select("_row").hstack(_verdicts(part, policy, columns))
+        for part in numbered.partition_by("_epoch")
+    ]
+    return pl.concat(parts).sort("_row").drop("_row")
+
+
+def _verdicts(leads: pl.DataFrame, policy: Policy, columns: Sequence[str]) -> pl.DataFrame:
+    """Of leads in whose moments the same exchange rates held."""
+    moved, now = at_one_moment(leads, dates_of(policy))
+    return judge(moved, policy, now).select(*columns)
 
 
 def usable(judged: pl.DataFrame) -> tuple[pl.DataFrame, Apart]:
@@ -214,13 +224,14 @@ def measured(part: pl.DataFrame, policy: Policy) -> Measured:
         .agg(pl.len().alias("leads"), pl.col("outcome").sum().alias("reached"))
         .rows()
     }
+    counted = levels(score, outcome)
     return Measured(
         rate=rate_of(reached, part.height),
-        roc=roc_auc(score, outcome),
-        pr=pr_auc(score, outcome),
+        roc=roc_auc(counted),
+        pr=pr_auc(counted),
         precision=rate_of(caught, int(mql.sum())),
         recall=rate_of(caught, reached),
-        deciles=deciles(score, outcome),
+        deciles=deciles(score, outcome, counted),
         bands=[(band.name, by_band.get(band.name, rate_of(0, 0))) for band in reversed(policy.bands)],
     )
 
@@ -232,7 +243,8 @@ def backtest(
 
     ``reps``: how many people sales have, where the cases do not name them.
     """
-    cases, apart = usable(judged)
+    narrow = judged.select(*CASE, *JUDGED)
+    cases, apart = usable(narrow)
     train, test, split, cut = parted(cases, test_share)
     ours, theirs = measured(train, policy), measured(test, policy)
     drifted = drift_between(
@@ -241,7 +253,7 @@ def backtest(
     if split == "random":
         drifted = []
     return Backtest(
-        ours, theirs, split, cut, apart, pace_of(judged, reps), timing_of(cases), drifted,
+        ours, theirs, split, cut, apart, pace_of(narrow, reps), timing_of(cases), drifted,
         [*_about_split(split, cases), *_about_numbers(theirs), *(one.said() for one in drifted)],
     )  # fmt: skip
 

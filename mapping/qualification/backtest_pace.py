@@ -43,7 +43,7 @@ def pace_of(judged: pl.DataFrame, reps: int | None = None) -> Pace:
 
     ``reps``: how many people share it; else as many as the cases name.
     """
-    mqls = judged.filter(pl.col("stage") == Stage.MQL.value)
+    mqls = judged.select("at", "stage").filter(pl.col("stage") == Stage.MQL.value)
     named = judged["rep"].drop_nulls().n_unique() or None
     timed = judged["at"].drop_nulls()
     if timed.is_empty():

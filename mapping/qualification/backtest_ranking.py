@@ -59,26 +59,62 @@ def scattered(height: int) -> pl.Series:
     return ((places + 1) * _SPREAD) % _WRAP
 
 
-def deciles(score: pl.Series, outcome: pl.Series) -> list[Decile]:
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The scores that leads have, highest first: how many ``leads`` have each, and how many of them ``reached`` it."""
+
+    score: pl.Series
+    leads: pl.Series
+    reached: pl.Series
+
+    @property
+    def sums(self) -> tuple[int, int]:
+        """(leads, reached) over all levels."""
+        return int(self.leads.sum()), int(self.reached.sum())
+
+
+def levels(score: pl.Series, outcome: pl.Series) -> Levels:
+    """Count once what areas and deciles need. ``outcome``: Boolean without nulls, in the order of ``score``."""
+    counted = (
+        pl.DataFrame([score.alias("score"), outcome.alias("outcome")])
+        .group_by("score")
+        .agg(pl.len().cast(pl.Int64).alias("leads"), pl.col("outcome").sum().cast(pl.Int64).alias("reached"))
+        .sort("score", descending=True)
+    )
+    return Levels(*counted.get_columns())
+
+
+def deciles(score: pl.Series, outcome: pl.Series, found: Levels | None = None) -> list[Decile]:
     """The leads in ten equal parts by falling score; fewer parts for fewer than ten leads.
 
-    ``outcome``: Boolean without nulls, in the order of ``score``.
+    ``outcome``: Boolean without nulls, in the order of ``score``. ``found``: the levels of both, where they are
+    known already.
     """
     height = len(score)
-    if not height:
-        return []
-    ranked = pl.DataFrame([score.alias("score"), outcome.alias("outcome"), scattered(height).alias("tie")])
-    ordered = ranked.sort("score", "tie", descending=[True, False])["outcome"]
+    counted = found or levels(score, outcome)
     parts = min(10, height)
-    edges = [part * height // parts for part in range(parts + 1)]
-    total = int(outcome.sum())
-    found = []
-    for number, (start, end) in enumerate(pairwise(edges), 1):
-        reached = int(ordered.slice(start, end - start).sum())
-        found.append(
-            Decile(number, rate_of(reached, end - start), lift_of(reached, end - start, total, height))
-        )
-    return found
+    edges = [part * height // parts for part in range(parts + 1)] if parts else [0]
+    until = [_reached_until(edge, score, outcome, counted) for edge in edges]
+    total = counted.sums[1]
+    tenths = []
+    for number, ((start, end), (before, after)) in enumerate(
+        zip(pairwise(edges), pairwise(until), strict=True), 1
+    ):
+        leads, reached = end - start, after - before
+        tenths.append(Decile(number, rate_of(reached, leads), lift_of(reached, leads, total, height)))
+    return tenths
+
+
+def _reached_until(edge: int, score: pl.Series, outcome: pl.Series, counted: Levels) -> int:
+    """How many of the first ``edge`` leads reached it; a tie that the edge cuts through is ordered evenly."""
+    level = int((counted.leads.cum_sum() <= edge).sum())
+    above = int(counted.leads.head(level).sum())
+    reached = int(counted.reached.head(level).sum())
+    if above == edge:
+        return reached
+    tied = score == counted.score[level]
+    order = scattered(len(score)).filter(tied).arg_sort().head(edge - above)
+    return reached + int(outcome.filter(tied).gather(order).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +139,33 @@ def placements(score: pl.Series, outcome: pl.Series) -> Placements | None:
     return Placements(float(beaten.mean()), beaten, beaten_by)  # type: ignore[arg-type]
 
 
-def roc_auc(score: pl.Series, outcome: pl.Series) -> Area:
+def roc_auc(found: Levels) -> Area:
     """The chance that somebody who reached it scores higher than somebody who did not; DeLong's interval."""
-    placed = placements(score, outcome)
-    if placed is None:
+    leads, reached = found.sums
+    others = leads - reached
+    if not reached or not others:
         return Area(None, None, None)
-    spread = _spread(placed.reached) + _spread(placed.others)
-    area = placed.area
+    theirs = found.leads - found.reached
+    beaten = (others - theirs.cum_sum() + theirs / 2) / others  # by somebody who reached it, at each level
+    beaten_by = (found.reached.cum_sum() - found.reached / 2) / reached  # somebody who did not
+    area = float((beaten * found.reached).sum()) / reached
+    spread = _spread_of(beaten, found.reached, reached) + _spread_of(beaten_by, theirs, others)
     if spread <= 0.0 or not 0.0 < area < 1.0:
         # All told apart: as sure as a share counted on the smaller side.
-        few = min(len(placed.reached), len(placed.others))
+        few = min(reached, others)
         rate = rate_of(round(area * few), few)
         return Area(area, min(area, rate.low), max(area, rate.high))
     reach = Z * sqrt(spread) / (area * (1 - area))
     middle = log(area / (1 - area))
     return Area(area, _logistic(middle - reach), _logistic(middle + reach))
+
+
+def _spread_of(values: pl.Series, counts: pl.Series, total: int) -> float:
+    """The variance of the mean of values that stand so many times each; 0 for a single value."""
+    if total < 2:
+        return 0.0
+    middle = float((values * counts).sum()) / total
+    return float((((values - middle) ** 2) * counts).sum()) / (total - 1) / total
 
 
 def _logistic(odds: float) -> float:
@@ -140,19 +188,13 @@ def auc_difference(first: pl.Series, second: pl.Series, outcome: pl.Series) -> A
     return Area(gap, gap - reach, gap + reach)
 
 
-def pr_auc(score: pl.Series, outcome: pl.Series) -> float | None:
+def pr_auc(found: Levels) -> float | None:
     """Average precision, with leads of one score taken together; None where nobody reached it."""
-    total = int(outcome.sum())
+    total = found.sums[1]
     if not total:
         return None
-    steps = (
-        pl.DataFrame([score.alias("score"), outcome.alias("outcome")])
-        .group_by("score")
-        .agg(pl.col("outcome").sum().cast(pl.Float64).alias("reached"), pl.len().alias("leads"))
-        .sort("score", descending=True)
-    )
-    precision = steps["reached"].cum_sum() / steps["leads"].cum_sum()
-    return float((precision * steps["reached"]).sum()) / total
+    precision = found.reached.cum_sum() / found.leads.cum_sum()
+    return float((precision * found.reached).sum()) / total
 
 
 def area_as_json(name: str, area: Area) -> Mapping[str, float | None]:

@@ -21,7 +21,7 @@ from connectors.sandbox.generate.person import Person
 from mapping.fieldmap import FieldMap
 from mapping.qualification.backtest import backtest, judge_cases, measured, usable
 from mapping.qualification.backtest_leaks import suspects
-from mapping.qualification.backtest_ranking import deciles, roc_auc
+from mapping.qualification.backtest_ranking import deciles, levels, roc_auc
 from mapping.qualification.declared import Policy
 from sync.backtest_csv import map_of
 from sync.backtest_hubspot import CREATED, cases_of
@@ -144,7 +144,7 @@ def test_without_an_effect_about_95_of_100_lift_intervals_hold_1(ten: dict[int, 
             lift.low <= 1.0 <= lift.high for lift in lifts if lift.low is not None and lift.high is not None
         ]
         held, seen = held + sum(inside), seen + len(inside)
-        roc = roc_auc(judged["score"], outcome)
+        roc = roc_auc(levels(judged["score"], outcome))
         if roc.low is not None and roc.high is not None:
             in_the_areas, areas = in_the_areas + (roc.low <= 0.5 <= roc.high), areas + 1
     print(f"seeds 0 to 119: {held} of {seen} lift intervals hold 1; {in_the_areas} of {areas} hold 0.5")  # noqa: T201
