@@ -31,12 +31,14 @@ def _outcome_tables(
     found: Outcome, bands: Sequence[str], label: Callable[[str], str], voice: Voice
 ) -> tuple[Table, ...]:
     rate = Column("won", voice.say("col.won"), "rate", voice.say("of.leads_in_row"))
-    warmth = [(label(name), found.bands[name]) for name in reversed(bands) if name in found.bands]
-    warmth += [(name, found.bands[name]) for name in sorted(found.bands) if name not in bands]
+    span = Column("range", voice.say("col.range"))
+    named = [(label(name), found.bands[name]) for name in reversed(bands) if name in found.bands]
+    named += [(name, found.bands[name]) for name in sorted(found.bands) if name not in bands]
+    warmth = [(name, rate_of, voice.span(rate_of)) for name, rate_of in named]
     tables = [
         Table(
             "outcome_by_temperature",
-            (Column("temperature", voice.say("col.temperature")), rate),
+            (Column("temperature", voice.say("col.temperature")), rate, span),
             tuple(warmth),
         )
     ]
@@ -46,8 +48,11 @@ def _outcome_tables(
             Column("lowest", voice.say("col.lowest"), "count"),
             Column("highest", voice.say("col.highest"), "count"),
             rate,
+            span,
         )
-        rows = tuple((one.number, one.lowest, one.highest, one.rate) for one in found.tenths)
+        rows = tuple(
+            (one.number, one.lowest, one.highest, one.rate, voice.span(one.rate)) for one in found.tenths
+        )
         tables.append(Table("outcome_by_tenth", columns, rows, voice.say("table.tenths")))
     return tuple(tables)
 

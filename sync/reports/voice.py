@@ -74,6 +74,10 @@ class Voice:
         time = format_time(local, format="short", locale=self._locale, tzinfo=self.zone)
         return f"{self.day(local.date())}, {time}"
 
+    def span(self, rate: Rate) -> str:
+        """The ends of a rate's interval."""
+        return f"{self.percent(rate.low)} – {self.percent(rate.high)}"
+
     def cell(self, column: Column, cell: Cell) -> str:
         """A cell for people."""
         if cell is None:

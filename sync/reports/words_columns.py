@@ -70,6 +70,7 @@ COLUMN_WORDS: Mapping[str, Mapping[str, str]] = {
     "col.reached_then": {"de": "Erreicht", "en": "Reached"},
     "col.change": {"de": "Seither", "en": "Since then"},
     "col.won": {"de": "Verkaufschance oder Kunde", "en": "Opportunity or customer"},
+    "col.range": {"de": "95-%-Spanne", "en": "95% range"},
     "col.temperature": {"de": "Temperatur", "en": "Temperature"},
     "col.tenth": {"de": "Zehntel", "en": "Tenth"},
     "col.lowest": {"de": "Punkte von", "en": "Score from"},

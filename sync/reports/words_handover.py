@@ -67,9 +67,8 @@ HANDOVER_WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "No handover of this period is disputed.",
     },
     "review.sentence": {
-        "de": "{n} Leads, bei denen Marketing und Vertrieb Verschiedenes sahen, und die Regel, über die "
-        "zu reden ist.",
-        "en": "{n} leads that marketing and sales saw differently, and the rule to talk about.",
+        "de": "Strittig sind {n}: was Marketing sah, was der Vertrieb tat, und die Regel, über die zu reden ist.",
+        "en": "{n} are disputed: what marketing saw, what sales did, and the rule to talk about.",
     },
     "review.note": {
         "de": "Vertraulich. Eine Regel ändert man in policy.toml; „leadpact policy diff“ zeigt vorher, "
