@@ -36,6 +36,8 @@ MOST = 500
 BUSY_AGAIN = timedelta(seconds=2)
 #: How long a record rests that could not be worked on, after the first time; twice as long after each further one.
 FAILED_AGAIN = timedelta(seconds=30)
+#: Pushes of so long count as one run before the guards: a flood of small runs is not let pass where a large one is not.
+ONE_RUN = timedelta(minutes=5)
 #: After so many times it is parked until something new is told of it.
 MOST_TRIES = 5
 
@@ -153,7 +155,13 @@ def _look_again(work: Work, taken: Taken, now: datetime) -> Drained:
         _put_off(taken, stuck, now)
     outcome, later = None, rest.clear()
     if not rest.is_empty():
-        asked = Asked("webhook", names=_names(work, rest), waiting=False, happened=rest.select(*HAPPENED))
+        asked = Asked(
+            "webhook",
+            names=_names(work, rest),
+            waiting=False,
+            happened=rest.select(*HAPPENED),
+            already=work.store.inbox.pushed(now - ONE_RUN),
+        )
         outcome = perform(work, asked)
         later = _busy(work, rest, outcome)
     done = hints.join(pl.concat([later, stuck]), on=list(RECORDS), how="anti")

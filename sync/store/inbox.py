@@ -156,6 +156,11 @@ class Inbox(Tables):
         row = self._do("hints_due", now=now).fetchone()
         return bool(row and row[0])
 
+    def pushed(self, since: datetime) -> dict[str, int]:
+        """What runs for pushes did since then: ``creates``, ``updates``, ``stage_moves``, as the guards count."""
+        row = self._do("pushed_since", since=since).fetchone() or (0, 0, 0)
+        return dict(zip(("creates", "updates", "stage_moves"), row, strict=True))
+
     def waiting(self) -> list[Waiting]:
         """How much waits, by CRM; one that is empty is absent."""
         return [Waiting(crm, *rest) for crm, *rest in self._do("inbox_size").fetchall()]

@@ -142,7 +142,7 @@ class Intake:
                 # The server was restarted, perhaps; to keep a hint twice does no harm.
                 self._drop()
                 self._keep(hints, now)
-        except psycopg.Error as problem:
+        except Exception as problem:  # noqa: BLE001 - this thread goes on, whatever one batch was
             _log.warning(
                 "events could not be stored: %s", type(problem).__name__, extra={"count": len(hints)}
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from sync.web.salesforce import same
 
 #: What a proxy adds; a request with one of them comes from elsewhere, whatever the connection says.
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+#: How long an answer of /readyz is good for.
+KNOWN_SECONDS = 0.5
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 _log = logging.getLogger(__name__)
@@ -31,8 +34,16 @@ async def healthz(request: web.Request) -> web.Response:  # noqa: ARG001 - asks 
 def readyz(belongings: WebBelongings) -> Handler:
     """200 where the database is there, right and keeps up; else 503 with the reasons."""
 
+    lock, asked_at, problems = asyncio.Lock(), -math.inf, list[str]()
+
     async def ask(request: web.Request) -> web.Response:  # noqa: ARG001
-        problems = await asyncio.to_thread(belongings.unready)
+        nonlocal asked_at, problems
+        loop = asyncio.get_running_loop()
+        async with lock:
+            # However many ask, the database is asked once.
+            if loop.time() - asked_at >= KNOWN_SECONDS:
+                problems = await asyncio.to_thread(belongings.unready)
+                asked_at = loop.time()
         answer = _json(503 if problems else 200, {"ready": not problems, "problems": problems})
         if problems:
             answer.headers["Retry-After"] = str(belongings.limits.come_again_seconds)

@@ -181,6 +181,19 @@ def test_a_database_that_was_restarted_is_found_again_and_one_that_is_away_keeps
         away.put(_hints("3"), NOW).result(20)
 
 
+def test_one_batch_that_cannot_be_stored_does_not_end_the_way_in(
+    store: Store, intake: Callable[..., Intake]
+) -> None:
+    way = intake()
+    with pytest.raises(NotStored):
+        way.put({("hubspot", "contacts", "\ud800"): Hint(NOW)}, NOW).result(20)
+    end = time.monotonic() + 20
+    while (stored := way.put(_hints("1"), NOW)).exception(20) is not None:
+        assert time.monotonic() < end
+    assert stored.done()
+    assert store.inbox.waiting()[0].records == 1
+
+
 def test_more_than_may_wait_is_refused_at_once(intake: Callable[..., Intake]) -> None:
     way = intake(most_waiting=3)
     with pytest.raises(NotStored):

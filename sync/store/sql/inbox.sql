@@ -74,3 +74,14 @@ SELECT EXISTS (SELECT 1 FROM inbox WHERE connection_id = %(connection)s AND due_
 SELECT crm, count(*) FILTER (WHERE due_at < 'infinity'), coalesce(sum(events) FILTER (WHERE due_at < 'infinity'), 0),
        min(received_at) FILTER (WHERE due_at < 'infinity'), count(*) FILTER (WHERE due_at = 'infinity')
   FROM inbox WHERE connection_id = %(connection)s GROUP BY crm ORDER BY crm;
+
+-- pushed_since --
+-- What runs for pushes did, as the guards count it.
+WITH done AS (
+  SELECT journal.lead_id, journal.crm, journal.kind, journal.field FROM run JOIN journal USING (run_id)
+   WHERE run.connection_id = %(connection)s AND run.command = 'webhook' AND run.started_at >= %(since)s
+     AND journal.state = 'written')
+SELECT count(DISTINCT (lead_id, crm)) FILTER (WHERE kind = 'create'),
+       count(DISTINCT (lead_id, crm)) FILTER (WHERE kind <> 'create'),
+       count(*) FILTER (WHERE field = 'stage' AND kind <> 'create')
+  FROM done;

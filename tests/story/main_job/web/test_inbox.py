@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from connectors.errors import NeedsPerson, RetryLater
+from sync.errors import GuardStopped
 from sync.inbox import MOST_TRIES, Drained, drain
 from sync.run import Asked, perform
 from sync.status import status_of
@@ -179,3 +180,18 @@ def test_what_fails_again_and_again_is_tried_alone_and_parked_and_never_stops_th
 
 def _with_crm(work: Work, hubspot: Any) -> Work:
     return replace(work, crms={**work.crms, "hubspot": hubspot})
+
+
+def test_many_small_runs_for_pushes_are_not_let_pass_where_a_large_one_is_not(people: Any) -> None:
+    house, pairs = people
+    for contact, _ in pairs:
+        house.edit("hubspot", contact, jobtitle="Buyer")
+    with house.app({"LEADPACT_GUARDS__MAX_UPDATES": "3"}) as app:
+        work = app.work()
+        _tell(work, "hubspot", *(contact for contact, _ in pairs))
+        assert _noted(house, drain(work, limit=2)).more
+        with pytest.raises(GuardStopped, match="updates: the run would come to 4"):
+            drain(work, limit=2)
+        assert _waiting(work) == 3
+        house.later(600)
+        assert _noted(house, drain(work, limit=2)).done == 2
