@@ -14,7 +14,7 @@ from datetime import datetime
 import polars as pl
 
 from mapping.lead import columns_of
-from mapping.own import HANDOVER_FIELDS
+from mapping.own import HANDOVER_FIELDS, OWN_FIELDS
 from sync.compared import side_by_side, with_since
 from sync.decide import STORED, conclude, lead_frame
 from sync.fates import CONVERTED
@@ -26,7 +26,7 @@ from sync.slices import Slice
 from sync.store.standing import Compared
 from sync.work import CRMS, Work
 
-SHOWN = ("shown_stage", "shown_temperature", "shown_score", *HANDOVER_FIELDS)
+SHOWN = ("shown_stage", "shown_temperature", "shown_score")
 #: In the order in which they are looked for; the first that fits explains a lead.
 REASONS = {
     "gone": "a record was deleted or merged in its CRM",
@@ -139,10 +139,18 @@ def _fetch(work: Work, crm: str, links: pl.DataFrame) -> pl.DataFrame | None:
     return pl.concat(frames, how="diagonal") if frames else None
 
 
+def _handover_in_both(work: Work) -> list[str]:
+    """The fields of the handover that both CRMs have; until ``setup`` made them, there is nothing to agree on."""
+    may = work.writable().updatable
+    ours = [own for own in OWN_FIELDS if own.lead.name in HANDOVER_FIELDS]
+    return [own.lead.name for own in ours if all(own.name_in(crm) in may[crm] for crm in CRMS)]
+
+
 def _explained(
     work: Work, judged: pl.DataFrame, last: datetime | None, waiting: Mapping[str, pl.Series]
 ) -> pl.DataFrame:
-    same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in SHOWN)
+    shown = (*SHOWN, *_handover_in_both(work))
+    same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in shown)
     right = {crm: _shows_the_verdict(side, work.policy.score_step) for crm, side in SIDES.items()}
     in_work = work.store.runs.claimed(judged["lead_id"])
     moved = pl.lit(value=False)

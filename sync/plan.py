@@ -240,23 +240,40 @@ def _due(leads: pl.DataFrame, in_scope: pl.Series, writable: Writable, wanted: W
     """Whose verdict has to be written; None where no CRM lets us, or there is nobody to ask about."""
     ours = [own for own in OWN_FIELDS if own.verdict is not None]
     lets_us = any(own.name_in(crm) in writable.updatable[crm] for crm in SIDES for own in ours)
-    return verdict_differs(leads, wanted.score_step) if lets_us and in_scope.any() else None
+    if not lets_us or not in_scope.any():
+        return None
+    return verdict_differs(leads, wanted.score_step, writable.updatable)
 
 
-def verdict_differs(leads: pl.DataFrame, score_step: int) -> pl.Series:
+def _handed(leads: pl.DataFrame, updatable: Mapping[str, frozenset[str]] | None) -> dict[str, list[str]]:
+    """The fields of the handover to compare on each side; none where no lead of these was ever handed over."""
+    state = SHOWN[HANDOVER_FIELDS[0]]
+    if state not in leads.columns or leads[state].null_count() == leads.height:
+        return {side: [] for side in SIDES.values()}
+    ours = [own for own in OWN_FIELDS if own.lead.name in HANDOVER_FIELDS]
+    return {
+        side: [own.lead.name for own in ours if updatable is None or own.name_in(crm) in updatable[crm]]
+        for crm, side in SIDES.items()
+    }
+
+
+def verdict_differs(
+    leads: pl.DataFrame, score_step: int, updatable: Mapping[str, frozenset[str]] | None = None
+) -> pl.Series:
     """Whether some CRM shows another verdict than the one in force, so that it has to be written.
 
     A changed score counts once it moved by ``score_step``, so that decay does not rewrite every lead every
-    day; a difference between the two CRMs always counts.
+    day; a difference between the two CRMs always counts. ``updatable``: what each CRM lets us write; a handover that
+    it has no fields for is nothing that has to be written.
     """
     here, unread = (
         {side: known(leads[side + "_id"]) for side in SIDES.values()},
         Unread(leads),
     )
     found = every(False, pl.Boolean(), leads.height)
-    handed = HANDOVER_FIELDS if SHOWN[HANDOVER_FIELDS[0]] in leads.columns else ()
+    handed = _handed(leads, updatable)
     for side, there in here.items():
-        for name in (*DECISIVE, *handed):
+        for name in (*DECISIVE, *handed[side]):
             unlike = there & differ(leads[side + name], leads[SHOWN[name]])
             found = found | unread.without(unlike, side, name)
         moved = leads[side + "shown_score"] - leads["score"]

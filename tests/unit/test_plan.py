@@ -11,7 +11,7 @@ import pytest
 
 from mapping.fieldmap import FieldRule, compile_map
 from mapping.lead import LEAD_FIELDS
-from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
+from mapping.own import HANDOVER_FIELDS, OWN_FIELDS, OWN_LEAD_FIELDS
 from sync.merge import MergeRule, Winner
 from sync.plan import CHANGES, Wanted, Writable, canonical, fingerprint, plan
 
@@ -47,6 +47,7 @@ WRITABLE = Writable(
     required={"LastName": "[not provided]", "Company": "[not provided]"},
 )
 FULL = Wanted("full", score_step=5)
+HANDOVER = [own for own in OWN_FIELDS if own.lead.name in HANDOVER_FIELDS]
 VERDICT: Mapping[str, Any] = {
     **dict.fromkeys(own.verdict for own in OWN_FIELDS if own.verdict is not None),
     **{"stage": "lead", "temperature": "cold", "score": 20, "fit": 15, "engagement": 5, "coverage": 60},
@@ -191,6 +192,16 @@ class TestVerdict:
     def test_a_band_or_track_is_written_at_once_in_both(self, name: str, value: str) -> None:
         shown = "shown_temperature" if name == "temperature" else "shown_track"
         assert _fields(_plan(_lead(**{name: value}))) == {("hubspot", shown), ("salesforce", shown)}
+
+    @pytest.mark.parametrize(("there", "fields"), [(True, {"score", "shown_handover"}), (False, set[str]())])
+    def test_a_handover_is_written_at_once_where_there_are_fields_for_it(
+        self, there: bool, fields: set[str]
+    ) -> None:
+        lead = _lead(handover_state="open", score=21)
+        gone = {crm: {own.name_in(crm) for own in HANDOVER} for crm in WRITABLE.updatable}
+        without = {crm: names - gone[crm] for crm, names in WRITABLE.updatable.items()}
+        plan = _plan(lead, writable=WRITABLE if there else replace(WRITABLE, updatable=without))
+        assert set(plan["field"].str.replace("shown_score", "score")) == fields
 
     def test_a_difference_between_the_crms_always_counts(self) -> None:
         assert _fields(_plan(_lead(**{"s.shown_score": 21}))) == {("salesforce", "shown_score")}
