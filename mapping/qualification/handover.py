@@ -18,7 +18,16 @@ from typing import Literal
 
 import polars as pl
 
-from mapping.qualification.handover_facts import SEEN, accepted, answered, rejected, touched, with_touch
+from mapping.qualification.handover_events import EVENTS, events_of
+from mapping.qualification.handover_facts import (
+    SEEN,
+    WAS,
+    accepted,
+    answered,
+    rejected,
+    touched,
+    with_touch,
+)
 from mapping.qualification.workclock import Clocks
 
 Late = Literal["keep", "reassign", "recycle"]
@@ -44,17 +53,10 @@ LEDGER: Mapping[str, pl.DataType] = {
     "contacts_then": pl.Int64(),
     "stage_then": pl.String(),
 }
-#: What happened to a row. ``who``: policy, marketing, sales, clock, routing, or a person; ``why``: for people.
-EVENTS: Mapping[str, pl.DataType] = {
-    **{"lead_id": pl.String(), "cycle": pl.Int32(), "at": _TIME},
-    **{name: pl.String() for name in ("what", "who", "why")},
-}
 #: States in which sales still owe an answer; a qualified lead is not with sales yet.
 WITH_SALES = ("open", "touched", "overdue", "reassigned")
 OPEN = ("qualified", *WITH_SALES)
 STATES = (*OPEN, "accepted", "rejected", "recycled", "withdrawn")
-#: The ledger's columns beside a lead: ``lg.state``.
-WAS = "lg."
 #: What each lead shows in both CRMs: the verdict column to the ledger's.
 SHOWN: Mapping[str, str] = {
     "handover_state": "state",
@@ -147,7 +149,7 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     old = _carried(here.filter(was_open | taken_back), clocks, terms, moment)
     new = _answered(_handed(_opened(here.filter(again), moment), clocks, terms, moment), moment)
     rows = pl.concat([old, new], how="diagonal")
-    events = _events(rows, moment)
+    events = events_of(rows, moment)
     rows = rows.filter(
         pl.any_horizontal(_differs(name) for name in LEDGER if name not in ("lead_id", "cycle"))
     )
@@ -338,64 +340,6 @@ def _late(rows: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) -> pl
         owner_due_at=pl.when(renewed).then("_due").otherwise("owner_due_at"),
         escalate_at=pl.when(renewed).then("_escalate").otherwise("escalate_at"),
     ).drop("_due", "_escalate")
-
-
-def _events(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """What happened to each row, in the order in which it does."""
-    became = pl.col("state")
-    changed = pl.col("_opened") | became.ne_missing(pl.col(WAS + "state"))
-    new_touch = (
-        pl.col("first_touch_at").is_not_null() & pl.col(WAS + "first_touch_at").is_null() & ~pl.col("_opened")
-    )
-    handed = pl.col("handed_over_at").is_not_null() & (
-        pl.col("_opened") | pl.col(WAS + "handed_over_at").is_null()
-    )
-    moved = ~pl.col("_opened") & pl.col("owner").ne_missing(pl.col(WAS + "owner"))
-    why_owner = pl.concat_str(
-        pl.lit("from "),
-        pl.col(WAS + "owner").fill_null("nobody"),
-        pl.lit(" to "),
-        pl.col("owner").fill_null("nobody"),
-    )
-    passed = pl.lit("nobody had touched it when its time was up")
-    told = [
-        ("qualified", pl.col("_opened"), _at(now), pl.lit("policy"), pl.col("stage_why")),
-        (
-            "handed_over",
-            handed,
-            _at(now),
-            pl.lit("policy"),
-            pl.col("owner").fill_null("nobody in particular"),
-        ),
-        ("owner_changed", moved, _at(now), pl.lit("routing"), why_owner),
-        ("first_touch", new_touch, pl.col("first_touch_at"), pl.lit("sales"), pl.col("touched_by")),
-        *(
-            (state, changed & (became == state), pl.col("closed_at"), pl.lit("sales"), pl.col("reason"))
-            for state in ("accepted", "rejected")
-        ),
-        ("withdrawn", changed & (became == "withdrawn"), _at(now), pl.lit("marketing"), pl.col("reason")),
-        ("recycled", changed & (became == "recycled"), _at(now), pl.lit("clock"), passed),
-        ("overdue", changed & (became == "overdue"), _at(now), pl.lit("clock"), passed),
-        (
-            "reassigned",
-            ~pl.col("_opened") & (pl.col("reassigned") > pl.col(WAS + "reassigned")),
-            _at(now),
-            pl.lit("clock"),
-            passed,
-        ),
-    ]
-    parts = [
-        rows.filter(when.fill_null(value=False)).select(
-            "lead_id",
-            pl.col("cycle").cast(pl.Int32()),
-            at=at,
-            what=pl.lit(what),
-            who=who,
-            why=why.fill_null(""),
-        )
-        for what, when, at, who, why in told
-    ]
-    return pl.concat([pl.DataFrame(schema=dict(EVENTS)), *parts])
 
 
 def _at(moment: datetime) -> pl.Expr:

@@ -26,6 +26,8 @@ FACTS: Mapping[str, pl.DataType] = {
     "seen_at": _TIME,
     "last_sign_at": _TIME,
 }
+#: The ledger's columns beside a lead: ``lg.state``.
+WAS = "lg."
 #: When what is seen now was done, at the latest: after the handover, and not in the future.
 SEEN = "_seen_at"
 #: Stages that a lead reaches only when sales have taken it.

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from mapping.qualification.handover import EVENTS, LEDGER, Advanced
+from mapping.qualification.handover import LEDGER, Advanced
+from mapping.qualification.handover_events import EVENTS
 from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
