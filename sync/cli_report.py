@@ -64,7 +64,7 @@ def report(
     with opened(settings) as app:
         rules = rules_of(settings, app.policy.currency)
         work = app.work() if rules.salesforce_campaigns else app.memory()
-        document = make_report(work, rules, asked)
+        document = make_report(work, rules, asked, app.policy_of)
     voice = Voice(asked.language, rules.zone)
     written = _write(document, voice, html, csv_, with_names=handover_review)
     if not written:

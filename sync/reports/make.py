@@ -5,14 +5,17 @@ Nothing is written but the numbers of goals whose period has ended: they are kep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
+from mapping.qualification.declared import Policy
+from sync.handover_told import review_rows, timing
 from sync.reports.costs import converted
 from sync.reports.document import Document
 from sync.reports.gather import Gathered, gather, midnight, read_campaigns
-from sync.reports.goals import Counted, Frozen, Standing, count, stand
+from sync.reports.goals import Counted, Frozen, Standing, count, period_between, stand
 from sync.reports.rules import Rules
 from sync.reports.tell import Counting, tell
 from sync.reports.voice import Language, Voice
@@ -30,18 +33,36 @@ class Asked:
     handover_review: bool = False
 
 
-def make_report(work: Work, rules: Rules, asked: Asked) -> Document:
-    """The whole report. Raises the connectors' errors only where campaigns come from Salesforce."""
-    return tell(count_all(work, rules, asked), Voice(asked.language, rules.zone))
+def make_report(
+    work: Work, rules: Rules, asked: Asked, policy_of: Callable[[Mapping[str, Any]], Policy] | None = None
+) -> Document:
+    """The whole report. Raises the connectors' errors only where campaigns come from Salesforce.
+
+    ``policy_of`` makes a policy of its stored tables, for disputed handovers that another policy decided.
+    """
+    return tell(count_all(work, rules, asked, policy_of), Voice(asked.language, rules.zone))
 
 
-def count_all(work: Work, rules: Rules, asked: Asked) -> Counting:
+def count_all(
+    work: Work, rules: Rules, asked: Asked, policy_of: Callable[[Mapping[str, Any]], Policy] | None = None
+) -> Counting:
     """Read and count everything that a report tells."""
     now, policy = work.clock(), work.policy
     last = asked.last or now.astimezone(rules.zone).date()
     first = asked.first or _year_before(last) + timedelta(days=1)
     campaigns = read_campaigns(work, rules.declared) if rules.salesforce_campaigns else None
-    gathered = gather(work, rules.declared, rules.zone, campaigns=campaigns, attribution=rules.attribution)
+    owners = work.store.reporting.owners() if rules.per_person else None
+    gathered = gather(
+        work,
+        rules.declared,
+        rules.zone,
+        campaigns=campaigns,
+        attribution=rules.attribution,
+        owners=owners,
+    )
+    period = period_between(first, last, rules.zone)
+    kept = work.handover is not None
+    review = asked.handover_review and kept
     every = (*rules.declared.costs, *(campaigns.costs if campaigns else ()))
     return Counting(
         policy=policy,
@@ -58,6 +79,9 @@ def count_all(work: Work, rules: Rules, asked: Asked) -> Counting:
         smallest_group=rules.smallest_group,
         per_person=rules.per_person,
         undated=campaigns.undated if campaigns else 0,
+        handover=timing(work, period.start, period.end) if kept else None,
+        review=review_rows(work, period.start, period.end, policy_of) if review else None,
+        with_review=asked.handover_review,
     )
 
 

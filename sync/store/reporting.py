@@ -67,6 +67,10 @@ class Reporting(Tables):
         """``IMPORTS``: one row a lead that came, or was told of again, by a file."""
         return self._read("report_imports", IMPORTS)
 
+    def owners(self) -> dict[str, str]:
+        """Lead to the owner of its latest handover; leads without one are left out."""
+        return dict(self._do("report_owners").fetchall())
+
     def freeze(self, period: FrozenPeriod) -> None:
         """Keep the numbers of a period that has ended; what was kept before stays."""
         self._do(

@@ -42,6 +42,10 @@ SELECT lead_id, crm, record_id FROM link
 SELECT lead_id, min(imported_at), (array_agg(campaign_id ORDER BY imported_at, campaign_id))[1]
   FROM imported WHERE connection_id = %(connection)s GROUP BY lead_id;
 
+-- report_owners --
+SELECT DISTINCT ON (lead_id) lead_id, owner FROM handover
+ WHERE connection_id = %(connection)s AND owner IS NOT NULL ORDER BY lead_id, cycle DESC;
+
 -- freeze_period --
 INSERT INTO frozen_period (connection_id, goal, digest, first_day, last_day, counted, reached, frozen_at)
 VALUES (%(connection)s, %(goal)s, %(digest)s, %(first)s, %(last)s, %(counted)s, %(reached)s, %(now)s)
