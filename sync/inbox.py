@@ -97,8 +97,15 @@ def hints_of(events: Iterable[Event], wanted: Wanted) -> Hints:
             erased=event.kind is Kind.ERASED,
             urgent=not opt_outs.isdisjoint(event.changes),
         )
-        fold(hints, [(key, hint) for key in _ours("hubspot", event.records, wanted)])
+        fold(hints, [(key, hint) for key in _ours("hubspot", _named(event), wanted)])
     return hints
+
+
+def _named(event: Event) -> Iterable[tuple[str, str]]:
+    # Nearly every event names one record, and there are thousands a second.
+    if event.association is None and not event.gone_ids:
+        return () if event.record_id is None else ((event.object, event.record_id),)
+    return event.records
 
 
 def concerns_us(event: Event, wanted: Wanted) -> bool:

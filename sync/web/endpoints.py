@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
@@ -53,6 +54,6 @@ def _way_in(belongings: WebBelongings) -> Callable[[web.Application], AsyncItera
     async def open_and_close(app: web.Application) -> AsyncIterator[None]:  # noqa: ARG001
         belongings.way_in.start()
         yield
-        belongings.way_in.close()
+        await asyncio.to_thread(belongings.way_in.close)
 
     return open_and_close
