@@ -35,6 +35,19 @@ SLAB_SCHEMA: Mapping[str, pl.DataType] = {
     ABSENT: pl.List(pl.String()),
 }
 
+#: The past of fields, one row for each value that one had. ``at``: when it was set. ``value``: spelled as in a slab,
+#: null for a blank. ``source`` and ``source_id``: what set it, in the CRM's own words; ``user`` the id of the user,
+#: where it was one. The rows of one field of one record are newest first.
+HISTORY_SCHEMA: Mapping[str, pl.DataType] = {
+    RECORD_ID: pl.String(),
+    "property": pl.String(),
+    "at": pl.Datetime("us", "UTC"),
+    "value": pl.String(),
+    "source": pl.String(),
+    "source_id": pl.String(),
+    "user": pl.String(),
+}
+
 #: A place in a CRM's change log, as JSON values. Opaque outside the connector that made it.
 Cursor = Mapping[str, Any]
 

@@ -24,6 +24,7 @@ from sync.errors import WrongUse
 from sync.newly_mapped import map_digest, rules_of
 from sync.read import Gathered, gather_slabs
 from sync.run import Asked, perform
+from sync.running import as_document as numbers_as_document
 from sync.store.backfills import SliceRow
 from sync.store.runs import Numbers
 from sync.tally import Outcome
@@ -253,18 +254,10 @@ def _not_yet(work: Work, number: int, slabs: Iterator[Slab]) -> Iterator[Slab]:
 
 def as_document(done: Backfilled) -> Mapping[str, Any]:
     """The JSON document of `backfill` (contract): a run's, added up over the slices."""
-    numbers = done.numbers
     return {
         "run": done.runs[-1] if done.runs else None,
         "runs": done.runs,
         "backfill": done.backfill,
         "fingerprint": done.fingerprints[-1] if done.fingerprints else "",
-        "records_read": numbers.records_read,
-        "targets": numbers.targets,
-        "written": numbers.written,
-        "unchanged": numbers.unchanged,
-        "held": numbers.held,
-        "refused": numbers.refused,
-        "calls": {"hubspot": numbers.calls_hubspot, "salesforce": numbers.calls_salesforce},
-        "seconds": round(done.seconds, 3),
+        **numbers_as_document(done.numbers, done.seconds),
     }

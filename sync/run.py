@@ -38,7 +38,7 @@ from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
-from sync.running import running
+from sync.running import as_document, running
 from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
@@ -372,18 +372,10 @@ def _observe(
 
 def as_json(outcome: Outcome, *, with_changes: bool) -> str:
     """The JSON document of plan, apply, sync and backfill (contract)."""
-    numbers = outcome.numbers
     document: dict[str, object] = {
         "run": outcome.run,
         "fingerprint": outcome.fingerprint,
-        "records_read": numbers.records_read,
-        "targets": numbers.targets,
-        "written": numbers.written,
-        "unchanged": numbers.unchanged,
-        "held": numbers.held,
-        "refused": numbers.refused,
-        "calls": {"hubspot": numbers.calls_hubspot, "salesforce": numbers.calls_salesforce},
-        "seconds": round(outcome.seconds, 3),
+        **as_document(outcome.numbers, outcome.seconds),
     }
     if with_changes and outcome.changes is not None:
         shown = ("lead", "crm", "object", "record", "field", "before", "after", "why", "lane")

@@ -32,6 +32,20 @@ class Counted(Protocol):
 C = TypeVar("C", bound=Counted)
 
 
+def as_document(numbers: Numbers, seconds: float) -> dict[str, object]:
+    """What every JSON document of a run says of its numbers (contract)."""
+    return {
+        "records_read": numbers.records_read,
+        "targets": numbers.targets,
+        "written": numbers.written,
+        "unchanged": numbers.unchanged,
+        "held": numbers.held,
+        "refused": numbers.refused,
+        "calls": {"hubspot": numbers.calls_hubspot, "salesforce": numbers.calls_salesforce},
+        "seconds": round(seconds, 3),
+    }
+
+
 @dataclass(slots=True)
 class Opened:
     """A run that is open. ``note`` is stored when it is closed."""

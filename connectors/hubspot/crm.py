@@ -216,7 +216,7 @@ class HubSpotCrm:
     def history(
         self, object_name: str, fields: Sequence[str], ids: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
-        """When these properties had which values: frames of ``history.HISTORY_SCHEMA``.
+        """When these properties had which values: frames of ``crm.HISTORY_SCHEMA``.
 
         ``ids`` None: for every record that is not archived. Beyond the port: Salesforce tells it otherwise.
         """

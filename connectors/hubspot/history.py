@@ -1,7 +1,8 @@
 """When properties had which values: a time for each field, where a record has one for all of them.
 
 ``propertiesWithHistory`` (HubSpot reference, section 4.2) lists the values of a property, newest first, each
-with its time and with who set it. Pages are smaller then: 50 records.
+with its time and with who set it: in a row's ``source`` HubSpot's word for what set it, in ``source_id`` which one
+of those. Pages are smaller then: 50 records.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import msgspec
 import orjson
 import polars as pl
 
-from connectors.crm import RECORD_ID, FieldInfo, ObjectSchema
+from connectors.crm import HISTORY_SCHEMA, RECORD_ID, FieldInfo, ObjectSchema
 from connectors.errors import OurBug
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM
@@ -23,19 +24,6 @@ from connectors.slabs import times
 
 #: Records in a page at most, where history is asked for (HubSpot reference, section 4.2).
 HISTORY_PAGE = 50
-
-#: One row for each value that a property had. ``at``: when it was set. ``value``: spelled as in a slab, null
-#: for a blank. ``source``: HubSpot's word for what set it, ``source_id`` which one of those, ``user`` the id of
-#: the user, where it was one. The rows of one property of one record are newest first.
-HISTORY_SCHEMA: Mapping[str, pl.DataType] = {
-    RECORD_ID: pl.String(),
-    "property": pl.String(),
-    "at": pl.Datetime("us", "UTC"),
-    "value": pl.String(),
-    "source": pl.String(),
-    "source_id": pl.String(),
-    "user": pl.String(),
-}
 
 
 class _Past(msgspec.Struct):

@@ -52,7 +52,7 @@ def counters_in(schema: ObjectSchema, events: Sequence[str]) -> tuple[dict[str, 
 
 
 def events_of(histories: Iterable[pl.DataFrame], counters: Mapping[str, str]) -> pl.DataFrame:
-    """The rises of ``counters`` (property → kind of event) in frames of ``history.HISTORY_SCHEMA``.
+    """The rises of ``counters`` (property → kind of event) in frames of ``crm.HISTORY_SCHEMA``.
 
     A counter that was reset falls, and that is no event; a value that is no number is none either.
     """

@@ -158,7 +158,7 @@ class SalesforceCrm:
     def history(
         self, object_name: str, fields: Sequence[str], ids: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
-        """When these fields had which values: frames of ``history.HISTORY_SCHEMA``.
+        """When these fields had which values: frames of ``crm.HISTORY_SCHEMA``.
 
         ``ids`` None: for every record. Only what an admin tracks has a history. Beyond the port.
         """

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from connectors.crm import RECORD_ID
+from connectors.crm import HISTORY_SCHEMA, RECORD_ID
 from connectors.errors import NeedsPerson
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.ids import eighteen, looks_like_id
@@ -20,19 +20,8 @@ from connectors.salesforce.schema import Described, Schemas
 from connectors.salesforce.values import moment_text, texts
 from connectors.slabs import times
 
-#: One row for each change. ``at``: when the field was set to ``value``, spelled as in a slab, null for a blank.
-#: ``source``: CHANGED where Salesforce wrote down that the field changed but not to what (then ``value`` says
-#: nothing), else RECORDED; ``source_id`` is the id of the history's own record; ``user`` that of who did it.
-#: The rows of one field of one record are newest first. The same columns as HubSpot's history has.
-HISTORY_SCHEMA: Mapping[str, pl.DataType] = {
-    RECORD_ID: pl.String(),
-    "property": pl.String(),
-    "at": pl.Datetime("us", "UTC"),
-    "value": pl.String(),
-    "source": pl.String(),
-    "source_id": pl.String(),
-    "user": pl.String(),
-}
+#: What a row's ``source`` says: CHANGED where Salesforce wrote down that the field changed but not to what (then
+#: ``value`` says nothing), else RECORDED. ``source_id`` is the id of the history's own record.
 RECORDED = "recorded"
 CHANGED = "changed"
 

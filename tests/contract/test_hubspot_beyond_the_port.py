@@ -14,11 +14,10 @@ import pytest
 import requests
 from hubspot import HubSpot
 
-from connectors.crm import RECORD_ID, Write
+from connectors.crm import HISTORY_SCHEMA, RECORD_ID, Write
 from connectors.errors import NeedsPerson
 from connectors.hubspot.api import Version
 from connectors.hubspot.crm import HubSpotCrm
-from connectors.hubspot.history import HISTORY_SCHEMA
 from connectors.hubspot.linked import LINK_SCHEMA
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.crm import RECORD_ID, FieldInfo, ObjectSchema
-from connectors.hubspot.history import HISTORY_SCHEMA
+from connectors.crm import HISTORY_SCHEMA, RECORD_ID, FieldInfo, ObjectSchema
 from connectors.hubspot.signals import COUNTERS, EVENT_SCHEMA, counters_in, events_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

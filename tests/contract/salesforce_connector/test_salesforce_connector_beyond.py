@@ -10,12 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from connectors.crm import RECORD_ID
+from connectors.crm import HISTORY_SCHEMA, RECORD_ID
 from connectors.errors import NeedsPerson, OurBug, RetryLater
 from connectors.salesforce.campaigns import CAMPAIGN_SCHEMA, MEMBER_SCHEMA
 from connectors.salesforce.crm import SalesforceCrm
 from connectors.salesforce.deals import DEAL_SCHEMA
-from connectors.salesforce.history import HISTORY_SCHEMA
 from connectors.salesforce.removed import REMOVED_SCHEMA, Removed
 from connectors.salesforce.touches import SPAN_SCHEMA, TOUCH_SCHEMA, first_and_last
 from connectors.sandbox.salesforce import seed
