@@ -10,16 +10,17 @@ from typing import Any
 import click
 
 from mapping.qualification.backtest import Backtest, Measured, backtest, judge_cases, lift_reached
+from mapping.qualification.backtest_explore import to_explore
 from mapping.qualification.backtest_rates import Rate
 from sync.backtest_sources import SOURCES, Asked, policy_and_past
 from sync.cli_context import Context
 from sync.console import Screen
 from sync.errors import WrongUse
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def _source_options() -> tuple[Any, ...]:
+def _spreadsheet_options() -> tuple[Any, ...]:
     return (
         click.option("--policy", "instead", type=_FILE, help="Take this policy file."),
         click.option("--csv", type=_FILE, help="Leads of the past as a spreadsheet: one row a lead."),
@@ -35,6 +36,11 @@ def _source_options() -> tuple[Any, ...]:
         click.option(
             "--trust", multiple=True, metavar="COLUMN", help="Keep it although it looks like the outcome."
         ),
+    )
+
+
+def _history_options() -> tuple[Any, ...]:
+    return (
         click.option(
             "--source",
             type=click.Choice(SOURCES),
@@ -79,7 +85,7 @@ def _source_options() -> tuple[Any, ...]:
 
 def source_options(command: Any) -> Any:
     """What both commands take: where the past comes from, and how it is looked at."""
-    for option in reversed(_source_options()):
+    for option in reversed((*_spreadsheet_options(), *_history_options())):
         command = option(command)
     return command
 
@@ -108,8 +114,21 @@ def asked_of(given: dict[str, Any]) -> Asked:
     metavar="N",
     help="How many in sales share the MQLs, where nobody names them.",
 )
+@click.option(
+    "--explore-share",
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    metavar="X",
+    help="Name this share of the unworked leads below the line, drawn at random, to hand over and learn from.",
+)
 @click.pass_obj
-def backtest_policy(context: Context, /, min_lift: float | None, reps: int | None, **given: Any) -> None:
+def backtest_policy(
+    context: Context,
+    /,
+    min_lift: float | None,
+    reps: int | None,
+    explore_share: float | None,
+    **given: Any,
+) -> None:
     """How right the policy would have been: past leads judged by what was known then, against what became of them.
 
     Without --csv, from Leadpact's own history. Nothing is written.
@@ -117,14 +136,25 @@ def backtest_policy(context: Context, /, min_lift: float | None, reps: int | Non
     test_share = given.pop("test_share")
     asked = asked_of(given)
     policy, past = policy_and_past(asked, context.config, os.environ)
-    found = backtest(judge_cases(past.cases, policy), policy, test_share=test_share, reps=reps)
+    judged = judge_cases(past.cases, policy)
+    found = backtest(judged, policy, test_share=test_share, reps=reps)
     found.warnings[:0] = past.warnings
     reached = min_lift is None or lift_reached(found, min_lift)
     show_backtest(context.screen, found)
     if not reached:
         context.screen.say(f"the top decile does not reach a lift of {min_lift:g}, or may have by chance")
-    context.screen.document({**found.as_json(), "policy": policy.version, "lift_reached": reached})
+    document = {**found.as_json(), "policy": policy.version, "lift_reached": reached}
+    if explore_share is not None:
+        document["explore"] = to_explore(judged, explore_share)
+        _show_explored(context.screen, document["explore"])
+    context.screen.document(document)
     sys.exit(0 if reached else 1)
+
+
+def _show_explored(screen: Screen, leads: list[str]) -> None:
+    screen.say(f"to hand over although they are below the line, and to learn from: {len(leads)} leads")
+    for lead in leads:
+        screen.say(f"  {lead}")
 
 
 def show_backtest(screen: Screen, found: Backtest) -> None:

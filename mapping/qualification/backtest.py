@@ -19,6 +19,7 @@ import polars as pl
 
 from mapping.lead import Stage
 from mapping.qualification.backtest_drift import Drift, drift_between
+from mapping.qualification.backtest_explore import about_exploring
 from mapping.qualification.backtest_history import alone_with_policy, at_one_moment, dates_of, epochs
 from mapping.qualification.backtest_pace import Pace, Timing, pace_of, timing_of
 from mapping.qualification.backtest_ranking import (
@@ -254,7 +255,10 @@ def backtest(
         drifted = []
     return Backtest(
         ours, theirs, split, cut, apart, pace_of(narrow, reps), timing_of(cases), drifted,
-        [*_about_split(split, cases), *_about_numbers(theirs), *(one.said() for one in drifted)],
+        [
+            *_about_split(split, cases), *_about_numbers(theirs), *about_exploring(narrow),
+            *(one.said() for one in drifted),
+        ],
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from mapping.qualification.backtest import (
     parted,
     usable,
 )
+from mapping.qualification.backtest_explore import to_explore
 from mapping.qualification.backtest_history import as_of, as_of_tracked, without_later
 from mapping.qualification.declared import Policy
 from mapping.qualification.judge import judge
@@ -333,3 +334,25 @@ def test_the_document_has_the_names_that_scripts_rely_on() -> None:
         "lift_by_decile"
     ][0].keys()
     assert {"temperature", "leads", "rate", "low", "high"} <= document["test"]["bands"][0].keys()
+
+
+def test_the_random_share_below_the_line_is_drawn_by_id_alone_and_stays_the_same() -> None:
+    known = {"at": NOW, "email": "a@b.example", "forms": 1, "worked": False}
+    hot = known | {"job_title": "Head of Marketing", "last_form_at": NOW}
+    judged = judge_cases(
+        cases(hot, known | {"worked": True}, known | {"email": None}, *([known] * 1_000)), _policy()
+    )
+    drawn = to_explore(judged, 0.1)
+    assert 70 <= len(drawn) <= 130
+    assert not {"lead0", "lead1", "lead2"} & set(to_explore(judged, 1.0))
+    assert len(to_explore(judged, 1.0)) == 1_000
+    turned = judged.reverse().with_columns(outcome=pl.lit(value=True))
+    assert sorted(to_explore(turned, 0.1)) == sorted(drawn)
+
+
+def test_leads_below_the_line_that_nobody_ever_worked_are_told() -> None:
+    rows = [row | {"worked": number < 44} for number, row in enumerate(_generation(40, 160, 20, 5))]
+    told = backtest(judge_cases(cases(*rows), _policy()), _policy()).warnings
+    assert any("below the MQL line 2 % were worked, of those above it 100 %" in text for text in told)
+    everybody = backtest(judge_cases(cases(*_generation(40, 160, 20, 5)), _policy()), _policy()).warnings
+    assert not any("were worked" in text for text in everybody)

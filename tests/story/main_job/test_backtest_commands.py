@@ -156,3 +156,17 @@ def test_the_past_is_found_in_our_own_history_and_in_both_crms(furnished: Any) -
         if source == "own":
             assert {found[part]["roc_auc"] for part in ("train", "test")} <= {None, 1.0}
     assert house.wrote_nothing(mark)
+
+
+def test_the_walk_through_of_the_page_works_as_it_is_written(house: Any) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "backtest.md").read_text("utf-8")
+    config, head = (page.split(f"```{kind}\n", 1)[1].split("```", 1)[0] for kind in ("toml", "text"))
+    assert len(config.splitlines()) <= 20
+    house.config.write_text(config, encoding="utf-8")
+    house.environ.clear()
+    first, *rows = head.splitlines()
+    (house.folder / "leads.csv").write_text("\n".join([first, *rows * 40, ""]), encoding="utf-8")
+    leads = str(house.folder / "leads.csv")
+    told = house.command("policy", "backtest", "--csv", leads, "--outcome", "Converted", "--time", "Created")
+    assert told.code == 0, told.err
+    assert "120 leads, 40 of them reached the outcome" in told.out

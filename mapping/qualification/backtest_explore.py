@@ -1,0 +1,54 @@
+"""What nobody tried, nobody knows: how far sales ever worked leads below the line, and whom to try at random."""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+from mapping.lead import Stage
+from mapping.qualification.backtest_rates import Rate, rate_of
+
+#: Below the line leads are worked less often than above it; from this part on the recall says little.
+TOO_SELDOM = 0.5
+_BELOW = (Stage.LEAD.value, Stage.NURTURE.value)
+_WAYS = ("may_email", "may_call", "may_post")
+_SIZE = 2**32
+
+
+def worked_on_each_side(judged: pl.DataFrame) -> tuple[Rate, Rate]:
+    """(above, below): of the leads on each side of the MQL line, those that sales worked."""
+    above = judged["stage"] == Stage.MQL.value
+    worked = judged["worked"].fill_null(value=True)
+    ours, theirs = worked.filter(above), worked.filter(~above)
+    return rate_of(int(ours.sum()), len(ours)), rate_of(int(theirs.sum()), len(theirs))
+
+
+def about_exploring(judged: pl.DataFrame) -> list[str]:
+    """A warning where leads below the line were hardly ever worked: the recall is then about the few that were."""
+    above, below = worked_on_each_side(judged)
+    if not above.rate or below.rate is None or below.rate >= TOO_SELDOM * above.rate:
+        return []
+    return [
+        f"of the leads below the MQL line {below.rate * 100:.0f} % were worked, of those above it"
+        f" {above.rate * 100:.0f} %: the recall, and the rates of the lower deciles, are about those few, whom sales"
+        " chose; --explore-share names some to hand over at random"
+    ]
+
+
+def to_explore(judged: pl.DataFrame, share: float) -> list[str]:
+    """The ids of leads to hand over although they are below the line: this share of them, the same every time.
+
+    Of those that nobody worked and that can be reached. Chosen by their ids alone, so that what becomes of them
+    tells the truth about everybody below the line. Raises ``ValueError`` for a share outside 0 to 1.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise ValueError("the share has to be from 0 to 1")
+    reachable = pl.any_horizontal(pl.col(name).fill_null(value=False) for name in _WAYS)
+    unworked = ~pl.col("worked").fill_null(value=True) & pl.col("stage").is_in(list(_BELOW)) & reachable
+    return [lead for lead in judged.filter(unworked)["lead_id"] if _place(lead) < share * _SIZE]
+
+
+def _place(lead_id: str) -> int:
+    """Where an id stands, evenly from 0 to 2**32."""
+    return int.from_bytes(hashlib.sha256(lead_id.encode()).digest()[:4], "big")
