@@ -20,12 +20,19 @@ def one_day(now: datetime) -> pl.Series:
 
 
 def returning(
-    leads: Mapping[str, pl.Series], scored: Scored, policy: Policy, refused: pl.Series, back: pl.Series
+    leads: Mapping[str, pl.Series],
+    scored: Scored,
+    policy: Policy,
+    *,
+    refused: pl.Series,
+    back: pl.Series,
+    ready: pl.Series,
 ) -> dict[str, pl.Series]:
     """``waits``: came back and may not be handed over yet. ``refused``: sales' word as it stands; ``rejected``:
     where it still counts; ``forgiven``: where it does not, because the re-entry rule is met.
 
-    ``back``: the lead stands with marketing. A lead of whom no return is dated never waits, and no rejection of
+    ``back``: the lead stands with marketing; ``ready``: it is hot for sure and passes marketing's gates, so that a
+    rejection is only forgiven at a handover. A lead of whom no return is dated never waits, and no rejection of
     its is forgiven. A rejection that a handover has followed already is spent: it says nothing about the next.
     """
     nowhere = every(False, pl.Boolean(), len(refused))
@@ -37,7 +44,7 @@ def returning(
     if scored.reentry is not None:
         may = may | holds(scored.reentry)
     spent = refused & holds(leads["prev_spent_rejection"] == _reason(leads))
-    forgiven = refused & (spent | (came & may)) if policy.reentry is not None else spent
+    forgiven = refused & (spent | (came & may & ready)) if policy.reentry is not None else spent
     return {
         "waits": came & ~may if policy.reentry is not None else nowhere,
         "refused": refused,

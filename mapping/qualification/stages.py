@@ -187,9 +187,11 @@ def _said(
     accepted, reason = leads["sales_accepted"], leads["rejection_reason"]
     struck_off = says("salesforce", Stage.DISQUALIFIED) | says("hubspot", Stage.DISQUALIFIED)
     says_no, says_yes = fails(accepted), holds(accepted)
-    again = returning(leads, scored, policy, says_no | (struck_off & ~says_yes), was.is_(*_MARKETINGS))
     sql_shown = says("salesforce", Stage.SQL) | says("hubspot", Stage.SQL)
     mql, sql = _gates(policy, scored, Stage.MQL), _gates(policy, scored, Stage.SQL)
+    ready = holds(mql) & (scored.worst == len(policy.bands) - 1)
+    refused, back = says_no | (struck_off & ~says_yes), was.is_(*_MARKETINGS)
+    again = returning(leads, scored, policy, refused=refused, back=back, ready=ready)
     return {
         "new": was.codes == one(NONE, _CODE),
         "struck_off": struck_off,
@@ -217,7 +219,8 @@ def _by_evidence(
 ) -> dict[str, pl.Series]:
     """What the declared facts say: a deal open, won or lost, or a customer gone.
 
-    Of a lead that has once moved by such a fact, not knowing it any more lets no CRM's older word move it back.
+    A CRM's older word (a converted lead is an opportunity for ever) does not undo the move of a lead that has once
+    moved by such a fact, not even when the fact is no longer known.
     """
     height = len(scored.score)
 
@@ -229,13 +232,15 @@ def _by_evidence(
         return found
 
     open_, lost, gone = said(Stage.OPPORTUNITY), said(Stage.NURTURE), said(Stage.FORMER_CUSTOMER)
-    highest = standing(leads["prev_highest_stage"])
-    went = was.is_(Stage.FORMER_CUSTOMER) & holds(leads["prev_stage_why"] == "churned")
-    came_back = was.is_(*_MARKETINGS) & highest.is_(Stage.OPPORTUNITY)
+    highest, lost_now = standing(leads["prev_highest_stage"]), holds(lost) & ~holds(open_)
+    why = leads["prev_stage_why"]
+    went = was.is_(Stage.FORMER_CUSTOMER) & holds(why == "churned")
+    dealt = was.is_(Stage.OPPORTUNITY) & holds(why == "in_a_deal")
+    came_back = ~was.is_(Stage.OPPORTUNITY) & highest.is_(Stage.OPPORTUNITY)
     return {
-        "in_a_deal": holds(open_),
-        "deal_lost": holds(lost) & ~holds(open_),
-        "deal_is_over": (holds(lost) & ~holds(open_)) | (came_back & unknown(lost)),
+        "in_a_deal": holds(open_) | (dealt & unknown(open_)),
+        "deal_lost": lost_now,
+        "deal_is_over": (lost_now & (came_back | was.is_(Stage.OPPORTUNITY))) | (came_back & unknown(lost)),
         "won": holds(said(Stage.CUSTOMER)),
         "gone": holds(gone) | (went & unknown(gone)),
     }
@@ -308,6 +313,8 @@ def _sales(asked: Asked) -> list[Move]:
     handed_back = asked.was.is_(*_HANDED_OVER) & asked["rejected"]
     returned = asked.was.is_(Stage.OPPORTUNITY) & asked["returned"]
     lost = asked.was.is_(Stage.OPPORTUNITY) & asked["deal_lost"]
+    # What sales accepted before the deal was lost says nothing about the lead that came back.
+    lost_since = asked.was.is_(*_MARKETINGS) & asked["deal_is_over"]
     return [
         Move("struck_off", asked.was.is_(Stage.DISQUALIFIED) & ~asked["accepted"], None),
         Move("rejected_for_good", asked["for_good"], Stage.DISQUALIFIED),
@@ -319,7 +326,7 @@ def _sales(asked: Asked) -> list[Move]:
         Move("deal_lost", lost & asked["nameless"], Stage.VISITOR),
         Move("deal_lost", lost, Stage.NURTURE),
         Move("taken_by_sales", asked.was.is_(Stage.OPPORTUNITY), None),
-        Move("accepted", asked["accepted"] & asked["sql_passed"], Stage.SQL),
+        Move("accepted", asked["accepted"] & asked["sql_passed"] & ~lost_since, Stage.SQL),
         Move("taken_by_sales", asked.was.is_(Stage.SQL), None),
         Move("salesforce_says", asked["new"] & asked["salesforce_sql"] & ~asked["rejected"], Stage.SQL),
         Move("hubspot_says", asked["new"] & asked["hubspot_sql"] & ~asked["rejected"], Stage.SQL),
