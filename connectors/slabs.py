@@ -163,8 +163,8 @@ def cut(
 
 
 #: Records that are turned into columns together: few enough that their texts are still in the processor's
-#: cache, which halves the time; many enough that making the columns does not cost more than filling them.
-BLOCK_ROWS = 500
+#: cache, which halves the time; many enough that making the columns costs little beside filling them.
+BLOCK_ROWS = 1_000
 
 
 class _Growing:
