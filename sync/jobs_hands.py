@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
 
-from connectors.quota import Lane
 from sync.app import App, utc_now
 from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
@@ -28,8 +27,8 @@ from sync.store.jobs import SERVER_GONE
 #: An app is opened anew after so many seconds: fields and rights in the CRMs change, and it has read them once.
 KEPT_SECONDS = 600.0
 
-#: Opens an app for a lane. ``at_point`` is told each point of a run.
-Opens = Callable[[Lane, Callable[[str], None]], App]
+#: Opens an app, which tells what it is handed of each point of a run.
+Opens = Callable[[Callable[[str], None]], App]
 
 _log = logging.getLogger(__name__)
 
@@ -58,12 +57,6 @@ class Unfinished(Exception):
 
 
 @dataclass(slots=True)
-class _Kept:
-    app: App
-    opened: float
-
-
-@dataclass(slots=True)
 class Hands:
     """Some threads that do jobs. ``opens`` gives an app; ``most_failures``: a job that failed so often is parked."""
 
@@ -71,7 +64,6 @@ class Hands:
     most_failures: int
     keep_days: Mapping[str, int]
     clock: Callable[[], datetime] = utc_now
-    busy: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _waiting: SimpleQueue[tuple[Task, Future[Said]] | None] = field(default_factory=SimpleQueue)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -105,39 +97,39 @@ class Hands:
     # --- in a thread ------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        apps: dict[Lane, _Kept] = {}
+        desk = _Desk(lambda: self.opens(self._at_point))
         while (given := self._waiting.get()) is not None:
             task, done = given
             if not done.set_running_or_notify_cancel():
                 continue
-            self.busy += 1
             try:
-                done.set_result(self._done(task, apps))
+                done.set_result(self._done(task, desk))
             except Unfinished as unfinished:
                 done.set_exception(unfinished)
             except BaseException as error:  # noqa: BLE001 - a thread that ends would take its part of the work along
                 _log.exception("what became of a job could not be noted", extra={"job": task.job})
                 later = self.clock() + timedelta(seconds=UNFORESEEN)
                 done.set_exception(Unfinished(Verdict("again", at=later)).with_traceback(error.__traceback__))
-            finally:
-                self.busy -= 1
-        _close(apps)
+        desk.clear()
 
-    def _done(self, task: Task, apps: dict[Lane, _Kept]) -> Said:
+    def _done(self, task: Task, desk: _Desk) -> Said:
         try:
-            lane = next((one for one in LANES if one == task.lane), None)
-            if lane is None:
-                raise WrongJob(task.what)
-            app = self._app(lane, apps)
-            return self._said(app, task)
+            return self._said(desk.app(), task)
         except BaseException as error:  # noqa: BLE001 - judged, whatever it is
             _log.info("a job did not end well: %s", task.what, exc_info=error, extra={"job": task.job})
-            verdict = self._judged(task, error, apps)
+            verdict = self._judged(task, error, desk)
         raise Unfinished(verdict)
 
     def _said(self, app: App, task: Task) -> Said:
-        work = app.work()
-        said = do(task.what, Given(work, task.lane, task.args, self.keep_days))
+        lane = next((one for one in LANES if one == task.lane), None)
+        if lane is None:
+            raise WrongJob(task.what)
+        _log.info("job %s begins", task.what, extra={"job": task.job})
+        with ExitStack() as stack:
+            for crm in app.crms.values():
+                stack.enter_context(crm.in_lane(lane))
+            work = app.work()
+            said = do(task.what, Given(work, lane, task.args, self.keep_days))
         jobs = work.store.jobs
         if task.fold is not None:
             jobs.drop_others_parked(task.job, task.fold)
@@ -145,20 +137,19 @@ class Hands:
             jobs.enqueue(job)
         return said
 
-    def _judged(self, task: Task, error: BaseException, apps: dict[Lane, _Kept]) -> Verdict:
+    def _judged(self, task: Task, error: BaseException, desk: _Desk) -> Verdict:
         verdict = judge(error, task.lane, task.attempts, self.clock(), _place(error))
         try:
-            return self._noted(task, verdict, apps)
+            return self._noted(task, verdict, desk.kept)
         except SERVER_GONE as gone:
             # The job stays with this worker, whose number dies with the connection: whoever is back takes it over.
             _log.info("the database went away during a job", exc_info=gone, extra={"job": task.job})
             return Verdict("again")
         finally:
             # Whatever went wrong, the next job shall not meet its remains.
-            _close(apps)
+            desk.clear()
 
-    def _noted(self, task: Task, verdict: Verdict, apps: dict[Lane, _Kept]) -> Verdict:
-        app = next((kept.app for kept in apps.values()), None)
+    def _noted(self, task: Task, verdict: Verdict, app: App | None) -> Verdict:
         if verdict.failure is None or app is None or not hasattr(app.store, "jobs"):
             return verdict
         jobs = app.store.jobs
@@ -174,25 +165,31 @@ class Hands:
             )
         return verdict
 
-    def _app(self, lane: Lane, apps: dict[Lane, _Kept]) -> App:
-        kept = apps.get(lane)
-        if kept is not None and time.monotonic() - kept.opened > KEPT_SECONDS:
-            apps.pop(lane).app.close()
-            kept = None
-        if kept is None:
-            kept = apps[lane] = _Kept(self.opens(lane, self._at_point), time.monotonic())
-        return kept.app
-
     def _at_point(self, point: str) -> None:  # noqa: ARG002 - any point will do
         if self._stopping.is_set():
             raise GivenBack
 
 
-def _close(apps: dict[Lane, _Kept]) -> None:
-    with ExitStack() as stack:
-        for kept in apps.values():
-            stack.callback(kept.app.close)
-        apps.clear()
+@dataclass(slots=True)
+class _Desk:
+    """The open app of one thread, None between two of them."""
+
+    opens: Callable[[], App]
+    kept: App | None = None
+    _since: float = 0.0
+
+    def app(self) -> App:
+        """Opened anew where it was kept too long."""
+        if self.kept is not None and time.monotonic() - self._since > KEPT_SECONDS:
+            self.clear()
+        if self.kept is None:
+            self.kept, self._since = self.opens(), time.monotonic()
+        return self.kept
+
+    def clear(self) -> None:
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept.close()
 
 
 def _place(error: BaseException) -> str:

@@ -37,6 +37,8 @@ LOOKS = 1.0
 TRIES = (0.5, 1.0, 2.0, 5.0)
 #: Seconds that runs get to come to their next point, once they were told to give their jobs back.
 LAST_SECONDS = 5.0
+#: Seconds after which the parts of a worker that was cut off are left behind.
+LEFT_AFTER = 5
 #: What keeps a process from beginning, and passes.
 AWAY = (DatabaseAway, CrmAway, ConnectorError, *SERVER_GONE)
 
@@ -214,17 +216,23 @@ class Service:
     async def _given_back(self, parts: Sequence[asyncio.Future[None]], hands: Hands) -> None:
         """Wait for the jobs, then let them stop at their next point, then leave them."""
         parts[-1].cancel()
-        if not self._stop.is_set():
-            # Cut off from the database: no run can remember anything any more.
+        if self._stop.is_set():
+            await asyncio.wait(parts, timeout=self.settings.stop_seconds)
             hands.give_back()
-        await asyncio.wait(parts, timeout=self.settings.stop_seconds)
+            # The engine itself gives up what has not ended by then, and puts it back into the queue.
+            await asyncio.wait(parts, timeout=2 * LAST_SECONDS)
+        # Else we were cut off from the database: no run can remember anything any more.
         hands.give_back()
-        await asyncio.wait(parts, timeout=LAST_SECONDS)
+        waiting = set(parts)
+        for _ in range(LEFT_AFTER):
+            for part in waiting:
+                part.cancel()
+            _, waiting = await asyncio.wait(parts, timeout=1.0)
+            if not waiting:
+                break
         for part in parts:
-            part.cancel()
-        ended = await asyncio.gather(*parts, return_exceptions=True)
-        for error in ended:
-            if isinstance(error, Exception):
+            error = part.exception() if part.done() and not part.cancelled() else None
+            if error is not None:
                 _log.info("a part of the worker ended", exc_info=error)
 
     def _worker(self, engine: procrastinate.App, lanes: Lanes, connection_id: int) -> worker.Worker:

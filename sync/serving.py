@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from connectors.quota import Lane
 from sync.app import App, build, utc_now
 from sync.jobs_hands import Hands
+from sync.jobs_streams import Stream, Streams
 from sync.jobs_watch import Watch, crons_of
 from sync.jobs_worker import AWAY, Place, Service, quietly
 from sync.serving_web import join, open_port
 from sync.settings import Settings
 
 Tell = Callable[[str], None]
+#: The logs that are pulled, each by one process at a time.
+STREAMS: tuple[Stream, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,9 @@ async def _lives(asked: Asked, service: Service, *, with_endpoints: bool) -> boo
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
             stack.callback(loop.remove_signal_handler, number)
+        streams = Streams(STREAMS, partial(build, asked.settings))
+        streams.start()
+        stack.callback(streams.end, 0.0)
         if not with_endpoints:
             return await service.run()
         working = asyncio.create_task(service.run())
@@ -128,8 +133,8 @@ def _place(settings: Settings, tell: Tell) -> Place:
     return place
 
 
-def _opened(settings: Settings, lane: Lane, at_point: Callable[[str], None]) -> App:
-    app = build(settings, lane=lane, at_point=at_point)
+def _opened(settings: Settings, at_point: Callable[[str], None]) -> App:
+    app = build(settings, at_point=at_point)
     try:
         app.recalled()
     except BaseException:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 #: Seconds a story waits for anything before it fails.
-PATIENCE = 40.0
+PATIENCE = 120.0
 #: A story makes its own time: nothing comes by itself unless it says so.
 QUIET: Mapping[str, str] = {
     **{
@@ -58,6 +58,12 @@ class Crew:
 
     def start(self, *arguments: str, waits_for: str = "working on the jobs", **environ: str) -> Process:
         """``leadpact ARGUMENTS``; comes back when it says that it works."""
+        self.launch(*arguments, **environ)
+        self.wait(lambda: waits_for in self.running[-1].said(), f"{arguments} to start")
+        return self.running[-1]
+
+    def launch(self, *arguments: str, **environ: str) -> None:
+        """The same without waiting."""
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
         path = self.house.folder / f"process-{len(self.running)}.log"
         with path.open("wb") as log:
@@ -68,8 +74,6 @@ class Crew:
                 stderr=log,
             )
         self.running.append(Process(process, path))
-        self.wait(lambda: waits_for in self.running[-1].said(), f"{arguments} to start")
-        return self.running[-1]
 
     def wait(self, met: Callable[[], bool], what: str) -> float:
         """Wait until it is so; how many seconds that took."""

@@ -11,7 +11,6 @@ import pytest
 import requests
 
 from connectors.hubspot.signature import signature_v3
-from sync.jobs import look_at
 
 PUBLIC = "https://leads.sommer.example"
 SECRET = "the-secret-of-the-app"
@@ -80,21 +79,3 @@ def test_a_push_is_answered_and_written_while_a_backfill_goes_on_slice_by_slice(
     text = requests.get(f"{address}/metrics", timeout=10).text
     assert "leadpact" in text
     assert crew.running[0].stop() == 0
-
-
-def test_the_lane_of_consent_waits_for_nobody(crew: Any) -> None:
-    house = crew.house
-    slow = [house.couple(f"many{number}@sommer.example")[0] for number in range(3)]
-    urgent, lead = house.couple("anna@sommer.example")
-    house.later(60)
-    house.control("hubspot", "latency", {"ms": 700})
-    for contact in slow:
-        crew.enqueue(*look_at("hubspot", [contact]))
-    crew.start("worker")
-    crew.wait(lambda: bool(crew.queued("doing")), "the slow ones to begin")
-    crew.enqueue(*look_at("hubspot", [urgent], "consent"))
-    crew.wait(
-        lambda: house.record("hubspot", urgent).get("leadpact_salesforce_id") == lead,
-        "the urgent one to be done",
-    )
-    assert crew.queued("todo", "doing"), "the urgent one came last"
