@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -94,13 +95,43 @@ def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFr
             pl.col("_new_id").is_not_null().alias(side + "_created"),
         )
         leads = leads.drop("_new_id")
+    settled = _settled(work, results)
     for crm, side in SIDES.items():
-        leads = _agreed(work, leads, crm, side, results, failed)
+        leads = _agreed(work, leads, crm, side, results, failed, settled)
     return leads
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What was written, once for all fields: asked for each, it cost more than the rest of a small run.
+
+    ``written``: (CRM, field) to the leads. ``writable``: CRM to the lead fields that may be written there.
+    """
+
+    written: Mapping[tuple[str, str], pl.Series]
+    writable: Mapping[str, frozenset[str]]
+
+
+def _settled(work: Work, results: Results) -> _Settled:
+    changes = results.changes.filter(pl.col("state") == "written").select("crm", "field", "lead_id")
+    parts = changes.partition_by("crm", "field", as_dict=True)
+    return _Settled(
+        {(str(crm), str(name)): rows["lead_id"] for (crm, name), rows in parts.items()},
+        {
+            crm: frozenset(name for name, _ in work.field_map.writable(crm, work.objects[crm]))
+            for crm in SIDES
+        },
+    )
+
+
 def _agreed(
-    work: Work, leads: pl.DataFrame, crm: str, side: str, results: Results, failed: pl.DataFrame
+    work: Work,
+    leads: pl.DataFrame,
+    crm: str,
+    side: str,
+    results: Results,
+    failed: pl.DataFrame,
+    settled: _Settled,
 ) -> pl.DataFrame:
     written = results.changes.filter((pl.col("crm") == crm) & (pl.col("state") == "written"))
     stored = _stored_records(work, crm, results)
@@ -122,7 +153,7 @@ def _agreed(
             here = pl.col("lead_id").is_in(written_by_field[change].implode())
             said = pl.col("_stored." + name) if stored is not None and name in stored.columns else None
             value = pl.when(here).then(_written_value(leads, name, said)).otherwise(value)
-        value = _kept(work, leads, side, owner, base, value, results)
+        value = _kept(leads, side, owner, base, value, settled)
         if work.mode != "full" and owner in merged_fields:
             value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
         if change in failed_by_field:
@@ -155,7 +186,7 @@ def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.E
 
 
 def _kept(
-    work: Work, leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr, results: Results
+    leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled
 ) -> pl.Expr:
     """Held, unread and unwritten fields keep their old base: the difference is still to be settled."""
     if WINNER + owner in leads.columns:
@@ -163,13 +194,11 @@ def _kept(
             [int(Winner.HELD), int(Winner.UNREAD), int(Winner.UNSAYABLE)]
         )
         for crm, winners in (("hubspot", TO_HUBSPOT), ("salesforce", TO_SALESFORCE)):
-            if owner in dict(work.field_map.writable(crm, work.objects[crm])):
-                written = results.changes.filter(
-                    (pl.col("crm") == crm) & (pl.col("field") == owner) & (pl.col("state") == "written")
-                )["lead_id"]
+            if owner in settled.writable[crm]:
                 # Out of scope, or not ours to write: nothing was planned, so nothing was agreed.
                 won = pl.col(WINNER + owner).is_in([int(code) for code in winners])
-                open_ones |= won & ~pl.col("lead_id").is_in(written.implode())
+                written = settled.written.get((crm, owner))
+                open_ones |= won if written is None else won & ~pl.col("lead_id").is_in(written.implode())
         value = pl.when(open_ones).then(base).otherwise(value)
     unread = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
     return pl.when(unread).then(base).otherwise(value)
