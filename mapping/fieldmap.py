@@ -58,6 +58,13 @@ class FieldMap:
     default_region: str | None = None
     default_currency: Mapping[str, str] = field(default_factory=dict)
     decimal_comma: bool | None = None
+    #: Expressions that were asked for before: every slice asks for the same ones.
+    _said: dict[tuple[str, str, str, str | None], pl.Expr] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    _unsayable: dict[tuple[str, str, str, str | None], pl.Expr] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def known(self, crm: str) -> dict[str, LeadField]:
         """The lead fields that this CRM has on any object."""
@@ -103,9 +110,12 @@ class FieldMap:
         ``column`` names the column where it is not called like the field (its currency is then looked for
         in ``currency_column(column)``).
         """
-        said = in_crm_words(self._source(lead_field, crm, object_name), crm, column or lead_field)
-        unsayable = self.cannot_say(crm, object_name, lead_field, column=column)
-        return pl.when(~unsayable).then(said).alias(column or lead_field)
+        asked = (crm, object_name, lead_field, column)
+        if asked not in self._said:
+            said = in_crm_words(self._source(lead_field, crm, object_name), crm, column or lead_field)
+            unsayable = self.cannot_say(crm, object_name, lead_field, column=column)
+            self._said[asked] = pl.when(~unsayable).then(said).alias(column or lead_field)
+        return self._said[asked]
 
     def cannot_say(
         self, crm: str, object_name: str, lead_field: str, *, column: str | None = None
@@ -114,11 +124,15 @@ class FieldMap:
 
         That is a choice without a CRM word, or an amount in another currency than the CRM's.
         """
-        source = self._source(lead_field, crm, object_name)
-        name = column or lead_field
-        if source.field.type is FieldType.MONEY:
-            return currency_differs(name, currency_column(name), self.default_currency.get(crm))
-        return has_no_word(source, crm, name)
+        asked = (crm, object_name, lead_field, column)
+        if asked not in self._unsayable:
+            source, name = self._source(lead_field, crm, object_name), column or lead_field
+            self._unsayable[asked] = (
+                currency_differs(name, currency_column(name), self.default_currency.get(crm))
+                if source.field.type is FieldType.MONEY
+                else has_no_word(source, crm, name)
+            )
+        return self._unsayable[asked]
 
     def _source(self, lead_field: str, crm: str, object_name: str) -> Source:
         rule, known = self.rules[lead_field], self.fields[lead_field]

@@ -33,9 +33,10 @@ from sync.merge import (
     merge,
     without_words,
 )
-from sync.plan import SIDES, places_of, plan, verdict_differs
+from sync.plan import SIDES, places_of, plan
 from sync.read import RAW
 from sync.regions import with_new_countries
+from sync.shown import verdict_differs
 from sync.turned import Turned
 from sync.unread import places_unread
 from sync.work import Work

@@ -23,6 +23,7 @@ PURE = (
         "sync/threeway.py",
         "sync/winners.py",
         "sync/plan.py",
+        "sync/shown.py",
         "sync/unread.py",
     ),
 )
