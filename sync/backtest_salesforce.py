@@ -12,12 +12,13 @@ from datetime import timedelta
 import polars as pl
 
 from connectors.crm import SLAB_SCHEMA, Crm, Window
+from mapping.fieldmap import FieldMap
 from mapping.qualification.backtest import CASE
 from mapping.qualification.backtest_history import as_of_tracked, without_later
 from mapping.qualification.declared import Policy
 from sync.backtest_csv import Past
 from sync.backtest_hubspot import KeepsHistory, narrowed
-from sync.backtest_own import GIVEN_BY_SALES, completed, with_outcome
+from sync.backtest_own import GIVEN_BY_SALES, REACHED, completed, with_outcome
 from sync.errors import WrongUse
 from sync.work import Work
 
@@ -44,6 +45,8 @@ def salesforce_past(work: Work, policy: Policy, reached: str, after_days: int, h
     crm = work.crms["salesforce"]
     if work.objects["salesforce"] != LEAD or not isinstance(crm, KeepsHistory):
         raise WrongUse("the history of leads needs leads in Salesforce", fix="take --source own")
+    if "salesforce_stage" not in work.field_map.rules:
+        raise WrongUse("the field map has no salesforce_stage", fix="map it to the lead's status")
     looked_at = narrowed(work.field_map, policy)
     names = looked_at.asked("salesforce", LEAD)
     asked = tuple(dict.fromkeys((*work.asked("salesforce"), *_EVIDENCE)))
@@ -51,17 +54,21 @@ def salesforce_past(work: Work, policy: Policy, reached: str, after_days: int, h
     if not slabs:
         raise WrongUse("Salesforce has no leads", fix="take --source own, or give --csv FILE")
     current = pl.concat(slabs, how="diagonal").unique("_id", keep="last", maintain_order=True)
-    pages = [page.select(*_HISTORY) for page in crm.history(LEAD, [*names, CONVERTED])]
+    status = work.field_map.rules["salesforce_stage"].source("salesforce", LEAD)
+    told = dict.fromkeys((*names, CONVERTED, *([status] if status else [])))
+    pages = [page.select(*_HISTORY) for page in crm.history(LEAD, list(told))]
     history = pl.concat([pl.DataFrame(schema=dict(_HISTORY)), *pages])
     moments = current.select("_id", (pl.col("_created_at") + timedelta(days=after_days)).alias("at"))
     texts = _slab(as_of_tracked(current, history, moments, names), moments)
     lead = looked_at.read(texts, "salesforce", LEAD).frame.drop(
         "_id", "_modified_at", "_created_at", "_archived", "_unread"
     )
-    cases = _became(work, crm, current, history, moments, reached).hstack(lead)
+    became = _became(work, crm, current, history, moments, reached)
+    timed = became.select(~(pl.col("_reached") & pl.col("outcome_at").is_null()).alias("timed"))["timed"]
+    cases = became.drop("_reached").hstack(lead).filter(timed)
     whole = completed(without_later(cases, policy.fields), policy)
     past = with_outcome(whole.sort("at", "lead_id"), horizon_days, work.clock())
-    return Past(past, horizon_days, _about(history))
+    return Past(past, horizon_days, _about(history, int((~timed).sum()), status))
 
 
 def _slab(texts: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
@@ -81,7 +88,10 @@ def _became(
     moments: pl.DataFrame,
     reached: str,
 ) -> pl.DataFrame:
-    """The columns of ``CASE`` but ``outcome``: what became of each lead, at any time."""
+    """The columns of ``CASE`` but ``outcome``: what became of each lead, at any time.
+
+    ``_reached`` beside them: whether its status says today that it reached the outcome.
+    """
     there = [name for name in _EVIDENCE if name in current.columns]
     blank = [pl.lit(None, dtype=pl.String).alias(name) for name in _EVIDENCE if name not in there]
     leads = current.select("_id", *there).with_columns(blank)
@@ -101,14 +111,29 @@ def _became(
         )
     typed = work.field_map.read(current, "salesforce", LEAD).frame
     in_hand = typed.select(_in_hand(typed.columns).alias("worked"))["worked"]
-    return moments.join(when, on="_id", how="left", maintain_order="left").select(
+    by_status = _stage_reached(work.field_map, history, reached)
+    joined = moments.join(when, on="_id", how="left", maintain_order="left").join(
+        by_status, on="_id", how="left", maintain_order="left"
+    )
+    return joined.select(
         pl.col("_id").alias("lead_id"),
         "at",
-        "outcome_at",
+        pl.min_horizontal("outcome_at", "_said_at").alias("outcome_at"),
+        typed["salesforce_stage"].is_in(list(REACHED[reached])).fill_null(value=False).alias("_reached"),
         worked=in_hand | converted["_converted"].is_not_null(),
         rep=pl.when(leads[OWNER].str.starts_with(_PERSON)).then(leads[OWNER]),
         handed_at=pl.lit(None, dtype=CASE["handed_at"]),
     )
+
+
+def _stage_reached(field_map: FieldMap, history: pl.DataFrame, reached: str) -> pl.DataFrame:
+    """``_id, _said_at``: when the status first said that the outcome was reached, where its history is kept."""
+    source = field_map.rules["salesforce_stage"].source("salesforce", LEAD) or ""
+    words = field_map.values.get("salesforce_stage")
+    heard = {} if words is None else words.heard("salesforce")
+    meant = [word for word, stage in heard.items() if stage in REACHED[reached]]
+    said = history.filter((pl.col("property") == source) & pl.col("value").is_in(meant))
+    return said.group_by("_id").agg(pl.col("at").min().alias("_said_at"))
 
 
 def _day(name: str) -> pl.Expr:
@@ -141,10 +166,15 @@ def _in_hand(columns: list[str]) -> pl.Expr:
     return pl.any_horizontal(signs) if signs else pl.lit(value=False)
 
 
-def _about(history: pl.DataFrame) -> list[str]:
+def _about(history: pl.DataFrame, untimed: int, status: str | None) -> list[str]:
     tracked = sorted(set(history["property"]) - {CONVERTED})
     listed = ", ".join(tracked) if tracked else "no field"
-    return [
+    told = [
         f"Salesforce's history tells of {listed}; of the other fields a value counts only where the lead has not"
         " changed since the moment at which it is judged"
     ]
+    if untimed:
+        told.append(
+            f"{untimed} leads reached the outcome by their {status}, and nothing tells when: they were left out"
+        )
+    return told
