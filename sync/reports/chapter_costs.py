@@ -65,6 +65,7 @@ def _costs(asked: CostAsked, rows: Sequence[ChannelCost], voice: Voice) -> Secti
     notes = [
         voice.say(f"attribution.{asked.attribution}"),
         voice.say("costs.note_period"),
+        voice.say("costs.note_campaigns"),
         _told_maturity(asked, voice),
     ]
     if asked.costs.apart:
@@ -131,11 +132,7 @@ def _by_channel(asked: CostAsked, rows: Sequence[ChannelCost], voice: Voice) -> 
 def _split(by: str, asked: CostAsked, key: Callable[[CostRow], str | None], voice: Voice) -> Table:
     """Planned and spent by campaign or kind; a campaign with its leads."""
     sums = summed(asked.costs.rows, asked.first, asked.last, key)
-    counted = dict(
-        asked.leads.filter(pl.col("reached") >= STEPS["lead"]).group_by("campaign").len().iter_rows()
-        if by == "campaign"
-        else ()
-    )
+    counted = _leads_by_campaign(asked) if by == "campaign" else {}
     columns = [
         Column(by, voice.say(f"col.cost_{by}")),
         Column("planned", voice.say("col.planned"), "money"),
@@ -154,11 +151,19 @@ def _split(by: str, asked: CostAsked, key: Callable[[CostRow], str | None], voic
             *(_money(each, asked.currency) for each in (sum_.planned, sum_.spent)),
         ]
         if by == "campaign":
-            leads = counted.get(name, 0)
+            leads = counted.get(name) if name else None
             per = (sum_.spent / leads).quantize(Decimal("0.01")) if leads and sum_.spent and name else None
-            row += [leads if name else None, _money(per, asked.currency)]
+            row += [leads, _money(per, asked.currency)]
         rows.append(tuple(row))
     return Table(f"costs_by_{by}", tuple(columns), tuple(rows), voice.say(f"table.by_{by}"))
+
+
+def _leads_by_campaign(asked: CostAsked) -> dict[str, int]:
+    """Leads of the period by campaign; one that no lead was ever seen with is left out: nobody can say."""
+    known = asked.every["campaign"].drop_nulls().unique()
+    leads = asked.leads.filter(pl.col("reached") >= STEPS["lead"])
+    counted = dict(leads.group_by("campaign").len().iter_rows())
+    return {name: counted.get(name, 0) for name in known}
 
 
 def _months(asked: CostAsked, voice: Voice) -> Table:

@@ -121,11 +121,14 @@ def _grouped(by: str, asked: FunnelAsked, voice: Voice, *, smallest: int) -> Sec
         )
     if by == "owner":
         notes.append(voice.say("owner.note"))
+    tables = [_counts(by, name, shown, names, voice)]
+    if any(spread.leads for one in shown for spread in one.times.values()):
+        tables.append(_times(by, name, shown, names, voice))
     return Section(
         f"funnel_by_{by}",
         voice.say(f"by.{by}.title"),
         voice.say(f"by.{by}.sentence"),
-        (_counts(by, name, shown, names, voice), _times(by, name, shown, names, voice)),
+        tuple(tables),
         tuple(notes),
         chart=_chart(by, shown, names, voice),
     )

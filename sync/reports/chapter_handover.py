@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -86,8 +86,13 @@ def _reasons(reasons: Sequence[Mapping[str, Any]], voice: Voice) -> list[Table]:
 # --- the review ----------------------------------------------------------------------------------------------
 
 
-def review_section(disputed: Sequence[Mapping[str, Any]] | None, voice: Voice) -> Section:
-    """``disputed``: the rows of ``handover_told.review_rows``; both views side by side, and the rule to change."""
+def review_section(
+    disputed: Sequence[Mapping[str, Any]] | None, label: Callable[[str], str], voice: Voice
+) -> Section:
+    """``disputed``: the rows of ``handover_told.review_rows``; both views side by side, and the rule to change.
+
+    ``label``: what people call a temperature.
+    """
     title = voice.say("review.title")
     if not disputed:
         key = "handover.unkept" if disputed is None else "review.none"
@@ -105,7 +110,7 @@ def review_section(disputed: Sequence[Mapping[str, Any]] | None, voice: Voice) -
             "; ".join(_suspicion(flag, voice) for flag in one["flags"]),
             _marketing(one["marketing"], voice),
             _sales(one["sales"], voice),
-            _rule(one["rule"], voice),
+            _rule(one["rule"], label, voice),
         )
         for one in disputed
     )
@@ -161,9 +166,10 @@ def _moment(text: str | None, voice: Voice) -> str | None:
     return None if text is None else voice.moment(datetime.fromisoformat(text))
 
 
-def _rule(rule: Mapping[str, Any], voice: Voice) -> str:
+def _rule(rule: Mapping[str, Any], label: Callable[[str], str], voice: Voice) -> str:
     """Where to begin: the rule, gate or line that made the difference."""
-    told = {"name": rule["name"], "points": rule["points"]}
+    name = label(rule["name"]) if rule["kind"] == "temperature" else rule["name"]
+    told = {"name": name, "points": rule["points"]}
     if rule["kind"] == "rule":
         return voice.say("review.rule", **told, without=rule["score_without"], line=rule["hot_from"])
     return voice.say(f"review.{rule['kind']}", **told)

@@ -17,6 +17,7 @@ from connectors.crm import RECORD_ID
 from mapping.identity import derive
 from mapping.lead import FieldType, columns_of, currency_column
 from mapping.qualification.columns import Column, Kind, derived_columns
+from mapping.qualification.conditions import Condition
 from mapping.qualification.questions import Questions
 from sync.errors import WrongUse
 from sync.importrun import HasCampaigns
@@ -125,6 +126,7 @@ def _facts(work: Work, declared: Declared, stored: pl.DataFrame, after: str) -> 
         "highest_stage",
         pl.col("source_detail").alias("campaign"),
         pl.lit(None, dtype=pl.String).alias("owner"),
+        work.policy.interest.expression.alias("interested"),
         pl.col("first_form_at").alias("interest_at"),
         pl.col(_VOLUME.source).alias("volume"),
         *dates,
@@ -139,10 +141,15 @@ def _facts(work: Work, declared: Declared, stored: pl.DataFrame, after: str) -> 
 def _schema(work: Work, declared: Declared, names: Sequence[str]) -> dict[str, pl.DataType]:
     """The stored values that are needed, a money field with its currency."""
     needed = {*names, *(currency_column(name) for name in names), *_DERIVED_FROM}
-    for condition in declared.conditions():
+    for condition in _asked(work, declared):
         for column in condition.columns:
             needed |= {column.field, currency_column(column.field)}
     return {name: dtype for name, dtype in columns_of(work.fields).items() if name in needed}
+
+
+def _asked(work: Work, declared: Declared) -> tuple[Condition, ...]:
+    """Every condition that is asked of the leads."""
+    return (*declared.conditions(), work.policy.interest)
 
 
 def _in_crms(linked: pl.DataFrame) -> dict[str, pl.Expr]:
@@ -160,8 +167,8 @@ def _judged(work: Work, declared: Declared, leads: pl.DataFrame) -> pl.DataFrame
         if name not in leads.columns
     ]
     full = leads.with_columns(missing)
-    used = [_VOLUME, *(column for condition in declared.conditions() for column in condition.columns)]
     policy, now = work.policy, work.clock()
+    used = [_VOLUME, *(column for condition in _asked(work, declared) for column in condition.columns)]
     return full.with_columns(derived_columns(used, now, policy.currency, policy.rates_at(now), full))
 
 

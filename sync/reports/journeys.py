@@ -27,13 +27,15 @@ HISTORY: Mapping[str, pl.DataType] = {
     "cycle": pl.Int64(),
 }
 #: What is known of each lead besides: ``highest_stage`` as remembered, ``channel`` None where no rule fits,
-#: ``interest_at`` the earliest form or import that is known, ``volume`` the order volume in the policy's currency.
+#: ``interested`` whether the policy sees interest expressed, ``interest_at`` the earliest form or import that is
+#: known, ``volume`` the order volume in the policy's currency.
 FACTS: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
     "highest_stage": pl.String(),
     "channel": pl.String(),
     "campaign": pl.String(),
     "owner": pl.String(),
+    "interested": pl.Boolean(),
     "interest_at": MOMENT,
     "volume": pl.Decimal(18, 2),
 }
@@ -42,7 +44,8 @@ STEPS: Mapping[str, int] = {
     stage.value: STAGE_RANK[stage]
     for stage in (Stage.LEAD, Stage.MQL, Stage.SQL, Stage.OPPORTUNITY, Stage.CUSTOMER)
 }
-#: Being rejected is no step forward: whoever was rejected as a researched contact never became a lead.
+#: Being rejected is no step forward: whoever was rejected as a researched contact never became a lead. Whoever had
+#: expressed interest was one, and is counted: a funnel without those who were rejected would flatter.
 RANKS: Mapping[str, int | None] = {
     stage.value: None if stage is Stage.DISQUALIFIED else rank for stage, rank in STAGE_RANK.items()
 }
@@ -86,8 +89,11 @@ def journeys(history: pl.DataFrame, facts: pl.DataFrame, zone: ZoneInfo) -> pl.D
     rows = facts.join(first, on="lead_id", how="left", maintain_order="left")
     for step, rank in STEPS.items():
         rows = rows.join(_entries(ranked, step, rank), on="lead_id", how="left", maintain_order="left")
+    # Without contact data, interest alone makes a visitor, and no lead.
+    was_lead = pl.col("interested").fill_null(value=False) & (pl.col("highest_stage") != Stage.VISITOR.value)
+    by_interest = pl.when(was_lead).then(pl.lit(STEPS["lead"]))
     rows = rows.with_columns(
-        reached=pl.max_horizontal("best", _rank("highest_stage")).fill_null(0).cast(pl.Int32)
+        reached=pl.max_horizontal("best", _rank("highest_stage"), by_interest).fill_null(0).cast(pl.Int32)
     )
     for step, rank in STEPS.items():
         # Seen to enter: it stood lower before, and stopped at this step instead of passing it.

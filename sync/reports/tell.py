@@ -85,7 +85,7 @@ def tell(counted: Counting, voice: Voice) -> Document:
         handover_section(counted.handover, voice),
         outcome_section(outcome(counted.history, counted.leads), bands, policy.label, voice),
         track_section(tracks(counted.history), voice),
-        *((review_section(counted.review, voice),) if counted.with_review else ()),
+        *((review_section(counted.review, policy.label, voice),) if counted.with_review else ()),
     )
     period = voice.say("report.period", first=voice.day(counted.first), last=voice.day(counted.last))
     return Document(

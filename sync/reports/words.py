@@ -173,6 +173,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "de": "Kosten, die über den Zeitraum hinausreichen, zählen tageweise anteilig.",
         "en": "Costs that reach beyond the period count in proportion to their days.",
     },
+    "costs.note_campaigns": {
+        "de": "Die Leads einer Kampagne findet ihr Name: er muss in den Kosten so stehen wie im CRM.",
+        "en": "The leads of a campaign are found by its name: the costs have to spell it as the CRM does.",
+    },
     "costs.note_apart": {
         "de": "Ohne Kurs nach {to} und deshalb getrennt ausgewiesen: {currencies}. Kurse stehen unter "
         "[policy.rates].",

@@ -174,6 +174,7 @@ def _leads() -> tuple[pl.DataFrame, pl.DataFrame]:
                     "channel": name if random.random() > 0.06 else None,
                     "campaign": random.choice(campaigns),
                     "owner": None,
+                    "interested": True,
                     "interest_at": start if random.random() < 0.8 else None,
                     "volume": Decimal(random.randint(8, 60) * 1000) if bought else None,
                     "channel_missing": "blank" if random.random() < 0.7 else "unfit",

@@ -52,7 +52,7 @@ def _facts(**leads: dict[str, Any]) -> pl.DataFrame:
 
 
 def _walked() -> pl.DataFrame:
-    """Four leads: one all the way, one that skipped SQL, one known from the first day as MQL, one only researched."""
+    """One went all the way, one skipped SQL, one was an MQL when first seen; one was only researched, one rejected."""
     history = _history(
         *[
             ("all", 0, "lead"),
@@ -64,13 +64,15 @@ def _walked() -> pl.DataFrame:
         *[("skip", 0, "prospect"), ("skip", 4, "lead"), ("skip", 8, "mql"), ("skip", 30, "opportunity")],
         *[("old", 0, "mql"), ("old", 5, "nurture")],
         *[("cold", 0, "prospect"), ("cold", 9, "disqualified")],
+        *[("no", 0, "disqualified")],
     )
     form = T0 - timedelta(days=2)
     facts = _facts(
         all={"highest_stage": "customer", "channel": "Web", "interest_at": form},
         skip={"highest_stage": "opportunity", "channel": "Fair"},
         old={"highest_stage": "mql", "channel": "Web"},
-        cold={"highest_stage": "prospect", "channel": "Research"},
+        cold={"highest_stage": "disqualified", "channel": "Research"},
+        no={"highest_stage": "disqualified", "channel": "Web", "interested": True},
     )
     return journeys(history, facts, BERLIN)
 
@@ -90,9 +92,10 @@ def test_a_journey_tells_when_interest_began_and_whether_anybody_knows() -> None
 
 def test_the_funnel_counts_every_lead_that_got_at_least_so_far_and_names_its_denominators() -> None:
     found = funnel(_walked())
-    assert found.reached == {"lead": 3, "mql": 3, "sql": 2, "opportunity": 2, "customer": 1}
+    # Whoever asked and was rejected was a lead; whoever was researched and rejected was none.
+    assert found.reached == {"lead": 4, "mql": 3, "sql": 2, "opportunity": 2, "customer": 1}
     assert found.of_step_before("sql") == Rate(2, 3)
-    assert found.of_leads("customer") == Rate(1, 3)
+    assert found.of_leads("customer") == Rate(1, 4)
     # Interest to MQL: 12 days, and 4 from prospect to MQL; who was an MQL when first seen is not timed.
     assert (found.times["mql"].median, found.times["mql"].leads) == (8, 2)
     assert found.times["mql"].p90 == pytest.approx(11.2)
@@ -103,7 +106,7 @@ def test_the_funnel_counts_every_lead_that_got_at_least_so_far_and_names_its_den
 
 def test_groups_below_the_smallest_size_are_counted_and_not_shown() -> None:
     found, hidden = funnels(_walked(), "channel", smallest=2)
-    assert [(one.group, one.reached["lead"]) for one in found] == [("Web", 2)]
+    assert [(one.group, one.reached["lead"]) for one in found] == [("Web", 3)]
     assert hidden == 1
 
 
