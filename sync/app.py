@@ -25,7 +25,7 @@ from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
 from mapping.qualification.columns import columns_for
 from mapping.qualification.conditions import Condition, compile_condition
-from mapping.qualification.declared import Policy
+from mapping.qualification.declared import Policy, stored_fields
 from mapping.qualification.policy import PolicyProblems, load_policy, verdict_columns
 from mapping.qualification.syntax import ConditionProblem
 from mapping.rules import FieldRule, MapProblems
@@ -83,7 +83,9 @@ class App:
 
     def _same_accounts(self, accounts: Mapping[str, str]) -> None:
         """Stop where this config suddenly opens another account: its state and its caps were made for the first."""
-        first = self.store.accounts_of(self._config(), accounts["hubspot"], accounts["salesforce"], self.clock())
+        first = self.store.accounts_of(
+            self._config(), accounts["hubspot"], accounts["salesforce"], self.clock()
+        )
         for crm, before in zip(CRMS, first, strict=True):
             if accounts[crm] != before:
                 raise GuardStopped(
@@ -122,8 +124,9 @@ class App:
         return self._work()
 
     def policy_of(self, declared: Mapping[str, Any]) -> Policy:
-        """A policy from its stored tables."""
-        return load_policy(declared, fields=judged_fields(self.fields), vocabularies=VOCABULARIES)
+        """A policy from its stored tables, over the custom fields that were judged then and those of today."""
+        fields = judged_fields({**self.fields, **stored_fields(declared)})
+        return load_policy(declared, fields=fields, vocabularies=VOCABULARIES)
 
     def _work(self) -> Work:
         settings = self.settings
@@ -184,7 +187,7 @@ def build(
     missing = settings.missing_secrets()
     if missing:
         raise WrongConfig(missing)
-    policy = _policy(settings, fields)
+    policy = policy_of_config(settings)
     scope = _scope(settings, policy, fields)
     unscored = _unscored(settings, fields)
     stack = ExitStack()
@@ -203,7 +206,9 @@ def build(
     except BaseException:
         stack.close()
         raise
-    return App(settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url)
+    return App(
+        settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url
+    )
 
 
 @contextmanager
@@ -313,13 +318,16 @@ def _field_map(settings: Settings) -> FieldMap:
         ) from None
 
 
-def _policy(settings: Settings, fields: Mapping[str, LeadField]) -> Policy:
+def policy_of_config(settings: Settings) -> Policy:
+    """The policy that a config declares. Raises WrongConfig with every problem and its line."""
+    fields = judged_fields({**LEAD_FIELDS, **settings.custom_fields})
     try:
-        return load_policy(settings.policy, fields=judged_fields(fields), vocabularies=VOCABULARIES)
+        return load_policy(settings.policy, fields=fields, vocabularies=VOCABULARIES)
     except PolicyProblems as wrong:
-        raise WrongConfig(
-            [problem(settings.where(one.path), str(one), "correct the policy file") for one in wrong.problems]
-        ) from None
+        problems = [
+            problem(settings.where(one.path), str(one), "correct the policy") for one in wrong.problems
+        ]
+    raise WrongConfig(problems)
 
 
 def _unscored(settings: Settings, fields: Mapping[str, LeadField]) -> Condition | None:

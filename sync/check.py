@@ -16,6 +16,7 @@ from mapping.qualification.hits import hits
 from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
 from sync.beside import problems_beside
+from sync.check_policy import of_policy, signals_told
 from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
 from sync.setup import OURS, needed_fields
@@ -40,8 +41,9 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
         problems += _of_rule(rule, where)
     problems += _of_stages(work, schemas["hubspot"], where)
     problems += _of_setup(work)
-    problems += _of_policy(work, where)
+    problems += of_policy(work, where)
     problems += _rules_back(work, where)
+    problems += signals_told(work, where)
     problems += _of_noise(work, where)
     problems += _of_pilot(work, where)
     problems += _of_contacts(work)
@@ -215,33 +217,6 @@ def _of_setup(work: Work) -> Iterator[Problem]:
                 "error",
                 f"{len(missing)} of Leadpact's own fields are missing: {', '.join(missing)}",
                 "run `leadpact setup` to see them and `leadpact setup --apply` to create them",
-            )
-
-
-def _of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
-    """Rules and gates that can never be judged, because nothing feeds the field they look at."""
-    fed = set(work.field_map.rules) | {
-        "email_domain",
-        "is_free_mail",
-        "has_contact_data",
-        "may_email",
-        "may_call",
-        "may_post",
-        "in_hubspot",
-        "in_salesforce",
-    }
-    counted = {"fit": 0, "engagement": 0}
-    for rule in work.policy.rules:
-        place = counted[rule.group]
-        counted[rule.group] += 1
-        fields = [*rule.when.fields, *([rule.since] if rule.since else [])]
-        missing = [name for name in fields if name in work.fields and name not in fed]
-        if missing:
-            yield _found(
-                where(f"policy.{rule.group}[{place}].when"),
-                "warning",
-                f"the rule {rule.name!r} looks at {', '.join(missing)}, which no CRM field feeds",
-                "map the field under [fields], or take it out of the rule",
             )
 
 

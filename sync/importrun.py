@@ -103,7 +103,7 @@ def import_people(
             fix="look at the plan; to carry it out, set sync.mode to full",
         )
     now = work.clock()
-    work.store.runs.keep_policy(work.policy.version, work.policy.as_table(), now)
+    work.store.runs.keep_policy(work.policy.version, work.policy.as_stored(), now)
     command = f"import {source.name}" if write else f"plan import {source.name}"
     with running(work, command, now, policy=work.policy.version) as opened:
         outcome = opened.count(Outcome(opened.run, command, at=now))

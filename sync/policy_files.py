@@ -14,12 +14,13 @@ from mapping.qualification.golden import Failure, failures_of
 from mapping.qualification.goldenread import read_golden
 from mapping.qualification.policy import load_policy
 from mapping.qualification.tables import PolicyProblems
-from sync.app import VOCABULARIES
+from sync.app import VOCABULARIES, policy_of_config
 from sync.errors import WrongUse
-from sync.settings import Settings
 from sync.tomlfile import TomlFile, parse_path, read_toml
 from sync.work import judged_fields
 from sync.wrongconfig import WrongConfig, problem
+
+__all__ = ["Checked", "check_golden", "golden_files", "policy_in", "policy_of_config"]
 
 #: How files with golden leads are named, so that they are found beside the config.
 GOLDEN = "*.golden.toml"
@@ -66,18 +67,6 @@ def policy_in(path: Path, custom: Mapping[str, LeadField]) -> Policy:
         return load_policy(source.data, fields=fields, vocabularies=VOCABULARIES)
     except PolicyProblems as wrong:
         raise _told(source, wrong, "correct the policy file") from None
-
-
-def policy_of_config(settings: Settings) -> Policy:
-    """The policy that a config declares. Raises WrongConfig with every problem and its line."""
-    fields = judged_fields({**LEAD_FIELDS, **settings.custom_fields})
-    try:
-        return load_policy(settings.policy, fields=fields, vocabularies=VOCABULARIES)
-    except PolicyProblems as wrong:
-        problems = [
-            problem(settings.where(one.path), str(one), "correct the policy") for one in wrong.problems
-        ]
-    raise WrongConfig(problems)
 
 
 def check_golden(

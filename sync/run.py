@@ -85,7 +85,7 @@ def perform(work: Work, asked: Asked) -> Outcome:
     A run that stops early is closed with the numbers it reached; nothing after the stop was written.
     """
     now = asked.now or work.clock()
-    work.store.runs.keep_policy(work.policy.version, work.policy.as_table(), now)
+    work.store.runs.keep_policy(work.policy.version, work.policy.as_stored(), now)
     # Before anything is read: whoever is to be forgotten is not taken in first.
     erased = follow_erasures(work) if asked.write and asked.follows_the_log else Erasures()
     with running(work, asked.command, now, policy=work.policy.version) as opened:

@@ -28,6 +28,9 @@ NOT_KNOWN_YET = "unknown"
 #: The age in whole days of the lead's last return to marketing; only a re-entry condition may name it.
 RETURNED_DAYS = "returned_days"
 
+#: Under which name a stored policy keeps its custom lead fields.
+STORED_FIELDS = "custom_fields"
+
 #: What the stages look at whatever the policy says.
 EVIDENCE = (
     "has_contact_data",
@@ -177,6 +180,11 @@ class Policy:
         copied: dict[str, Any] = json.loads(json.dumps(self.table))
         return copied
 
+    def as_stored(self) -> dict[str, Any]:
+        """``as_table`` with the custom lead fields: a past verdict can be repeated after one has left the map."""
+        custom = {name: one.type.value for name, one in self.fields.items() if one.custom}
+        return {**self.as_table(), STORED_FIELDS: custom} if custom else self.as_table()
+
     def rates_at(self, now: datetime) -> dict[str, Decimal]:
         """The rate of each currency that holds on the day of ``now`` (UTC): the latest not in the future."""
         today = now.astimezone(UTC).date()
@@ -250,3 +258,11 @@ class Policy:
             else:
                 needed.add(column.source)
         return frozenset(needed)
+
+
+def stored_fields(declared: Mapping[str, Any]) -> dict[str, LeadField]:
+    """The custom lead fields that a stored policy was judged over."""
+    return {
+        name: LeadField(name, FieldType(kind), name, custom=True)
+        for name, kind in declared.get(STORED_FIELDS, {}).items()
+    }
