@@ -17,7 +17,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import procrastinate
@@ -73,7 +72,7 @@ def arranged(concurrency: int) -> tuple[Lanes, ...]:
     )
 
 
-class _Manager(manager.JobManager):
+class Manager(manager.JobManager):
     """The engine's own, except that a job may come to an end that somebody else has already brought about."""
 
     async def retry_job(self, job: jobs.Job, *given: Any, **wanted: Any) -> None:
@@ -121,15 +120,13 @@ class _Again(retry.BaseRetryStrategy):
 class Service:
     """A worker process. ``connect`` finds the database and the connection, and raises what keeps it from that.
 
-    ``hands`` are made by ``new_hands``. ``ready`` is true while jobs are worked on.
+    ``new_hands`` makes those of one span between two losses of the database. ``tell`` speaks to people.
     """
 
     connect: Callable[[], Place]
     new_hands: Callable[[], Hands]
     settings: WorkerSettings
-    now: Callable[[], datetime]
     tell: Callable[[str], None]
-    ready: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _hands: list[Hands] = field(default_factory=list)
 
@@ -185,16 +182,14 @@ class Service:
             conninfo=place.url, min_size=1, max_size=6, timeout=5, kwargs={"options": "-c timezone=UTC"}
         )
         engine = procrastinate.App(connector=connector)
-        engine.job_manager = _Manager(connector)
+        engine.job_manager = Manager(connector)
         begun = False
         try:
             async with engine.open_async():
-                begun = self.ready = True
+                begun = True
                 await self._served(engine, place)
         except (exceptions.ConnectorException, *SERVER_GONE) as error:
             _log.info("the worker lost the database", exc_info=error)
-        finally:
-            self.ready = False
         return begun
 
     async def _served(self, engine: procrastinate.App, place: Place) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sync.app import App, build, utc_now
+from sync.app import App, build
 from sync.jobs_hands import Hands
 from sync.jobs_streams import Stream, Streams
 from sync.jobs_watch import Watch, crons_of
@@ -113,7 +113,7 @@ def _worker(asked: Asked) -> Service:
     hands = partial(
         Hands, partial(_opened, settings), worker.max_attempts, dict(settings.privacy.keep_days.items())
     )
-    return Service(partial(_place, settings, asked.tell), hands, worker, utc_now, asked.tell)
+    return Service(partial(_place, settings, asked.tell), hands, worker, asked.tell)
 
 
 def _place(settings: Settings, tell: Tell) -> Place:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import procrastinate
 import psycopg
 import pytest
+from procrastinate.jobs import Job, Status
 
 from sync.jobs import drain_inbox, look_at, scheduled
-from sync.store.jobs import Failure, NewJob
+from sync.jobs_worker import Manager
+from sync.store.jobs import TASK, Failure, NewJob
 from sync.store.store import Store
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -123,6 +127,31 @@ def test_a_job_that_kills_its_workers_is_parked(queue: Store, migrated_database:
     assert not jobs.retry(row.id), "another of its fold waits"
     jobs.drop_others_parked(0, "1:drain:hubspot:live")
     assert [one.state for one in jobs.listed()] == ["queued"]
+
+
+async def _brought_back(url: str, job: int) -> None:
+    """The engine ends two jobs that do not go well: one of a fold that waits again, and one that is not there."""
+    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=1)
+    engine = Manager(connector)
+    await connector.open_async()
+    try:
+        for number in (job, 4711):
+            given = Job(id=number, queue="live:1", lock=None, queueing_lock=None, task_name=TASK)
+            await engine.retry_job(given)
+            await engine.finish_job(given, Status.SUCCEEDED, delete_job=True)
+    finally:
+        await connector.close_async()
+
+
+def test_a_job_that_cannot_come_back_because_another_waits_is_over(
+    queue: Store, migrated_database: str
+) -> None:
+    queue.jobs.enqueue(drain_inbox("hubspot"))
+    first = int(str(_fetch(migrated_database, "live")))
+    queue.jobs.enqueue(drain_inbox("hubspot"))
+    asyncio.run(_brought_back(migrated_database, first))
+    (left,) = queue.jobs.listed()
+    assert left.id != first
 
 
 def test_a_parked_job_is_tried_again_with_a_clean_slate(queue: Store, migrated_database: str) -> None:
