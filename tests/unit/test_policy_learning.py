@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import tomllib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -229,3 +232,16 @@ def test_a_long_condition_stands_on_its_own_lines() -> None:
 
 def test_the_day_of_a_rate_is_read_back() -> None:
     assert _policy().rates["USD"][0][0] == date(2025, 1, 1)
+
+
+def test_without_the_extra_the_command_says_how_to_install_it(tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text("Won\n1\n", encoding="utf-8")
+    program = (
+        "import sys; sys.modules['sklearn'] = None; from sync.cli import main;"
+        f" main(['policy', 'learn', '--csv', r'{tmp_path / 'leads.csv'}', '--outcome', 'Won'])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert told.returncode == 2
+    assert "pip install 'leadpact[learn]'" in told.stderr
