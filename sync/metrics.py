@@ -6,6 +6,7 @@ whichever process is asked. ``docs/webhooks.md`` names every metric.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from sync.errors import DatabaseAway
 from sync.freshness import told
 from sync.store.freshness import RunsOf
 from sync.store.watch import Numbers
+
+_log = logging.getLogger(__name__)
 
 #: Lane and state to how many jobs.
 Jobs = Mapping[tuple[str, str], int]
@@ -77,7 +80,9 @@ class StoredNumbers(Collector):
         try:
             found = self._numbers(now)
             jobs = None if self._jobs is None else self._jobs()
-        except DatabaseAway:
+        except Exception as problem:  # noqa: BLE001 - the counters of this process are told all the same
+            if not isinstance(problem, DatabaseAway):
+                _log.warning("the numbers could not be asked for: %s", type(problem).__name__)
             yield _gauge("database_up", "Whether the database answers.", (), [((), 0)])
             return
         yield _gauge("database_up", "Whether the database answers.", (), [((), 1)])

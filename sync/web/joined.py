@@ -55,11 +55,6 @@ def web_belongings(
     metrics = Metrics(registry or CollectorRegistry())
     metrics.registry.register(StoredNumbers(watch.numbers, work.clock, jobs))
     limits = Limits(body_bytes=settings.web.body_limit)
-    secret, public_url = settings.hubspot.client_secret, settings.web.public_url
-    verifier = None
-    if secret is not None and public_url is not None:
-        old = settings.web.allow_old_signatures
-        verifier = Verifier(secret.get_secret_value(), public_url, old_versions=old)
     return Joined(
         WebBelongings(
             clock=work.clock,
@@ -68,7 +63,7 @@ def web_belongings(
             way_in=Intake(url, number, enqueue),
             metrics=metrics,
             unready=lambda: watch.unready(limits.most_waiting),
-            verifier=verifier,
+            verifier=_verifier(settings),
             secret_path=_shown(settings.web.secret_path),
             certificate_header=settings.web.client_certificate_header,
             answers=api_answers(work),
@@ -125,6 +120,13 @@ def _held(work: Work) -> Any:
     for row in work.store.journal.open_held():
         kinds[row["kind"]] = kinds.get(row["kind"], 0) + 1
     return {"held": backlog.held, "by_kind": kinds, "oldest": backlog.oldest_held, "refused": backlog.refused}
+
+
+def _verifier(settings: Settings) -> Verifier | None:
+    secret, public_url = settings.hubspot.client_secret, settings.web.public_url
+    if secret is None or public_url is None:
+        return None
+    return Verifier(secret.get_secret_value(), public_url, old_versions=settings.web.allow_old_signatures)
 
 
 def _shown(secret: Any) -> str | None:

@@ -74,9 +74,11 @@ def api(belongings: WebBelongings, tell: Callable[[], Any]) -> Handler:
             return refusal
         try:
             return _json(200, await asyncio.to_thread(tell))
-        except Stopped as stopped:
-            _log.warning("the API could not answer: %s", type(stopped).__name__)
-            answer = _json(503, {"problem": str(stopped)})
+        except Exception as problem:  # noqa: BLE001 - whatever it is, a question changes nothing and may come again
+            _log.warning("the API could not answer: %s", type(problem).__name__)
+            # Our own words name no address and nobody; those of others might.
+            words = str(problem) if isinstance(problem, Stopped) else "the memory could not be asked"
+            answer = _json(503, {"problem": words})
             answer.headers["Retry-After"] = str(belongings.limits.come_again_seconds)
             return answer
 

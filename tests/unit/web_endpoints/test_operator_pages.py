@@ -69,9 +69,14 @@ def test_an_api_without_its_database_says_so(served_with: Callable[..., Any]) ->
     def away() -> Any:
         raise DatabaseAway("the database does not answer")
 
-    with served_with(answers={"status": away}) as served:
+    def broken() -> Any:
+        raise OSError("connection to planted-host failed")
+
+    with served_with(answers={"status": away, "runs": broken}) as served:
         answer = served.ask("GET", "/api/status")
         assert (answer.status, answer.document) == (503, {"problem": "the database does not answer"})
+        answer = served.ask("GET", "/api/runs")
+        assert (answer.status, answer.document) == (503, {"problem": "the memory could not be asked"})
         assert served.ask("POST", "/api/status").status == 405
 
 
@@ -111,9 +116,10 @@ def test_prometheus_reads_what_was_counted_here_and_what_the_database_knows() ->
     assert seconds == pytest.approx(30, rel=0.1)
 
 
-def test_a_database_that_is_away_is_the_one_number_left() -> None:
+@pytest.mark.parametrize("problem", [DatabaseAway("the database does not answer"), OSError("gone")])
+def test_a_database_that_is_away_is_the_one_number_left(problem: Exception) -> None:
     def away(_now: datetime) -> Numbers:
-        raise DatabaseAway("the database does not answer")
+        raise problem
 
     registry = CollectorRegistry()
     metrics = Metrics(registry)
