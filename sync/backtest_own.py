@@ -48,7 +48,8 @@ def own_past(work: Work, policy: Policy, reached: str, after_days: int, horizon_
         parts.append(_cases(work, policy, ids, reached, after_days))
     if not parts:
         raise WrongUse("there is no history yet", fix="run `leadpact sync` first, or give --csv FILE")
-    cases = with_outcome(pl.concat(parts).sort("at", "lead_id"), horizon_days, now)
+    known = with_ledger(pl.concat(parts), work.store.handovers.between(None, None))
+    cases = with_outcome(known.sort("at", "lead_id"), horizon_days, now)
     return Past(cases, horizon_days)
 
 
@@ -92,6 +93,32 @@ def completed(cases: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ]
     here = [pl.lit(None, dtype=pl.Boolean).alias(f"in_{crm}") for crm in CRMS]
     return derive(cases.with_columns(missing).with_columns(here))
+
+
+def with_ledger(cases: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+    """What the handover ledger (``LEDGER``) knows better: when a lead was first handed over, to whom, and whether
+    anybody touched or answered it.
+    """
+    first = (
+        ledger.sort("handed_over_at", nulls_last=True)
+        .group_by("lead_id", maintain_order=True)
+        .agg(
+            pl.col("handed_over_at").drop_nulls().first().alias("_handed"),
+            pl.col("owner").drop_nulls().first().alias("_owner"),
+            (pl.col("first_touch_at").is_not_null() | pl.col("answered_at").is_not_null())
+            .any()
+            .alias("_touched"),
+        )
+    )
+    return (
+        cases.join(first, on="lead_id", how="left", maintain_order="left")
+        .with_columns(
+            handed_at=pl.coalesce("_handed", "handed_at"),
+            rep=pl.coalesce("_owner", "rep"),
+            worked=pl.col("worked") | pl.col("_touched").fill_null(value=False),
+        )
+        .drop("_handed", "_owner", "_touched")
+    )
 
 
 def with_outcome(cases: pl.DataFrame, horizon_days: int, now: datetime) -> pl.DataFrame:

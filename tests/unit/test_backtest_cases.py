@@ -24,8 +24,10 @@ from mapping.qualification.backtest import (
 from mapping.qualification.backtest_explore import to_explore
 from mapping.qualification.backtest_history import as_of, as_of_tracked, without_later
 from mapping.qualification.declared import Policy
+from mapping.qualification.handover import LEDGER
 from mapping.qualification.judge import judge
 from mapping.qualification.policy import load_policy
+from sync.backtest_own import with_ledger, with_outcome
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 POLICY: dict[str, Any] = {
@@ -356,3 +358,41 @@ def test_leads_below_the_line_that_nobody_ever_worked_are_told() -> None:
     assert any("below the MQL line 2 % were worked, of those above it 100 %" in text for text in told)
     everybody = backtest(judge_cases(cases(*_generation(40, 160, 20, 5)), _policy()), _policy()).warnings
     assert not any("were worked" in text for text in everybody)
+
+
+def test_the_ledger_says_when_to_whom_and_whether_anybody_touched_a_lead() -> None:
+    day = timedelta(days=1)
+    known = cases(
+        {"at": NOW, "worked": False, "handed_at": NOW},
+        {"at": NOW, "worked": False},
+        {"at": NOW, "worked": True},
+    )
+    rows = [
+        {
+            "lead_id": "lead0",
+            "cycle": 2,
+            "handed_over_at": NOW + 9 * day,
+            "owner": "ben",
+            "first_touch_at": NOW + 9 * day,
+        },
+        {"lead_id": "lead0", "cycle": 1, "handed_over_at": NOW + day, "owner": "ada"},
+        {"lead_id": "lead1", "cycle": 1, "handed_over_at": None, "owner": None},
+    ]
+    ledger = pl.DataFrame(
+        {name: pl.Series([row.get(name) for row in rows], dtype=dtype) for name, dtype in LEDGER.items()}
+    )
+    found = with_ledger(known, ledger)
+    assert found["handed_at"].to_list() == [NOW + day, None, None]
+    assert found["rep"].to_list() == ["ada", None, None]
+    assert found["worked"].to_list() == [True, False, True]
+
+
+def test_a_lead_is_open_until_its_horizon_is_over_however_quick_it_was() -> None:
+    day = timedelta(days=1)
+    known = cases(
+        {"at": NOW - 20 * day, "outcome_at": NOW - 5 * day},
+        {"at": NOW - 10 * day, "outcome_at": NOW - 9 * day},
+        {"at": NOW - 30 * day},
+        {"at": NOW - 30 * day, "outcome_at": NOW - day},
+    )
+    assert with_outcome(known, 20, NOW)["outcome"].to_list() == [True, None, False, False]
