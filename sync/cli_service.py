@@ -12,6 +12,9 @@ from sync.errors import WrongUse
 from sync.serving import Asked, serve, work_on_jobs
 from sync.store.jobs import JobRow
 
+#: Jobs shown before the rest is only counted.
+SHOWN = 200
+
 
 def _tell(words: str) -> None:
     # A service has no document, and its lines are read while it runs.
@@ -48,10 +51,10 @@ def jobs(inner: click.Context) -> None:
 @jobs.command("list")
 @click.pass_obj
 def list_jobs(context: Context) -> None:
-    """What is queued, running or parked, the most urgent lane first, with ages and errors."""
+    """What is parked, running or queued, the most urgent lane first, with ages and errors."""
     with opened(context.settings()) as app:
         _recall(app)
-        rows = app.store.jobs.listed()
+        rows, counted = app.store.jobs.listed(SHOWN), app.store.jobs.counted()
     context.screen.table(
         ("job", "lane", "what", "state", "age", "tries", "error"),
         [
@@ -67,12 +70,24 @@ def list_jobs(context: Context) -> None:
             for row in rows
         ],
     )
+    left = sum(one.jobs for one in counted) - len(rows)
+    if left > 0:
+        context.screen.say(f"… and {left} more")
     if not rows:
         context.screen.say("No job is queued, running or parked.")
     for row in rows:
         if row.state == "parked" and row.fix:
             context.screen.say(f"  job {row.id}: {row.fix}, then `leadpact jobs retry {row.id}`")
-    context.screen.document({"jobs": [_document(row) for row in rows]})
+    counts = [
+        {
+            "lane": one.lane,
+            "state": one.state,
+            "jobs": one.jobs,
+            "oldest_seconds": round(one.oldest_seconds, 1),
+        }
+        for one in counted
+    ]
+    context.screen.document({"jobs": [_document(row) for row in rows], "counts": counts})
 
 
 @jobs.command()

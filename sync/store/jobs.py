@@ -115,9 +115,9 @@ class Jobs(Tables):
 
     # --- seeing -----------------------------------------------------------------------------------------
 
-    def listed(self) -> list[JobRow]:
-        """Every job that is queued, running or parked, higher lanes first."""
-        return [_row(found) for found in self._named("jobs_listed")]
+    def listed(self, most: int = 1_000) -> list[JobRow]:
+        """Parked jobs, then running ones, then queued ones, each the most urgent lane first; at most so many."""
+        return [_row(found) for found in self._named("jobs_listed", most=most)]
 
     def counted(self) -> list[JobCount]:
         """Jobs by lane and state."""

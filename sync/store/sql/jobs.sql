@@ -28,7 +28,8 @@ SELECT job.id, split_part(job.queue_name, ':', 1) AS lane, job.args->>'what' AS 
               max(at) FILTER (WHERE type = 'failed') AS parked_at
          FROM procrastinate_events WHERE job_id = job.id) AS event ON true
  WHERE split_part(job.queue_name, ':', 2) = %(connection)s::text AND job.status IN ('todo', 'doing', 'failed')
- ORDER BY job.priority DESC, job.id;
+ ORDER BY job.status = 'failed' DESC, job.status = 'doing' DESC, job.priority DESC, job.id
+ LIMIT %(most)s;
 
 -- jobs_counted --
 SELECT split_part(job.queue_name, ':', 1) AS lane, job.status::text AS status, count(*) AS jobs,
