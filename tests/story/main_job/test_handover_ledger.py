@@ -100,6 +100,7 @@ def test_a_weekend_between_handover_and_first_touch_is_no_delay(friday: tuple[An
     assert in_time.shows()["leadpact_handover"] == "touched"
     assert in_time.shows()["leadpact_first_touch"] == datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
     assert late.shows()["leadpact_handover"] == "open"
+    _reminds_once(house, never)
 
     house.later(2 * 60)  # 10:51, a minute late
     late.touched()
@@ -119,6 +120,19 @@ def test_a_weekend_between_handover_and_first_touch_is_no_delay(friday: tuple[An
     agreed = house.command("--json", "agree").document
     assert (agreed["linked"], agreed["unexplained"]) == (3, 0)
     _is_told(house, in_time, late, never)
+
+
+def _reminds_once(house: Any, never: Lead) -> None:
+    """Whoever is to be reminded before the time is up is named once for each lead."""
+    with house.app() as app:
+        work = app.memory()
+        ledger, now = work.store.handovers, app.clock()
+        (lead_id,) = work.store.leads.named(never.email)
+        assert len(ledger.to_escalate(now)) == 2
+        assert not ledger.to_escalate(datetime(2026, 11, 23, 9, 19, 59, tzinfo=UTC))
+        ledger.escalated(lead_id, 1, "told nobody in particular", None, now)
+        (left,) = ledger.to_escalate(now)
+        assert left["lead_id"] != lead_id
 
 
 def _is_told(house: Any, in_time: Lead, late: Lead, never: Lead) -> None:
@@ -146,7 +160,7 @@ def _is_told(house: Any, in_time: Lead, late: Lead, never: Lead) -> None:
     assert explained["reproduced"]
     ledger = explained["handover"]
     assert [row["state"] for row in ledger["cycles"]] == ["recycled"]
-    assert [row["what"] for row in ledger["events"]] == ["qualified", "handed_over", "recycled"]
+    assert [row["what"] for row in ledger["events"]] == ["qualified", "handed_over", "escalated", "recycled"]
 
     house.rewrite("leadpact.toml", "[handover]", "[handover]\ntoo_early_engagement = 1000")
     assert len(house.command("--json", "handovers", "--flagged").document["handovers"]) == 3
@@ -156,3 +170,35 @@ def _is_told(house: Any, in_time: Lead, late: Lead, never: Lead) -> None:
     points = {point["rule"]: point["points"] for point in disputed["marketing"]["points"]}
     assert sum(points.values()) == disputed["marketing"]["score"]
     assert disputed["rule"]["points"] == points[disputed["rule"]["name"]]
+
+
+def test_each_rejection_has_a_cycle_a_clock_and_a_reason_of_its_own(furnished: Any) -> None:
+    house = furnished
+    lead = Lead(house, "again@shop.example")
+    for reason in ("zu früh", "kein Budget"):
+        house.sync()
+        assert lead.shows()["leadpact_handover"] == "open"
+        house.later(600)
+        house.edit(
+            "salesforce", lead.lead, Leadpact_Sales_Accepted__c="false", Leadpact_Rejection_Reason__c=reason
+        )
+        house.later(60)
+        house.sync()
+        shown = lead.shows()
+        assert (shown["leadpact_handover"], shown["leadpact_handover_answer"]) == ("rejected", reason)
+        assert shown["leadpact_stage"] == "nurture"
+        house.later(600)
+        house.edit(
+            "salesforce", lead.lead, Leadpact_Sales_Accepted__c=None, Leadpact_Rejection_Reason__c=None
+        )
+        house.later(60)
+    house.sync()
+
+    cycles = house.explain(lead.email)["handover"]["cycles"]
+    told = [(one["cycle"], one["state"], one["reason"]) for one in reversed(cycles)]
+    assert told == [(1, "rejected", "zu früh"), (2, "rejected", "kein Budget"), (3, "open", None)]
+    assert len({one["due_at"] for one in cycles}) == 3
+    shown = lead.shows()
+    assert (shown["leadpact_handover"], shown["leadpact_handover_answer"]) == ("open", None)
+    flagged = house.command("--json", "handovers", "--flagged").document["handovers"]
+    assert [(one["cycle"], one["flags"][0]["because"]) for one in flagged] == [(1, "rejected_as_not_ready")]
