@@ -170,17 +170,10 @@ LEAD_FIELDS: Mapping[str, LeadField] = _fields(
     LeadField("linkedin_clicks", _T.INTEGER, "Clicks on our posts at LinkedIn", behaviour=True),
     LeadField("facebook_clicks", _T.INTEGER, "Clicks on our posts at Facebook", behaviour=True),
     LeadField("twitter_clicks", _T.INTEGER, "Clicks on our posts at Twitter", behaviour=True),
-    LeadField(
-        "third_last_visit_at",
-        _T.DATETIME,
-        "Third-latest visit: three in a week are at most 7 days old",
-        behaviour=True,
-    ),
-    LeadField("third_last_form_at", _T.DATETIME, "Third-latest form", behaviour=True),
     LeadField("sales_contacts", _T.INTEGER, "Times that sales contacted the lead", behaviour=True),
     LeadField("last_contacted_at", _T.DATETIME, "Latest contact by sales", behaviour=True),
     LeadField("last_activity_at", _T.DATETIME, "Latest note, call, meeting or task", behaviour=True),
-    # How it ended: the opportunities of the contact, or of its account where the config says so
+    # How it ended, where fields of a CRM count the opportunities
     LeadField("deals_open", _T.INTEGER, "Opportunities that are open", behaviour=True),
     LeadField("deals_won", _T.INTEGER, "Opportunities that were won", behaviour=True),
     LeadField("deals_lost", _T.INTEGER, "Opportunities that were lost", behaviour=True),

@@ -119,7 +119,14 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         screen.say(
             f"score {score['total']} = fit {score['fit']} + engagement {score['engagement']};"
             f" {told['coverage']} % of the rules could be judged; policy {told['policy']}"
+            + (f"; grade {told['grade']}" if told["grade"] else "")
         )
+    if told["wanted"]:
+        screen.say(f"wanted before it is judged: {', '.join(told['wanted'])}")
+    if told["company_lead"]:
+        screen.say("a company lead: no person of it is known")
+    if not told["reproduced"]:
+        screen.say("repeated from what was stored, it comes out otherwise: please tell us")
     screen.say("in scope" if told["scope"]["in"] else "out of scope: nothing is written but withdrawals")
     for one in told["scope"]["because"]:
         screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")

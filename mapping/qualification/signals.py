@@ -1,7 +1,7 @@
 """What the CRMs can tell of a lead's behaviour: each signal with its source, and what an account needs for it.
 
 HubSpot reference, section 15: which of these properties an account has differs by edition, so that what counts is
-its property definitions. Salesforce reference, section 6: opportunities and who takes part in them.
+its property definitions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ SOCIAL = frozenset({"social_clicks", "linkedin_clicks", "facebook_clicks", "twit
 
 _SHOWN = "any that shows the property"
 _CONTACTS = "HubSpot: crm.objects.contacts.read"
-_DEALS = "Salesforce: read access to Opportunity and OpportunityContactRole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,6 @@ SIGNALS: tuple[Signal, ...] = (
         _CONTACTS,
     ),
     Signal(
-        "how often",
-        frozenset({"third_last_visit_at", "third_last_form_at"}),
-        "the history of HubSpot's counters, one more call for every 50 contacts that changed",
-        f"{_SHOWN}; single page views by themselves would need Enterprise",
-        _CONTACTS,
-    ),
-    Signal(
         "mails",
         frozenset(
             {"mails_opened", "mails_clicked", "last_mail_open_at", "last_mail_click_at", "mails_bounced"}
@@ -72,9 +64,9 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "deals",
         frozenset({"deals_open", "deals_won", "deals_lost", "last_deal_won_on", "last_deal_lost_on"}),
-        "Salesforce's opportunities of the contact, of the account only where the config says so",
-        "any",
-        _DEALS,
+        "fields of the CRM that count the opportunities, such as a roll-up or what a flow fills",
+        "any that shows the fields",
+        "read access to these fields",
     ),
 )
 
