@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 import polars as pl
 
@@ -25,13 +25,15 @@ DRAWN = 13
 @dataclass(frozen=True, slots=True)
 class FunnelAsked:
     """What the funnel is told of. ``leads``: ``JOURNEYS`` of the period; ``with_owners``: whether each person may be
-    shown; ``smallest``: leads that a campaign or an owner needs for a row of its own."""
+    shown; ``smallest``: leads that a campaign or an owner needs for a row of its own. ``mature_before``: whose first
+    interest is older counts as mature; None where nobody can say."""
 
     leads: pl.DataFrame
     channels: Sequence[Channel]
     maturity: Maturity
     with_owners: bool
     smallest: int
+    mature_before: datetime | None = None
 
 
 def funnel_sections(asked: FunnelAsked, voice: Voice) -> list[Section]:
@@ -51,23 +53,6 @@ def label(step: str, voice: Voice) -> str:
 
 def _whole(asked: FunnelAsked, voice: Voice) -> Section:
     found = funnel(asked.leads)
-    rows = [
-        (
-            label(step, voice),
-            found.reached[step],
-            None if step == "lead" else found.of_step_before(step),
-            None if step == "lead" else found.of_leads(step),
-            found.times.get(step),
-        )
-        for step in STEPS
-    ]
-    columns = (
-        Column("stage", voice.say("col.stage")),
-        Column("reached", voice.say("col.reached"), "count"),
-        Column("of_step_before", voice.say("col.of_step_before"), "rate", voice.say("of.step_before")),
-        Column("of_leads", voice.say("col.of_leads"), "rate", voice.say("of.leads")),
-        Column("time", voice.say("col.time_from_before"), "days"),
-    )
     customers = found.of_leads("customer")
     chart = Chart(
         "bars",
@@ -86,10 +71,31 @@ def _whole(asked: FunnelAsked, voice: Voice) -> Section:
             customers=voice.count(customers.numerator),
             rate=voice.percent(customers.value or 0),
         ),
-        (Table("funnel", columns, tuple(rows)),),
+        (_steps(found, voice),),
         _notes(asked, voice),
         chart=chart if found.reached["lead"] else None,
     )
+
+
+def _steps(found: Funnel, voice: Voice) -> Table:
+    columns = (
+        Column("stage", voice.say("col.stage")),
+        Column("reached", voice.say("col.reached"), "count"),
+        Column("of_step_before", voice.say("col.of_step_before"), "rate", voice.say("of.step_before")),
+        Column("of_leads", voice.say("col.of_leads"), "rate", voice.say("of.leads")),
+        Column("time", voice.say("col.time_from_before"), "days"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (
+            label(step, voice),
+            found.reached[step],
+            None if step == "lead" else found.of_step_before(step),
+            None if step == "lead" else found.of_leads(step),
+            found.times.get(step),
+        )
+        for step in STEPS
+    ]
+    return Table("funnel", columns, tuple(rows))
 
 
 def _notes(asked: FunnelAsked, voice: Voice) -> tuple[str, ...]:
@@ -121,7 +127,8 @@ def _grouped(by: str, asked: FunnelAsked, voice: Voice, *, smallest: int) -> Sec
         )
     if by == "owner":
         notes.append(voice.say("owner.note"))
-    tables = [_counts(by, name, shown, names, voice)]
+    counts = _counts(by, name, shown, names, voice)
+    tables = [_with_maturity(counts, shown, asked, voice) if by == "cohort" else counts]
     if any(spread.leads for one in shown for spread in one.times.values()):
         tables.append(_times(by, name, shown, names, voice))
     return Section(
@@ -161,6 +168,21 @@ def _counts(
         for one in shown
     ]
     return Table(f"funnel_by_{by}", tuple(columns), tuple(rows), voice.say("table.conversion"))
+
+
+def _with_maturity(table: Table, shown: Sequence[Funnel], asked: FunnelAsked, voice: Voice) -> Table:
+    """The table of cohorts with how many of each have had the time that buying takes."""
+    before = asked.mature_before
+    if before is None:
+        return table
+    old = asked.leads.filter(pl.col("first_interest") < before).group_by("cohort").len()
+    counted = {day.isoformat(): leads for day, leads in old.drop_nulls().iter_rows()}
+    column = Column("mature", voice.say("col.mature"), "rate", voice.say("of.leads"))
+    rows = tuple(
+        (*row, Rate(min(counted.get(one.group or "", 0), one.reached["lead"]), one.reached["lead"]))
+        for row, one in zip(table.rows, shown, strict=True)
+    )
+    return replace(table, columns=(*table.columns, column), rows=rows)
 
 
 def _times(

@@ -74,7 +74,12 @@ def tell(counted: Counting, voice: Voice) -> Document:
     """The document, its sections from the whole to the parts."""
     policy = counted.policy
     funnel_asked = FunnelAsked(
-        counted.leads, counted.channels, counted.maturity, counted.per_person, counted.smallest_group
+        counted.leads,
+        counted.channels,
+        counted.maturity,
+        counted.per_person,
+        counted.smallest_group,
+        counted.mature_before,
     )
     bands = [band.name for band in policy.bands]
     sections = (

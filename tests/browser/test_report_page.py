@@ -136,6 +136,16 @@ def test_numbers_amounts_and_days_have_the_readers_form(
     assert [each for each in shown if each not in text] == []
 
 
+def test_a_cohort_says_how_much_of_it_is_mature(told: Told) -> None:
+    document = as_json(told("en")[0])
+    (section,) = [one for one in document["sections"] if one["key"] == "funnel_by_cohort"]
+    rows = section["tables"][0]["rows"]
+    assert all(row["mature"]["denominator"] == row["leads"] for row in rows)
+    # Buying takes up to 74 days here: the first months have had them, the last two have not.
+    assert [row["mature"]["rate"] for row in rows[:3]] == [1.0, 1.0, 1.0]
+    assert [row["mature"]["numerator"] for row in rows[-2:]] == [0, 0]
+
+
 def test_the_review_shows_both_views_and_no_reason_that_was_given_once(page_in: Pages) -> None:
     text = " ".join("".join(_Page(page_in("de")).text).replace("\u00a0", " ").split())
     shown = [
