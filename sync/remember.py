@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
-from connectors.crm import SLAB_SCHEMA
 from mapping.lead import columns_of
-from mapping.own import SHOWN
 from mapping.qualification.judge import MEMORY
 from mapping.qualification.score import PREVIOUS_SCHEMA
+from sync.agreed import STAGE_SHOWN, new_bases, with_outcome
 from sync.decide import Decided
 from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
-from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
+from sync.merge import WINNER, Winner
 from sync.pairs import Pairing
-from sync.plan import SIDES, STAGE
-from sync.read import typed_records
+from sync.plan import SIDES
 from sync.store.journal import HELD, REFUSED
-from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS
+from sync.store.leads import NEW_LEADS, NEW_LINKS, NEW_VERDICTS
 from sync.turned import note_turned
 from sync.work import CRMS, Work, empty
 from sync.write import ENDED, Results
-
-#: The lead field a stage change is read back in.
-STAGE_SHOWN = "hubspot_stage"
 
 
 def remember(
@@ -80,169 +74,6 @@ def remember(
             store.journal.strike_refused(_passed(leads, results))
         became += store.journal.refuse(refused_rows(work, results), run, now)
     return became
-
-
-def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFrame:
-    """Add ``nb.``-columns: per CRM the values each record now stands agreed on."""
-    failed = results.changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
-    for crm, side in SIDES.items():
-        made = results.changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
-        new_ids = (
-            made.filter(pl.col("state") == "written").select("lead_id", _new_id="record_id").unique("lead_id")
-        )
-        leads = leads.join(new_ids, on="lead_id", how="left", maintain_order="left").with_columns(
-            pl.coalesce(side + "_id", "_new_id").alias(side + "_id"),
-            pl.col("_new_id").is_not_null().alias(side + "_created"),
-        )
-        leads = leads.drop("_new_id")
-    settled = _settled(work, results)
-    for crm, side in SIDES.items():
-        leads = _agreed(work, leads, crm, side, results, failed, settled)
-    return leads
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What was written, once for all fields: asked for each, it cost more than the rest of a small run.
-
-    ``written``: (CRM, field) to the leads. ``writable``: CRM to the lead fields that may be written there.
-    """
-
-    written: Mapping[tuple[str, str], pl.Series]
-    writable: Mapping[str, frozenset[str]]
-
-
-def _settled(work: Work, results: Results) -> _Settled:
-    changes = results.changes.filter(pl.col("state") == "written").select("crm", "field", "lead_id")
-    parts = changes.partition_by("crm", "field", as_dict=True)
-    return _Settled(
-        {(str(crm), str(name)): rows["lead_id"] for (crm, name), rows in parts.items()},
-        {
-            crm: frozenset(name for name, _ in work.field_map.writable(crm, work.objects[crm]))
-            for crm in SIDES
-        },
-    )
-
-
-def _agreed(
-    work: Work,
-    leads: pl.DataFrame,
-    crm: str,
-    side: str,
-    results: Results,
-    failed: pl.DataFrame,
-    settled: _Settled,
-) -> pl.DataFrame:
-    written = results.changes.filter((pl.col("crm") == crm) & (pl.col("state") == "written"))
-    stored = _stored_records(work, crm, results)
-    failed_by_field = {
-        str(name): rows["lead_id"] for (name,), rows in failed.partition_by("field", as_dict=True).items()
-    }
-    written_by_field = {
-        str(name): rows["lead_id"] for (name,), rows in written.partition_by("field", as_dict=True).items()
-    }
-    known = columns_of(work.field_map.known(crm))
-    merged_fields = {rule.field for rule in work.rules if rule.direction != "read_only"}
-    columns = []
-    for name, dtype in known.items():
-        owner = name.removesuffix("_currency") if name.removesuffix("_currency") in known else name
-        now, base = pl.col(side + name), pl.col(BASE[side] + name)
-        change = STAGE if owner == STAGE_SHOWN else owner
-        value: pl.Expr = now
-        if change in written_by_field:
-            here = pl.col("lead_id").is_in(written_by_field[change].implode())
-            said = pl.col("_stored." + name) if stored is not None and name in stored.columns else None
-            value = pl.when(here).then(_written_value(leads, name, said)).otherwise(value)
-        value = _kept(leads, side, owner, base, value, settled)
-        if work.mode != "full" and owner in merged_fields:
-            value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
-        if change in failed_by_field:
-            value = (
-                pl.when(pl.col("lead_id").is_in(failed_by_field[change].implode()))
-                .then(base)
-                .otherwise(value)
-            )
-        columns.append(value.cast(dtype).alias(f"nb.{crm}.{name}"))
-    if stored is not None:
-        renamed = stored.select(
-            pl.col("_id").alias(side + "_id"),
-            *(pl.col(name).alias("_stored." + name) for name in stored.columns if name in known),
-        )
-        leads = leads.join(renamed, on=side + "_id", how="left", maintain_order="left")
-    done = leads.with_columns(columns)
-    return done.drop([name for name in done.columns if name.startswith("_stored.")])
-
-
-def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.Expr:
-    """What the CRM said it stored; where it said nothing, what was sent."""
-    if name == STAGE_SHOWN:
-        sent = pl.col("stage")
-    elif name in SHOWN:
-        # A decision without a ledger shows nothing of a handover, and sends nothing.
-        sent = pl.col(SHOWN[name]) if SHOWN[name] in leads.columns else pl.lit(None)
-    else:
-        sent = pl.col(MERGED + name) if MERGED + name in leads.columns else pl.lit(None)
-    return sent if said is None else pl.coalesce(said, sent)
-
-
-def _kept(
-    leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled
-) -> pl.Expr:
-    """Held, unread and unwritten fields keep their old base: the difference is still to be settled."""
-    if WINNER + owner in leads.columns:
-        open_ones = pl.col(WINNER + owner).is_in(
-            [int(Winner.HELD), int(Winner.UNREAD), int(Winner.UNSAYABLE)]
-        )
-        for crm, winners in (("hubspot", TO_HUBSPOT), ("salesforce", TO_SALESFORCE)):
-            if owner in settled.writable[crm]:
-                # Out of scope, or not ours to write: nothing was planned, so nothing was agreed.
-                won = pl.col(WINNER + owner).is_in([int(code) for code in winners])
-                written = settled.written.get((crm, owner))
-                open_ones |= won if written is None else won & ~pl.col("lead_id").is_in(written.implode())
-        value = pl.when(open_ones).then(base).otherwise(value)
-    unread = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
-    return pl.when(unread).then(base).otherwise(value)
-
-
-def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | None:
-    """What the CRM said it stored, read like any record: typed columns by ``_id``."""
-    said = results.stored.get(crm)
-    if not said:
-        return None
-    names = sorted({name for values in said.values() for name in values})
-    frame = pl.DataFrame(
-        {
-            "_id": list(said),
-            "_absent": [[name for name in names if name not in values] or None for values in said.values()],
-            **{name: [values.get(name) for values in said.values()] for name in names},
-        },
-        schema={
-            "_id": pl.String(),
-            "_absent": pl.List(pl.String()),
-            **{name: pl.String() for name in names},
-        },
-    )
-    blank = [
-        pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in SLAB_SCHEMA.items()
-        if name not in frame.columns
-    ]
-    typed = typed_records(work, crm, frame.with_columns(blank))
-    return typed.select(
-        "_id", *(name for name in typed.columns if name in columns_of(work.field_map.known(crm)))
-    )
-
-
-def new_bases(work: Work, crm: str, leads: pl.DataFrame) -> pl.DataFrame:
-    """``BASES`` of the records of one CRM, from the ``nb.`` columns."""
-    side = SIDES[crm]
-    here = leads.filter(pl.col(side + "_id").is_not_null())
-    if here.is_empty():
-        return empty(BASES)
-    text = work.record_snapshots(crm).encode(here, f"nb.{crm}.")
-    return here.select(
-        crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=side + "_id"
-    ).with_columns(record_values=text)
 
 
 def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:

@@ -21,11 +21,11 @@ import polars as pl
 
 from connectors.crm import RECORD_ID
 from mapping.lead import columns_of
+from sync.agreed import STAGE_SHOWN
 from sync.errors import GuardStopped, WrongUse
 from sync.halfdone import same_value
 from sync.plan import CHANGES, STAGE
 from sync.read import read_records
-from sync.remember import STAGE_SHOWN
 from sync.running import running
 from sync.store.journal import UNDONE
 from sync.store.leads import RECORDS
