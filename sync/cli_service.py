@@ -9,7 +9,6 @@ import click
 from sync.app import App, opened
 from sync.cli_context import Context, age
 from sync.errors import WrongUse
-from sync.serving import Asked, serve, work_on_jobs
 from sync.store.jobs import JobRow
 
 #: Jobs shown before the rest is only counted.
@@ -25,6 +24,9 @@ def _tell(words: str) -> None:
 @click.pass_obj
 def serve_command(context: Context) -> None:
     """Webhook endpoints, schedules and a worker in one process, until it is stopped."""
+    # Only here: every other command begins without the web server and the job engine.
+    from sync.serving import Asked, serve
+
     serve(Asked(context.settings(), _tell))
 
 
@@ -37,6 +39,8 @@ def serve_command(context: Context) -> None:
 @click.pass_obj
 def worker(context: Context, concurrency: int | None) -> None:
     """Work on jobs until it is stopped; run as many as you like, on any machine with the same database."""
+    from sync.serving import Asked, work_on_jobs
+
     work_on_jobs(Asked(context.settings(), _tell, concurrency))
 
 

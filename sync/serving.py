@@ -22,7 +22,6 @@ from sync.jobs_hands import Hands
 from sync.jobs_streams import Stream, Streams
 from sync.jobs_watch import Watch, crons_of
 from sync.jobs_worker import AWAY, Place, Service, quietly
-from sync.serving_web import join, open_port
 from sync.settings import Settings
 
 Tell = Callable[[str], None]
@@ -89,6 +88,9 @@ async def _lives(asked: Asked, service: Service, *, with_endpoints: bool) -> boo
 
 async def _endpoints(asked: Asked, stopped: asyncio.Event, working: asyncio.Task[bool]) -> None:
     """Keep the port open until the end. The worker says what is waited for."""
+    # Only here: a worker begins without the web server.
+    from sync.serving_web import join, open_port
+
     while not stopped.is_set() and not working.done():
         try:
             joined, memory = await asyncio.to_thread(join, asked.settings)
