@@ -110,7 +110,7 @@ def automatic(people: pl.DataFrame) -> tuple[int, int]:
 
 
 def candidates(people: pl.DataFrame) -> pl.DataFrame:
-    """Pairs across the CRMs that share something: address, how its name or a word of the name begins, telephone."""
+    """Pairs across the CRMs that share something: address, telephone, two letters that begin a word of the name."""
     keyed = with_keys(people)
     local = pl.col("_email_key").str.extract("^([^@+0-9]+)").str.slice(0, 3)
     blocks = [
@@ -121,12 +121,13 @@ def candidates(people: pl.DataFrame) -> pl.DataFrame:
             ("phone", pl.col("_phone_key")),
         )
     ]
-    words = (
-        keyed.with_columns(block=pl.col("_name_key").str.split(" "))
-        .explode("block")
-        .with_columns(pl.col("block").str.slice(0, 2))
-    )
-    blocked = pl.concat([*blocks, words]).filter(pl.col("block").is_not_null())
+    spoken = pl.col("_name_key").str.split(" ")
+    written = pl.col("_email_key").str.extract("^([^@]+)").str.extract_all("[a-z]{2,}")
+    for words in (spoken, written):
+        each = keyed.with_columns(block=words).explode("block").filter(pl.col("block").str.len_chars() > 1)
+        # Two letters at the beginning, and the two after the first: a slip at the first letter leaves those.
+        blocks += [each.with_columns(pl.col("block").str.slice(start, 2)) for start in (0, 1)]
+    blocked = pl.concat(blocks).filter(pl.col("block").str.len_chars() > 1)
     one, other = (blocked.filter(pl.col("crm") == crm) for crm in ("hubspot", "salesforce"))
     met = one.join(other, on="block", how="inner", suffix="_s")
     return met.unique(["record", "record_s"], maintain_order=True)
@@ -156,7 +157,7 @@ def seen(people: pl.DataFrame) -> Iterator[tuple[str, str, float, float]]:
     """(comparison, level, m, u) as the training half shows them, beside what ``mapping.likeness`` holds."""
     pairs = candidates(people)
     found = levels(pairs).with_columns(same=pairs["person"] == pairs["person_s"])
-    for name in ("email", "name", "phone"):
+    for name in ("email", "name", "written", "phone"):
         for place, level in enumerate(LEVELS[name]):
             shares = [
                 int((some[name] == place).sum()) / max(some.height, 1)

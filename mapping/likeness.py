@@ -40,10 +40,14 @@ LEVELS: Mapping[str, tuple[Level, ...]] = {
         Level("different e-mail addresses", agrees=False, m=0.19, u=0.99),
     ),
     "name": (
-        Level("the same name", agrees=True, m=0.27, u=0.001),
-        Level("a name that may be the same", agrees=True, m=0.43, u=0.06),
-        Level("a word of the name in common", agrees=True, m=0.22, u=0.30),
-        Level("different names", agrees=False, m=0.08, u=0.64),
+        Level("the same name", agrees=True, m=0.26, u=0.0005),
+        Level("a name that may be the same", agrees=True, m=0.42, u=0.016),
+        Level("a word of the name in common", agrees=True, m=0.22, u=0.06),
+        Level("different names", agrees=False, m=0.11, u=0.92),
+    ),
+    "written": (
+        Level("the name stands in the e-mail address", agrees=True, m=0.64, u=0.06),
+        Level("the name is not in the e-mail address", agrees=False, m=0.36, u=0.94),
     ),
     "phone": (
         Level("the same telephone number", agrees=True, m=0.70, u=0.002),
@@ -70,6 +74,7 @@ def levels(pairs: pl.DataFrame) -> pl.DataFrame:
     return pairs.select(
         email=_email(),
         name=_name(),
+        written=_written(),
         phone=_alike("_phone_key"),
         company=_of_answer(same_company("_company_key", "_company_key_s")),
         domain=_alike("_domain_key"),
@@ -137,6 +142,44 @@ def _name() -> pl.Expr:
         .when(_common_word("_name_key", "_name_key_s"))
         .then(2)
         .otherwise(3)
+    )
+
+
+def _written() -> pl.Expr:
+    """The name of the one in the address of the other, where names or addresses alone cannot be compared."""
+    alone = pl.any_horizontal(pl.col(name).is_null() for name in ("_email_key", "_email_key_s")) | (
+        pl.any_horizontal(pl.col(name).is_null() for name in ("_name_key", "_name_key_s"))
+    )
+    role = (pl.col("_is_role") | pl.col("_is_role_s")).fill_null(value=False)
+    crossed = pl.struct("_email_key", "_name_key", "_email_key_s", "_name_key_s")
+    answer = crossed.map_batches(_names_in_addresses, return_dtype=pl.Boolean)
+    return pl.when(alone & ~role).then(_of_answer(answer))
+
+
+def _names_in_addresses(pairs: pl.Series) -> pl.Series:
+    rows = pairs.struct.unnest().iter_rows()
+    return pl.Series(
+        [
+            None if not (a and d) and not (b and c) else _in_address(b, c) or _in_address(d, a)
+            for a, b, c, d in rows
+        ],
+        dtype=pl.Boolean,
+    )
+
+
+def _in_address(name: str | None, address: str | None) -> bool:
+    """A word of the name, of three letters and more, stands before the @ or is begun there."""
+    local = (address or "").partition("@")[0]
+    parts = [
+        "".join(filter(str.isalpha, part)) for part in local.replace("_", ".").replace("-", ".").split(".")
+    ]
+    return any(
+        len(word) > 2
+        and (
+            word in local
+            or any(len(part) > 3 and (one_typo(word, part) or part.startswith(word[:4])) for part in parts)
+        )
+        for word in (name or "").split()
     )
 
 

@@ -145,3 +145,20 @@ def test_a_canary_that_holds_lets_the_rest_through_once(furnished: Any) -> None:
 
     assert (told.code, told.document["written"], told.document["targets"]) == (0, 24, 24)
     assert all(house.record("salesforce", lead)["City"] == "Köln" for lead in leads)
+
+
+def test_the_canary_does_not_stop_over_somebody_without_an_address_who_wants_no_mail(furnished: Any) -> None:
+    house = furnished
+    house.rewrite(
+        "leadpact.toml", 'create_in_hubspot = "false"', 'create_in_hubspot = "last_name IS NOT NULL"'
+    )
+    people = [
+        {"FirstName": "Anna", "LastName": f"Sommer{n}", "Company": f"Shop {n}", "HasOptedOutOfEmail": True}
+        for n in range(3)
+    ]
+    house.load("salesforce", *people)
+
+    told = house.command("--json", "sync", "--approve", environ={"LEADPACT_GUARDS__CANARY": "1"})
+
+    assert told.code == 0, told.err
+    assert len(house.records("hubspot")) == 3
