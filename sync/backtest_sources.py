@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from mapping.lead import FieldType
+from mapping.qualification.backtest import CASE
 from mapping.qualification.backtest_history import at_one_moment
 from mapping.qualification.columns import derived_columns
 from mapping.qualification.declared import Policy
@@ -17,6 +18,7 @@ from sync.backtest_csv import CsvAsked, Past, map_of, past_in_csv
 from sync.backtest_hubspot import hubspot_past
 from sync.backtest_own import own_past
 from sync.backtest_salesforce import salesforce_past
+from sync.errors import WrongUse
 from sync.policy_files import policy_in, policy_of_config
 from sync.settings import load_settings
 from sync.work import Work
@@ -54,6 +56,12 @@ def policy_and_past(asked: Asked, config: Path | None, environ: Mapping[str, str
     A spreadsheet needs neither a CRM nor a database.
     """
     settings = load_settings(config, environ)
+    taken = sorted(settings.custom_fields.keys() & CASE.keys())
+    if taken:
+        raise WrongUse(
+            f"a field of your own is called {taken[0]}, and a past lead has that already",
+            fix=f"give [fields.{taken[0]}] another name",
+        )
     policy = (
         policy_of_config(settings)
         if asked.instead is None

@@ -34,6 +34,8 @@ def learn_policy(context: Context, /, out: Path | None, **given: Any) -> None:
     asked = asked_of(given)
     if out is not None and out.exists():
         raise WrongUse(f"{out} is there already", fix="a proposal is a new file: choose another name")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise WrongUse(f"there is no folder {out.parent}", fix="make it first, or name another file")
     propose, text_of = _learner()
     policy, past = policy_and_past(asked, context.config, os.environ)
     found = propose(past.cases, policy, test_share=test_share, horizon_days=past.horizon_days)

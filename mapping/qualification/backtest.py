@@ -256,15 +256,25 @@ def backtest(
     return Backtest(
         ours, theirs, split, cut, apart, pace_of(narrow, reps), timing_of(cases), drifted,
         [
-            *_about_split(split, cases), *_about_numbers(theirs), *about_exploring(narrow),
+            *_about_split(split, cases, theirs.rate.leads, test_share),
+            *_about_numbers(theirs),
+            *about_exploring(narrow),
             *(one.said() for one in drifted),
         ],
     )  # fmt: skip
 
 
-def _about_split(split: Split, cases: pl.DataFrame) -> list[str]:
-    if split == "time" or cases.is_empty():
+def _about_split(split: Split, cases: pl.DataFrame, tested: int, asked: float) -> list[str]:
+    if cases.is_empty():
         return []
+    if split == "time":
+        share = tested / cases.height
+        if abs(share - asked) <= asked / 2:
+            return []
+        return [
+            f"many leads share one moment and stay together: {share * 100:.0f} % of them are tested,"
+            f" and {asked * 100:.0f} % were asked for"
+        ]
     why = "only one moment" if not cases["at"].null_count() else "no time for every lead"
     return [f"there is {why}: the tested part was drawn at random, and cannot show that times have changed"]
 

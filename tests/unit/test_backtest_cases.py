@@ -396,3 +396,11 @@ def test_a_lead_is_open_until_its_horizon_is_over_however_quick_it_was() -> None
         {"at": NOW - 30 * day, "outcome_at": NOW - day},
     )
     assert with_outcome(known, 20, NOW)["outcome"].to_list() == [True, None, False, False]
+
+
+def test_leads_of_one_moment_stay_together_and_an_odd_share_is_told() -> None:
+    rows = [{"at": NOW, "outcome": number % 3 == 0} for number in range(90)]
+    rows += [{"at": NOW + timedelta(days=9), "outcome": False}] * 10
+    found = backtest(judge_cases(cases(*rows), _policy()), _policy(), test_share=0.3)
+    assert (found.train.rate.leads, found.test.rate.leads) == (90, 10)
+    assert any("10 % of them are tested, and 30 % were asked for" in text for text in found.warnings)

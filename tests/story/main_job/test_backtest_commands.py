@@ -109,6 +109,7 @@ def test_a_policy_is_learned_into_a_file_that_can_be_used_at_once(course: Any) -
     assert "# By hand +20 points. Of " in out.read_text("utf-8")
 
     assert course.command("policy", "learn", *asked, "--out", str(out)).code == 2
+    assert course.command("policy", "learn", *asked, "--out", str(out.parent / "no" / "x.toml")).code == 2
     few, none = spreadsheet(course.folder / "few.csv", 120), course.folder / "none.toml"
     told = course.command("policy", "learn", "--csv", str(few), "--outcome", "Converted", "--out", str(none))
     assert told.code == 1
@@ -174,3 +175,27 @@ def test_the_walk_through_of_the_page_works_as_it_is_written(house: Any) -> None
     told = house.command("policy", "backtest", "--csv", leads, "--outcome", "Converted", "--time", "Created")
     assert told.code == 0, told.err
     assert "120 leads, 40 of them reached the outcome" in told.out
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--csv", "leads.csv"), "--csv needs --outcome"),
+        (("--outcome", "Converted"), "--outcome belongs to --csv"),
+        (("--csv", "nowhere.csv", "--outcome", "Converted"), "nowhere.csv: the file cannot be read"),
+    ],
+)
+def test_what_does_not_go_together_is_told_and_nothing_is_started(
+    course: Any, asked: tuple[str, ...], said: str
+) -> None:
+    told = course.command("policy", "backtest", *asked)
+    assert told.code == 2
+    assert said in told.err
+    assert not (course.folder / "data").exists()
+
+
+def test_a_field_of_ones_own_that_is_called_like_a_part_of_a_case_is_refused(course: Any) -> None:
+    course.rewrite("leadpact.toml", "[fields.tags]", "[fields.rep]")
+    told = course.command("policy", "backtest", "--csv", "leads.csv", "--outcome", "Converted")
+    assert told.code == 2
+    assert "a field of your own is called rep" in told.err
