@@ -78,17 +78,17 @@ def _write(
     document: Document, voice: Voice, html: Path | None, csv_: Path | None, *, with_names: bool
 ) -> list[Path]:
     from sync.reports.page import as_page
-    from sync.reports.spreadsheets import write_csv
+    from sync.reports.spreadsheets import write_csv, write_file
 
     written = []
     if html is not None:
         try:
-            html.write_text(as_page(document, voice, with_names=with_names), encoding="utf-8")
+            write_file(html, as_page(document, voice, with_names=with_names), private=with_names)
         except OSError as problem:
             raise WrongUse(f"{html}: cannot be written ({problem.strerror})") from problem
         written.append(html)
     if csv_ is not None:
-        written += write_csv(document, csv_)
+        written += write_csv(document, csv_, private=with_names)
     return written
 
 

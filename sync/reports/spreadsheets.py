@@ -14,11 +14,22 @@ from sync.errors import WrongUse
 from sync.reports.document import Document, Table, flat
 from sync.reports.voice import Language
 
+#: With this at its beginning Excel reads UTF-8 as UTF-8.
+MARK = "\ufeff"
 #: German spreadsheets take a semicolon between cells and a comma in numbers.
 _SEPARATORS: Mapping[Language, str] = {"de": ";", "en": ","}
 
 
-def write_csv(document: Document, folder: Path) -> list[Path]:
+def write_file(path: Path, text: str, *, private: bool) -> None:
+    """Write a text. ``private``: it names people, so only its owner can read the file. Raises OSError."""
+    if private:
+        # Before there is anything in it to be read.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def write_csv(document: Document, folder: Path, *, private: bool = False) -> list[Path]:
     """Write one file a table, called by the table's key; returns the files. Raises WrongUse where that fails."""
     written = []
     try:
@@ -26,8 +37,7 @@ def write_csv(document: Document, folder: Path) -> list[Path]:
         for section in document.sections:
             for table in section.tables:
                 path = folder / f"{table.key}.csv"
-                # With a mark at its beginning Excel reads UTF-8 as UTF-8.
-                path.write_text(as_csv(table, document.language), encoding="utf-8-sig", newline="")
+                write_file(path, MARK + as_csv(table, document.language), private=private)
                 written.append(path)
     except OSError as problem:
         raise WrongUse(f"{folder}: cannot be written ({problem.strerror})") from problem

@@ -231,7 +231,9 @@ def test_campaigns_of_salesforce_bring_their_costs_and_the_last_one_gets_the_cre
     assert (campaigns["Digitalmesse"], campaigns["sea-herbst"]) == (1, 1)
 
 
-def test_the_handover_and_its_disputes_are_told_and_owners_only_where_it_is_allowed(furnished: Any) -> None:
+def test_the_handover_and_its_disputes_are_told_and_owners_only_where_it_is_allowed(
+    furnished: Any, tmp_path: Path
+) -> None:
     house = furnished
     hot = {
         "industry": "RETAIL",
@@ -255,7 +257,12 @@ def test_the_handover_and_its_disputes_are_told_and_owners_only_where_it_is_allo
     house.sync()
     house.later(60)
 
-    document = house.command("--json", "report", "--handover-review").document
+    page, tables = tmp_path / "review.html", tmp_path / "review"
+    named = ("--handover-review", "--html", str(page), "--csv", str(tables))
+    document = house.command("--json", "report", *named).document
+    for file in (page, tables / "handover_review.csv"):
+        assert "p0@shop0.example" in file.read_text("utf-8")
+        assert file.stat().st_mode & 0o077 == 0, "a file that names people is its owner's alone"
     numbers = {row["what"]: row["rate"] for row in _rows(document, "handover", "handover")}
     assert numbers["Abgelehnt"]["numerator"] == 1
     assert numbers["Abgelehnt"]["denominator"] == 3
