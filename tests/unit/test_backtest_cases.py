@@ -81,11 +81,11 @@ drawn_leads = st.lists(
         }
     ),
     min_size=1,
-    max_size=12,
+    max_size=8,
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(drawn_leads)
 def test_many_leads_of_many_moments_are_judged_as_each_would_have_been_alone(
     rows: list[dict[str, Any]],

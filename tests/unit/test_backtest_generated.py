@@ -32,7 +32,7 @@ from sync.settings import load_settings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SEEDS = range(10)
-PEOPLE, AFTER, HORIZON = 700, 10, 180
+PEOPLE, AFTER, HORIZON = 600, 10, 180
 #: Everybody is in HubSpot once and is worked: what is found is then about the policy, and not about the mix.
 MIX = Mix(both=0.0, hubspot_only=1.0, duplicates=0.0, shared_email=0.0, worked=1.0)
 #: Read slowly, and looked at by no rule: whoever has an address can be reached.

@@ -211,7 +211,7 @@ tables = st.dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     tables,
     st.lists(st.dictionaries(st.text(min_size=1, max_size=8), values, min_size=1, max_size=4), max_size=3),
