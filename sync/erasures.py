@@ -29,6 +29,8 @@ INDIVIDUAL, INDIVIDUAL_ID, SHOULD_FORGET = "Individual", "IndividualId", "Should
 #: How long HubSpot answers for an archived record.
 ARCHIVED_FOR = timedelta(days=90)
 ERASED = "erased"
+#: So many persons are forgotten before one run; each is searched for everywhere. The others follow before the next.
+AT_A_TIME = 50
 
 
 class _Fate(Protocol):
@@ -69,10 +71,10 @@ def forget_record(
 
 @dataclass(slots=True)
 class Erasures:
-    """Who was forgotten. ``busy``: how many wait, because another run is working on them."""
+    """Who was forgotten. ``waiting``: how many are left to the next run; another one may be at them."""
 
     forgotten: list[Certificate] = field(default_factory=list)
-    busy: int = 0
+    waiting: int = 0
 
 
 def follow_erasures(work: Work) -> Erasures:
@@ -84,10 +86,16 @@ def follow_erasures(work: Work) -> Erasures:
 
 
 def _forget(work: Work, done: Erasures, crm: str, record: str, why: str, email: str | None = None) -> None:
+    if len(done.forgotten) >= AT_A_TIME:
+        done.waiting += 1
+        return
     try:
-        done.forgotten.append(forget_record(work, crm, record, why, [email] if email else []))
+        certificate = forget_record(work, crm, record, why, [email] if email else [])
     except WrongUse:
-        done.busy += 1
+        done.waiting += 1
+        return
+    if certificate.leads:
+        done.forgotten.append(certificate)
 
 
 def _as_salesforce_asks(work: Work, done: Erasures) -> None:
@@ -102,7 +110,7 @@ def _as_salesforce_asks(work: Work, done: Erasures) -> None:
         asked = slab.frame.filter((pl.col(SHOULD_FORGET) == "true") & ~pl.col(ARCHIVED))
         for record, email in _persons(work, asked[RECORD_ID].to_list()):
             _forget(work, done, "salesforce", record, "Individual.ShouldForget in Salesforce", email)
-    if not done.busy:
+    if not done.waiting:
         last = runs.newest(1)
         runs.move_cursor("salesforce", INDIVIDUAL, reading.cursor, last[0].run if last else 0, work.clock())
 
