@@ -64,7 +64,9 @@ def _records(text: str, count: int) -> list[Record]:
             records.append((crm, number))
     if len(records) != count or len(text.split("=")) != count:
         form = "hubspot:ID=salesforce:ID" if count > 1 else "hubspot:ID"
-        raise WrongUse(f"--link {text} names no {'two records' if count > 1 else 'record'}", fix=f"--link {form}")
+        raise WrongUse(
+            f"--link {text} names no {'two records' if count > 1 else 'record'}", fix=f"--link {form}"
+        )
     return records
 
 
