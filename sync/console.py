@@ -111,6 +111,26 @@ def show_changes(screen: Screen, outcome: Outcome) -> None:
 
 def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
     """One lead, explained to people."""
+    _show_verdict(screen, told)
+    screen.say("in scope" if told["scope"]["in"] else "out of scope: nothing is written but withdrawals")
+    for one in told["scope"]["because"]:
+        screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")
+    for point in told["points"]:
+        screen.say(f"  {point['points']:+4d}  {point['rule']}: {point['because']}")
+    for gate in told["gates"]:
+        screen.say(f"  gate {gate['name']} ({gate['stage']}, {gate['decided_by']}): {gate['answer']}")
+    for missing in told["missing"]:
+        screen.say(f"  not known: {missing['name']} ({', '.join(missing['fields'])})")
+    change = told["smallest_change"]
+    if change:
+        screen.say(
+            f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
+        )
+    _show_past(screen, told)
+
+
+def _show_verdict(screen: Screen, told: Mapping[str, Any]) -> None:
+    """Where the lead stands."""
     score = told["score"]
     screen.say(f"{told['email'] or '(no e-mail)'}   lead {told['lead']}")
     warmth = told["temperature"] or "not scored"
@@ -127,20 +147,10 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         screen.say("a company lead: no person of it is known")
     if not told["reproduced"]:
         screen.say("repeated from what was stored, it comes out otherwise: please tell us")
-    screen.say("in scope" if told["scope"]["in"] else "out of scope: nothing is written but withdrawals")
-    for one in told["scope"]["because"]:
-        screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")
-    for point in told["points"]:
-        screen.say(f"  {point['points']:+4d}  {point['rule']}: {point['because']}")
-    for gate in told["gates"]:
-        screen.say(f"  gate {gate['name']} ({gate['stage']}, {gate['decided_by']}): {gate['answer']}")
-    for missing in told["missing"]:
-        screen.say(f"  not known: {missing['name']} ({', '.join(missing['fields'])})")
-    change = told["smallest_change"]
-    if change:
-        screen.say(
-            f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
-        )
+
+
+def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
+    """Its handovers, its records, and what was decided and written about it."""
     for cycle in told["handover"]["cycles"]:
         screen.say(
             f"  handover {cycle['cycle']}: {cycle['state']}, to {cycle['owner'] or 'nobody in particular'} at"

@@ -63,60 +63,63 @@ def explain_lead(
     return {
         "lead": lead_id,
         "email": inputs["lead"].get("email"),
-        "stage": newest["stage"],
-        "temperature": newest["temperature"],
-        "score": {
-            "total": newest["score"],
-            "fit": newest["fit"],
-            "engagement": newest["engagement"],
-        },
+        **_stood(newest),
+        **_taken_apart(told),
+        "social": _social(work, policy, told),
+        "why": why_told(work, inputs["lead"], told.why),
+        "records": records_told(work, lead_id, links),
+        "handover": handover_told(work, lead_id, at),
+        "history": _history(work, lead_id, at),
+        "scope": told_reach(work, inputs["lead"], newest, links),
+        "conflicts": _conflicts(work, lead_id, at),
+        **_of_people(work, lead_id, at),
+        "reproduced": reproduced(newest, told),
+    }
+
+
+def _stood(newest: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict, as it is stored."""
+    plain = ("stage", "temperature", "coverage", "grade", "highest_stage", "cycle", "nurture_track")
+    return {
+        **{name: newest[name] for name in plain},
+        "score": {"total": newest["score"], "fit": newest["fit"], "engagement": newest["engagement"]},
+        "temperature_since": _day(newest["temperature_since"]),
+        "returned_on": _day(newest["returned_on"]),
+        "decided_at": newest["decided_at"].isoformat(),
+        "policy": newest["policy_version"],
+    }
+
+
+def _taken_apart(told: Explanation) -> dict[str, Any]:
+    """What its repetition adds: points, gates, what is missing, and what would change it."""
+    return {
         "points": [dict(point) for point in told.points if point["points"]],
         "missing": [
             {"kind": one.kind, "name": one.name, "fields": list(one.fields), "points": one.points}
             for one in told.missing
         ],
-        "records": records_told(work, lead_id, links),
-        "known_before_as": [
-            old for old, _, since in work.store.identity.aliases(lead_id) if _by_then(since, at)
-        ],
-        "decisions": [
-            _plain(row) for row in work.store.identity.decisions(lead_id) if _by_then(row["decided_at"], at)
-        ],
-        "history": _history(work, lead_id, at),
-        "coverage": newest["coverage"],
-        "grade": newest["grade"],
-        "social": _social(work, policy, told),
         "wanted": list(told.wanted),
         "company_lead": told.company_lead,
-        "why": why_told(work, inputs["lead"], told.why),
-        "highest_stage": newest["highest_stage"],
-        "cycle": newest["cycle"],
-        "nurture_track": newest["nurture_track"],
-        "handover": handover_told(work, lead_id, at),
         "nurture_question": told.verdict["nurture_question"],
         "nurture_format": told.verdict["nurture_format"],
-        "temperature_since": _day(newest["temperature_since"]),
-        "returned_on": _day(newest["returned_on"]),
         "gates": [
             {"stage": gate.stage, "name": gate.name, "decided_by": gate.decided_by, "answer": gate.answer}
             for gate in told.gates
         ],
         "smallest_change": _smallest(told),
-        "decided_at": newest["decided_at"].isoformat(),
-        "policy": newest["policy_version"],
-        "scope": told_reach(work, inputs["lead"], newest, links),
-        "conflicts": _conflicts(work, lead_id, at),
-        "held": [
-            _plain(row)
-            for row in work.store.journal.open_held()
-            if row["lead_id"] == lead_id and _by_then(row["since"], at)
-        ],
-        "refused": [
-            _plain(row)
-            for row in work.store.journal.refused()
-            if row["lead_id"] == lead_id and _by_then(row["first_at"], at)
-        ],
-        "reproduced": reproduced(newest, told),
+    }
+
+
+def _of_people(work: Work, lead_id: str, at: datetime | None) -> dict[str, Any]:
+    """What people decided about it, what waits for them, and under which ids it was known before."""
+    identity, journal = work.store.identity, work.store.journal
+    held = [row for row in journal.open_held() if _by_then(row["since"], at)]
+    refused = [row for row in journal.refused() if _by_then(row["first_at"], at)]
+    return {
+        "known_before_as": [old for old, _, since in identity.aliases(lead_id) if _by_then(since, at)],
+        "decisions": [_plain(row) for row in identity.decisions(lead_id) if _by_then(row["decided_at"], at)],
+        "held": [_plain(row) for row in held if row["lead_id"] == lead_id],
+        "refused": [_plain(row) for row in refused if row["lead_id"] == lead_id],
     }
 
 
