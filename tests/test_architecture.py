@@ -74,15 +74,13 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "email_validator": "mapping/values/",
     "tldextract": "mapping/identity.py",
     "procrastinate": "sync/jobs",
-    "psycopg_pool": "sync/store/",
     "prometheus_client": "sync/",
     "holidays": "sync/calendars.py",
     "altair": "sync/reports/",
     "vl_convert": "sync/reports/",
-    "jinja2": ("sync/reports/", "sync/mails/"),
-    "babel": ("sync/reports/", "sync/mails/"),
+    "jinja2": "sync/reports/",
+    "babel": "sync/reports/",
     "sklearn": "sync/learn/",
-    "opentelemetry": "sync/telemetry.py",
 }
 BUILT_BY_APP = {"HubSpotCrm", "SalesforceCrm", "Store", "EmbeddedServer", "CallLedgers", "open_session"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "core"}

@@ -27,6 +27,10 @@ def _names(requirements: list[str]) -> set[str]:
 
 
 RUNTIME = _names(PROJECT["dependencies"])
+#: What only one command needs, and says so where it is missing.
+OPTIONAL = _names(PROJECT["optional-dependencies"]["learn"])
+#: Found by their place and never imported: the time zones that slim images lack.
+DATA = {"tzdata"}
 DEVELOPMENT = _names([*PROJECT["optional-dependencies"]["dev"], *PROJECT["optional-dependencies"]["build"]])
 
 
@@ -60,11 +64,11 @@ def _locked(lock: str) -> dict[str, str]:
 
 
 def test_every_import_of_the_product_is_asked_for_and_everything_asked_for_is_imported() -> None:
-    assert _distributions(_imported(*ROOMS)) == RUNTIME
+    assert _distributions(_imported(*ROOMS)) | DATA == RUNTIME | OPTIONAL
 
 
 def test_every_import_of_tests_and_benches_is_asked_for() -> None:
-    assert _distributions(_imported("tests", "bench")) <= RUNTIME | DEVELOPMENT
+    assert _distributions(_imported("tests", "bench")) <= RUNTIME | OPTIONAL | DEVELOPMENT
 
 
 def test_what_runs_in_an_environment_of_its_own_is_imported_nowhere_else_and_under_no_strict_licence() -> (
@@ -79,7 +83,7 @@ def test_what_runs_in_an_environment_of_its_own_is_imported_nowhere_else_and_und
 
 def test_the_locks_hold_what_is_asked_for() -> None:
     assert _locked("requirements.lock").keys() >= RUNTIME
-    assert _locked("requirements-dev.lock").keys() >= RUNTIME | DEVELOPMENT
+    assert _locked("requirements-dev.lock").keys() >= RUNTIME | OPTIONAL | DEVELOPMENT
 
 
 def test_both_locks_agree_on_every_version() -> None:
