@@ -25,6 +25,7 @@ SCHEDULED: Mapping[str, Lane] = {
     "rescore": "backfill",
     "drift": "backfill",
     "retention": "backfill",
+    "report": "backfill",
 }
 #: Records of one ``look_at``: one call by id to HubSpot (HubSpot reference, section 4.3).
 MOST_RECORDS = 100

@@ -62,7 +62,6 @@ class Hands:
 
     opens: Opens
     most_failures: int
-    keep_days: Mapping[str, int]
     clock: Callable[[], datetime] = utc_now
     _stopping: threading.Event = field(default_factory=threading.Event)
     _waiting: SimpleQueue[tuple[Task, Future[Said]] | None] = field(default_factory=SimpleQueue)
@@ -129,7 +128,7 @@ class Hands:
             for crm in app.crms.values():
                 stack.enter_context(crm.in_lane(lane))
             work = app.work()
-            said = do(task.what, Given(work, lane, task.args, self.keep_days))
+            said = do(task.what, Given(app, work, lane, task.args))
         jobs = work.store.jobs
         if task.fold is not None:
             jobs.drop_others_parked(task.job, task.fold)
@@ -184,6 +183,8 @@ class _Desk:
             self.clear()
         if self.kept is None:
             self.kept, self._since = self.opens(), time.monotonic()
+            # So that a failure can be noted also where a CRM does not even say whose it is.
+            self.kept.recalled()
         return self.kept
 
     def clear(self) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.agree import agree
+from sync.app import App
 from sync.backfill import carry_on, plan_backfill
 from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
 from sync.inbox import drain
 from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, wanted_of
+from sync.jobs_report import write_report
 from sync.read import with_counterparts
 from sync.retain import retain
 from sync.run import Asked, perform
@@ -26,12 +28,12 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a job gets. ``lane``: its own. ``keep_days``: how long history is kept, by stage."""
+    """What a job gets. ``lane``: its own. ``app`` made ``work``, and knows the config."""
 
+    app: App
     work: Work
     lane: str
     args: Mapping[str, Any] = field(default_factory=dict)
-    keep_days: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,15 @@ def _drift(given: Given) -> Said:
 
 
 def _retention(given: Given) -> Said:
-    if not given.keep_days:
+    periods: dict[str, int] = dict(given.app.settings.privacy.keep_days.items())
+    if not periods:
         return Said("no deletion period is set")
-    counts = retain(given.work, given.keep_days, really=True)
+    counts = retain(given.work, periods, really=True)
     return Said(f"{sum(counts.values())} rows of history deleted")
+
+
+def _report(given: Given) -> Said:
+    return Said(f"the report is {write_report(given.app, given.work)}")
 
 
 def _backfill(given: Given) -> Said:
@@ -127,6 +134,7 @@ KINDS: Mapping[str, Kind] = {
     "agree": _agree,
     "drift": _drift,
     "retention": _retention,
+    "report": _report,
     "backfill": _backfill,
 }
 

@@ -84,3 +84,4 @@ class ScheduleSettings(Section):
     rescore: Schedule = "30 1 * * *"
     drift: Schedule = "0 3 * * *"
     retention: Schedule = "30 3 * * *"
+    report: Schedule = "0 6 * * 1"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sync.app import App, build
+from sync.app import build
 from sync.jobs_hands import Hands
 from sync.jobs_streams import Stream, Streams
 from sync.jobs_watch import Watch, crons_of
@@ -112,9 +112,7 @@ def _worker(asked: Asked) -> Service:
     worker = settings.worker
     if asked.concurrency is not None:
         worker = worker.model_copy(update={"concurrency": asked.concurrency})
-    hands = partial(
-        Hands, partial(_opened, settings), worker.max_attempts, dict(settings.privacy.keep_days.items())
-    )
+    hands = partial(Hands, lambda at_point: build(settings, at_point=at_point), worker.max_attempts)
     return Service(partial(_place, settings, asked.tell), hands, worker, asked.tell)
 
 
@@ -133,13 +131,3 @@ def _place(settings: Settings, tell: Tell) -> Place:
         raise
     tell(f"working on the jobs of connection {place.connection_id}")
     return place
-
-
-def _opened(settings: Settings, at_point: Callable[[str], None]) -> App:
-    app = build(settings, at_point=at_point)
-    try:
-        app.recalled()
-    except BaseException:
-        app.close()
-        raise
-    return app
