@@ -151,6 +151,7 @@ def _explained(
 ) -> pl.DataFrame:
     shown = (*SHOWN, *_handover_in_both(work))
     same = pl.all_horizontal(pl.col(HUBSPOT + name).eq_missing(pl.col(SALESFORCE + name)) for name in shown)
+    same &= _agrees_with(HUBSPOT, pl.col(SALESFORCE + "shown_grade"))
     right = {crm: _shows_the_verdict(side, work.policy.score_step) for crm, side in SIDES.items()}
     in_work = work.store.runs.claimed(judged["lead_id"])
     moved = pl.lit(value=False)
@@ -162,7 +163,7 @@ def _explained(
         pl.col(side + name).is_null() for side in SIDES.values() for name in ("shown_stage", "shown_score")
     )
     stale = pl.any_horizontal(
-        pl.col(name).ne_missing(pl.col(f"prev_{name}")) for name in ("stage", "temperature", "score")
+        pl.col(name).ne_missing(pl.col(f"prev_{name}")) for name in ("stage", "temperature", "grade", "score")
     )
     reasons = {
         "gone": pl.col(HUBSPOT + "_id").is_null() | pl.col(SALESFORCE + "_id").is_null(),
@@ -191,7 +192,14 @@ def _shows_the_verdict(side: str, score_step: int) -> pl.Expr:
     stage = (pl.col(side + "shown_stage") == pl.col("stage")).fill_null(value=False)
     near = ((pl.col(side + "shown_score") - pl.col("score")).abs() < score_step).fill_null(value=False)
     unscored = pl.col(side + "shown_score").is_null() & pl.col("score").is_null()
-    return stage & pl.col(side + "shown_temperature").eq_missing(pl.col("temperature")) & (near | unscored)
+    warmth = pl.col(side + "shown_temperature").eq_missing(pl.col("temperature"))
+    return stage & warmth & (near | unscored) & _agrees_with(side, pl.col("grade"))
+
+
+def _agrees_with(side: str, grade: pl.Expr) -> pl.Expr:
+    """Whether a CRM shows this grade; one that was set up before there was a grid shows none, and owes none."""
+    shown = pl.col(side + "shown_grade")
+    return shown.is_null() | grade.is_null() | (shown == grade)
 
 
 def _count(found: Agreement, judged: pl.DataFrame) -> None:
