@@ -21,6 +21,12 @@ NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 
 
+@pytest.fixture
+def server_url(embedded_url: str) -> str:
+    """One server is enough for what is asked here."""
+    return embedded_url
+
+
 def _hints(*records: str, crm: str = "hubspot", **more: Any) -> Hints:
     return {(crm, "contacts", record): replace(Hint(NOW), **more) for record in records}
 

@@ -168,7 +168,8 @@ def _listen_to(house: Any, service: Service) -> None:
 def test_pushes_in_any_state_end_in_both_crms_agreeing(
     furnished: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in ("sync", "connectors"):
+        caplog.set_level(logging.DEBUG, name)
     house = furnished
     pairs = [
         house.couple(f"p{number}@shop{number}.example", {"firstname": "Anna", "lastname": f"Sommer{number}"})
@@ -221,5 +222,6 @@ def test_pushes_in_any_state_end_in_both_crms_agreeing(
         assert house.wrote_nothing(mark)
     told = house.command("--json", "agree")
     assert (told.code, told.document["unexplained"]) == (0, 0)
+    assert "sync.web.doors" in caplog.text
     for planted in (PATH, HUBSPOT_CLIENT_SECRET, "shop1.example", pairs[0][0]):
         assert planted not in "\n".join(one for one in caplog.text.splitlines() if " sync." in one)
