@@ -124,6 +124,7 @@ def _sorted(world: pl.DataFrame, in_memory: int, slice_leads: int) -> Iterator[S
         "store": store,
         "objects": OBJECTS,
         "slice_leads": slice_leads,
+        "handover": None,
         "lead_snapshots": lambda: snapshots,
     }
     work = cast(Work, SimpleNamespace(**asked))
