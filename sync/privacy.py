@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,12 @@ def export(work: Work, key: str) -> dict[str, Any]:
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row for people: JSON columns opened, times as text, our own numbering of the connection left out."""
+    """A row for people: JSON columns opened, days and times as text, our own numbering of the connection left out."""
     return {name: _opened(value) for name, value in row.items() if name != "connection_id"}
 
 
 def _opened(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str) and value[:1] in "{[":
         try:
