@@ -138,7 +138,9 @@ def check(context: Context) -> None:
     try:
         settings = context.settings()
         with opened(settings) as app:
-            problems = check_config(app.work(), settings.where) + report_problems(settings, app.policy.currency)
+            problems = check_config(app.work(), settings.where) + report_problems(
+                settings, app.policy.currency
+            )
     except WrongConfig as wrong:
         context.screen.document({"problems": wrong.problems})
         raise

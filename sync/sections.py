@@ -16,8 +16,8 @@ from connectors.hubspot.exports import FullRead
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
-from sync.sections_reports import ReportSettings
 from sync.sections_handover import HandoverSettings
+from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 
 

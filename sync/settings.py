@@ -36,8 +36,8 @@ from sync.sections import (
     has_password,
     merged,
 )
-from sync.sections_reports import ReportSettings
 from sync.sections_handover import HandoverSettings
+from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
 from sync.wrongconfig import Problem, WrongConfig, problem

@@ -145,6 +145,8 @@ def test_a_rescore_a_month_or_two_later_writes_exactly_what_age_changed(
 
 @pytest.mark.parametrize("days", [1, 3])
 def test_a_decay_smaller_than_the_score_step_is_not_written(furnished: Any, days: int) -> None:
+    # The MQL among them was handed over: its time must not run out here, for that is written.
+    furnished.environ["LEADPACT_HANDOVER__RESPOND_WITHIN"] = "400h"
     _settle(furnished)
     furnished.later(days * DAY)
     mark = furnished.mark()
