@@ -78,7 +78,10 @@ def _without_new_records(frame: pl.DataFrame, crm: str, made: pl.DataFrame) -> p
 
 
 def same_value(now: pl.Expr, intended: pl.Expr) -> pl.Expr:
-    """Whether a CRM holds what was sent to it: it may spell a number otherwise, and an address in lower case."""
+    """Whether a CRM holds what was sent to it: it may spell a number or a time otherwise, and an address in lower case.
+
+    Salesforce answers ``.000+0000`` where ``Z`` was sent (Salesforce reference, section 2).
+    """
 
     def plain(text: pl.Expr) -> pl.Expr:
         return text.str.strip_chars().str.to_lowercase()
@@ -86,5 +89,13 @@ def same_value(now: pl.Expr, intended: pl.Expr) -> pl.Expr:
     def number(text: pl.Expr) -> pl.Expr:
         return text.cast(pl.Float64, strict=False)
 
-    alike = (plain(now) == plain(intended)) | (number(now) == number(intended))
+    def moment(text: pl.Expr) -> pl.Expr:
+        time = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
+        return time.dt.truncate("1s")
+
+    alike = (
+        (plain(now) == plain(intended))
+        | (number(now) == number(intended)).fill_null(value=False)
+        | (moment(now) == moment(intended)).fill_null(value=False)
+    )
     return now.eq_missing(intended) | alike.fill_null(value=False)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from mapping.own import CROSS_ID, OWN_FIELDS
-from sync.halfdone import OPEN_INTENTS, as_before
+from sync.halfdone import OPEN_INTENTS, as_before, same_value
 
 KEY = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
@@ -121,3 +121,26 @@ def test_a_field_that_was_not_asked_for_does_not_matter() -> None:
     slab = _slab(_id=["7"], city=["Köln"])
 
     assert as_before(slab, "hubspot", _set("Chefin", "Leiterin")).equals(slab)
+
+
+@pytest.mark.parametrize(
+    ("now", "intended", "same"),
+    [
+        ("2026-11-20T12:00:00.000+0000", "2026-11-20T12:00:00Z", True),
+        ("2026-11-20T13:00:00.000+01:00", "2026-11-20T12:00:00Z", True),
+        ("2026-11-20T12:00:01.000+0000", "2026-11-20T12:00:00Z", False),
+        ("5.0", "5", True),
+        ("Eva@Spaeth.example", "eva@spaeth.example ", True),
+        ("Müller", "Mueller", False),
+        (None, "Müller", False),
+        ("Müller", None, False),
+        (None, None, True),
+    ],
+)
+def test_a_crm_may_spell_what_was_sent_in_its_own_way(
+    now: str | None, intended: str | None, same: bool
+) -> None:
+    frame = pl.DataFrame(
+        {"now": [now], "intended": [intended]}, schema=dict.fromkeys(("now", "intended"), pl.String)
+    )
+    assert frame.select(same_value(pl.col("now"), pl.col("intended"))).item() is same
