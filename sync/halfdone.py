@@ -89,13 +89,15 @@ def same_value(now: pl.Expr, intended: pl.Expr) -> pl.Expr:
     def number(text: pl.Expr) -> pl.Expr:
         return text.cast(pl.Float64, strict=False)
 
-    def moment(text: pl.Expr) -> pl.Expr:
-        time = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
-        return time.dt.truncate("1s")
-
     alike = (
         (plain(now) == plain(intended))
         | (number(now) == number(intended)).fill_null(value=False)
         | (moment(now) == moment(intended)).fill_null(value=False)
     )
     return now.eq_missing(intended) | alike.fill_null(value=False)
+
+
+def moment(text: pl.Expr) -> pl.Expr:
+    """The time that a text in a CRM's words holds, in UTC to the second; null where it is none."""
+    time = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
+    return time.dt.truncate("1s")

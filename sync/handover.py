@@ -16,6 +16,7 @@ import polars as pl
 from mapping.qualification.handover import Advanced, advance, beside, left_lying, not_arrived, nothing, shown
 from mapping.qualification.handover_facts import FACTS
 from mapping.qualification.wording import why
+from sync.halfdone import OPEN_INTENTS, moment
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
 from sync.work import Work
 
@@ -29,6 +30,8 @@ _AS_IF: dict[str, pl.Expr] = {
     "sales_accepted": pl.lit(value=False),
     "rejection_reason": pl.lit(NOT_TAKEN_UP),
 }
+#: Our own field that shows when the lead was first touched.
+_TOUCH = "shown_handover_touch"
 #: The column that routing adds where it knows: who has the lead, or is to have it.
 OWNER = "routed_owner"
 
@@ -50,7 +53,7 @@ def before_judging(
     """None where the config agreed on nothing, or no ledger was asked for."""
     if work.handover is None or ledger is None:
         return None
-    facts = beside(_facts(merged), ledger)
+    facts = beside(_as_begun(work, _facts(merged)), ledger)
     lying = left_lying(facts, work.handover.terms, now)
     facts = facts.with_columns(lying)
     if lying.any():
@@ -60,6 +63,19 @@ def before_judging(
             for name, said in there.items()
         )
     return Asked(merged, facts)
+
+
+def _as_begun(work: Work, facts: pl.DataFrame) -> pl.DataFrame:
+    """What a run that died had found out already: its own writes have become the latest change of the records."""
+    intents = work.store.journal.open_intents(OPEN_INTENTS).filter(pl.col("field") == _TOUCH)
+    if intents.is_empty():
+        return facts
+    begun = intents.group_by("lead_id").agg(_begun=moment(pl.col("after")).min())
+    return (
+        facts.join(begun, on="lead_id", how="left", maintain_order="left")
+        .with_columns(seen_at=pl.min_horizontal("seen_at", "_begun"))
+        .drop("_begun")
+    )
 
 
 def _facts(merged: pl.DataFrame) -> pl.DataFrame:

@@ -28,6 +28,7 @@ class CallLedgers:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._connection: psycopg.Connection | None = None
+        self._closed = False
         self._sql = {name: text.encode() for name, text in load_statements().items()}
 
     def of(self, app: str) -> CallLedger:
@@ -51,10 +52,15 @@ class CallLedgers:
                 ) from None
 
     def close(self) -> None:
+        """Let go of the database, for good: whoever still counts afterwards is told that it is away."""
         with self._lock:
+            self._closed = True
             self._drop()
 
     def _asked(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        if self._closed:
+            # A thread that reads ahead may be a moment late; a connection that it opened now, nobody would close.
+            raise DatabaseAway("calls are no longer counted here: the command has ended")
         if self._connection is None:
             self._connection = psycopg.connect(self._url, autocommit=True, options="-c timezone=UTC")
         done = self._connection.execute(self._sql[statement], values)
