@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
-from connectors.errors import ConnectorError, NeedsPerson, RetryLater
+from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.codes import Kind, Meaning
 from connectors.salesforce.errors import CAUGHT, CRM, oauth_error, translate
 from connectors.salesforce.grants import Grant
@@ -134,6 +134,9 @@ def _refusal(status: int, body: Any, grant: Grant) -> ConnectorError:
     if meaning is None:
         if isinstance(error, NeedsPerson) and error.code in OF_THE_GRANT:
             error.fix = grant.fix
+        if isinstance(error, RecordRefused):
+            # Whatever a status means for a record (412: changed meanwhile), nothing is one here.
+            return NeedsPerson(f"salesforce: no token ({status})", crm=CRM, code=error.code, fix=grant.fix)
         return error
     text = f"salesforce: no token: {meaning.says} ({status} {error.code or name})"
     if meaning.kind is Kind.RETRY:
