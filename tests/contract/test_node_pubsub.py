@@ -18,13 +18,9 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 @pytest.fixture(scope="module")
-def session(node: Callable[..., Any], serving: Serving, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def session(node: Callable[..., Any], serving: Serving) -> Any:
     """One run of all jobs, in the order in which they stand in the script."""
-    # avro-js 1.12.2 loads underscore without declaring it, for a deprecated part that nobody here calls.
-    beside = tmp_path_factory.mktemp("beside")
-    (beside / "underscore").mkdir()
-    (beside / "underscore" / "index.js").write_text("module.exports = {};\n", "utf-8")
-    return node("pubsub.mjs", serving.ready, environ={"NODE_PATH": str(beside)})
+    return node("pubsub.mjs", serving.ready)
 
 
 @pytest.fixture
