@@ -15,8 +15,10 @@ from connectors.hubspot.api import Version
 from connectors.hubspot.exports import FullRead
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
+from connectors.salesforce.pubsub.wire import ENDPOINT
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
 from sync.sections_handover import HandoverSettings
+from sync.sections_notify import AlertSettings, NotifySettings
 from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 
@@ -31,6 +33,7 @@ def _database(url: SecretStr) -> SecretStr:
 CurrencyCode = Annotated[str, matching("[A-Z]{3}", "must be three capital letters, such as EUR")]
 CountryCode = Annotated[str, matching("[A-Z]{2}", "must be two capital letters, such as DE")]
 ApiVersion = Annotated[str, matching(r"[1-9]\d\.0", "must look like 66.0")]
+Endpoint = Annotated[str, matching(r"[A-Za-z0-9.-]+:\d{1,5}", "must look like HOST:PORT")]
 PilotList = Annotated[str, matching(r"hubspot list \d+", "must look like: hubspot list 4711")]
 
 
@@ -57,6 +60,11 @@ class HubSpotSettings(Section):
     list_threads: Annotated[int, Field(ge=1, le=32)] = THREADS
     #: Many pages, or one file (HubSpot reference, section 4.5).
     full_read: FullRead = "list"
+    #: Whether the Webhooks Journal is read, which is the app's own: its id and secret open it (HubSpot reference,
+    #: section 10.4).
+    journal: bool = False
+    #: Seconds between two questions for what is new in it.
+    journal_seconds: Annotated[float, Field(ge=0.1, le=3_600)] = 10.0
 
 
 class SalesforceSettings(Section):
@@ -77,6 +85,11 @@ class SalesforceSettings(Section):
     object: Filled = "Lead"
     daily_share: Share = 0.8
     ca_file: Filled | None = None
+    #: Whether change events are listened to (Salesforce reference, section 8).
+    pubsub: bool = False
+    pubsub_endpoint: Endpoint = ENDPOINT
+    #: Another topic than that of ``object``: a channel of one's own.
+    pubsub_topic: Filled | None = None
     #: What a new record gets where Salesforce demands a value (Salesforce reference, section 6).
     required: dict[str, Filled] = Field(default={"LastName": "[unbekannt]", "Company": "[unbekannt]"})
 
@@ -216,6 +229,8 @@ class Declared(BaseSettings):
     web: WebSettings = WebSettings()
     worker: WorkerSettings = WorkerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    notify: NotifySettings = NotifySettings()
+    alerts: AlertSettings = AlertSettings()
     files: FilesSettings = FilesSettings()
 
     @classmethod

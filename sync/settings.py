@@ -37,6 +37,7 @@ from sync.sections import (
     merged,
 )
 from sync.sections_handover import HandoverSettings
+from sync.sections_notify import AlertSettings, NotifySettings
 from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
@@ -87,6 +88,8 @@ class Settings:
     web: WebSettings
     worker: WorkerSettings
     schedule: ScheduleSettings
+    notify: NotifySettings
+    alerts: AlertSettings
     fields: tuple[FieldRule, ...]
     values: Mapping[str, Words]
     stages: Mapping[str, str]
@@ -141,6 +144,7 @@ class Settings:
                 ("hubspot", name): getattr(ours, name)
                 for name in (by_app if ours.auth == "oauth" else ("access_token",))
             },
+            **{("hubspot", name): getattr(ours, name) for name in by_app[:2] if ours.journal},
             **{
                 ("salesforce", name): getattr(self.salesforce, name)
                 for name in SALESFORCE_NEEDS[self.salesforce.auth]
@@ -216,6 +220,8 @@ def _settings(
         web=declared.web,
         worker=declared.worker,
         schedule=declared.schedule,
+        notify=_placed(declared.notify, "ca_file", folder),
+        alerts=declared.alerts,
         fields=tuple(tables.rules),
         values=tables.values,
         stages=tables.stages,

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -35,6 +43,101 @@ def shared_data() -> Path:
 def shared_reference() -> Path:
     """The folder of the wire contracts; the test is skipped where it is missing."""
     return _beside_the_checkout("reference")
+
+
+@dataclass
+class MailServer:
+    """A real SMTP server on this machine. ``answers``: step (MAIL, RCPT, DATA) and address to what it says instead.
+
+    ``drops_at``: the step at which it breaks off, for DATA after it has taken the content.
+    """
+
+    port: int = 0
+    taken: list[EmailMessage] = field(default_factory=list)
+    answers: dict[tuple[str, str], str] = field(default_factory=dict)
+    drops_at: str = ""
+
+    def _said(self, step: str, address: str, server: Any) -> str | None:
+        if self.drops_at == step:
+            server.transport.abort()
+        return self.answers.get((step, address)) or self.answers.get((step, ""))
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        refused = self._said("MAIL", address, server)
+        if refused is None:
+            envelope.mail_from = address
+        return refused or "250 OK"
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        refused = self._said("RCPT", address, server)
+        if refused is None:
+            envelope.rcpt_tos.append(address)
+        return refused or "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        refused = self._said("DATA", "", server)
+        if refused is None:
+            message = message_from_bytes(envelope.content, policy=policy.default)
+            assert isinstance(message, EmailMessage)
+            self.taken.append(message)
+        return refused or "250 OK"
+
+    def of(self, address: str) -> list[EmailMessage]:
+        """The mails that came for an address."""
+        return [one for one in self.taken if address in str(one["To"])]
+
+
+@pytest.fixture
+def mail_server() -> Iterator[Callable[..., MailServer]]:
+    """Starts mail servers: ``mail_server(tls=CONTEXT, users={"name": "password"})``."""
+    from aiosmtpd.smtp import SMTP, AuthResult
+
+    loop, servers = asyncio.new_event_loop(), []
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def start(
+        *, tls: ssl.SSLContext | None = None, users: dict[str, str] | None = None, port: int = 0
+    ) -> MailServer:
+        served = MailServer()
+
+        def known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+            good = (users or {}).get(data.login.decode()) == data.password.decode()
+            return AuthResult(success=good, handled=False)
+
+        def protocol() -> SMTP:
+            return SMTP(
+                served,
+                hostname="mail.test",
+                tls_context=tls,
+                require_starttls=tls is not None,
+                authenticator=known if users else None,
+                auth_required=bool(users),
+                loop=loop,
+            )
+
+        async def listening() -> asyncio.Server:
+            return await loop.create_server(protocol, "127.0.0.1", port)
+
+        server = asyncio.run_coroutine_threadsafe(listening(), loop).result(30)
+        servers.append(server)
+        served.port = server.sockets[0].getsockname()[1]
+        return served
+
+    yield start
+
+    async def ended() -> None:
+        for server in servers:
+            server.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(ended(), loop).result(30)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

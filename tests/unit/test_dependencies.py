@@ -54,8 +54,13 @@ def _imported(*folders: str, apart: Path | None = READERS) -> set[str]:
 
 
 def _distributions(modules: set[str]) -> set[str]:
-    known = packages_distributions()
-    return {_plain(name) for module in modules for name in known.get(module, [module])}
+    """Who brings these modules. Of several that share one (``google``) those that are asked for count."""
+    known, asked = packages_distributions(), RUNTIME | OPTIONAL | DEVELOPMENT
+    found: set[str] = set()
+    for module in modules:
+        names = {_plain(name) for name in known.get(module, [module])}
+        found |= names & asked or names
+    return found
 
 
 def _locked(lock: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Mails: the sender, who still waits for one, and what stands in them."""
