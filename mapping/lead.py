@@ -173,12 +173,18 @@ LEAD_FIELDS: Mapping[str, LeadField] = _fields(
     LeadField("sales_contacts", _T.INTEGER, "Times that sales contacted the lead", behaviour=True),
     LeadField("last_contacted_at", _T.DATETIME, "Latest contact by sales", behaviour=True),
     LeadField("last_activity_at", _T.DATETIME, "Latest note, call, meeting or task", behaviour=True),
-    # How it ended, where fields of a CRM count the opportunities
+    # How it ended: from Salesforce's opportunities, or from fields of a CRM that count them
     LeadField("deals_open", _T.INTEGER, "Opportunities that are open", behaviour=True),
     LeadField("deals_won", _T.INTEGER, "Opportunities that were won", behaviour=True),
     LeadField("deals_lost", _T.INTEGER, "Opportunities that were lost", behaviour=True),
     LeadField("last_deal_won_on", _T.DATE, "Day of the latest opportunity that was won", behaviour=True),
     LeadField("last_deal_lost_on", _T.DATE, "Day of the latest opportunity that was lost", behaviour=True),
+    LeadField(
+        "deals_by", _T.TEXT, "What joins them to the lead: contact role, account, both", behaviour=True
+    ),
+    LeadField(
+        "deal", _T.TEXT, "The opportunity that says most: an open one, else the latest", behaviour=True
+    ),
     # Where the CRMs say it stands, in our words (Stage values)
     LeadField("hubspot_stage", _T.CHOICE, "HubSpot's lifecycle stage", behaviour=True),
     LeadField("salesforce_stage", _T.CHOICE, "Salesforce's lead status", behaviour=True),

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mapping.lead import DERIVED_FIELDS
+from mapping.qualification.deals import DEAL_FIELDS
 from mapping.qualification.declared import Policy
 from mapping.qualification.reachable import can_be_true
 from mapping.qualification.signals import signals_of
+from sync.deals import can_see_deals
 from sync.plan import NAMES
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
@@ -73,8 +75,9 @@ def asked_in(policy: Policy) -> Iterator[Asked]:
 def _absent(work: Work) -> dict[str, str]:
     """Lead fields that are never known here, and why: nothing feeds them, or the account lacks what would."""
     absent = {}
+    deals = can_see_deals(work)
     for name in work.fields:
-        if name in DERIVED_FIELDS:
+        if name in DERIVED_FIELDS or (deals and name in DEAL_FIELDS and name not in work.field_map.rules):
             continue
         rule = work.field_map.rules.get(name)
         named = {crm: rule.source(crm, work.objects[crm]) for crm in CRMS} if rule is not None else {}
@@ -84,7 +87,8 @@ def _absent(work: Work) -> dict[str, str]:
             for crm, source in sources.items()
         )
         if not sources:
-            absent[name] = f"no CRM field feeds {name}"
+            unseen = "opportunities or their contact roles are not visible to us, and "
+            absent[name] = (unseen if name in DEAL_FIELDS else "") + f"no CRM field feeds {name}"
         elif not there:
             told = " or ".join(f"{NAMES[crm]} {source}" for crm, source in sources.items())
             absent[name] = f"this account has no {told} for {name}"

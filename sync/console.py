@@ -141,6 +141,11 @@ def _show_verdict(screen: Screen, told: Mapping[str, Any]) -> None:
             f" {told['coverage']} % of the rules could be judged; policy {told['policy']}"
             + (f"; grade {told['grade']}" if told["grade"] else "")
         )
+    deals = told["deals"]
+    if deals:
+        counted = ", ".join(f"{deals[name]} {name}" for name in ("open", "won", "lost") if deals[name])
+        named = f": {deals['opportunity']}, by {deals['by']}" if deals["opportunity"] else ""
+        screen.say(f"opportunities: {counted}{named}")
     if told["wanted"]:
         screen.say(f"wanted before it is judged: {', '.join(told['wanted'])}")
     if told["company_lead"]:

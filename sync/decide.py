@@ -7,7 +7,7 @@ The frame that comes in has one row a lead: ``h.``/``s.`` columns of its records
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -22,6 +22,7 @@ from mapping.qualification.handover import Advanced
 from mapping.qualification.judge import MEMORY, judge
 from mapping.qualification.truths import known, looked_up
 from mapping.qualification.wording import WHY, reasons, why
+from sync.fed import Fed, with_fed
 from sync.handover import after_judging, before_judging
 from sync.merge import (
     BASE,
@@ -63,8 +64,8 @@ class Decided:
     ``merge.conflicts``. ``moved`` (``plan.CHANGES``): planned changes that are not carried out, because the
     lead has moved since the plan was saved. ``unplanned``: leads that have changes now and had none in the plan;
     they are left to a later run. ``loud``: changes that are not made because something else keeps setting them back
-    (``sync.loops``). ``turned``: its leads that Salesforce has converted. ``handed``: how the handover ledger
-    moves on with this decision; remembered with the verdicts.
+    (``sync.loops``). ``turned``: its leads that Salesforce has converted. ``fed``: what was read
+    beside its records. ``handed``: how the handover ledger moves on with this decision; remembered with the verdicts.
     """
 
     leads: pl.DataFrame
@@ -75,6 +76,7 @@ class Decided:
     loud: pl.DataFrame | None = None
     turned: Turned | None = None
     handed: Advanced | None = None
+    fed: Fed | None = None
 
 
 def lead_frame(
@@ -170,13 +172,14 @@ def decide(
     held_leads: pl.Series,
     now: datetime,
     ledger: pl.DataFrame | None = None,
+    fed: Fed | None = None,
 ) -> Decided:
-    """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created."""
+    """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created. ``fed``: ``sync.fed``."""
     merged = merge(frame, work.rules)
     renewed = with_new_countries(work, frame, merged, records)
     if renewed is not None:
         merged = merge(renewed, work.rules)
-    merged = without_words(_fill_unread(merged, work), _unsayable(work))
+    merged = with_fed(work, without_words(_fill_unread(merged, work), _unsayable(work)), fed)
     raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
@@ -185,7 +188,7 @@ def decide(
         merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    return conclude(work, merged, raw, work.rules, held_leads, now, ledger)
+    return replace(conclude(work, merged, raw, work.rules, held_leads, now, ledger), fed=fed)
 
 
 def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:

@@ -66,6 +66,7 @@ def explain_lead(
         **_stood(newest),
         **_taken_apart(told),
         "social": _social(work, policy, told),
+        "deals": _deals(inputs["lead"]),
         "why": why_told(work, inputs["lead"], told.why),
         "records": records_told(work, lead_id, links),
         "handover": handover_told(work, lead_id, at),
@@ -153,6 +154,14 @@ def _social(work: Work, policy: Policy, told: Explanation) -> dict[str, Any]:
         "available": True,
         "points": sum(point["points"] for point in told.points if point["rule"] in looked_at),
     }
+
+
+def _deals(lead: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The opportunities that the verdict knew of, the one that says most by name; None where it knew of none."""
+    counts = {name: lead.get(f"deals_{name}") for name in ("open", "won", "lost")}
+    if not any(counts.values()):
+        return None
+    return {**counts, "by": lead.get("deals_by"), "opportunity": lead.get("deal")}
 
 
 def _smallest(told: Explanation) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from mapping.qualification.judge import MEMORY
 from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.agreed import STAGE_SHOWN, new_bases, with_outcome
 from sync.decide import Decided
+from sync.fed import note_fed
 from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
 from sync.merge import WINNER, Winner
@@ -65,6 +66,7 @@ def remember(
         store.leads.remember_links(pl.concat([links, _links_of_created(work, leads)]), run, now)
         work.at_point("after link")
         note_turned(work, decided.turned, leads["lead_id"], now)
+        note_fed(work, decided.fed, leads["lead_id"], now)
         _verdicts(work, leads, run, now)
         if decided.handed is not None:
             refused = [lead for lead, crm in results.refusals if crm == "salesforce"]

@@ -16,6 +16,7 @@ from mapping.identity import pairing_keys
 from mapping.own import CROSS_ID
 from sync.decide import Decided, decide, lead_frame
 from sync.fates import note_gone
+from sync.fed import feed, heard_beside
 from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
 from sync.reach import newly_admitted
@@ -176,8 +177,8 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     """Read again what is held as ambiguous, the leads that a CRM refused, and those that the scope now lets in.
 
     A record that changed elsewhere may settle the first, a cause that is gone the second, a config or a list the
-    third; none of it shows in a change log. Nor does what the Contact of a converted lead says, nor that a lead's
-    time with sales has run out: whether somebody touched it has to be read before it is called late.
+    third; none of it shows in a change log. Nor does what the Contact or an opportunity of a converted lead says, nor
+    that a lead's time with sales has run out: whether somebody touched it has to be read before it is called late.
     """
     open_ones = [
         (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
@@ -188,7 +189,7 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     if work.handover is not None:
         late = work.store.handovers.run_out(work.clock())
         open_ones += work.store.leads.links_of_leads(late).select("crm", "record_id").rows()
-    open_ones += heard(work) if gathered.cursors else []
+    open_ones += [*heard(work), *heard_beside(work)] if gathered.cursors else []
     if not open_ones:
         return
     named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")
@@ -342,7 +343,7 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])
     ledger = work.store.handovers.newest(part.lead_ids)
-    decided = decide(work, frame, records, held, now, ledger)
+    decided = decide(work, frame, records, held, now, ledger, feed(work, records, turned))
     return (
         decided
         if turned is None

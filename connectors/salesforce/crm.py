@@ -34,7 +34,7 @@ from connectors.salesforce.calls import Calls
 from connectors.salesforce.campaigns import read_campaigns, read_members
 from connectors.salesforce.convert import Conversion, Converted, convert_leads
 from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
-from connectors.salesforce.deals import read_deals
+from connectors.salesforce.deals import read_deals, read_roles
 from connectors.salesforce.deleting import delete
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.grants import ClientCredentials, Grant
@@ -201,6 +201,10 @@ class SalesforceCrm:
     def deals(self, object_name: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         """The opportunities of contacts or accounts: frames of ``deals.DEAL_SCHEMA``. Beyond the port."""
         return read_deals(self._calls, self._schemas, object_name, ids)
+
+    def roles(self, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Who takes part in the named opportunities: frames of ``deals.ROLE_SCHEMA``. Beyond the port."""
+        return read_roles(self._calls, self._schemas, ids)
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Write records, 200 a call or by a bulk job; see ``connectors.salesforce.writing``."""

@@ -22,6 +22,7 @@ from connectors.slabs import times
 #: One row a contact and opportunity, or an account and opportunity. ``role`` and ``primary`` say what a contact
 #: is in it (null for accounts). ``outcome``: "won", "lost" or "open". ``closes``: the day it closed or is
 #: expected to. ``amount`` in ``currency`` where the organisation has several, else in its own (then null).
+#: ``name``: what people call it; null where we may not see it.
 DEAL_SCHEMA: Mapping[str, pl.DataType] = {
     RECORD_ID: pl.String(),
     "opportunity_id": pl.String(),
@@ -33,6 +34,15 @@ DEAL_SCHEMA: Mapping[str, pl.DataType] = {
     "currency": pl.String(),
     "opened": pl.Datetime("us", "UTC"),
     "closes": pl.Date(),
+    "name": pl.String(),
+}
+
+#: One row a contact that takes part in an opportunity. ``_id``: the opportunity.
+ROLE_SCHEMA: Mapping[str, pl.DataType] = {
+    RECORD_ID: pl.String(),
+    "contact_id": pl.String(),
+    "role": pl.String(),
+    "primary": pl.Boolean(),
 }
 
 _NEEDED = ("IsWon", "IsClosed")
@@ -47,6 +57,7 @@ class _Deal(Row):
     Amount: Decimal | None = None
     CurrencyIsoCode: str | None = None
     CloseDate: date | None = None
+    Name: str | None = None
 
 
 class _Part(Row):
@@ -80,6 +91,17 @@ def read_deals(
         raise OurBug(f"salesforce: a {object_name} has no opportunities of its own", crm=CRM)
 
 
+def read_roles(calls: Calls, schemas: Schemas, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Who takes part in the named opportunities: frames of ``ROLE_SCHEMA``; one that names nobody has no row.
+
+    Raises NeedsPerson where contact roles are not visible to us.
+    """
+    parts = Listing(calls, schemas, "OpportunityContactRole", _Part, ("ContactId", "OpportunityId"))
+    for some in parts.of("OpportunityId", ids):
+        rows = [(eighteen(p.OpportunityId), eighteen(p.ContactId), p.Role, p.IsPrimary) for p in some]
+        yield pl.DataFrame(rows, schema=dict(ROLE_SCHEMA), orient="row").sort(RECORD_ID, "contact_id")
+
+
 def _joined(parts: Sequence[_Part], deals: Listing[_Deal]) -> Iterator[_Link]:
     wanted = list(dict.fromkeys(part.OpportunityId for part in parts))
     known = {deal.Id: deal for page in deals.of("Id", wanted) for deal in page}
@@ -104,6 +126,7 @@ def _frame(links: Sequence[_Link]) -> pl.DataFrame:
             "currency": [deal.CurrencyIsoCode for deal in deals],
             "opened": times("opened", [moment_text(deal.CreatedDate) for deal in deals]),
             "closes": [deal.CloseDate for deal in deals],
+            "name": [deal.Name for deal in deals],
         },
         schema=dict(DEAL_SCHEMA),
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mapping.qualification.deals import DEAL_FIELDS
+
 #: Every social signal that a CRM has of a person; follows and mentions are in neither (HubSpot reference, section 15).
 SOCIAL = frozenset({"social_clicks", "linkedin_clicks", "facebook_clicks", "twitter_clicks"})
 
@@ -63,10 +65,10 @@ SIGNALS: tuple[Signal, ...] = (
     ),
     Signal(
         "deals",
-        frozenset({"deals_open", "deals_won", "deals_lost", "last_deal_won_on", "last_deal_lost_on"}),
-        "fields of the CRM that count the opportunities, such as a roll-up or what a flow fills",
-        "any that shows the fields",
-        "read access to these fields",
+        frozenset(DEAL_FIELDS),
+        "Salesforce's opportunities, by contact role, else by account; or fields of a CRM that count them",
+        "any that has opportunities, or shows such fields",
+        "read access to Opportunity, OpportunityContactRole and Contact, or to these fields",
     ),
 )
 

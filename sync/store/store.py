@@ -13,6 +13,7 @@ from sync.errors import DatabaseAway
 from sync.store.archive import Archive
 from sync.store.audit import Audit
 from sync.store.backfills import Backfills
+from sync.store.beside import BesideRecords
 from sync.store.freshness import Freshness
 from sync.store.handovers import Handovers
 from sync.store.identity import Identity
@@ -44,6 +45,7 @@ class Store:
     imports: Imports
     outside: Outside
     turned: TurnedContacts
+    beside: BesideRecords
     identity: Identity
     persons: Persons
     backfills: Backfills
@@ -103,6 +105,7 @@ class Store:
         self.imports = Imports(*parts)
         self.outside = Outside(*parts)
         self.turned = TurnedContacts(*parts)
+        self.beside = BesideRecords(*parts)
         self.identity = Identity(*parts)
         self.persons = Persons(*parts)
         self.backfills = Backfills(*parts)
