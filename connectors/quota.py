@@ -277,10 +277,9 @@ class Quota:
         return {k.removeprefix(prefix): d for k, d in self._ledger.days().items() if k.startswith(prefix)}
 
     def _check_day(self) -> None:
-        now = self._clock()
         for name, day in self.days().items():
-            ends = self.resets(day.heard) if self.resets is not None else day.heard + DAY_NOTE_LASTS
-            if now >= ends:
+            # Whether its day has ended is asked of a budget that is short only: the clock may be another machine's.
+            if day.used < min(day.limit, round(day.limit * self._day_share())) or self._has_ended(day):
                 continue
             if day.used >= day.limit:
                 raise self._over(f"The daily budget of calls to {self.crm} is used up", day.heard)
@@ -291,6 +290,10 @@ class Quota:
                     f"and the share of the {self.lane} lane is reached"
                 )
                 raise self._over(text, day.heard)
+
+    def _has_ended(self, day: Day) -> bool:
+        ends = self.resets(day.heard) if self.resets is not None else day.heard + DAY_NOTE_LASTS
+        return self._clock() >= ends
 
     def _day_share(self) -> float:
         # A withdrawal may use what we leave to others: it is a handful of calls, and must not wait for tomorrow.

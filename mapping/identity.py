@@ -148,9 +148,32 @@ def _company_keys(companies: pl.Series) -> pl.Series:
     return named.zip_with(~named.is_in(_NO_COMPANY), pl.Series([None], dtype=pl.String()))
 
 
-def _by_distinct(texts: pl.Series, make: Callable[[pl.Series], pl.Series]) -> pl.Series:
+#: Of so few different texts the answers are kept: a pattern costs milliseconds before its first letter, and a run
+#: over one lead asks for the same keys ten times.
+_FEW = 64
+_MOST_KEPT = 20_000
+_Make = Callable[[pl.Series], pl.Series]
+_KEPT: dict[tuple[_Make, str], str | None] = {}
+
+
+def _by_distinct(texts: pl.Series, make: _Make) -> pl.Series:
     distinct = texts.unique().drop_nulls()
-    return texts.replace_strict(distinct, make(distinct), default=None, return_dtype=pl.String())
+    made = _kept(distinct, make) if distinct.len() <= _FEW else make(distinct)
+    return texts.replace_strict(distinct, made, default=None, return_dtype=pl.String())
+
+
+def _kept(distinct: pl.Series, make: _Make) -> pl.Series:
+    """What ``make`` says, which looks at every text for itself; it is asked only for those it was never asked for."""
+    texts = distinct.to_list()
+    # Asked for and looked up in one step: another thread may empty it in between.
+    said = {text: key for text in texts if (key := _KEPT.get((make, text), "")) != ""}
+    new = [text for text in texts if text not in said]
+    if new:
+        said |= zip(new, make(pl.Series(new, dtype=pl.String())).to_list(), strict=True)
+        if len(_KEPT) + len(new) > _MOST_KEPT:
+            _KEPT.clear()
+        _KEPT.update({(make, text): said[text] for text in new})
+    return pl.Series([said[text] for text in texts], dtype=pl.String())
 
 
 def _said(name: pl.Expr) -> pl.Expr:

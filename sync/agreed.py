@@ -80,7 +80,7 @@ def _agreed(
     written_by_field = {
         str(name): rows["lead_id"] for (name,), rows in written.partition_by("field", as_dict=True).items()
     }
-    known = columns_of(work.field_map.known(crm))
+    known, here_now = columns_of(work.field_map.known(crm)), frozenset(leads.columns)
     merged_fields = {rule.field for rule in work.rules if rule.direction != "read_only"}
     columns = []
     for name, dtype in known.items():
@@ -91,8 +91,8 @@ def _agreed(
         if change in written_by_field:
             here = pl.col("lead_id").is_in(written_by_field[change].implode())
             said = pl.col("_stored." + name) if stored is not None and name in stored.columns else None
-            value = pl.when(here).then(_written_value(leads, name, said)).otherwise(value)
-        value = _kept(leads, side, owner, base, value, settled)
+            value = pl.when(here).then(_written_value(here_now, name, said)).otherwise(value)
+        value = _kept(here_now, side, owner, base, value, settled)
         if work.mode != "full" and owner in merged_fields:
             value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
         if change in failed_by_field:
@@ -112,23 +112,23 @@ def _agreed(
     return done.drop([name for name in done.columns if name.startswith("_stored.")])
 
 
-def _written_value(leads: pl.DataFrame, name: str, said: pl.Expr | None) -> pl.Expr:
+def _written_value(columns: frozenset[str], name: str, said: pl.Expr | None) -> pl.Expr:
     """What the CRM said it stored; where it said nothing, what was sent."""
     if name == STAGE_SHOWN:
         sent = pl.col("stage")
     elif name in SHOWN:
         # A decision without a ledger shows nothing of a handover, and sends nothing.
-        sent = pl.col(SHOWN[name]) if SHOWN[name] in leads.columns else pl.lit(None)
+        sent = pl.col(SHOWN[name]) if SHOWN[name] in columns else pl.lit(None)
     else:
-        sent = pl.col(MERGED + name) if MERGED + name in leads.columns else pl.lit(None)
+        sent = pl.col(MERGED + name) if MERGED + name in columns else pl.lit(None)
     return sent if said is None else pl.coalesce(said, sent)
 
 
 def _kept(
-    leads: pl.DataFrame, side: str, owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled
+    columns: frozenset[str], side: str, owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled
 ) -> pl.Expr:
     """Held, unread and unwritten fields keep their old base: the difference is still to be settled."""
-    if WINNER + owner in leads.columns:
+    if WINNER + owner in columns:
         open_ones = pl.col(WINNER + owner).is_in(
             [int(Winner.HELD), int(Winner.UNREAD), int(Winner.UNSAYABLE)]
         )
@@ -167,9 +167,8 @@ def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | No
         if name not in frame.columns
     ]
     typed = typed_records(work, crm, frame.with_columns(blank))
-    return typed.select(
-        "_id", *(name for name in typed.columns if name in columns_of(work.field_map.known(crm)))
-    )
+    known = columns_of(work.field_map.known(crm))
+    return typed.select("_id", *(name for name in typed.columns if name in known))
 
 
 def new_bases(work: Work, crm: str, leads: pl.DataFrame) -> pl.DataFrame:

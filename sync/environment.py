@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -83,6 +83,12 @@ def variable_of(path: Names) -> str:
     return PREFIX + "__".join(path).upper()
 
 
+@cache
+def _known() -> Mapping[str, tuple[Names, Leaf]]:
+    """Every setting by its variable."""
+    return {variable_of(path): (path, leaf) for path, leaf in leaves()}
+
+
 def read_environment(environ: Mapping[str, str], folder: Path) -> Overrides:
     """Every setting that the environment, its files and its secrets directory hold.
 
@@ -90,7 +96,7 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> Overrides:
     what is wrong stands in ``problems``, without the values.
     """
     found = Overrides()
-    known = {variable_of(path): (path, leaf) for path, leaf in leaves()}
+    known = _known()
     for directory_file in _secret_files(environ, folder, known, found):
         name = directory_file.name.upper()
         _keep(found, known[name], partial(_content, directory_file), str(directory_file))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,16 @@ _SAID = (
 
 @dataclass(frozen=True)
 class TomlFile:
-    """What a file holds. ``name`` is what people are told; ``lines`` maps each key path to its line, from 1."""
+    """What a file holds, and its ``text``. ``name`` is what people are told."""
 
     name: str
     data: dict[str, Any] = field(repr=False)
-    lines: dict[KeyPath, int] = field(repr=False)
+    text: str = field(repr=False)
+
+    @cached_property
+    def lines(self) -> dict[KeyPath, int]:
+        """The line of each key path, from 1. Looked for when somebody asks: most files have nothing wrong."""
+        return lines_of(self.text)
 
     def where(self, path: KeyPath) -> str:
         """``leadpact.toml:12`` for a key, for the nearest table around it, or the file's name alone."""
@@ -74,7 +80,7 @@ def read_toml(path: Path, name: str) -> TomlFile:
     try:
         # Windows editors put a byte order mark in front.
         text = path.read_text(encoding="utf-8-sig")
-        return TomlFile(name, tomllib.loads(text), lines_of(text))
+        return TomlFile(name, tomllib.loads(text), text)
     except OSError as error:
         wrong = problem(
             name, f"cannot be read: {(error.strerror or 'unknown reason').lower()}", "name a file that can be"
