@@ -209,8 +209,28 @@ def _registrable(host: str) -> str | None:
     return _suffixes()(host).top_domain_under_public_suffix or None
 
 
+#: Of so few hosts each is looked up by itself.
+_FEW_HOSTS = 32
+#: One label of small letters before what may be a public suffix.
+_LABEL_AND_REST = r"^[a-z0-9]+(?:-[a-z0-9]+)*\.([a-z0-9.-]+)$"
+#: A label that no public suffix begins with.
+_SOMEBODY = "leadpact-asks"
+
+
 def _registrable_domains(hosts: pl.Series) -> pl.Series:
-    return pl.Series([_registrable(host) for host in hosts.to_list()], dtype=pl.String())
+    """The registrable domain of each host. Nearly all are one label before a public suffix already, and there are few
+    of those: what stands behind the label is looked up once for all."""
+    if len(hosts) <= _FEW_HOSTS:
+        return pl.Series([_registrable(host) for host in hosts.to_list()], dtype=pl.String())
+    rest = hosts.str.extract(_LABEL_AND_REST, 1)
+    asked = [(one, f"{_SOMEBODY}.{one}") for one in rest.unique().drop_nulls().to_list()]
+    suffixes = [one for one, host in asked if _registrable(host) == host]
+    # The list has its own letters; a host in Punycode may be one of them in disguise.
+    disguised = hosts.str.contains("xn--", literal=True)
+    plain = rest.is_in(suffixes) & ~disguised & ~hosts.is_in(_suffixes().tlds)
+    rows = (~plain).fill_null(value=True).arg_true()
+    others = [_registrable(host) for host in hosts.gather(rows).to_list()]
+    return hosts.clone().scatter(rows, pl.Series(others, dtype=pl.String())) if others else hosts
 
 
 def _domain_of(host: pl.Expr) -> pl.Expr:
@@ -271,31 +291,37 @@ def derive(
         *("email_opt_out", "call_opt_out", "post_opt_out"),
         *("first_name", "last_name", "company", "website"),
     )
+    known = _with_missing(leads, wanted)
     has_phone = pl.col("phone").is_not_null() | pl.col("mobile_phone").is_not_null()
     somewhere = pl.col("postal_code").is_not_null() | pl.col("country").is_not_null()
     has_address = pl.col("street").is_not_null() & pl.col("city").is_not_null() & somewhere
     has_email = pl.col("email").is_not_null()
-    local = pl.col("email").str.extract("^([^@+]+)", 1)
-    somebody = (
-        pl.col("first_name").is_not_null()
-        | pl.col("last_name").is_not_null()
-        | ~local.is_in(ROLE_NAMES).fill_null(value=True)
-    )
-    a_company = pl.col("company").is_not_null() | pl.col("website").is_not_null()
-    domain = _email_domain()
-    free = domain.is_in(FREE_MAIL_DOMAINS) | _domain_of(domain).is_in(FREE_MAIL_DOMAINS)
-    made = _with_missing(leads, wanted).select(
-        domain.alias("email_domain"),
+    # Each once, as a column: as expressions they would be worked out again wherever they are named.
+    domain = known.select(_email_domain().alias("email_domain")).to_series()
+    registrable = _by_distinct(domain, _registrable_domains)
+    free = domain.is_in(FREE_MAIL_DOMAINS) | registrable.is_in(FREE_MAIL_DOMAINS)
+    made = known.select(
+        domain,
         free.alias("is_free_mail"),
         (has_email | has_phone | has_address).alias("has_contact_data"),
         (has_email & ~_withdrawn("email_opt_out")).alias("may_email"),
         (has_phone & ~_withdrawn("call_opt_out")).alias("may_call"),
         (has_address & ~_withdrawn("post_opt_out")).alias("may_post"),
-        (a_company & ~somebody).alias("is_company_only"),
+        _company_only(known).alias("is_company_only"),
         (pl.col("in_hubspot") if in_hubspot is None else in_hubspot).alias("in_hubspot"),
         (pl.col("in_salesforce") if in_salesforce is None else in_salesforce).alias("in_salesforce"),
     )
     return leads.with_columns(made)
+
+
+def _company_only(leads: pl.DataFrame) -> pl.Series:
+    """Which leads are a company and nobody's name; the address only matters for those, and they are few."""
+    a_company = pl.col("company").is_not_null() | pl.col("website").is_not_null()
+    nameless = pl.col("first_name").is_null() & pl.col("last_name").is_null()
+    found = leads.select(found=a_company & nameless)["found"]
+    rows = found.arg_true()
+    local = leads["email"].gather(rows).str.extract("^([^@+]+)", 1)
+    return found.scatter(rows, local.is_in(ROLE_NAMES).fill_null(value=True))
 
 
 def _withdrawn(column: str) -> pl.Expr:

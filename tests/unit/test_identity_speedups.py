@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.identity import keys
+from mapping.identity import derive, keys
 
 _SPELLED = str.maketrans(
     {
@@ -64,3 +64,35 @@ def test_a_name_key_in_a_long_column_is_that_of_a_single_record(
     rows = pl.DataFrame(names, schema=dict.fromkeys(names, pl.String))
     assert set(keys(rows)["_name_key"]) == {key}
     assert keys(rows.head(1))["_name_key"].to_list() == [key]
+
+
+_LABELS = (
+    "",
+    "a.",
+    "co.",
+    "www.",
+    "b.www.",
+    "city.",
+    "xn--55qx5d.",
+    "公司.",
+    "a-b.",
+    "-x.",
+    "x_y.",
+    "shop.mail.",
+)
+_ENDS = ("de", "uk", "co.uk", "ck", "kawasaki.jp", "cn", "com", "gmx.de", "onet.pl", "test", "3.4", ".de")
+
+
+def test_the_domains_of_many_leads_are_those_of_a_few() -> None:
+    # Few hosts are looked up one by one; of many, what stands behind their first label is.
+    hosts = [label + end for label in _LABELS for end in _ENDS]
+    few = [_domains(hosts[start : start + 24]) for start in range(0, len(hosts), 24)]
+    assert _domains(hosts).rows() == pl.concat(few).rows()
+
+
+def _domains(hosts: list[str]) -> pl.DataFrame:
+    names = ("first_name", "last_name", "company", "website")
+    emails = pl.DataFrame({"email": [f"ada@{host}" for host in hosts]})
+    people = emails.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in names)
+    made = derive(people, in_hubspot=pl.lit(value=True), in_salesforce=pl.lit(value=True))
+    return keys(made).select("email_domain", "is_free_mail", "_domain_key")
