@@ -185,6 +185,17 @@ LEAD_FIELDS: Mapping[str, LeadField] = _fields(
     LeadField(
         "deal", _T.TEXT, "The opportunity that says most: an open one, else the latest", behaviour=True
     ),
+    # How often within a week, from the single events behind HubSpot's counters
+    LeadField("visits_in_week", _T.INTEGER, "Visits in the seven days up to the latest one", behaviour=True),
+    LeadField("page_views_in_week", _T.INTEGER, "Pages seen in such seven days", behaviour=True),
+    LeadField("mail_clicks_in_week", _T.INTEGER, "Mail clicks in such seven days", behaviour=True),
+    LeadField("forms_in_week", _T.INTEGER, "Forms in such seven days", behaviour=True),
+    LeadField("social_clicks_in_week", _T.INTEGER, "Clicks on posts in such seven days", behaviour=True),
+    # What the people of its company did, by HubSpot's associations
+    LeadField("company_people", _T.INTEGER, "People of the company whom we know", behaviour=True),
+    LeadField("company_visits", _T.INTEGER, "Visits of everybody of the company", behaviour=True),
+    LeadField("company_forms", _T.INTEGER, "Forms of everybody of the company", behaviour=True),
+    LeadField("company_last_sign_at", _T.DATETIME, "Latest visit or form of anybody there", behaviour=True),
     # Where the CRMs say it stands, in our words (Stage values)
     LeadField("hubspot_stage", _T.CHOICE, "HubSpot's lifecycle stage", behaviour=True),
     LeadField("salesforce_stage", _T.CHOICE, "Salesforce's lead status", behaviour=True),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import polars as pl
 
 from mapping.lead import DERIVED_FIELDS
 from mapping.qualification.deals import DEAL_FIELDS
 from mapping.qualification.declared import Policy
+from mapping.qualification.frequency import WEEKLY, WEEKLY_FIELDS
 from mapping.qualification.reachable import can_be_true
-from mapping.qualification.signals import signals_of
+from mapping.qualification.signals import SIGNALS, signals_of
 from sync.deals import can_see_deals
 from sync.plan import NAMES
+from sync.signals import COMPANY_FIELDS, can_see_companies
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
+
+#: Stored leads that signals are counted over at most.
+SAMPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,37 @@ def of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
 
 
 def signals_told(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
-    """Each signal that the policy looks at, with its source, edition and scope."""
+    """Each kind of signal: whether this account answers for it, how many leads of a sample have it, who reads it.
+
+    Those that the policy looks at come with their source, edition and scope.
+    """
     looked_at = frozenset(name for condition in work.policy.conditions() for name in condition.fields)
-    for signal in signals_of(looked_at):
+    absent = _absent(work)
+    ids = work.store.leads.ids_after("", SAMPLE)
+    leads = work.lead_snapshots().decode(work.store.leads.of(ids)["lead_values"])
+    for signal in SIGNALS:
+        there = sorted(signal.fields - absent.keys())
+        answered = _answered(there, leads)
+        read = signal in signals_of(looked_at)
         yield Problem(
-            where=where("policy"), severity="note", problem=f"signal {signal.name}", fix=signal.sentence()
+            where=where("policy"),
+            severity="note",
+            problem=f"signal {signal.name}: {answered}" + ("" if read else "; no rule reads it"),
+            fix=signal.sentence() if read else "nothing; a rule may read it" if there else "nothing",
         )
+
+
+def _answered(there: Sequence[str], leads: pl.DataFrame) -> str:
+    """Whether an account has a signal, and how many of the stored leads show it: a count above zero, or a date."""
+    if not there:
+        return "not available, no field of this account feeds it"
+    if leads.is_empty():
+        return "this account answers for it; no lead is stored yet"
+    shown = [
+        pl.col(name) > 0 if leads.schema[name].is_numeric() else pl.col(name).is_not_null() for name in there
+    ]
+    hits = leads.select(pl.any_horizontal(shown).fill_null(value=False).sum()).item()
+    return f"this account answers for it; {hits:,} of {leads.height:,} leads have it"
 
 
 def asked_in(policy: Policy) -> Iterator[Asked]:
@@ -75,9 +107,13 @@ def asked_in(policy: Policy) -> Iterator[Asked]:
 def _absent(work: Work) -> dict[str, str]:
     """Lead fields that are never known here, and why: nothing feeds them, or the account lacks what would."""
     absent = {}
-    deals = can_see_deals(work)
+    beside = _beside(work)
     for name in work.fields:
-        if name in DERIVED_FIELDS or (deals and name in DEAL_FIELDS and name not in work.field_map.rules):
+        if name in DERIVED_FIELDS:
+            continue
+        if name in beside and name not in work.field_map.rules:
+            if beside[name]:
+                absent[name] = beside[name]
             continue
         rule = work.field_map.rules.get(name)
         named = {crm: rule.source(crm, work.objects[crm]) for crm in CRMS} if rule is not None else {}
@@ -87,9 +123,25 @@ def _absent(work: Work) -> dict[str, str]:
             for crm, source in sources.items()
         )
         if not sources:
-            unseen = "opportunities or their contact roles are not visible to us, and "
-            absent[name] = (unseen if name in DEAL_FIELDS else "") + f"no CRM field feeds {name}"
+            absent[name] = f"no CRM field feeds {name}"
         elif not there:
             told = " or ".join(f"{NAMES[crm]} {source}" for crm, source in sources.items())
             absent[name] = f"this account has no {told} for {name}"
     return absent
+
+
+def _beside(work: Work) -> dict[str, str]:
+    """Lead fields that are read beside the records, and why one of them is never known here; empty where it is."""
+    deals = "" if can_see_deals(work) else "opportunities or their contact roles are not visible to us"
+    companies = "" if can_see_companies(work) else "companies are not visible to us"
+    found = dict.fromkeys(DEAL_FIELDS, deals) | dict.fromkeys(COMPANY_FIELDS, companies)
+    contact = work.crms["hubspot"].describe(work.objects["hubspot"]).fields
+    for name in WEEKLY_FIELDS:
+        counter = WEEKLY[name].counter
+        rule = work.field_map.rules.get(counter)
+        source = None if rule is None else rule.source("hubspot", work.objects["hubspot"])
+        known = source is not None and source in contact
+        found[name] = (
+            "" if known else f"it is counted from the history of {counter}, which HubSpot does not feed here"
+        )
+    return found

@@ -204,5 +204,5 @@ def note_deals(work: Work, read: DealsRead | None, lead_ids: pl.Series, now: dat
         return
     asked = read.values.filter(pl.col("lead_id").is_in(lead_ids.implode()))["lead_id"]
     parties = read.parties.filter(pl.col("lead_id").is_in(asked.implode()))
-    work.store.beside.note(asked, parties)
+    work.store.beside.note(CRM, asked, parties)
     work.store.beside.looked_at(asked, "opportunity", now)

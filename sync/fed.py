@@ -1,8 +1,8 @@
 """Lead fields that no field of a record feeds: read beside the records, where the policy asks for them.
 
-feed(work, frame, records, turned)    what opportunities say of a slice's leads
-with_fed(work, merged, fed)           … as values of the merged lead; what was not read stays as it is stored
-heard_beside(work)                    which leads to look at, because what stands beside them has changed
+``feed`` reads what opportunities, single events and colleagues say of a slice's leads; ``with_fed`` gives it to the
+merged lead, and what was not read stays as it is stored; ``heard_beside`` names the leads to look at, because what
+stands beside them has changed; ``note_fed`` remembers.
 """
 
 from __future__ import annotations
@@ -14,15 +14,33 @@ from datetime import datetime
 import polars as pl
 
 from mapping.qualification.deals import DEAL_FIELDS
+from mapping.qualification.frequency import WEEKLY_FIELDS
 from sync.deals import CRM, DealsRead, hear_of_deals, note_deals, read_deals
+from sync.signals import (
+    COMPANY_FIELDS,
+    MOST_HISTORIES,
+    CompaniesRead,
+    SignalsRead,
+    begin_with_all,
+    note_companies,
+    note_weekly,
+    read_companies,
+    read_weekly,
+)
 from sync.turned import Turned
 from sync.winners import MERGED
 from sync.work import Work
 
 #: Stored values of a lead (``sync.decide.STORED``).
 _STORED = "p."
-#: Leads that are looked at again in one run at most because of their opportunities.
+#: Leads that are looked at again in one run at most because of their opportunities, …
 MOST_BY_DEALS = 100_000
+#: … and because of what their company's people did.
+MOST_BY_COMPANY = 25_000
+#: The places where it is kept which fields have been asked for.
+_WEEKLY, _COMPANY = "contacts:signals", "companies:signals"
+#: Each group is read as a whole, if one of its fields is asked for.
+FED_FIELDS = (DEAL_FIELDS, WEEKLY_FIELDS, COMPANY_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +48,49 @@ class Fed:
     """What was read beside a slice's records. None: nothing was."""
 
     deals: DealsRead | None = None
+    weekly: SignalsRead | None = None
+    companies: CompaniesRead | None = None
 
     def values(self) -> list[pl.DataFrame]:
         """Frames of ``lead_id`` and lead fields, each of the leads that were asked about."""
-        return [] if self.deals is None else [self.deals.values]
+        return [part.values for part in (self.deals, self.weekly, self.companies) if part is not None]
 
 
 def asked_of(work: Work, fields: Mapping[str, pl.DataType]) -> frozenset[str]:
     """All of these lead fields that nothing of the map feeds, if a condition of the config reads one of them."""
     scope = work.scope
     scoped = (
-        scope.leads,
-        scope.create_in_hubspot,
-        scope.create_in_salesforce,
-        scope.to_hubspot,
-        scope.to_salesforce,
+        *(scope.leads, scope.create_in_hubspot, scope.create_in_salesforce),
+        *(scope.to_hubspot, scope.to_salesforce, work.unscored),
     )
-    conditions = (*work.policy.conditions(), *(one for one in (*scoped, work.unscored) if one is not None))
+    conditions = (*work.policy.conditions(), *(one for one in scoped if one is not None))
     read = {name for condition in conditions for name in condition.fields}
     read |= {rule.since for rule in work.policy.rules if rule.since is not None}
     free = frozenset(fields) - work.field_map.rules.keys()
     return free if free & read else frozenset()
 
 
-def feed(work: Work, records: Mapping[str, pl.DataFrame | None], turned: Turned | None) -> Fed:
-    """Read what stands beside the records of a slice, as far as the policy asks. ``records``: typed, by CRM."""
-    deals = read_deals(work, records[CRM], turned) if asked_of(work, DEAL_FIELDS) else None
-    return Fed(deals)
+def feed(
+    work: Work,
+    frame: pl.DataFrame,
+    records: Mapping[str, pl.DataFrame | None],
+    turned: Turned | None,
+) -> Fed:
+    """Read what stands beside the records of a slice, as far as the policy asks.
+
+    ``frame``: ``sync.decide.lead_frame``. ``records``: typed, by CRM. ``turned``: the converted leads among them.
+    """
+    weekly = asked_of(work, WEEKLY_FIELDS)
+    return Fed(
+        read_deals(work, records[CRM], turned) if asked_of(work, DEAL_FIELDS) else None,
+        read_weekly(work, frame, weekly) if weekly else None,
+        read_companies(work, frame) if asked_of(work, COMPANY_FIELDS) else None,
+    )
 
 
 def with_fed(work: Work, merged: pl.DataFrame, fed: Fed | None) -> pl.DataFrame:
     """The merged leads with what was read beside them; what was not read keeps the value that is stored."""
-    names = asked_of(work, DEAL_FIELDS)
+    names = [name for fields in FED_FIELDS for name in asked_of(work, fields)]
     if not names:
         return merged
     merged = merged.with_columns(pl.col(_STORED + name).alias(MERGED + name) for name in names)
@@ -78,13 +107,22 @@ def with_fed(work: Work, merged: pl.DataFrame, fed: Fed | None) -> pl.DataFrame:
 
 def heard_beside(work: Work) -> list[tuple[str, str]]:
     """(CRM, record id) of leads to look at, because what stands beside their records has changed."""
-    if not asked_of(work, DEAL_FIELDS):
-        return []
-    hear_of_deals(work)
-    return work.store.beside.to_look_at("opportunity", MOST_BY_DEALS)
+    beside, found = work.store.beside, list[tuple[str, str]]()
+    if asked_of(work, DEAL_FIELDS):
+        hear_of_deals(work)
+        found += beside.to_look_at("opportunity", MOST_BY_DEALS)
+    if weekly := asked_of(work, WEEKLY_FIELDS):
+        begin_with_all(work, _WEEKLY, weekly, work.clock())
+        found += beside.to_look_at("signals", MOST_HISTORIES)
+    if company := asked_of(work, COMPANY_FIELDS):
+        begin_with_all(work, _COMPANY, company, work.clock())
+        found += beside.to_look_at("company", MOST_BY_COMPANY)
+    return list(dict.fromkeys(found))
 
 
 def note_fed(work: Work, fed: Fed | None, lead_ids: pl.Series, now: datetime) -> None:
     """Remember what was read beside these leads. Inside the remembering transaction."""
     if fed is not None:
         note_deals(work, fed.deals, lead_ids, now)
+        note_weekly(work, fed.weekly, lead_ids, now)
+        note_companies(work, fed.companies, lead_ids, now)

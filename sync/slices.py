@@ -343,7 +343,7 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])
     ledger = work.store.handovers.newest(part.lead_ids)
-    decided = decide(work, frame, records, held, now, ledger, feed(work, records, turned))
+    decided = decide(work, frame, records, held, now, ledger, feed(work, frame, records, turned))
     return (
         decided
         if turned is None

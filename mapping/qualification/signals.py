@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mapping.qualification.deals import DEAL_FIELDS
+from mapping.qualification.frequency import WEEKLY_FIELDS
 
 #: Every social signal that a CRM has of a person; follows and mentions are in neither (HubSpot reference, section 15).
 SOCIAL = frozenset({"social_clicks", "linkedin_clicks", "facebook_clicks", "twitter_clicks"})
@@ -54,6 +55,20 @@ SIGNALS: tuple[Signal, ...] = (
         "HubSpot's e-mail properties of the contact",
         _SHOWN,
         _CONTACTS,
+    ),
+    Signal(
+        "frequency",
+        frozenset(WEEKLY_FIELDS),
+        "the history of HubSpot's counters of the contact, one event for each rise",
+        _SHOWN,
+        _CONTACTS,
+    ),
+    Signal(
+        "company",
+        frozenset({"company_people", "company_visits", "company_forms", "company_last_sign_at"}),
+        "what the contacts that HubSpot associates with the same company did, added up",
+        "any that has companies",
+        "HubSpot: crm.objects.contacts.read and crm.objects.companies.read",
     ),
     Signal("social", SOCIAL, "HubSpot's counts of clicks on our own posts", _SHOWN, _CONTACTS),
     Signal(

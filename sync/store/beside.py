@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -16,7 +16,7 @@ PARTIES: Mapping[str, pl.DataType] = {name: pl.String() for name in ("lead_id", 
 #: Records that changed.
 CHANGED: Mapping[str, pl.DataType] = {name: pl.String() for name in ("crm", "object", "record_id")}
 #: Why a lead is looked at again.
-Why = Literal["opportunity", "signals"]
+Why = Literal["opportunity", "signals", "company"]
 
 
 class BesideRecords(Tables):
@@ -26,12 +26,21 @@ class BesideRecords(Tables):
         """The leads that a Contact stands for: converted ones, and those that are Contacts themselves."""
         return self._read("leads_that_are_contacts", {"lead_id": pl.String()}, crm=crm)["lead_id"]
 
-    def note(self, lead_ids: pl.Series, parties: pl.DataFrame) -> None:
-        """``PARTIES`` of these leads, in place of those known before. Inside the remembering transaction."""
+    def of_crm(self, crm: str) -> pl.Series:
+        """Every lead that has a record in this CRM."""
+        return self._read("leads_of_crm", {"lead_id": pl.String()}, crm=crm)["lead_id"]
+
+    def counted_more_than_once(self, counters: Sequence[str]) -> pl.Series:
+        """The leads of which one of these stored counts is 2 or more."""
+        wanted = {"counters": list(counters)}
+        return self._read("leads_counted_more_than_once", {"lead_id": pl.String()}, **wanted)["lead_id"]
+
+    def note(self, crm: str, lead_ids: pl.Series, parties: pl.DataFrame) -> None:
+        """``PARTIES`` of these leads in one CRM, in place of those known before. Inside the remembering transaction."""
         if lead_ids.is_empty():
             return
         as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
-        self._do("forget_deal_parties")
+        self._do("forget_deal_parties", crm=crm)
         if not parties.is_empty():
             as_temporary(self._connection, "new_parties", parties.select(*PARTIES).unique())
             self._do("note_deal_parties")

@@ -6,7 +6,17 @@ SELECT lead_id FROM link WHERE connection_id = %(connection)s AND crm = %(crm)s 
 
 -- forget_deal_parties --
 DELETE FROM deal_party USING asked
- WHERE deal_party.connection_id = %(connection)s AND deal_party.lead_id = asked.lead_id;
+ WHERE deal_party.connection_id = %(connection)s AND deal_party.lead_id = asked.lead_id AND deal_party.crm = %(crm)s;
+
+-- leads_of_crm --
+SELECT lead_id FROM link WHERE connection_id = %(connection)s AND crm = %(crm)s ORDER BY lead_id;
+
+-- leads_counted_more_than_once --
+SELECT lead_id FROM lead
+ WHERE connection_id = %(connection)s
+   AND EXISTS (SELECT FROM unnest(%(counters)s::text[]) AS counter
+                WHERE (lead_values::json ->> counter)::bigint > 1)
+ ORDER BY lead_id;
 
 -- note_deal_parties --
 INSERT INTO deal_party (connection_id, lead_id, crm, object, record_id)
