@@ -60,6 +60,8 @@ class Bench:
     config: Path
     environ: dict[str, str]
     contacts: list[str]
+    mates: dict[str, str]  #: contact to lead
+    serving: Serving
 
     def settings(self) -> Settings:
         return load_settings(self.config, self.environ)
@@ -78,7 +80,8 @@ def _environ(serving: Serving, folder: Path) -> dict[str, str]:
     }
 
 
-def _load(serving: Serving, crm: str, rows: list[dict[str, str]]) -> list[str]:
+def load(serving: Serving, crm: str, rows: list[dict[str, str]]) -> list[str]:
+    """People who are in a CRM from now on, without any call; their ids."""
     url = serving.hubspot_url if crm == "hubspot" else serving.salesforce_url
     limits = {"ten_secondly": None, "secondly_search": None, "daily": None}
     if crm == "hubspot":
@@ -97,10 +100,11 @@ def furnished(people: int) -> Iterator[Bench]:
         serving = stack.enter_context(sandbox(folder / "sandbox"))
         write_config(folder)
         people_there = [f"person{number}@shop{number}.example" for number in range(people)]
-        contacts = _load(serving, "hubspot", [{"email": one, "company": "Shop"} for one in people_there])
+        contacts = load(serving, "hubspot", [{"email": one, "company": "Shop"} for one in people_there])
         named = [{"Email": one, "LastName": "Sommer", "Company": "Shop"} for one in people_there]
-        _load(serving, "salesforce", named)
-        bench = Bench(folder / "leadpact.toml", _environ(serving, folder), contacts)
+        leads = load(serving, "salesforce", named)
+        mates = dict(zip(contacts, leads, strict=True))
+        bench = Bench(folder / "leadpact.toml", _environ(serving, folder), contacts, mates, serving)
         with opened(bench.settings()) as app:
             create_missing(app.work())
         with opened(bench.settings()) as app:
@@ -109,7 +113,7 @@ def furnished(people: int) -> Iterator[Bench]:
 
 
 @contextmanager
-def _working(bench: Bench, workers: int) -> Iterator[list[psutil.Process]]:
+def working(bench: Bench, workers: int) -> Iterator[list[psutil.Process]]:
     """So many worker processes, each ready."""
     running = []
     try:
@@ -167,7 +171,7 @@ def measured(bench: Bench, workers: int, empty: int, looks: int) -> list[Figures
     """Both kinds of jobs with so many workers."""
     contacts = (bench.contacts * (looks // len(bench.contacts) + 1))[:looks]
     looked = [NewJob("look_at", "live", look_at("hubspot", [one])[0].args) for one in contacts]
-    with _working(bench, workers) as running, opened(bench.settings()) as app:
+    with working(bench, workers) as running, opened(bench.settings()) as app:
         app.work()
         nothing = [NewJob("retention", "live") for _ in range(empty)]
         return [

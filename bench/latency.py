@@ -1,0 +1,232 @@
+"""How long it takes from a change in HubSpot to the answer in both CRMs, by way of a webhook.
+
+    python -m bench.latency [--leads 100000] [--probes 40] [--answer-ms 0 150] [--people 200]
+
+A real ``leadpact serve`` on the embedded PostgreSQL (fsync on), and pretend CRMs that send signed webhooks over HTTP
+and take ``--answer-ms`` for every call. A probe is a person's edit that changes a mapped field and the score, so that
+both CRMs have to be written; its time ends with the later of the two writes, by the log of the CRM that got it. First
+nobody else does anything, then a queued backfill of ``--leads`` people runs beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psutil
+import requests
+
+from bench.jobs import PATIENCE, Bench, furnished, load
+from sync.app import opened
+from sync.backfill import Wanted
+from sync.jobs import backfill_slice
+
+#: Seconds between two probes: the answer to one is under way when the next begins, as in life.
+BETWEEN = 0.7
+#: Seconds after which a probe without an answer is a failure.
+WAIT = 120.0
+#: People loaded with one call.
+AT_ONCE = 5_000
+#: Aims in seconds, idle and beside a backfill.
+AIMS = {"idle": 2.0, "beside a backfill": 10.0}
+OWN = {"hubspot": "leadpact_score", "salesforce": "Leadpact_Score__c"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One measure: seconds from the edit to the later of both writes, and what our processes spent on a probe."""
+
+    beside: str
+    answer_ms: int
+    seconds: tuple[float, ...]
+    cpu_ms: float
+    slices_done: int
+
+    def at(self, share: float) -> float:
+        ordered = sorted(self.seconds)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+@dataclass
+class Probing:
+    """A bench with a ``serve`` that both CRMs tell of changes."""
+
+    bench: Bench
+    serve: psutil.Process
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    fits: set[str] = field(default_factory=set)  #: those whose country earns them points now
+
+    def control(self, crm: str, name: str, **wanted: Any) -> Any:
+        answer = requests.post(f"{self._url(crm)}/_sandbox/{name}", json=wanted, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def look(self, crm: str, name: str, **query: str) -> Any:
+        answer = requests.get(f"{self._url(crm)}/_sandbox/{name}", params=query, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _url(self, crm: str) -> str:
+        name = {"hubspot": "LEADPACT_HUBSPOT__BASE_URL", "salesforce": "LEADPACT_SALESFORCE__LOGIN_URL"}[crm]
+        return self.bench.environ[name]
+
+    def edit(self, contact: str) -> float:
+        """A person changes a contact so that its score changes; the moment before."""
+        number = next(self.numbers)
+        self.fits ^= {contact}
+        country = "Germany" if contact in self.fits else "France"
+        values = {"jobtitle": f"Head {number}", "country": country}
+        began = time.time()
+        self.control("hubspot", "people", action="edit", object="contacts", id=contact, properties=values)
+        return began
+
+    def cpu(self) -> float:
+        times = self.serve.cpu_times()
+        return float(times.user + times.system)
+
+
+@contextmanager
+def probing(bench: Bench, port: int) -> Iterator[Probing]:
+    """``serve`` runs, and HubSpot tells it of every change."""
+    url = f"http://127.0.0.1:{port}"
+    secret = str(bench.serving.ready["hubspot_client_secret"])
+    environ = {"LEADPACT_HUBSPOT__CLIENT_SECRET": secret, "LEADPACT_WEB__PUBLIC_URL": url}
+    log = bench.config.parent / "serve.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sync", "--config", str(bench.config), "serve"],
+            env={**os.environ, **bench.environ, **environ, "LEADPACT_WEB__PORT": str(port)},
+            stderr=file,
+        )
+    try:
+        until = time.monotonic() + PATIENCE
+        while not ("listening at" in log.read_text() and "working on" in log.read_text()):
+            if time.monotonic() > until or process.poll() is not None:
+                raise TimeoutError(f"serve did not begin: {log.read_text()[-500:]}")
+            time.sleep(0.05)
+        there = Probing(bench, psutil.Process(process.pid))
+        names = ("jobtitle", "country")
+        events = [{"eventType": "contact.propertyChange", "propertyName": name} for name in names]
+        there.control(
+            "hubspot", "people",
+            action="declare_webhooks", events=events, target_url=f"{url}/webhooks/hubspot",
+        )  # fmt: skip
+        yield there
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _answered(there: Probing, mark: Mapping[str, int], asked: Mapping[str, float]) -> dict[str, float]:
+    """Contacts to the seconds until both CRMs were written, of those that are by now."""
+    done: dict[str, dict[str, float]] = {contact: {} for contact in asked}
+    mates = there.bench.mates
+    for crm, after in mark.items():
+        told = there.look(crm, "requests", after=str(after), writes="1", bodies="1")["requests"]
+        owners = {contact if crm == "hubspot" else mates[contact]: contact for contact in asked}
+        for request in told:
+            if OWN[crm] not in (request["body"] or ""):
+                continue
+            body = json.loads(request["body"])
+            for row in body.get("inputs") or body.get("records") or ():
+                contact = owners.get(str(row.get("id") or row.get("Id")))
+                if contact is not None:
+                    done[contact].setdefault(crm, datetime.fromisoformat(request["at"]).timestamp())
+    return {
+        contact: max(times.values()) - asked[contact] for contact, times in done.items() if len(times) == 2
+    }
+
+
+def measure(there: Probing, probes: int, beside: str, answer_ms: int) -> Figures:
+    """So many probes, each of a lead of its own, one after the other."""
+    for crm in OWN:
+        there.control(crm, "latency", ms=answer_ms)
+    contacts = there.bench.contacts[:probes]
+    mark = {crm: int(there.look(crm, "requests", limit="1")["newest"]) for crm in OWN}
+    cpu = there.cpu()
+    asked: dict[str, float] = {}
+    for contact in contacts:
+        asked[contact] = there.edit(contact)
+        time.sleep(BETWEEN)
+    until = time.monotonic() + WAIT
+    while len(found := _answered(there, mark, asked)) < len(asked):
+        if time.monotonic() > until:
+            raise TimeoutError(f"{len(asked) - len(found)} of {len(asked)} changes were never answered")
+        time.sleep(0.2)
+    spent = (there.cpu() - cpu) / len(asked) * 1000
+    return Figures(beside, answer_ms, tuple(found.values()), spent, _slices_done(there.bench))
+
+
+def _slices_done(bench: Bench) -> int:
+    with opened(bench.settings()) as app:
+        app.work()
+        return sum(one.slices_done for one in app.store.backfills.underway())
+
+
+@contextmanager
+def _backfill(bench: Bench) -> Iterator[None]:
+    """A backfill of everything stands in the queue; what is left of it at the end is dropped."""
+    with opened(bench.settings()) as app:
+        app.work()
+        app.store.jobs.enqueue(backfill_slice(Wanted(("hubspot", "salesforce"), None, None), approve=True))
+        yield
+        for job in app.store.jobs.listed():
+            app.store.jobs.drop(job.id)
+
+
+def _arrive(bench: Bench, count: int) -> None:
+    """So many people in both CRMs whom nobody has read yet."""
+    for first in range(0, count, AT_ONCE):
+        names = [f"new{number}@shop{number}.example" for number in range(first, min(first + AT_ONCE, count))]
+        load(bench.serving, "hubspot", [{"email": one, "company": "Shop"} for one in names])
+        rows = [{"Email": one, "LastName": "Sommer", "Company": "Shop"} for one in names]
+        load(bench.serving, "salesforce", rows)
+
+
+def _print(one: Figures, leads: int) -> None:
+    met = "yes" if one.at(0.95) < AIMS[one.beside] else "no"
+    beside = one.beside if one.beside == "idle" else f"{one.beside} of {leads:,}"
+    print(
+        f"{beside:<30}{one.answer_ms:>10}{len(one.seconds):>8}{one.at(0.5):>8.2f}{one.at(0.95):>8.2f}"
+        f"{max(one.seconds):>8.2f}{AIMS[one.beside]:>8.0f}{met:>6}{one.cpu_ms:>9.0f}{os.getloadavg()[0]:>7.1f}",
+        flush=True,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print a line each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--leads", type=int, default=100_000, help="people of the backfill")
+    parser.add_argument("--probes", type=int, default=40)
+    parser.add_argument("--answer-ms", type=int, nargs="+", default=[0, 150])
+    parser.add_argument("--port", type=int, default=18_470)
+    given = parser.parse_args(arguments)
+    print(
+        f"{'':<30}{'answer ms':>10}{'probes':>8}{'p50 s':>8}{'p95 s':>8}{'max s':>8}{'aim':>8}{'met':>6}"
+        f"{'cpu ms':>9}{'load':>7}"
+    )
+    with furnished(given.probes) as bench, probing(bench, given.port) as there:
+        # The first job of a process opens its connections and reads both schemas, once in ten minutes.
+        measure(there, 1, "idle", 0)
+        for answer_ms in given.answer_ms:
+            _print(measure(there, given.probes, "idle", answer_ms), 0)
+        _arrive(bench, given.leads)
+        for answer_ms in given.answer_ms:
+            with _backfill(bench):
+                _print(measure(there, given.probes, "beside a backfill", answer_ms), given.leads)
+
+
+if __name__ == "__main__":
+    main()
