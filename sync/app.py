@@ -23,7 +23,7 @@ from connectors.session import is_loopback, open_session
 from mapping.fieldmap import FieldMap, compile_map
 from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
-from mapping.qualification.columns import columns_for
+from mapping.qualification.columns import Column, columns_for
 from mapping.qualification.conditions import Condition, compile_condition
 from mapping.qualification.declared import Policy, stored_fields
 from mapping.qualification.policy import PolicyProblems, load_policy, verdict_columns
@@ -36,6 +36,7 @@ from sync.handover_rules import agreement_of
 from sync.merge import MergeRule
 from sync.pilot import Pilot
 from sync.plan import NAMES
+from sync.routing_rules import owner_rules, routing_of
 from sync.settings import Settings
 from sync.store.calls import CallLedgers
 from sync.store.embedded import EmbeddedServer
@@ -153,7 +154,13 @@ class App:
             lifecycle_alone=settings.sync.lifecycle_alone,
             unscored=self.unscored,
             handover=agreement_of(settings.handover),
+            routing=routing_of(settings, self._asked_of_leads()),
         )
+
+    def _asked_of_leads(self) -> dict[str, Column]:
+        """What a condition on a judged lead may name."""
+        known = columns_for(judged_fields(self.fields), VOCABULARIES)
+        return {**known, **verdict_columns(self.policy.bands)}
 
     def _pilot(self) -> Pilot | None:
         named = self.settings.scope.pilot
@@ -302,7 +309,7 @@ def _field_map(settings: Settings) -> FieldMap:
     currency = settings.locale.currency
     try:
         return compile_map(
-            [*settings.fields, *own],
+            [*settings.fields, *own, *owner_rules(settings)],
             values,
             all_fields({}),
             default_region=settings.locale.region,

@@ -37,6 +37,7 @@ from sync.merge import (
 from sync.plan import SIDES, places_of, plan
 from sync.read import RAW
 from sync.regions import with_new_countries
+from sync.routing import DeskNow, Given, give_away, with_owners
 from sync.shown import verdict_differs
 from sync.turned import Turned
 from sync.unread import places_unread
@@ -66,6 +67,7 @@ class Decided:
     they are left to a later run. ``loud``: changes that are not made because something else keeps setting them back
     (``sync.loops``). ``turned``: its leads that Salesforce has converted. ``fed``: what was read
     beside its records. ``handed``: how the handover ledger moves on with this decision; remembered with the verdicts.
+    ``given``: the owners that leads are given with it.
     """
 
     leads: pl.DataFrame
@@ -76,6 +78,7 @@ class Decided:
     loud: pl.DataFrame | None = None
     turned: Turned | None = None
     handed: Advanced | None = None
+    given: Given | None = None
     fed: Fed | None = None
 
 
@@ -173,6 +176,7 @@ def decide(
     now: datetime,
     ledger: pl.DataFrame | None = None,
     fed: Fed | None = None,
+    desk: DeskNow | None = None,
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created. ``fed``: ``sync.fed``."""
     merged = merge(frame, work.rules)
@@ -188,7 +192,7 @@ def decide(
         merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    return replace(conclude(work, merged, raw, work.rules, held_leads, now, ledger), fed=fed)
+    return replace(conclude(work, merged, raw, work.rules, held_leads, now, ledger, desk), fed=fed)
 
 
 def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:
@@ -218,17 +222,21 @@ def conclude(
     held_leads: pl.Series,
     now: datetime,
     ledger: pl.DataFrame | None = None,
+    desk: DeskNow | None = None,
 ) -> Decided:
     """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words.
 
     ``ledger`` (``handover.LEDGER``): the newest handover of each lead; None: the ledger stays as it is.
+    ``desk``: who gets leads that are handed over; None: nobody is given any.
     """
     asked = before_judging(work, merged, ledger, now)
     judged = judge_leads(work, merged if asked is None else asked.merged, now)
-    judged, handed = after_judging(work, asked, scoped(work, judged, held_leads, now), now)
+    judged, given = give_away(work, asked, scoped(work, judged, held_leads, now), desk, now)
+    judged, handed = after_judging(work, asked, judged, now)
     worded = with_reasons(work, judged)
     changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted())
-    return Decided(worded, changes, conflicts(merged, rules), handed=handed)
+    changes = with_owners(work, changes, worded, given)
+    return Decided(worded, changes, conflicts(merged, rules), handed=handed, given=given)
 
 
 def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:

@@ -32,7 +32,7 @@ _AS_IF: dict[str, pl.Expr] = {
 }
 #: Our own field that shows when the lead was first touched.
 _TOUCH = "shown_handover_touch"
-#: The column that routing adds where it knows: who has the lead, or is to have it.
+#: The column that routing adds where it knows: who has the lead, or is to have it; empty: nobody yet.
 OWNER = "routed_owner"
 
 
@@ -115,7 +115,7 @@ def after_judging(
             judged[name]
             for name in ("stage", "stage_why", "cycle", "temperature", "score", "fit", "engagement")
         ),
-        _reached(work, judged),
+        reached(work, judged),
         pl.lit(work.policy.version).alias("policy_version"),
         judged[OWNER].alias("owner")
         if OWNER in judged.columns
@@ -152,7 +152,7 @@ def as_judged(leads: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reached(work: Work, judged: pl.DataFrame) -> pl.Series:
+def reached(work: Work, judged: pl.DataFrame) -> pl.Series:
     """Who sales can see: there is a Salesforce record that may be written to, or this very run makes one."""
     if work.mode == "observe":
         return pl.Series("reached", [False]).new_from_index(0, judged.height)

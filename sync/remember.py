@@ -23,6 +23,7 @@ from sync.loops import held_noise
 from sync.merge import WINNER, Winner
 from sync.pairs import Pairing
 from sync.plan import SIDES
+from sync.routing import remember_given
 from sync.store.journal import HELD, REFUSED
 from sync.store.leads import NEW_LEADS, NEW_LINKS, NEW_VERDICTS
 from sync.turned import note_turned
@@ -71,6 +72,7 @@ def remember(
         if decided.handed is not None:
             refused = [lead for lead, crm in results.refusals if crm == "salesforce"]
             remember_handovers(work, leads, decided.handed, refused, run, now)
+            remember_given(work, leads, decided.given, refused, run, now)
         if held is not None:
             became += store.journal.hold(held, _looked_at(leads, held), run, now)
             store.journal.strike_refused(_passed(leads, results))

@@ -38,6 +38,7 @@ from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
+from sync.routing import reserved
 from sync.running import as_document, running
 from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
@@ -284,7 +285,7 @@ def _write_slice(
     fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
     outcome.busy += len(part.lead_ids) - len(ours)
     outcome.busy_leads |= set(part.lead_ids) - ours
-    decided = kept if kept is not None else _decided(work, part, asked, now)
+    decided = reserved(work, kept, lambda: _decided(work, part, asked, now), ours, run, now)
     if len(ours) < decided.leads.height:
         decided = _only(decided, ours)
     # Leads that moved are left as they were: to remember them now would take their difference for agreed.

@@ -190,8 +190,22 @@ class HandoverSettings(Section):
     when_overdue: Literal["keep", "reassign", "recycle"] = "keep"
     reassign_at_most: Annotated[int, Field(ge=0, le=20)] = 2
     rest_days: Few = 14
-    #: Owner (Salesforce user id or e-mail address) to what is different there.
+    #: Owner (e-mail address) to what is different there.
     owners: dict[Filled, Place] = Field(default={})
+    #: Who gets a lead: tables that ``routing_rules`` checks, since their conditions name fields of the map.
+    routes: list[dict[str, Any]] = Field(default=[])
+    #: A lead that somebody in sales has already stays with them.
+    keep_owner: bool = True
+    #: Salesforce owners that count as nobody, besides queues and the integration user.
+    nobody: Words = ""
+    #: Owner to the days on which they are away.
+    absent: dict[Filled, SomeDays] = Field(default={})
+    #: HubSpot's address of a person to Salesforce's, where they differ.
+    same_owner: dict[Filled, Filled] = Field(default={})
+    #: A task in Salesforce for whoever gets a lead.
+    tasks: bool = True
+    #: Who is told before the time is up; empty: the owner.
+    escalate_to: Words = ""
     too_early_days: Few = 14
     too_early_engagement: Few = 10
     not_ready: Words = "not ready, too early, no need yet, noch nicht, zu früh, kein bedarf"

@@ -21,6 +21,7 @@ from sync.halfdone import OPEN_INTENTS, as_before
 from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
 from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
+from sync.routing import desk_of, waiting_for_sales
 from sync.shelf import Shelf, ShelfSlice, lead_order
 from sync.store.identity import ALSO
 from sync.store.leads import RECORDS
@@ -187,8 +188,8 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
     open_ones += newly_admitted(work)
     if work.handover is not None:
-        late = work.store.handovers.run_out(work.clock())
-        open_ones += work.store.leads.links_of_leads(late).select("crm", "record_id").rows()
+        waiting = waiting_for_sales(work)
+        open_ones += work.store.leads.links_of_leads(waiting).select("crm", "record_id").rows()
     open_ones += [*heard(work), *heard_beside(work)] if gathered.cursors else []
     if not open_ones:
         return
@@ -343,7 +344,8 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])
     ledger = work.store.handovers.newest(part.lead_ids)
-    decided = decide(work, frame, records, held, now, ledger, feed(work, frame, records, turned))
+    desk = desk_of(work, part.lead_ids, now)
+    decided = decide(work, frame, records, held, now, ledger, feed(work, frame, records, turned), desk)
     return (
         decided
         if turned is None

@@ -20,6 +20,7 @@ from sync.handover_rules import Agreement
 from sync.merge import MergeRule
 from sync.pilot import Pilot
 from sync.plan import Wanted, Writable
+from sync.routing_rules import RoutingRules
 from sync.snapshots import Snapshots
 from sync.store.store import Store
 
@@ -97,6 +98,7 @@ class Work:
     lifecycle_alone: bool = False  #: a person has looked: nobody else writes lifecycle stages
     unscored: Condition | None = None  #: who gets no score and no temperature, and a stage by facts alone
     handover: Agreement | None = None  #: what marketing and sales agreed on; None: no ledger is kept
+    routing: RoutingRules | None = None  #: who gets handed-over leads; None: nobody is given any
 
     def asked(self, crm: str) -> tuple[str, ...]:
         """The fields to ask a CRM for: those of the map, and those that tell what became of a record."""

@@ -172,6 +172,10 @@ class SalesforceCrm:
         """Every user, and the queues that may own records of an object. Beyond the port."""
         return read_owners(self._calls, self._schemas, object_name)
 
+    def user_id(self) -> str:
+        """The user that we work as, by the token (Salesforce reference, section 1). Beyond the port."""
+        return self._calls.token.user_id
+
     def lead_steps(self) -> list[LeadStep]:
         """The values of a lead's Status in their order, with what a conversion sets. Beyond the port."""
         return lead_steps(self._calls, self._schemas)

@@ -134,7 +134,7 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
 
     ``leads``: ``handover_facts.FACTS`` and the verdict (``stage stage_why cycle temperature score fit engagement``),
     the ledger beside them (``beside``), and ``left_lying``, ``reached`` (sales can see the lead), ``owner`` (who
-    has it now; null: nobody says), ``policy_version``. Raises NoWorkingTime.
+    has it now; null: nobody says; empty: nobody has), ``policy_version``. Raises NoWorkingTime.
     """
     moment = _whole(now)
     mql = (pl.col("stage") == "mql").fill_null(value=False)
@@ -145,7 +145,10 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     here = leads.filter(was_open | taken_back | again)
     if here.is_empty():
         return nothing()
-    here = with_touch(here, moment)
+    here = with_touch(here, moment).with_columns(
+        _nobody=(pl.col("owner") == "").fill_null(value=False),
+        owner=pl.when(pl.col("owner") != "").then("owner"),
+    )
     old = _carried(here.filter(was_open | taken_back), clocks, terms, moment)
     new = _answered(_handed(_opened(here.filter(again), moment), clocks, terms, moment), moment)
     rows = pl.concat([old, new], how="diagonal")
@@ -259,7 +262,7 @@ def _with_due(rows: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) -
 
 def _carried(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) -> pl.DataFrame:
     """Open rows, brought up to now: owner, handover, first touch, answer, lateness."""
-    owner = pl.coalesce("owner", WAS + "owner")
+    owner = pl.when(~pl.col("_nobody")).then(pl.coalesce("owner", WAS + "owner"))
     facts = leads.with_columns(_now_cycle="cycle", _moved_owner=owner.ne_missing(pl.col(WAS + "owner")))
     here = (pl.col("stage") == "mql") & (pl.col("cycle") == pl.col(WAS + "cycle"))
     goes = here & (pl.col(WAS + "state") == "qualified") & pl.col("reached")

@@ -78,6 +78,7 @@ class Identity(Tables):
             *("links", "further", "lead", "fates", "turned", "held", "refused", "undone"),
             *("journal", "verdict", "conflict", "conflict_twice", "decision", "done"),
             *("handover", "handover_left", "handover_event"),
+            *("routed", "routed_left", "notice", "notice_left"),
         )
         with self._connection.transaction():
             for step in steps:

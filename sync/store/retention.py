@@ -8,7 +8,10 @@ from datetime import datetime
 from sync.store.tables import Tables
 
 #: What is history, and goes. The standing of a lead (its values, links, the verdict in force) is none.
-HISTORY = ("journal", "verdict", "conflict", "held", "decision", "handover", "handover_event")
+HISTORY = (
+    *("journal", "verdict", "conflict", "held", "decision"),
+    *("handover", "handover_event", "routed", "notice"),
+)
 
 
 class Retention(Tables):

@@ -27,6 +27,7 @@ from sync.store.outside import Outside
 from sync.store.persons import Persons
 from sync.store.reporting import Reporting
 from sync.store.retention import Retention
+from sync.store.routing import Routing
 from sync.store.runs import Runs
 from sync.store.standing import Standing
 from sync.store.statements import load_statements
@@ -54,6 +55,7 @@ class Store:
     reporting: Reporting
     retention: Retention
     handovers: Handovers
+    routing: Routing
     inbox: Inbox
     freshness: Freshness
     jobs: Jobs
@@ -114,6 +116,7 @@ class Store:
         self.reporting = Reporting(*parts)
         self.retention = Retention(*parts)
         self.handovers = Handovers(*parts)
+        self.routing = Routing(*parts)
         self.inbox = Inbox(*parts)
         self.freshness = Freshness(*parts)
         self.jobs = Jobs(*parts)
