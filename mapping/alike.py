@@ -24,7 +24,7 @@ def alike_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFrame
     """
     found = [pl.DataFrame(schema=_EDGES)]
     if hubspot["lead_id"].is_null().any() or salesforce["lead_id"].is_null().any():
-        phoned = _by_phone(hubspot, salesforce)
+        phoned = phone_edges(hubspot, salesforce)
         if not phoned.is_empty():
             found.append(phoned.select(h_id="record_id", s_id="record_id_s", sure=_no_other_address()))
         found.append(
@@ -35,14 +35,18 @@ def alike_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFrame
     return pl.concat(found).group_by("h_id", "s_id", maintain_order=True).agg(pl.col("sure").any())
 
 
-def _by_phone(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFrame:
+def phone_edges(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Rows of both frames with one number, one name and no two companies, side by side (``_s``: the second's).
+
+    The frames are as for ``alike_edges``; one row of a pair at least is not linked.
+    """
     sides = [
         side.filter(
             pl.col("phone_key").is_not_null()
             & pl.col("name_key").is_not_null()
             & (pl.len().over("phone_key") <= SHARED_BY)
         )
-        for side in (hubspot, salesforce)
+        for side in (one, other)
     ]
     joined = sides[0].join(sides[1], on="phone_key", how="inner", suffix="_s")
     if joined.is_empty():

@@ -20,6 +20,7 @@ from sync.cli_context import Context, wanted_time
 from sync.cli_drift import drift
 from sync.cli_handover import handovers
 from sync.cli_import import import_file
+from sync.cli_lists import addresses, opportunities
 from sync.cli_policy import policy
 from sync.cli_privacy import export, forget
 from sync.cli_refused import refused
@@ -55,6 +56,8 @@ from sync.wrongconfig import WrongConfig
         handovers,
         held,
         resolve,
+        opportunities,
+        addresses,
         undo,
         import_file,
         export,

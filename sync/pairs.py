@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from mapping.alike import alike_edges
+from mapping.alike import alike_edges, phone_edges
 from mapping.identity import same_company, same_name
 
 #: What is known of each record when pairs are made, one row a record.
@@ -119,8 +119,10 @@ def _involved(everyone: pl.DataFrame) -> pl.Series:
         pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
         | pl.col("record_id").is_in(new["cross_id"].drop_nulls().implode())
         | pl.col("cross_id").is_in(new["record_id"].implode())
+        | pl.col("phone_key").is_in(new["phone_key"].drop_nulls().implode())
+        | pl.col("name_key").is_in(new["name_key"].drop_nulls().implode())
     )
-    met = everyone.filter(meets)["lead_id"].drop_nulls().unique()
+    met = everyone.filter(pl.col("lead_id").is_not_null() & meets)["lead_id"].unique()
     involved = pl.col("lead_id").is_null() | pl.col("lead_id").is_in(met.implode())
     return everyone.select(involved=involved)["involved"]
 
@@ -251,6 +253,7 @@ def _second_records(everyone: pl.DataFrame, records: pl.DataFrame) -> pl.DataFra
                 "crm", "object", "record_id", "crm_s", "record_id_s"
             ),
             named.select("crm", "object", "record_id", "crm_s", record_id_s="cross_id"),
+            *_with_their_number(new, complete),
         ]
     )
     return (
@@ -259,6 +262,17 @@ def _second_records(everyone: pl.DataFrame, records: pl.DataFrame) -> pl.DataFra
         .with_columns(why=pl.lit("it looks like a lead that has a record in this CRM already"))
         .select(*AMBIGUOUS)
     )
+
+
+def _with_their_number(new: pl.DataFrame, complete: pl.DataFrame) -> list[pl.DataFrame]:
+    """New records with the name and the number of a lead's record in the other CRM, whatever their address."""
+    columns = ("crm", "object", "record_id", "crm_s", "record_id_s")
+    found = []
+    for crm in ("hubspot", "salesforce"):
+        mine, theirs = new.filter(pl.col("crm") == crm), complete.filter(pl.col("crm") != crm)
+        if not mine.is_empty() and not theirs.is_empty():
+            found.append(phone_edges(mine, theirs).select(*columns))
+    return found
 
 
 def _assign(

@@ -18,6 +18,7 @@ from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.agreed import STAGE_SHOWN, new_bases, with_outcome
 from sync.decide import Decided
 from sync.fed import note_fed
+from sync.formeraddress import note_former_addresses
 from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
 from sync.merge import WINNER, Winner
@@ -68,6 +69,7 @@ def remember(
         work.at_point("after link")
         note_turned(work, decided.turned, leads["lead_id"], now)
         note_fed(work, decided.fed, leads["lead_id"], now)
+        note_former_addresses(work, leads, run, now)
         _verdicts(work, leads, run, now)
         if decided.handed is not None:
             refused = [lead for lead, crm in results.refusals if crm == "salesforce"]
@@ -95,6 +97,7 @@ def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:
                 email_key=other + "_email_key",
                 name_key=other + "_name_key",
                 company_key=other + "_company_key",
+                phone_key=pl.lit(None, dtype=pl.String),
             )
         )
     return pl.concat(parts)
@@ -259,7 +262,7 @@ def renewed_links(assigned: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """``NEW_LINKS`` of the records read: new links, and the keys of known ones."""
     columns: Mapping[str, pl.DataType] = NEW_LINKS
     return assigned.join(
-        keys.select("crm", "record_id", "email_key", "name_key", "company_key"),
+        keys.select("crm", "record_id", "email_key", "name_key", "company_key", "phone_key"),
         on=["crm", "record_id"],
         how="inner",
     ).select(*columns)

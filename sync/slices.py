@@ -13,7 +13,13 @@ from typing import Protocol, overload
 import polars as pl
 
 from mapping.identity import pairing_keys
-from mapping.own import CROSS_ID
+from sync.candidates import (
+    TO_PAIR,
+    by_the_address_they_meet,
+    involved,
+    known_candidates,
+    second_addresses,
+)
 from sync.decide import Decided, decide, lead_frame
 from sync.fates import note_gone
 from sync.fed import feed, heard_beside
@@ -22,15 +28,11 @@ from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
 from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
 from sync.routing import desk_of, waiting_for_sales
-from sync.shelf import Shelf, ShelfSlice, lead_order
-from sync.store.identity import ALSO
-from sync.store.leads import RECORDS
+from sync.shelf import Shelf, ShelfSlice
 from sync.suggest import Suggested, compared, suggest
 from sync.turned import contacts_of, heard, with_turned
 from sync.work import CRMS, Work
 
-#: What has to be known of a record to pair it.
-TO_PAIR = ("_id", "lead_id", "_created_at", "email", "first_name", "last_name", "company", CROSS_ID)
 #: The columns of a record that only a lead with one record needs.
 KEYS = ("_email_key", "_name_key", "_company_key")
 
@@ -103,11 +105,11 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
     if waiting:
         _add_waiting(work, gathered)
     shelf, new = gathered.shelf, _with_links(work, gathered.new)
-    second = _second_addresses(work, new)
-    known = _known(work, shelf, new, second["lead_id"].drop_nulls())
-    looked_at = pl.concat([new, *_involved(work, shelf, new, known)])
+    second = second_addresses(work, new)
+    known = known_candidates(work, shelf, new, second["lead_id"].drop_nulls())
+    looked_at = pl.concat([new, *involved(work, shelf, new, known)])
     if not second.is_empty():
-        looked_at, known = (_by_the_address_they_meet(some, second) for some in (looked_at, known))
+        looked_at, known = (by_the_address_they_meet(some, second) for some in (looked_at, known))
     pairing = pair(looked_at, known, lead_name)
     unsure: list[pl.DataFrame] = []
     for crm in CRMS:
@@ -214,110 +216,6 @@ def _with_links(work: Work, new: pl.DataFrame) -> pl.DataFrame:
         .join(links, on=["crm", "object", "record_id"], how="left", maintain_order="left")
         .select(*RECORD_KEYS)
     )
-
-
-def _known(work: Work, shelf: Shelf, new: pl.DataFrame, also: pl.Series) -> pl.DataFrame:
-    """Linked records from memory (``RECORD_KEYS``) that unlinked ones may belong to.
-
-    That is: of leads with the same address, of leads that name them or are named by them, by memory or by what
-    was read just now. What memory says of an address may be older than what was read, and the lead's other record,
-    which was not read, decides whether it still wants a counterpart. ``also``: further leads.
-    """
-    new = new.filter(pl.col("lead_id").is_null())
-    store = work.store.leads
-    by_email = store.links_by_email(new["email_key"])["lead_id"]
-    named = new.filter(pl.col("cross_id").is_not_null()).select(
-        crm=pl.when(pl.col("crm") == "hubspot").then(pl.lit("salesforce")).otherwise(pl.lit("hubspot")),
-        record_id="cross_id",
-    )
-    objects = pl.col("crm").replace_strict(dict(work.objects), return_dtype=pl.String)
-    by_cross = store.links_of_records(named.with_columns(object=objects).select(*RECORDS))["lead_id"]
-    lead_ids = pl.concat([by_email, by_cross, also, *_met(shelf, new)]).unique()
-    found = store.links_of_leads(lead_ids)
-    missing = [
-        pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in RECORD_KEYS.items()
-        if name not in found.columns
-    ]
-    return found.with_columns(missing).select(*RECORD_KEYS)
-
-
-def _second_addresses(work: Work, new: pl.DataFrame) -> pl.DataFrame:
-    """Contacts that an unlinked record meets by a further address of theirs: ``crm, record_id, lead_id, also``.
-
-    One whose own address is met as well stays with that.
-    """
-    unlinked = new.filter(pl.col("lead_id").is_null())
-    theirs = unlinked.filter(pl.col("crm") != "hubspot")["email_key"].drop_nulls()
-    if theirs.is_empty():
-        return pl.DataFrame(schema=dict(ALSO))
-    own = unlinked.filter((pl.col("crm") == "hubspot") & pl.col("email_key").is_in(theirs.implode()))
-    found = work.store.identity.second_addresses(theirs)
-    met = found.join(own, on=["crm", "record_id"], how="anti", maintain_order="left")
-    return met.unique(["crm", "record_id"], keep="first", maintain_order=True)
-
-
-def _by_the_address_they_meet(keys: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    """A contact that an unlinked record meets by a further address is compared by that one."""
-    return (
-        keys.join(
-            second.select("crm", "record_id", "also"),
-            on=["crm", "record_id"],
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(email_key=pl.coalesce("also", "email_key"))
-        .drop("also")
-    )
-
-
-def _met(shelf: Shelf, new: pl.DataFrame) -> list[pl.Series]:
-    """The leads of linked records, read just now, that unlinked ones may belong to."""
-    if new.is_empty():
-        return []
-    named, names, mailed = (
-        pl.col("_id").is_in(new["cross_id"].drop_nulls().implode()),
-        pl.col(CROSS_ID).is_in(new["record_id"].implode()),
-        pl.col("email").str.to_lowercase().is_in(new["email_key"].drop_nulls().implode()),
-    )
-    met = []
-    for crm in CRMS:
-        for frame in shelf.frames(crm, TO_PAIR):
-            tests = [
-                named,
-                *([names] if CROSS_ID in frame.columns else []),
-                *([mailed] if "email" in frame.columns else []),
-            ]
-            met.append(frame.filter(pl.any_horizontal(tests))["lead_id"])
-    return met
-
-
-def _involved(work: Work, shelf: Shelf, new: pl.DataFrame, known: pl.DataFrame) -> list[pl.DataFrame]:
-    """The linked records, read just now, that pairing has to look at (``RECORD_KEYS``).
-
-    Every record of a lead that an unlinked one meets, and whoever may compete for an address in HubSpot: the
-    Salesforce records of leads without one there, and the contacts that have their addresses.
-    """
-    leads = pl.concat([known["lead_id"], new["lead_id"].drop_nulls()]).unique()
-    alone, there = shelf.order_of_leads("salesforce"), shelf.order_of_leads("hubspot")
-    alone = alone.clear() if alone.equals(there) else alone.filter(~alone.is_in(there.implode()))
-    if leads.is_empty() and alone.is_empty():
-        return []
-    found: list[pl.DataFrame] = []
-    addresses = new["email_key"]
-    for crm in ("salesforce", "hubspot"):
-        for frame in shelf.frames(crm, TO_PAIR):
-            wanted = frame["lead_id"].is_in(leads.implode())
-            if crm == "salesforce":
-                wanted |= lead_order(frame["lead_id"]).is_in(alone.implode())
-            elif "email" in frame.columns:
-                wanted |= frame["email"].str.to_lowercase().is_in(addresses.implode()).fill_null(value=False)
-            if wanted.any():
-                found.append(record_keys(frame.filter(wanted), crm, work.objects[crm]))
-        addresses = pl.concat([addresses, *(frame["email_key"] for frame in found)]).drop_nulls().unique()
-    if not found:
-        return []
-    return [pl.concat(found).unique(["crm", "record_id"], keep="last", maintain_order=True)]
 
 
 def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:

@@ -46,6 +46,7 @@ from connectors.salesforce.merging import Merged, merge_records
 from connectors.salesforce.owners import Owner, read_owners
 from connectors.salesforce.reading import Reading as Records
 from connectors.salesforce.removed import Removed, read_removed
+from connectors.salesforce.roleless import read_roleless
 from connectors.salesforce.schema import Schemas
 from connectors.salesforce.setup import Setup
 from connectors.salesforce.token import Tokens
@@ -209,6 +210,10 @@ class SalesforceCrm:
     def roles(self, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Who takes part in the named opportunities: frames of ``deals.ROLE_SCHEMA``. Beyond the port."""
         return read_roles(self._calls, self._schemas, ids)
+
+    def deals_without_roles(self) -> Iterator[pl.DataFrame]:
+        """Open opportunities in which nobody takes part: frames of ``roleless.ROLELESS_SCHEMA``. Beyond the port."""
+        return read_roleless(self._calls, self._schemas)
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """Write records, 200 a call or by a bulk job; see ``connectors.salesforce.writing``."""

@@ -77,7 +77,7 @@ class Identity(Tables):
         steps = (
             *("links", "further", "lead", "fates", "turned", "held", "refused", "undone"),
             *("journal", "verdict", "conflict", "conflict_twice", "decision", "done"),
-            *("handover", "handover_left", "handover_event"),
+            *("handover", "handover_left", "handover_event", "former", "former_twice"),
             *("routed", "routed_left", "notice", "notice_left"),
         )
         with self._connection.transaction():

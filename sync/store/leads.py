@@ -16,6 +16,7 @@ KEYS: Mapping[str, pl.DataType] = {
     "email_key": pl.String(),
     "name_key": pl.String(),
     "company_key": pl.String(),
+    "phone_key": pl.String(),
 }
 LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, **KEYS}
 BASES: Mapping[str, pl.DataType] = {**RECORDS, "record_values": pl.String()}
@@ -89,6 +90,16 @@ class Leads(Tables):
     def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
         """Every linked record with one of these normalised addresses, as ``LINKS``."""
         return self._asked("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)
+
+    def links_by_phone(self, phone_keys: pl.Series, at_most: int) -> pl.DataFrame:
+        """Linked records with one of these numbers, as ``LINKS``: so many of each number at most."""
+        asked = phone_keys.drop_nulls().alias("phone_key").to_frame()
+        return self._asked("links_by_phone", asked, LINKS, at_most=at_most)
+
+    def links_by_name_and_domain(self, asked: pl.DataFrame, at_most: int) -> pl.DataFrame:
+        """Linked records with one of these names under that mail domain, as ``LINKS``. ``asked``: name_key, domain."""
+        wanted = asked.select("name_key", "domain").drop_nulls()
+        return self._asked("links_by_name_and_domain", wanted, LINKS, at_most=at_most)
 
     def bases(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, ``BASES`` out; a record without a base is absent."""

@@ -14,6 +14,7 @@ from sync.store.archive import Archive
 from sync.store.audit import Audit
 from sync.store.backfills import Backfills
 from sync.store.beside import BesideRecords
+from sync.store.former import FormerAddresses
 from sync.store.freshness import Freshness
 from sync.store.handovers import Handovers
 from sync.store.identity import Identity
@@ -48,6 +49,7 @@ class Store:
     turned: TurnedContacts
     beside: BesideRecords
     identity: Identity
+    former: FormerAddresses
     persons: Persons
     backfills: Backfills
     standing: Standing
@@ -109,6 +111,7 @@ class Store:
         self.turned = TurnedContacts(*parts)
         self.beside = BesideRecords(*parts)
         self.identity = Identity(*parts)
+        self.former = FormerAddresses(*parts)
         self.persons = Persons(*parts)
         self.backfills = Backfills(*parts)
         self.standing = Standing(*parts)

@@ -47,6 +47,10 @@ class TurnedContacts(Tables):
         """(Contact, the Lead that was converted into it) of those of the Contacts that are known."""
         return self._do("origins_of_contacts", crm=crm, ids=list(contacts)).fetchall()
 
+    def leads_of_accounts(self, accounts: Sequence[str]) -> list[tuple[str, str]]:
+        """(account, lead) of the leads that a conversion brought to these accounts."""
+        return self._do("leads_of_accounts", ids=list(accounts)).fetchall() if accounts else []
+
     def of(self, lead_ids: pl.Series) -> pl.DataFrame:
         """The Contacts of these leads, as ``TURNED``."""
         return self._asked("turned_of_leads", lead_ids.alias("lead_id").to_frame(), TURNED)

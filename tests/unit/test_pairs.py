@@ -393,6 +393,31 @@ def test_one_name_and_one_number_or_mail_domain_link_only_where_no_address_speak
     assert set(_held(pairing)) == ({"1", "a"} if held else set())
 
 
+@pytest.mark.parametrize(
+    ("known", "new", "linked", "held"),
+    [
+        # A lead of one CRM still wants its counterpart, whenever that turns up
+        ([_h("1", lead_id="L", **PHONE)], PHONE, True, False),
+        ([_h("1", lead_id="L", **PHONE, **MAIL)], {**PHONE, "email_key": "berg@mail.de"}, False, True),
+        ([_h("1", lead_id="L", **MAIL, name_key="anna berg")],
+         {"name_key": "anna berg", "email_key": "a.berg@shop.de", "is_role": False}, False, True),
+        ([_h("1", lead_id="L", **PHONE)], {**PHONE, "name_key": "bernd winter"}, False, False),
+        # A lead that has both of its records makes the new one a second one, whatever its address
+        ([_h("1", lead_id="L", **PHONE, **MAIL), _s("b", lead_id="L", **PHONE, **MAIL)], PHONE, False, True),
+        ([_h("1", lead_id="L", **PHONE, **MAIL), _s("b", lead_id="L", **PHONE, **MAIL)],
+         {**PHONE, "email_key": "berg@mail.de"}, False, True),
+        ([_h("1", lead_id="L", **PHONE, **MAIL), _s("b", lead_id="L", **PHONE, **MAIL)],
+         {**PHONE, "name_key": "bernd winter"}, False, False),
+    ],
+)  # fmt: skip
+def test_a_record_that_turns_up_later_is_compared_by_number_and_mail_domain_with_who_is_known(
+    known: list[dict[str, Any]], new: dict[str, Any], linked: bool, held: bool
+) -> None:
+    pairing = _pair(_s("a", **new), known=known)
+    assert (_leads(pairing).get("a") == "L") == linked
+    assert set(_held(pairing)) == ({"a"} if held else set())
+
+
 def test_a_number_that_many_share_says_nothing_about_a_person() -> None:
     many = [_h(str(number), **PHONE) for number in range(6)]
     pairing = _pair(*many, _s("a", **PHONE))

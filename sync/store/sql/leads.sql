@@ -10,23 +10,46 @@ SELECT link.crm, link.object, link.record_id, link.lead_id
        OFFSET 0) AS link;
 
 -- links_of_leads --
-SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key,
+       link.phone_key
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM link
         WHERE link.connection_id = %(connection)s AND link.lead_id = asked.lead_id OFFSET 0) AS link;
 
 -- links_until --
-SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key,
+       link.phone_key
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM link
         WHERE link.connection_id = %(connection)s AND link.lead_id = asked.lead_id
           AND link.linked_at <= %(at)s OFFSET 0) AS link;
 
 -- links_by_email --
-SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key,
+       link.phone_key
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM link
         WHERE link.connection_id = %(connection)s AND link.email_key = asked.email_key OFFSET 0) AS link;
+
+-- links_by_phone --
+-- A number of many is a switchboard's: no more of it are looked at than it takes to see that.
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key,
+       link.phone_key
+  FROM asked CROSS JOIN LATERAL (
+       SELECT * FROM link
+        WHERE link.connection_id = %(connection)s AND link.phone_key = asked.phone_key
+        LIMIT %(at_most)s) AS link;
+
+-- links_by_name_and_domain --
+-- The conditions on the name and the address are those of the index, which holds whole names only.
+SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key,
+       link.phone_key
+  FROM asked CROSS JOIN LATERAL (
+       SELECT * FROM link
+        WHERE link.connection_id = %(connection)s AND link.name_key = asked.name_key
+          AND split_part(link.email_key, '@', 2) = asked.domain
+          AND link.email_key IS NOT NULL AND link.name_key LIKE '%% %%'
+        LIMIT %(at_most)s) AS link;
 
 -- bases_of_records --
 SELECT base.crm, base.object, base.record_id, base.record_values
@@ -85,14 +108,15 @@ LIMIT 1;
 
 -- remember_links --
 INSERT INTO link (connection_id, crm, object, record_id, lead_id, how, linked_at, run_id,
-                  email_key, name_key, company_key)
+                  email_key, name_key, company_key, phone_key)
 SELECT %(connection)s, crm, object, record_id, lead_id, how, %(now)s, %(run)s,
-       email_key, name_key, company_key
+       email_key, name_key, company_key, phone_key
   FROM new_links
 ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
-   SET email_key = excluded.email_key, name_key = excluded.name_key, company_key = excluded.company_key
- WHERE (link.email_key, link.name_key, link.company_key)
-       IS DISTINCT FROM (excluded.email_key, excluded.name_key, excluded.company_key);
+   SET email_key = excluded.email_key, name_key = excluded.name_key, company_key = excluded.company_key,
+       phone_key = excluded.phone_key
+ WHERE (link.email_key, link.name_key, link.company_key, link.phone_key)
+       IS DISTINCT FROM (excluded.email_key, excluded.name_key, excluded.company_key, excluded.phone_key);
 
 -- remember_bases --
 INSERT INTO base (connection_id, crm, object, record_id, record_values, agreed_at, run_id)

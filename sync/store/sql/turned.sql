@@ -35,6 +35,11 @@ SELECT record_id, origin_id FROM turned_contact
 SELECT turned_contact.lead_id, turned_contact.crm, turned_contact.origin_id, turned_contact.record_id
   FROM turned_contact JOIN asked USING (lead_id) WHERE turned_contact.connection_id = %(connection)s;
 
+-- leads_of_accounts --
+SELECT DISTINCT became::json ->> 'Account' AS account, lead_id FROM fate
+ WHERE connection_id = %(connection)s AND fate = 'converted' AND became::json ->> 'Account' = ANY(%(ids)s)
+ ORDER BY account, lead_id;
+
 -- turned_looked_at --
 UPDATE turned_contact SET changed_at = NULL
   FROM asked
