@@ -143,7 +143,7 @@ def _how(how: Reading, source: Source) -> Reading:
 
 def _nothing(known: LeadField, height: int) -> dict[str, pl.Series]:
     columns = columns_of({known.name: known})
-    return {name: pl.repeat(None, height, dtype=dtype, eager=True) for name, dtype in columns.items()}
+    return {name: pl.Series([None], dtype=dtype).new_from_index(0, height) for name, dtype in columns.items()}
 
 
 def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[Cleaned, pl.Series]:

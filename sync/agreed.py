@@ -34,7 +34,7 @@ def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFr
             pl.col("_new_id").is_not_null().alias(side + "_created"),
         )
         leads = leads.drop("_new_id")
-    settled = _settled(work, results)
+    settled = _settled(work, leads, results)
     for crm, side in SIDES.items():
         leads = _agreed(work, leads, crm, side, results, failed, settled)
     return leads
@@ -45,13 +45,15 @@ class _Settled:
     """What was written, once for all fields: asked for each, it cost more than the rest of a small run.
 
     ``written``: (CRM, field) to the leads. ``writable``: CRM to the lead fields that may be written there.
+    ``winners``: field to the codes of those who won it for any lead.
     """
 
     written: Mapping[tuple[str, str], pl.Series]
     writable: Mapping[str, frozenset[str]]
+    winners: Mapping[str, frozenset[int]]
 
 
-def _settled(work: Work, results: Results) -> _Settled:
+def _settled(work: Work, leads: pl.DataFrame, results: Results) -> _Settled:
     changes = results.changes.filter(pl.col("state") == "written").select("crm", "field", "lead_id")
     parts = changes.partition_by("crm", "field", as_dict=True)
     return _Settled(
@@ -59,6 +61,11 @@ def _settled(work: Work, results: Results) -> _Settled:
         {
             crm: frozenset(name for name, _ in work.field_map.writable(crm, work.objects[crm]))
             for crm in SIDES
+        },
+        {
+            name.removeprefix(WINNER): frozenset(leads[name].unique().drop_nulls().to_list())
+            for name in leads.columns
+            if name.startswith(WINNER)
         },
     )
 
@@ -81,6 +88,8 @@ def _agreed(
         str(name): rows["lead_id"] for (name,), rows in written.partition_by("field", as_dict=True).items()
     }
     known, here_now = columns_of(work.field_map.known(crm)), frozenset(leads.columns)
+    told = frozenset(stored.columns if stored is not None else ())
+    unread = frozenset(leads[side + "_unread"].explode().drop_nulls().to_list())
     merged_fields = {rule.field for rule in work.rules if rule.direction != "read_only"}
     columns = []
     for name, dtype in known.items():
@@ -90,9 +99,12 @@ def _agreed(
         value: pl.Expr = now
         if change in written_by_field:
             here = pl.col("lead_id").is_in(written_by_field[change].implode())
-            said = pl.col("_stored." + name) if stored is not None and name in stored.columns else None
+            said = pl.col("_stored." + name) if name in told else None
             value = pl.when(here).then(_written_value(here_now, name, said)).otherwise(value)
-        value = _kept(here_now, side, owner, base, value, settled)
+        value = _kept(owner, base, value, settled)
+        if owner in unread:
+            unseen = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
+            value = pl.when(unseen).then(base).otherwise(value)
         if work.mode != "full" and owner in merged_fields:
             value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
         if change in failed_by_field:
@@ -124,23 +136,22 @@ def _written_value(columns: frozenset[str], name: str, said: pl.Expr | None) -> 
     return sent if said is None else pl.coalesce(said, sent)
 
 
-def _kept(
-    columns: frozenset[str], side: str, owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled
-) -> pl.Expr:
+def _kept(owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled) -> pl.Expr:
     """Held, unread and unwritten fields keep their old base: the difference is still to be settled."""
-    if WINNER + owner in columns:
-        open_ones = pl.col(WINNER + owner).is_in(
-            [int(Winner.HELD), int(Winner.UNREAD), int(Winner.UNSAYABLE)]
-        )
-        for crm, winners in (("hubspot", TO_HUBSPOT), ("salesforce", TO_SALESFORCE)):
-            if owner in settled.writable[crm]:
-                # Out of scope, or not ours to write: nothing was planned, so nothing was agreed.
-                won = pl.col(WINNER + owner).is_in([int(code) for code in winners])
-                written = settled.written.get((crm, owner))
-                open_ones |= won if written is None else won & ~pl.col("lead_id").is_in(written.implode())
-        value = pl.when(open_ones).then(base).otherwise(value)
-    unread = pl.col(side + "_unread").list.contains(owner).fill_null(value=False)
-    return pl.when(unread).then(base).otherwise(value)
+    codes = settled.winners.get(owner, frozenset())
+    winner = pl.col(WINNER + owner)
+    undecided = codes & {Winner.HELD, Winner.UNREAD, Winner.UNSAYABLE}
+    open_ones = [winner.is_in([int(code) for code in undecided])] if undecided else []
+    for crm, winners in (("hubspot", TO_HUBSPOT), ("salesforce", TO_SALESFORCE)):
+        here = codes.intersection(winners)
+        if here and owner in settled.writable[crm]:
+            # Out of scope, or not ours to write: nothing was planned, so nothing was agreed.
+            won = winner.is_in([int(code) for code in here])
+            written = settled.written.get((crm, owner))
+            open_ones.append(won if written is None else won & ~pl.col("lead_id").is_in(written.implode()))
+    if not open_ones:
+        return value
+    return pl.when(pl.any_horizontal(open_ones)).then(base).otherwise(value)
 
 
 def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | None:
