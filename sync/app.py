@@ -74,6 +74,7 @@ class App:
     unscored: Condition | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     database: str = field(default="", repr=False)  #: its address, which may hold a password
+    owned: Belongings | None = field(default=None, repr=False)  #: what the CRMs were built from
 
     def work(self) -> Work:
         """Everything a run is handed; asks both CRMs whose accounts they are. Raises the connectors' errors."""
@@ -214,7 +215,7 @@ def build(
         stack.close()
         raise
     return App(
-        settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url
+        settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url, owned
     )
 
 

@@ -1,4 +1,4 @@
-"""Builds the two connectors from the settings; only ``sync.app`` calls it.
+"""Builds the two connectors from the settings; only ``sync.app`` and ``sync.app_logs`` call it.
 
 A pretend CRM is built like a real one: what differs is its address and its credentials.
 """
@@ -116,28 +116,27 @@ def _hubspot_token(
 
 def salesforce(settings: Settings, owned: Belongings) -> Crm:
     ours, attached = settings.salesforce, owned.attached
-    loopback: str | None
-    if attached:
-        login, loopback = (
-            SANDBOX_LOGIN.format(domain=attached.salesforce_domain),
-            _host(attached.salesforce_url),
-        )
-        client_id = attached.salesforce_client_id
-    else:
-        login = ours.login_url
-        loopback = _host(login) if login.startswith("http://") else None
-        client_id = ours.client_id or ""
+    login, loopback = salesforce_login(settings, attached)
+    client_id = attached.salesforce_client_id if attached else ours.client_id or ""
     return SalesforceCrm(
         session=owned.session(ours.ca_file, loopback),
         login_url=login,
-        grant=_salesforce_grant(settings, attached, owned.clock),
+        grant=salesforce_grant(settings, attached, owned.clock),
         api_version=ours.api_version,
         quota=owned.quota("salesforce", (login, client_id), ours.daily_share, {}),
         sleep=owned.patience.sleep,
     )
 
 
-def _salesforce_grant(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Grant:
+def salesforce_login(settings: Settings, attached: Attached | None) -> tuple[str, str | None]:
+    """Where to log in, and the host on this machine that stands behind it (None: the real one)."""
+    if attached:
+        return SANDBOX_LOGIN.format(domain=attached.salesforce_domain), _host(attached.salesforce_url)
+    login = settings.salesforce.login_url
+    return login, _host(login) if login.startswith("http://") else None
+
+
+def salesforce_grant(settings: Settings, attached: Attached | None, clock: Callable[[], datetime]) -> Grant:
     """The way of logging in. A pretend organisation takes its fixed client credentials. Raises WrongConfig."""
     ours = settings.salesforce
     if attached:

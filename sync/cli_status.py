@@ -36,6 +36,7 @@ def _show(screen: Screen, found: Status) -> None:
     if not found.read_to:
         screen.say("no sync has ended yet")
     _show_answers(screen, found)
+    _show_logs(screen, found)
     _show_backlog(screen, found)
     for budget in found.budgets:
         screen.say(
@@ -73,6 +74,25 @@ def _show_answers(screen: Screen, found: Status) -> None:
             screen.say(
                 f"{one.parked} records of {one.crm} could not be worked on, and wait for something new"
             )
+
+
+def _show_logs(screen: Screen, found: Status) -> None:
+    for log in found.logs:
+        broken = f"; it broke off: {log.problem}" if log.problem else ""
+        screen.say(
+            f"{log.name}: heard {age(found.at - log.heard_at)} ago, {log.events} events so far{broken}"
+        )
+    for gap in found.gaps:
+        if gap.records is not None:
+            then = f"its {gap.records} records are read again"
+        elif gap.read_at is None:
+            then = "it is being read again; `leadpact jobs` shows by which job"
+        else:
+            then = f"it was read again by run {gap.by_run}"
+        screen.say(
+            f"{gap.name} does not tell what happened from {gap.begins_at.isoformat()} to"
+            f" {gap.ends_at.isoformat()}: {gap.why}; {then}"
+        )
 
 
 def _show_backlog(screen: Screen, found: Status) -> None:

@@ -20,10 +20,11 @@ from connectors.crm import RECORD_ID
 from connectors.errors import NeedsPerson, RetryLater
 from connectors.hubspot.events import Event, Kind
 from connectors.salesforce.outbound import OutboundMessage
+from sync.erasures import forget_record
 from sync.errors import Stopped, WrongUse
 from sync.freshness import HAPPENED
-from sync.privacy import forget
 from sync.read import with_counterparts
+from sync.removals import follow_told
 from sync.run import Asked, perform
 from sync.store.inbox import Hint, Hints, Key, Taken, fold
 from sync.store.leads import RECORDS
@@ -96,6 +97,7 @@ def hints_of(events: Iterable[Event], wanted: Wanted) -> Hints:
             event.occurred_at,
             erased=event.kind is Kind.ERASED,
             urgent=not opt_outs.isdisjoint(event.changes),
+            gone=event.kind is Kind.ARCHIVED,
         )
         fold(hints, [(key, hint) for key in _ours("hubspot", _named(event), wanted)])
     return hints
@@ -162,9 +164,10 @@ def _look_again(work: Work, taken: Taken, now: datetime) -> Drained:
         _put_off(taken, stuck, now)
     outcome, later = None, rest.clear()
     if not rest.is_empty():
+        survivors = follow_told(work, rest.filter("gone"))
         asked = Asked(
             "webhook",
-            names=_names(work, rest),
+            names=_names(work, pl.concat([rest.select(*RECORDS), survivors])),
             waiting=False,
             happened=rest.select(*HAPPENED),
             already=work.store.inbox.pushed(now - ONE_RUN),
@@ -184,12 +187,11 @@ def _put_off(taken: Taken, hints: pl.DataFrame, now: datetime) -> None:
         taken.put_off(some, None if parked else now + FAILED_AGAIN * 2 ** (failed - 1))
 
 
-def _names(work: Work, hints: pl.DataFrame) -> dict[str, list[str]]:
-    """The records to read: those named, everything their leads have, and whoever may be the same person.
+def _names(work: Work, named: pl.DataFrame) -> dict[str, list[str]]:
+    """The records to read: those named (``RECORDS``), everything their leads have, and whoever may be the same person.
 
     A record that is gone is found missing only beside the other one of its lead.
     """
-    named = hints.select(*RECORDS)
     leads = work.store.leads.links_of_records(named)["lead_id"]
     whole = pl.concat([named, work.store.leads.links_of_leads(leads).select(*RECORDS)]).unique(
         maintain_order=True
@@ -212,16 +214,16 @@ def _forget_erased(work: Work, hints: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
     """Forget whoever was deleted for privacy: those who are forgotten now, and those who could not be yet.
 
     The word of an event is not enough to erase somebody: their record must be gone (HubSpot reference, section 4.6).
+    One that nobody has met is barred, so that what is left of the person is not taken in.
     """
     forgotten, stuck = [], []
     for (crm,), some in hints.partition_by("crm", as_dict=True).items():
         there = _there(work, str(crm), some["record_id"].to_list())
         for number, record in enumerate(some["record_id"].to_list()):
-            key = f"{crm}:{record}"
-            if record in there or not work.store.leads.named(key):
+            if record in there:
                 continue
             try:
-                forget(work, key)
+                forget_record(work, str(crm), record, f"a push told of a deletion for privacy in {crm}")
             except WrongUse as busy:
                 _log.info("somebody could not be forgotten yet", exc_info=busy, extra={"crm": crm})
                 stuck.append(some.slice(number, 1))

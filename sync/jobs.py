@@ -59,6 +59,11 @@ def drain_inbox(crm: str, *, urgent: bool = False) -> NewJob:
     return NewJob("drain", lane, {"crm": crm}, f"drain:{crm}:{lane}")
 
 
+def read_gaps() -> NewJob:
+    """A job that reads what pulled logs could not tell. It yields to what is live: it may be much."""
+    return NewJob("gaps", "backfill", {}, "gaps")
+
+
 def scheduled(name: str) -> NewJob:
     """The job of a schedule; one that still waits stands for the next one too."""
     return NewJob(name, SCHEDULED[name], {}, name)

@@ -13,6 +13,7 @@ from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
 from sync.inbox import drain
 from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, wanted_of
 from sync.jobs_report import write_report
+from sync.pulllogs_gaps import read_again
 from sync.read import with_counterparts
 from sync.retain import retain
 from sync.run import Asked, perform
@@ -74,6 +75,15 @@ def _drain(given: Given) -> Said:
     return Said(words)
 
 
+def _gaps(given: Given) -> Said:
+    done = read_again(given.work)
+    if done.outcome is None:
+        return Said("everything was read again before")
+    if not done.closed:
+        raise Busy("some leads are worked on by another run")
+    return _ended(done.outcome)
+
+
 def _rescore(given: Given) -> Said:
     return _ended(perform(given.work, Asked("rescore", from_memory=True)))
 
@@ -130,6 +140,7 @@ KINDS: Mapping[str, Kind] = {
     "incremental": _incremental,
     "look_at": _look_at,
     "drain": _drain,
+    "gaps": _gaps,
     "rescore": _rescore,
     "agree": _agree,
     "drift": _drift,

@@ -57,27 +57,26 @@ class Streams:
         rest = self.again[0]
         while not self._stop.is_set():
             try:
-                ran = self._ran(stream)
+                self._run(stream)
             except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on
                 _log.warning("the stream %s broke off and begins again", stream.name, exc_info=error)
                 self._stop.wait(rest)
                 rest = min(rest * 2, self.again[1])
             else:
                 rest = self.again[0]
-                if not ran:
-                    self._stop.wait(self.tries_every)
+                self._stop.wait(self.tries_every)
 
-    def _ran(self, stream: Stream) -> bool:
-        """Run it if nobody else does; False where somebody does.
+    def _run(self, stream: Stream) -> None:
+        """Run it once nobody else does, or end because of ``stop``.
 
         The lock goes with the app's connection, and with it everything that the stream could still store.
         """
         app = self.opens()
         try:
-            if app.recalled() is None or not app.store.jobs.be_the_one(stream.name):
-                return False
+            while app.recalled() is None or not app.store.jobs.be_the_one(stream.name):
+                if self._stop.wait(self.tries_every):
+                    return
             _log.info("the stream %s is ours", stream.name)
             stream.run(app, self._stop)
         finally:
             app.close()
-        return True

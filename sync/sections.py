@@ -15,7 +15,6 @@ from connectors.hubspot.api import Version
 from connectors.hubspot.exports import FullRead
 from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.token import OAuthVersion
-from connectors.salesforce.pubsub.wire import ENDPOINT
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
 from sync.sections_handover import HandoverSettings
 from sync.sections_notify import AlertSettings, NotifySettings
@@ -87,7 +86,7 @@ class SalesforceSettings(Section):
     ca_file: Filled | None = None
     #: Whether change events are listened to (Salesforce reference, section 8).
     pubsub: bool = False
-    pubsub_endpoint: Endpoint = ENDPOINT
+    pubsub_endpoint: Endpoint = "api.pubsub.salesforce.com:7443"
     #: Another topic than that of ``object``: a channel of one's own.
     pubsub_topic: Filled | None = None
     #: What a new record gets where Salesforce demands a value (Salesforce reference, section 6).

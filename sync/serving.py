@@ -19,14 +19,15 @@ from zoneinfo import ZoneInfo
 
 from sync.app import build
 from sync.jobs_hands import Hands
-from sync.jobs_streams import Stream, Streams
+from sync.jobs_streams import Streams
 from sync.jobs_watch import Watch, crons_of
 from sync.jobs_worker import AWAY, Place, Service, quietly
+from sync.listeners import streams_of
 from sync.settings import Settings
 
 Tell = Callable[[str], None]
-#: The logs that are pulled, each by one process at a time.
-STREAMS: tuple[Stream, ...] = ()
+#: How long a log that is told to stop is waited for; where it was read to is stored, so it may be broken off.
+STREAM_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ async def _lives(asked: Asked, service: Service, *, with_endpoints: bool) -> boo
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
             stack.callback(loop.remove_signal_handler, number)
-        streams = Streams(STREAMS, partial(build, asked.settings))
+        streams = Streams(streams_of(asked.settings), partial(build, asked.settings))
         streams.start()
-        stack.callback(streams.end, 0.0)
+        stack.callback(streams.end, STREAM_SECONDS)
         if not with_endpoints:
             return await service.run()
         working = asyncio.create_task(service.run())

@@ -13,12 +13,15 @@ from sync.newly_mapped import Unread, not_read_for_all
 from sync.store.audit import Deed
 from sync.store.backfills import Underway
 from sync.store.inbox import Waiting
+from sync.store.offsets import PullGap, PullLog
 from sync.store.runs import RunRow
 from sync.store.standing import Backlog, Budget, ReadTo, Window
 from sync.work import CRMS, Work
 
 #: Runs, and deeds of people, shown.
 LAST_RUNS = LAST_DEEDS = 5
+#: What pulled logs could not tell: open ones first, then the newest.
+LAST_GAPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class Status:
     deeds: list[Deed]
     answers: list[LaneFreshness]  #: of the last day: from a change in one CRM to the answer in the other
     inbox: list[Waiting]  #: what the CRMs told of and nobody has looked at yet
+    alerts: list[Alert]  #: what somebody was told of and is not over
+    logs: list[PullLog]  #: that are pulled, and how far
+    gaps: list[PullGap]  #: what they could not tell
 
     @property
     def away(self) -> list[Connected]:
@@ -78,6 +84,9 @@ def status_of(work: Work) -> Status:
         deeds=store.audit.newest(LAST_DEEDS),
         answers=told_freshness(store.freshness.since(now - LATELY)),
         inbox=store.inbox.waiting(),
+        alerts=store.alerts.open(),
+        logs=store.offsets.all(),
+        gaps=store.offsets.newest_gaps(LAST_GAPS),
     )
 
 
@@ -100,6 +109,19 @@ def as_document(found: Status) -> dict[str, Any]:
         ],
         "answers": [asdict(one) for one in found.answers],
         "inbox": [asdict(one) for one in found.inbox],
+        "alerts": [
+            {
+                "number": one.number,
+                "kind": one.kind,
+                "about": one.about,
+                "since": one.opened.isoformat(),
+                "said": said(one.found, "en"),
+                "fix": fix_of(one.found, "en"),
+            }
+            for one in found.alerts
+        ],
+        "logs": [_log(one, found.at) for one in found.logs],
+        "log_gaps": [asdict(one) for one in found.gaps],
         "backlog": asdict(found.backlog),
         "backfills": [asdict(one) for one in found.backfills],
         "unread": [asdict(one) for one in found.unread],
@@ -109,6 +131,11 @@ def as_document(found: Status) -> dict[str, Any]:
         "runs": [asdict(one) for one in found.runs],
         "deeds": [asdict(one) for one in found.deeds],
     }
+
+
+def _log(log: PullLog, at: datetime) -> dict[str, Any]:
+    told = {name: value for name, value in asdict(log).items() if name != "place"}
+    return {**told, "age_seconds": (at - log.heard_at).total_seconds()}
 
 
 def _connected(work: Work, crm: str) -> Connected:

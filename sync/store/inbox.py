@@ -17,7 +17,8 @@ from sync.store.tables import Tables
 DRAIN_LOCK = 730_516
 
 #: What a drain takes: the record, the sequence number that was read, how often it was told of, whether a deletion
-#: for privacy was, the oldest change by the CRM's clock (aware UTC), and how often reading it again has failed.
+#: for privacy was and whether its end was, the oldest change by the CRM's clock (aware UTC), and how often reading it
+#: again has failed.
 HINTS: Mapping[str, pl.DataType] = {
     "crm": pl.String(),
     "object": pl.String(),
@@ -25,6 +26,7 @@ HINTS: Mapping[str, pl.DataType] = {
     "sequence": pl.Int64(),
     "events": pl.Int64(),
     "erased": pl.Boolean(),
+    "gone": pl.Boolean(),
     "happened_at": pl.Datetime("us", "UTC"),
     "tries": pl.Int64(),
 }
@@ -40,6 +42,7 @@ class Hint:
     events: int = 1
     erased: bool = False  #: for privacy
     urgent: bool = False  #: a consent was withdrawn
+    gone: bool = False  #: deleted, or merged into another record
 
     def and_also(self, other: Hint) -> Hint:
         """Both as one."""
@@ -48,6 +51,7 @@ class Hint:
             self.events + other.events,
             self.erased or other.erased,
             self.urgent or other.urgent,
+            self.gone or other.gone,
         )
 
 
@@ -90,6 +94,7 @@ def _told(hint: Hint) -> dict[str, object]:
         "events": hint.events,
         "erased": hint.erased,
         "urgent": hint.urgent,
+        "gone": hint.gone,
         "happened_at": hint.happened_at,
     }
 

@@ -24,6 +24,8 @@ from sync.store.jobs import Jobs
 from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.migrate import Migration, migrate
+from sync.store.offsets import Offsets
+from sync.store.notices import Notices
 from sync.store.outside import Outside
 from sync.store.persons import Persons
 from sync.store.reporting import Reporting
@@ -59,6 +61,7 @@ class Store:
     handovers: Handovers
     routing: Routing
     inbox: Inbox
+    offsets: Offsets
     freshness: Freshness
     jobs: Jobs
 
@@ -121,6 +124,7 @@ class Store:
         self.handovers = Handovers(*parts)
         self.routing = Routing(*parts)
         self.inbox = Inbox(*parts)
+        self.offsets = Offsets(*parts)
         self.freshness = Freshness(*parts)
         self.jobs = Jobs(*parts)
 

@@ -1,16 +1,17 @@
 -- put_hints --
 -- Rows come in the order of their keys, so that two processes that know the same records never wait in a circle.
-INSERT INTO inbox (connection_id, crm, object, record_id, sequence, events, erased, urgent, happened_at, received_at,
-                   due_at)
+INSERT INTO inbox (connection_id, crm, object, record_id, sequence, events, erased, gone, urgent, happened_at,
+                   received_at, due_at)
 SELECT %(connection)s, told.crm, told.object, told.record_id, nextval('inbox_sequence'), told.events, told.erased,
-       told.urgent, told.happened_at, %(now)s, %(now)s
+       coalesce(told.gone, false), told.urgent, told.happened_at, %(now)s, %(now)s
   FROM json_to_recordset(%(hints)s::json)
-       AS told (crm text, object text, record_id text, events integer, erased boolean, urgent boolean,
+       AS told (crm text, object text, record_id text, events integer, erased boolean, gone boolean, urgent boolean,
                 happened_at timestamptz)
 ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
    SET sequence = excluded.sequence,
        events = inbox.events + excluded.events,
        erased = inbox.erased OR excluded.erased,
+       gone = inbox.gone OR excluded.gone,
        urgent = inbox.urgent OR excluded.urgent,
        happened_at = least(inbox.happened_at, excluded.happened_at),
        -- Something new may have happened to what was parked.
@@ -42,8 +43,8 @@ picked AS (
 UPDATE inbox SET taken_by = %(drain)s FROM picked
  WHERE inbox.connection_id = %(connection)s AND inbox.crm = picked.crm AND inbox.object = picked.object
    AND inbox.record_id = picked.record_id
-RETURNING inbox.crm, inbox.object, inbox.record_id, inbox.sequence, inbox.events, inbox.erased, inbox.happened_at,
-          inbox.tries;
+RETURNING inbox.crm, inbox.object, inbox.record_id, inbox.sequence, inbox.events, inbox.erased, inbox.gone,
+          inbox.happened_at, inbox.tries;
 
 -- lock_taken_hints --
 -- In the order in which they are put.
