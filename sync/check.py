@@ -31,16 +31,9 @@ NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 
 def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     """Everything that would go wrong at write time, found before. Reads both schemas, writes nothing."""
-    problems: list[Problem] = []
-    schemas = {crm: work.crms[crm].describe(work.objects[crm]) for crm in CRMS}
+    problems = of_map(work, where)
     for rule in work.field_map.rules.values():
-        if rule.lead in {own.lead.name for own in OWN_FIELDS}:
-            continue
-        for crm in CRMS:
-            problems += _of_field(work, rule, crm, schemas[crm], where)
         problems += _of_rule(rule, where)
-    problems += _of_stages(work, schemas["hubspot"], where)
-    problems += _of_setup(work)
     problems += of_policy(work, where)
     problems += _rules_back(work, where)
     problems += signals_told(work, where)
@@ -53,6 +46,17 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
         for one in not_read_for_all(work)
     ]
     return problems
+
+
+def of_map(work: Work, where: Callable[[str], str]) -> list[Problem]:
+    """What the map names and a CRM does not have, or not as it is needed. Reads both schemas, writes nothing."""
+    problems: list[Problem] = []
+    schemas = {crm: work.crms[crm].describe(work.objects[crm]) for crm in CRMS}
+    for rule in work.field_map.rules.values():
+        if rule.lead not in {own.lead.name for own in OWN_FIELDS}:
+            for crm in CRMS:
+                problems += _of_field(work, rule, crm, schemas[crm], where)
+    return [*problems, *_of_stages(work, schemas["hubspot"], where), *_of_setup(work)]
 
 
 def _of_noise(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from sync.app import opened
 from sync.cli_context import Context, age
 from sync.console import Screen
 from sync.errors import CrmAway
+from sync.mails.words_alerts import fix_of, said
 from sync.status import Status, as_document, status_of
 
 
@@ -30,6 +31,11 @@ def _show(screen: Screen, found: Status) -> None:
     for one in found.connections:
         screen.say(
             f"{one.crm}: " + (f"cannot be used: {one.problem}" if one.problem else f"account {one.account}")
+        )
+    for alert in found.alerts:
+        screen.say(
+            f"alert {alert.number}, {alert.kind}, for {age(found.at - alert.opened)}: {said(alert.found, 'en')};"
+            f" {fix_of(alert.found, 'en')}"
         )
     for log in found.read_to:
         screen.say(f"{log.crm} {log.object}: read {age(found.at - log.moved_at)} ago, by run {log.run}")

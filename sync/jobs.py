@@ -26,6 +26,10 @@ SCHEDULED: Mapping[str, Lane] = {
     "drift": "backfill",
     "retention": "backfill",
     "report": "backfill",
+    # Nobody is told late because a long run is under way: these are short.
+    "alerts": "handover",
+    "schemas": "live",
+    "mail": "backfill",
 }
 #: Records of one ``look_at``: one call by id to HubSpot (HubSpot reference, section 4.3).
 MOST_RECORDS = 100

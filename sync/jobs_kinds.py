@@ -12,6 +12,7 @@ from sync.backfill import carry_on, plan_backfill
 from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
 from sync.inbox import drain
 from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, wanted_of
+from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
 from sync.jobs_report import write_report
 from sync.pulllogs_gaps import read_again
 from sync.read import with_counterparts
@@ -112,6 +113,11 @@ def _report(given: Given) -> Said:
     return Said(f"the report is {write_report(given.app, given.work)}")
 
 
+def _notify(tell: Callable[[App, Work], tuple[str, tuple[NewJob, ...]]]) -> Kind:
+    """A job that tells people."""
+    return lambda given: Said(*tell(given.app, given.work))
+
+
 def _backfill(given: Given) -> Said:
     wanted, approve = wanted_of(given.args), bool(given.args.get("approve"))
     plan = plan_backfill(given.work, wanted, given.work.clock())
@@ -147,6 +153,10 @@ KINDS: Mapping[str, Kind] = {
     "retention": _retention,
     "report": _report,
     "backfill": _backfill,
+    "alerts": _notify(look_for_alerts),
+    "schemas": _notify(look_at_schema),
+    "letters": _notify(send_letters),
+    "mail": _notify(send_monday_mail),
 }
 
 

@@ -85,3 +85,6 @@ class ScheduleSettings(Section):
     drift: Schedule = "0 3 * * *"
     retention: Schedule = "30 3 * * *"
     report: Schedule = "0 6 * * 1"
+    alerts: Schedule = "*/5 * * * *"
+    schemas: Schedule = "50 * * * *"
+    mail: Schedule = "0 7 * * 1"

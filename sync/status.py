@@ -9,7 +9,9 @@ from typing import Any
 from connectors.errors import ConnectorError
 from sync.freshness import LATELY, LaneFreshness
 from sync.freshness import told as told_freshness
+from sync.mails.words_alerts import fix_of, said
 from sync.newly_mapped import Unread, not_read_for_all
+from sync.store.alerts import Alert
 from sync.store.audit import Deed
 from sync.store.backfills import Underway
 from sync.store.inbox import Waiting

@@ -78,7 +78,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "holidays": "sync/calendars.py",
     "altair": "sync/reports/",
     "vl_convert": "sync/reports/",
-    "jinja2": "sync/reports/",
+    "jinja2": ("sync/reports/", "sync/mails/"),
     "babel": "sync/reports/",
     "sklearn": "sync/learn/",
 }

@@ -35,7 +35,14 @@ class NotSent(Exception):
 
 
 class MailAway(NotSent):
-    """The server is away or busy, and nothing has left: the same mail can be sent later."""
+    """The server is away or busy, and nothing has left: the same mail can be sent later.
+
+    ``alone``: it says so of this recipient; others need not wait.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", alone: bool = False) -> None:
+        super().__init__(message, fix=fix)
+        self.alone = alone
 
 
 class MailRefused(NotSent):
@@ -44,6 +51,10 @@ class MailRefused(NotSent):
 
 class MailUnsure(NotSent):
     """The connection broke off after the content and before the answer: it may have arrived."""
+
+
+#: Called when the content goes out next; what it raises stops the mail.
+BeforeContent = Callable[[], None]
 
 
 def nothing() -> None:
@@ -59,7 +70,7 @@ def send(
     *,
     now: datetime,
     key: str,
-    before_content: Callable[[], None] = nothing,
+    before_content: BeforeContent = nothing,
 ) -> None:
     """Send a mail to one mailbox (``Anna <anna@example.com>``) and return once the server has taken it.
 
@@ -74,7 +85,7 @@ def send(
     with _connected(settings) as server:
         with _nothing_left():
             _agreed(server.mail(_sender(settings).addr_spec), "the sender")
-            _agreed(server.rcpt(mailbox_of(to).addr_spec), "the recipient")
+            _agreed(server.rcpt(mailbox_of(to).addr_spec), _RECIPIENT)
             server.putcmd("DATA")
             _agreed(server.getreply(), "a mail", wanted=354)
         before_content()
@@ -186,6 +197,7 @@ def _nothing_left() -> Iterator[None]:
     raise failed
 
 
+_RECIPIENT = "the recipient"
 _AWAY_FIX = "nothing, if it comes back; else check notify.smtp_host and notify.smtp_port"
 
 
@@ -202,7 +214,7 @@ def _by_code(code: int, what: str) -> NotSent:
             f"the mail server refuses {what} ({code})",
             fix="check the address and notify.sender, or ask who runs the server",
         )
-    return MailAway(f"the mail server takes {what} later ({code})", fix=_AWAY_FIX)
+    return MailAway(f"the mail server takes {what} later ({code})", fix=_AWAY_FIX, alone=what == _RECIPIENT)
 
 
 def _unsure(error: Exception) -> MailUnsure:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from sync.errors import DatabaseAway
+from sync.store.alerts import Alerts
 from sync.store.archive import Archive
 from sync.store.audit import Audit
 from sync.store.backfills import Backfills
@@ -23,6 +24,7 @@ from sync.store.inbox import Inbox
 from sync.store.jobs import Jobs
 from sync.store.journal import Journal
 from sync.store.leads import Leads
+from sync.store.letters import Letters
 from sync.store.migrate import Migration, migrate
 from sync.store.offsets import Offsets
 from sync.store.notices import Notices
@@ -64,6 +66,8 @@ class Store:
     offsets: Offsets
     freshness: Freshness
     jobs: Jobs
+    alerts: Alerts
+    letters: Letters
 
     def __init__(self, url: str, *, who: str = "") -> None:
         """Connect and migrate; ``who`` is the person at work.
@@ -127,6 +131,8 @@ class Store:
         self.offsets = Offsets(*parts)
         self.freshness = Freshness(*parts)
         self.jobs = Jobs(*parts)
+        self.alerts = Alerts(*parts)
+        self.letters = Letters(*parts)
 
     def accounts_of(
         self, config: str, hubspot_account: str, salesforce_account: str, now: datetime

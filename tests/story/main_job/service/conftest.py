@@ -21,7 +21,7 @@ PATIENCE = 120.0
 QUIET: Mapping[str, str] = {
     **{
         f"LEADPACT_SCHEDULE__{name}": "off"
-        for name in ("INCREMENTAL", "AGREE", "RESCORE", "DRIFT", "RETENTION")
+        for name in ("INCREMENTAL", "AGREE", "RESCORE", "DRIFT", "RETENTION", "ALERTS", "SCHEMAS", "MAIL")
     },
     "LEADPACT_WORKER__HEARTBEAT_SECONDS": "0.3",
     "LEADPACT_WORKER__STALLED_AFTER_SECONDS": "2",

@@ -1,0 +1,34 @@
+-- open_alerts --
+SELECT alert_id, kind, about, found, opened_at, seen_at, cleared_at FROM alert
+ WHERE connection_id = %(connection)s AND cleared_at IS NULL ORDER BY opened_at, alert_id;
+
+-- alerts_by_number --
+SELECT alert_id, kind, about, found, opened_at, seen_at, cleared_at FROM alert
+ WHERE connection_id = %(connection)s AND alert_id = ANY(%(numbers)s::bigint[]) ORDER BY opened_at, alert_id;
+
+-- open_alert --
+-- A row for whoever sees it first; for everybody else it only lasts on.
+INSERT INTO alert (connection_id, kind, about, found, opened_at, seen_at)
+VALUES (%(connection)s, %(kind)s, %(about)s, %(found)s, %(now)s, %(now)s)
+ON CONFLICT (connection_id, kind, about) WHERE cleared_at IS NULL DO UPDATE SET seen_at = excluded.seen_at
+RETURNING alert_id, (xmax = 0) AS new;
+
+-- clear_alert --
+UPDATE alert SET cleared_at = %(now)s
+ WHERE connection_id = %(connection)s AND kind = %(kind)s AND about = %(about)s AND cleared_at IS NULL
+RETURNING alert_id;
+
+-- drop_old_alerts --
+DELETE FROM alert WHERE connection_id = %(connection)s AND cleared_at < %(before)s;
+
+-- seen_lengths --
+SELECT crm, object, field, length FROM seen_length WHERE connection_id = %(connection)s;
+
+-- keep_lengths --
+INSERT INTO seen_length (connection_id, crm, object, field, length)
+SELECT %(connection)s, seen.crm, seen.object, seen.field, seen.length
+  FROM unnest(%(crms)s::text[], %(objects)s::text[], %(fields)s::text[], %(lengths)s::integer[])
+       AS seen (crm, object, field, length)
+ ORDER BY seen.crm, seen.object, seen.field
+ON CONFLICT (connection_id, crm, object, field) DO UPDATE
+   SET length = greatest(seen_length.length, excluded.length);
