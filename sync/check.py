@@ -19,7 +19,7 @@ from sync.beside import problems_beside
 from sync.check_policy import of_policy, signals_told
 from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
-from sync.setup import OURS, needed_fields
+from sync.setup import OURS, needed_fields, options_told
 from sync.turned import CONTACT, can_see_contacts
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
@@ -222,6 +222,13 @@ def _of_setup(work: Work) -> Iterator[Problem]:
                 f"{len(missing)} of Leadpact's own fields are missing: {', '.join(missing)}",
                 "run `leadpact setup` to see them and `leadpact setup --apply` to create them",
             )
+    for option in options_told(needed):
+        yield _found(
+            f"{NAMES[option['crm']]} {option['object']}",
+            "error",
+            f"{option['field']} lacks the option {option['option']}, so a write of it would be refused",
+            f"`leadpact setup --apply` adds it; by hand: internal name {option['option']}, label {option['label']}",
+        )
 
 
 def _rules_back(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:

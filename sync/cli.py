@@ -36,7 +36,7 @@ from sync.errors import CrmAway, GuardStopped, Stopped
 from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
 from sync.reports.rules import report_problems
-from sync.setup import create_missing, needed_fields
+from sync.setup import create_missing, needed_fields, options_told, setup_told, setup_wanted
 from sync.wrongconfig import WrongConfig
 
 
@@ -167,24 +167,23 @@ def setup(context: Context, really: bool) -> None:
         work = app.work()
         needed = needed_fields(work)
         made = create_missing(work) if really else []
+        left = options_told(needed_fields(work)) if really else []
     rows = [
         (one.crm, one.object, one.spec.name, one.spec.type, "there" if one.there else "missing")
         for one in needed
     ]
-    if really:
-        context.screen.say(f"{len(made)} fields created." if made else "Everything was there already.")
-    else:
+    options = options_told(needed)
+    if not really:
         context.screen.table(("crm", "object", "field", "type", "state"), rows)
-        missing = sum(not one.there for one in needed)
-        context.screen.say(
-            f"{missing} fields are missing." + (" Create them with --apply." if missing else "")
-        )
+    context.screen.say(setup_told(needed, made, left) if really else setup_wanted(needed))
     context.screen.document(
         {
             "fields": [
                 dict(zip(("crm", "object", "field", "type", "state"), row, strict=True)) for row in rows
             ],
             "created": [{"crm": crm, "field": name} for crm, name in made],
+            "options": options,
+            "left": left,
         }
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from connectors.crm import FieldSpec
+from connectors.crm import FieldSpec, ObjectSchema
 from mapping.lead import FieldType, LeadField
 from mapping.own import HANDOVER_LABELS, OWN_FIELDS, STAGE_LABELS, OwnField
 from sync.work import CRMS, Work
@@ -34,12 +34,16 @@ _LONG = frozenset(("need", "previous_activity", "description"))
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A field of ours in one CRM; ``there`` when the live schema has it already."""
+    """A field of ours in one CRM; ``there`` when the live schema has it already.
+
+    ``lacking``: the options (value, label) of a choice that is there and does not take them.
+    """
 
     crm: str
     object: str
     spec: FieldSpec
     there: bool
+    lacking: tuple[tuple[str, str], ...] = ()
 
 
 def needed_fields(work: Work) -> list[Needed]:
@@ -49,14 +53,26 @@ def needed_fields(work: Work) -> list[Needed]:
         object_name = work.objects[crm]
         schema = work.crms[crm].describe(object_name)
         found += [
-            Needed(crm, object_name, spec, spec.name in schema.fields)
+            Needed(crm, object_name, spec, spec.name in schema.fields, lacking_options(spec, schema))
             for spec in (*_own_specs(work, crm), *_mapped_specs(work, crm))
         ]
     return found
 
 
+def lacking_options(spec: FieldSpec, schema: ObjectSchema) -> tuple[tuple[str, str], ...]:
+    """The options that a choice lacks; a list of Salesforce that is not restricted takes every value."""
+    info = schema.fields.get(spec.name)
+    if info is None or spec.type != "choice" or (schema.crm == "salesforce" and not info.restricted):
+        return ()
+    known = {value.lower() for value, _ in info.options}
+    return tuple(option for option in spec.options if option[0].lower() not in known)
+
+
 def create_missing(work: Work) -> list[tuple[str, str]]:
-    """Create what is missing; returns (crm, name) of each field created. Raises the connectors' errors."""
+    """Create what is missing, options of choices too; returns (crm, name) of each field created.
+
+    Raises the connectors' errors.
+    """
     needed = needed_fields(work)
     made = []
     for crm in CRMS:
@@ -64,6 +80,37 @@ def create_missing(work: Work) -> list[tuple[str, str]]:
         specs = [one.spec for one in needed if one.crm == crm]
         made += [(crm, name) for name in work.crms[crm].add_fields(work.objects[crm], specs)]
     return made
+
+
+def options_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
+    """Every option that a choice lacks: ``crm, object, field, option, label``."""
+    return [
+        {"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value, "label": label}
+        for one in needed
+        for value, label in one.lacking
+    ]
+
+
+def setup_wanted(needed: Sequence[Needed]) -> str:
+    """What is missing, in a sentence or two."""
+    missing, options = sum(not one.there for one in needed), options_told(needed)
+    told = [f"{missing} fields are missing."]
+    told += [f"{one['crm']} {one['field']} lacks the option {one['option']}." for one in options]
+    return " ".join((*told, *(["Create them with --apply."] if missing or options else [])))
+
+
+def setup_told(
+    needed: Sequence[Needed], made: Sequence[tuple[str, str]], left: Sequence[Mapping[str, str]]
+) -> str:
+    """What was created; and what still lacks an option, by name, for somebody to add it."""
+    added = len(options_told(needed)) - len(left)
+    told = [f"{len(made)} fields created."] if made else []
+    told += [f"{added} options added."] if added else []
+    told += [
+        f"Add the option {one['option']} ({one['label']}) to {one['field']} in {one['crm']} by hand."
+        for one in left
+    ]
+    return " ".join(told) or "Everything was there already."
 
 
 def _own_specs(work: Work, crm: str) -> list[FieldSpec]:

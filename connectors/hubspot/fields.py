@@ -144,7 +144,15 @@ def _add_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -
     try:
         api.call(_done, api.properties.update, object_name, spec.name, body)
     except Refusal as refusal:
-        raise _needs_person(f"more options of the property {spec.name}", object_name, refusal) from None
+        names = ", ".join(f"{value} ({label})" for value, label in lacking)
+        raise NeedsPerson(
+            f"HubSpot refuses more options of the property {spec.name} of {object_name}:"
+            f" {refusal.code} ({refusal.status})",
+            crm=CRM,
+            code=refusal.code,
+            correlation=refusal.correlation,
+            fix=f"Add these options by hand, with exactly these internal names: {names}.",
+        ) from None
 
 
 def _needs_person(what: str, object_name: str, refusal: Refusal) -> NeedsPerson:

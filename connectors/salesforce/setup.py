@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -47,6 +48,9 @@ class Setup:
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create what is missing of ``specs`` and give ourselves access; the names created, in order.
 
+        A restricted picklist that is there gets the values it lacks; those that people added stay. One that is
+        not restricted takes every value, and is left alone.
+
         A field that we cannot see may be there without our right to see it: then it is deployed again as it
         is wanted, which changes nothing, and made visible. Safe to repeat after any interruption.
         Raises NeedsPerson where a field exists with another type, or the account does not allow it; OurBug
@@ -62,11 +66,18 @@ class Setup:
             if described.has(spec.name):
                 _check_same(object_name, spec, described.schema.fields[spec.name])
         closed = [spec for spec in specs if not _writable(described, spec.name)]
-        if not closed:
+        there = [spec for spec in specs if described.has(spec.name)]
+        widened = [
+            w for spec in there if (w := _widened(spec, described.schema.fields[spec.name])) is not None
+        ]
+        if not closed and not widened:
             return []
-        created = self._deploy(object_name, missing, [f"{object_name}.{spec.name}" for spec in closed])
-        self._assign()
-        self._wait_until_writable(object_name, [spec.name for spec in closed])
+        fields = [f"{object_name}.{spec.name}" for spec in closed]
+        created = self._deploy(object_name, [*missing, *widened], fields)
+        if closed:
+            self._assign()
+            self._wait_until_writable(object_name, [spec.name for spec in closed])
+        self._schemas.forget(object_name)
         return [spec.name for spec in missing if f"{object_name}.{spec.name}" in created]
 
     def _deploy(self, object_name: str, missing: Sequence[FieldSpec], fields: Sequence[str]) -> set[str]:
@@ -176,6 +187,18 @@ class Setup:
 def _writable(described: Described, name: str) -> bool:
     info = described.schema.fields.get(name)
     return info is not None and info.creatable and info.updatable
+
+
+def _widened(spec: FieldSpec, info: FieldInfo) -> FieldSpec | None:
+    """The picklist as it is, with the values that it lacks behind its own; None where it lacks none.
+
+    A deployment replaces the list, so it names every value that is to stay, under the label that people gave it.
+    """
+    known = {value.lower() for value, _ in info.options}
+    lacking = tuple(option for option in spec.options if option[0].lower() not in known)
+    if spec.type != "choice" or not info.restricted or not lacking:
+        return None
+    return replace(spec, label=info.label, options=(*info.options, *lacking))
 
 
 def _check_same(object_name: str, spec: FieldSpec, info: FieldInfo) -> None:

@@ -1,0 +1,51 @@
+"""A picklist of ours that is there gets the values it lacks, and keeps what people made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.crm import FieldSpec
+from connectors.errors import NeedsPerson
+from connectors.salesforce.crm import SalesforceCrm
+
+BAND = "Leadpact_Band__c"
+
+
+def band(*values: str) -> FieldSpec:
+    return FieldSpec(BAND, "Band", "choice", options=tuple((value, value) for value in values))
+
+
+def connect(org: Any) -> SalesforceCrm:
+    """A connector that logs in at the pretend address itself."""
+    connector: SalesforceCrm = org.connect(login_url=org.url)
+    return connector
+
+
+def deployments(org: Any) -> int:
+    return sum(1 for one in org.requests() if one["method"] == "POST" and "deployRequest" in one["path"])
+
+
+def values(crm: SalesforceCrm) -> list[str]:
+    return [value for value, _ in crm.describe("Lead").fields[BAND].options]
+
+
+def test_values_that_are_missing_are_added_once_behind_those_that_are_there(org: Any) -> None:
+    connect(org).add_fields("Lead", [band("icy", "cold", "hot")])
+    crm = connect(org)
+    assert crm.add_fields("Lead", [band("cold", "hot", "unknown")]) == []
+    assert values(crm) == ["icy", "cold", "hot", "unknown"]
+    assert crm.describe("Lead").fields[BAND].updatable
+    assert deployments(org) == 2
+    assert connect(org).add_fields("Lead", [band("cold", "hot", "unknown")]) == []
+    assert deployments(org) == 2
+
+
+def test_somebody_without_the_right_to_add_values_is_told_whom_to_ask(org: Any) -> None:
+    connect(org).add_fields("Lead", [band("cold")])
+    body = '[{"errorCode":"INSUFFICIENT_ACCESS","message":"no"}]'
+    org.control("faults", match="deployRequest", status=403, body=body, times=-1)
+    with pytest.raises(NeedsPerson) as refused:
+        connect(org).add_fields("Lead", [band("cold", "hot")])
+    assert "administrator" in refused.value.fix
