@@ -24,6 +24,7 @@ from mapping.qualification.truths import known, looked_up
 from mapping.qualification.wording import WHY, reasons, why
 from sync.fed import Fed, with_fed
 from sync.handover import after_judging, before_judging
+from sync.inorder import alike, ascending, beside, in_order
 from sync.merge import (
     BASE,
     HUBSPOT,
@@ -95,15 +96,17 @@ def lead_frame(
     ``records``: CRM to typed records with ``lead_id`` (as ``read.typed_records`` makes them). ``linked``:
     ``lead_id, crm, record_id`` of every link. ``bases`` and ``stored``: as the store gives them.
     """
-    leads = lead_ids.unique().sort().alias("lead_id").to_frame()
+    leads = in_order(lead_ids).alias("lead_id").to_frame()
     parts, missing = [leads], []
     for crm, side in SIDES.items():
         columns = {**RECORD_META, **work.field_map.columns(crm)}
         theirs = linked.filter(pl.col("crm") == crm).select(
             "lead_id", pl.col("record_id").alias(side + LINKED)
         )
-        now = _beside(leads, _prefixed(records.get(crm), columns, side), "lead_id")
-        names = _beside(leads, theirs.unique("lead_id"), "lead_id")
+        if not alike(theirs["lead_id"], leads["lead_id"]):
+            theirs = theirs.unique("lead_id")
+        now = beside(leads, _prefixed(records.get(crm), columns, side), "lead_id")
+        names = beside(leads, theirs, "lead_id")
         bases_then = _bases(work, crm, bases, now[side + "_id"])
         have = {*now.columns, *bases_then.columns}
         missing += [
@@ -117,16 +120,6 @@ def lead_frame(
     return frame.with_columns(missing)
 
 
-def _beside(leads: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The rows brought into the order of ``leads`` by ``key``, without it; nulls where there is none.
-
-    Only the key is joined: what is beside it is looked up by place, once.
-    """
-    places = rows.select(key).with_row_index("_at")
-    at = leads.join(places, on=key, how="left", maintain_order="left")["_at"]
-    return rows.select(pl.exclude(key))[at]
-
-
 @cache
 def _nothing(dtype: pl.DataType) -> pl.Expr:
     return pl.lit(None, dtype=dtype)
@@ -137,7 +130,7 @@ def _prefixed(records: pl.DataFrame | None, columns: Mapping[str, pl.DataType], 
         schema = {"lead_id": pl.String(), **{side + name: dtype for name, dtype in columns.items()}}
         return pl.DataFrame(schema=schema)
     renamed = records.select("lead_id", *(pl.col(name).alias(side + name) for name in columns))
-    if renamed["lead_id"].n_unique() == renamed.height:
+    if ascending(renamed["lead_id"]) or renamed["lead_id"].n_unique() == renamed.height:
         return renamed
     return renamed.unique("lead_id", keep="last", maintain_order=True)
 
@@ -145,7 +138,7 @@ def _prefixed(records: pl.DataFrame | None, columns: Mapping[str, pl.DataType], 
 def _bases(work: Work, crm: str, bases: pl.DataFrame, records: pl.Series) -> pl.DataFrame:
     """The bases of these records, in their order; nulls where there is none."""
     here = bases.filter(pl.col("crm") == crm).select("record_id", "record_values")
-    texts = _beside(records.alias("record_id").to_frame(), here, "record_id")["record_values"]
+    texts = beside(records.alias("record_id").to_frame(), here, "record_id")["record_values"]
     return work.record_snapshots(crm).decode(texts, BASE[SIDES[crm]])
 
 
@@ -164,7 +157,7 @@ def _stored(work: Work, stored: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFra
         pl.col("nurture_track").alias("prev_track"),
         *(pl.col(name).alias(f"prev_{name}") for name in MEMORY),
     )
-    then = _beside(leads, previous, "lead_id")
+    then = beside(leads, previous, "lead_id")
     return then.hstack(work.lead_snapshots().decode(then["prev_values"], STORED))
 
 

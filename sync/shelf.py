@@ -42,6 +42,10 @@ def lead_order(lead_ids: pl.Series) -> pl.Series:
     return padded.bin.reinterpret(dtype=_ORDER, endianness="big")
 
 
+#: Rows of a stretch of leads, and a number for each (``lead_order``).
+_Stretch = tuple[pl.Series, pl.LazyFrame]
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """Rows in the order of their leads; ``order`` has a number for each."""
@@ -49,11 +53,11 @@ class _Run:
     order: pl.Series
     rows: pl.DataFrame | Path
 
-    def stretch(self, low: int, high: int | None) -> pl.LazyFrame:
+    def stretch(self, low: int, high: int | None) -> _Stretch:
         """The rows of leads from ``low`` on and before ``high`` (None: to the end)."""
         start = int(self.order.search_sorted(low, side="left"))
         end = len(self.order) if high is None else int(self.order.search_sorted(high, side="left"))
-        return self.whole().slice(start, end - start)
+        return self.order.slice(start, end - start), self.whole().slice(start, end - start)
 
     def whole(self) -> pl.LazyFrame:
         return _rows(self.rows)
@@ -137,10 +141,14 @@ class Shelf:
             borders = [0]
         return [ShelfSlice(self, low, high) for low, high in zip(borders, [*borders[1:], None], strict=True)]
 
-    def stretch(self, crm: str, low: int, high: int | None) -> list[pl.LazyFrame]:
-        """The rows of leads from ``low`` on and before ``high``, by their numbers; unsorted ones in any case."""
+    def stretch(self, crm: str, low: int, high: int | None) -> pl.DataFrame | None:
+        """The rows of leads from ``low`` on and before ``high``, by their numbers, in the order of the leads; unsorted
+        ones in any case. None for no frame. The newest reading wins."""
         found = [run.stretch(low, high) for run in self._runs[crm]]
-        return found + [frame.lazy() for frame in self._unsorted[crm]]
+        found += [(lead_order(frame["lead_id"]), frame.lazy()) for frame in self._unsorted[crm]]
+        if len(found) < 2 and not self._unsorted[crm]:
+            return _newest([rows for _, rows in found])
+        return _by_lead(_newest([rows.with_columns(order.alias("_order")) for order, rows in found]))
 
     def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
         """The frame itself, or its file where as many records of this kind are in memory as may be."""
@@ -206,7 +214,7 @@ class ShelfSlice:
     def read(self, crm: str) -> pl.DataFrame | None:
         """The records of one CRM that were read, without those that were fetched later; None for no frame."""
         if crm not in self._read:
-            self._read[crm] = _newest(self._shelf.stretch(crm, self._low, self._high))
+            self._read[crm] = self._shelf.stretch(crm, self._low, self._high)
         return self._read[crm]
 
     def put_away(self) -> None:
@@ -226,6 +234,11 @@ def _newest(parts: list[pl.LazyFrame]) -> pl.DataFrame | None:
     if whole.is_empty() or whole["_id"].n_unique() == whole.height:
         return whole
     return whole.unique("_id", keep="last", maintain_order=True)
+
+
+def _by_lead(rows: pl.DataFrame | None) -> pl.DataFrame | None:
+    """Rows with their ``_order`` in that order, stable; without it."""
+    return None if rows is None else rows.sort("_order", maintain_order=True).drop("_order")
 
 
 def _nothing() -> pl.Series:

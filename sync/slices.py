@@ -24,6 +24,7 @@ from sync.decide import Decided, decide, lead_frame
 from sync.fates import note_gone
 from sync.fed import feed, heard_beside
 from sync.halfdone import OPEN_INTENTS, as_before
+from sync.inorder import alike, in_order, missing_among, with_new
 from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
 from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
@@ -155,7 +156,9 @@ class Slices(Sequence[Slice]):
     def _slice(self, part: ShelfSlice) -> Slice:
         read = {crm: frame for crm in CRMS if (frame := part.read(crm)) is not None}
         nobody = pl.Series("lead_id", [], dtype=pl.String)
-        lead_ids = pl.concat([nobody, *(frame["lead_id"] for frame in read.values())]).unique().sort()
+        of_each = [frame["lead_id"] for frame in read.values()] or [nobody]
+        same = all(alike(of_each[0], ids) for ids in of_each[1:])
+        lead_ids = in_order(of_each[0] if same else pl.concat(of_each))
         settled = [self._paired.select(*ASSIGNED).clear()]
         settled += [
             frame.select(
@@ -223,9 +226,7 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     store = work.store.leads
     stored_links = store.links_of_leads(part.lead_ids)
     new_links = part.assigned.select("lead_id", "crm", "object", "record_id")
-    linked = pl.concat([stored_links.select(new_links.columns), new_links]).unique(
-        ["crm", "record_id"], keep="first", maintain_order=True
-    )
+    linked = with_new(stored_links.select(new_links.columns), new_links)
     records = _complete(work, part, linked)
     turned = contacts_of(work, records["salesforce"])
     records = with_turned(turned, work, records)
@@ -258,7 +259,7 @@ def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.Dat
     for crm in CRMS:
         frame = part.shelf.take(crm)
         have = frame["_id"] if frame is not None else pl.Series("_id", [], dtype=pl.String)
-        missing = linked.filter((pl.col("crm") == crm) & ~pl.col("record_id").is_in(have.implode()))
+        missing = missing_among(linked.filter(pl.col("crm") == crm), have)
         if not missing.is_empty():
             owners = missing.select(pl.col("record_id").alias("_id"), "lead_id")
             for slab in work.crms[crm].fetch(
@@ -284,10 +285,14 @@ def _keyed(records: pl.DataFrame | None, others: pl.DataFrame | None) -> pl.Data
     """
     if records is None:
         return None
-    alone = records["lead_id"].is_in(others["lead_id"].implode()).not_() if others is not None else None
-    if alone is None or alone.all():
+    if others is None:
         return with_keys(records)
     nothing = [pl.Series(name, [None], dtype=pl.String).new_from_index(0, records.height) for name in KEYS]
+    if alike(records["lead_id"], others["lead_id"]):
+        return records.hstack(nothing)
+    alone = records["lead_id"].is_in(others["lead_id"].implode()).not_()
+    if alone.all():
+        return with_keys(records)
     if not alone.any():
         return records.hstack(nothing)
     made = pairing_keys(records.filter(alone))

@@ -144,3 +144,16 @@ def test_what_a_dead_run_of_the_same_process_id_left_is_swept_too(tmp_path: Path
     shelf.put("hubspot", _records("1"))
     assert _ids(shelf, "hubspot") == ["1"]
     shelf.clear()
+
+
+def test_a_slice_has_its_records_in_the_order_of_their_leads(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", _records("7", "3", "5"))
+    shelf.put("hubspot", _records("6", "2", "4"))
+    shelf.put("hubspot", _records("3", title="read again"))
+    parts = [part.take("hubspot") for part in shelf.slices(4)]
+    taken = [part.select("lead_id", "title").rows() for part in parts if part is not None]
+    first, second = [*(("L" + one, "CEO") for one in "2345")], [("L6", "CEO"), ("L7", "CEO")]
+    first[1] = ("L3", "read again")
+    assert taken == [first, second]
+    shelf.clear()
