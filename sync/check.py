@@ -17,6 +17,7 @@ from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
 from sync.beside import problems_beside
 from sync.check_policy import of_policy, signals_told
+from sync.check_routing import of_routing
 from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
 from sync.setup import OURS, needed_fields, options_told
@@ -40,6 +41,7 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_noise(work, where)
     problems += _of_pilot(work, where)
     problems += _of_contacts(work)
+    problems += of_routing(work, where)
     problems += problems_beside(work, where)
     problems += [
         _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix)

@@ -177,3 +177,7 @@ def remember_handovers(
     work.store.handovers.remember(
         not_arrived(mine, [*nowhere, *refused]), work.policy.bands[-1].name, run, now
     )
+    if work.routing is not None and work.mode == "full":
+        work.store.notices.queue(
+            mine.rows["lead_id"], now, tasks=work.routing.tasks, mails=work.routing.mail is not None
+        )

@@ -21,6 +21,7 @@ from sync.calendars import Days
 from sync.complaints import words_of
 from sync.errors import WrongUse
 from sync.sections_handover import HandoverSettings, days_of, words_in
+from sync.sections_notify import NotifySettings
 from sync.sections_routing import RouteSettings, target_of
 from sync.settings import Settings
 from sync.spreadsheet import read_spreadsheet
@@ -54,7 +55,7 @@ class RoutingRules:
     """Who gets leads. ``absent``: owner to the days on which they are away, in ``zone``.
 
     ``same``: HubSpot's address of a person to Salesforce's. ``nobody``: owners that count as none. ``escalate_to``:
-    who is told before the time is up; empty: the owner.
+    who is told before the time is up; empty: the owner. ``mail``: the server that mails go out by.
     """
 
     routes: tuple[Route, ...]
@@ -65,6 +66,7 @@ class RoutingRules:
     absent: Mapping[str, Days] = field(default_factory=dict)
     same: Mapping[str, str] = field(default_factory=dict)
     nobody: frozenset[str] = frozenset()
+    mail: NotifySettings | None = None
     ahead: Ahead = field(default_factory=Ahead, compare=False)
 
     def is_away(self, owner: str, now: datetime) -> bool:
@@ -78,13 +80,13 @@ class RoutingRules:
     @property
     def named(self) -> list[tuple[str, str, bool]]:
         """(route, owner, whether it is a queue) of everybody who may get leads, in the order of the routes."""
-        found = []
-        for route in self.routes:
-            found += [(route.name, one.owner, one.queue) for one in route.targets]
-            listed = {one.owner for one in route.targets}
-            owners = {owner for owner in (route.accounts or {}).values() if owner is not None}
-            found += [(route.name, owner, False) for owner in sorted(owners - listed)]
-        return found
+        return [one for route in self.routes for one in self.named_on(route)]
+
+    def named_on(self, route: Route) -> list[tuple[str, str, bool]]:
+        """The same for one route: whose turn it may be, then the owners of named accounts."""
+        listed = [(route.name, one.owner, one.queue) for one in route.targets]
+        owners = {owner for owner in (route.accounts or {}).values() if owner is not None}
+        return listed + [(route.name, owner, False) for owner in sorted(owners - {one[1] for one in listed})]
 
 
 def owner_rules(settings: Settings) -> list[FieldRule]:
@@ -121,14 +123,16 @@ def routing_of(settings: Settings, columns: Mapping[str, Column]) -> RoutingRule
         routes += [] if route is None else [route]
     if problems:
         raise WrongConfig(problems)
-    return _rules(declared, tuple(routes))
+    return _rules(declared, tuple(routes), settings.notify if settings.notify.smtp_host else None)
 
 
 def _wanted(declared: HandoverSettings) -> bool:
     return bool(declared.routes or declared.escalate_to)
 
 
-def _rules(declared: HandoverSettings, routes: tuple[Route, ...]) -> RoutingRules:
+def _rules(
+    declared: HandoverSettings, routes: tuple[Route, ...], mail: NotifySettings | None
+) -> RoutingRules:
     return RoutingRules(
         routes,
         ZoneInfo(declared.time_zone),
@@ -138,6 +142,7 @@ def _rules(declared: HandoverSettings, routes: tuple[Route, ...]) -> RoutingRule
         absent={owner.strip().lower(): days_of(days) for owner, days in declared.absent.items()},
         same={theirs.strip().lower(): ours.strip().lower() for theirs, ours in declared.same_owner.items()},
         nobody=frozenset(word.lower() for word in words_in(declared.nobody)),
+        mail=mail,
     )
 
 

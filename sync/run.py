@@ -32,6 +32,7 @@ from sync.freshness import note_freshness
 from sync.guards import stop_if_too_much
 from sync.loops import without_noise
 from sync.newly_mapped import note_readings
+from sync.notices import tell
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
 from sync.reach import note_reach
@@ -93,6 +94,8 @@ def perform(work: Work, asked: Asked) -> Outcome:
         outcome = opened.count(Outcome(opened.run, asked.command, at=now))
         outcome.forgotten = len(erased.forgotten)
         _perform(work, asked, outcome, now)
+        if asked.write:
+            tell(work, outcome.run, now, fresh=asked.follows_the_log)
     return outcome
 
 

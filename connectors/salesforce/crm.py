@@ -177,6 +177,10 @@ class SalesforceCrm:
         """The user that we work as, by the token (Salesforce reference, section 1). Beyond the port."""
         return self._calls.token.user_id
 
+    def page_of(self, record_id: str) -> str:
+        """The address at which a person finds a record. Beyond the port."""
+        return f"{self._calls.token.instance_url}/{record_id}"
+
     def lead_steps(self) -> list[LeadStep]:
         """The values of a lead's Status in their order, with what a conversion sets. Beyond the port."""
         return lead_steps(self._calls, self._schemas)

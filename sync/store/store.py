@@ -27,6 +27,7 @@ from sync.store.leads import Leads
 from sync.store.letters import Letters
 from sync.store.migrate import Migration, migrate
 from sync.store.offsets import Offsets
+from sync.store.notices import Notices
 from sync.store.outside import Outside
 from sync.store.persons import Persons
 from sync.store.reporting import Reporting
@@ -61,6 +62,7 @@ class Store:
     retention: Retention
     handovers: Handovers
     routing: Routing
+    notices: Notices
     inbox: Inbox
     offsets: Offsets
     freshness: Freshness
@@ -126,6 +128,7 @@ class Store:
         self.retention = Retention(*parts)
         self.handovers = Handovers(*parts)
         self.routing = Routing(*parts)
+        self.notices = Notices(*parts)
         self.inbox = Inbox(*parts)
         self.offsets = Offsets(*parts)
         self.freshness = Freshness(*parts)

@@ -1,10 +1,14 @@
-"""Who gets a lead: the turns of a route in both CRMs, two workers, somebody who leaves, and runs that die."""
+"""Who gets a lead: the turns of a route in both CRMs, somebody who leaves, two workers, and runs that die."""
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
+from sync.run import Asked, perform
 
 HOT = {
     **{
@@ -19,22 +23,22 @@ HOT = {
 SANA = "sana.okafor@leadpact-sandbox.example"
 MATEO = "mateo.lindqvist@leadpact-sandbox.example"
 INES = "ines.takahashi@leadpact-sandbox.example"
-PIOTR = "piotr.former@leadpact-sandbox.example"
-SVEN = "76500002"  #: Sana's name in HubSpot, which knows her by another address
-ROUTES = f"""
-escalate_to = "{INES}"
+SVEN = "76500002"  #: Sana in HubSpot, which knows her by another address
+QUEUE = "a queue"
+ROUTES = f"""escalate_to = "{INES}"
+
 [handover.same_owner]
 "sven.sales@leadpact.example" = "{SANA}"
 
 [[handover.routes]]
 name = "Key accounts"
-accounts = "key.example"
+accounts = "shop-key.example"
 to = "{INES}"
 
 [[handover.routes]]
 name = "Germany"
 countries = "DE"
-to = ["{SANA}", {{ owner = "{MATEO}", weight = 1 }}]
+to = ["{SANA}", {{ owner = "{MATEO}", capacity = 50 }}]
 
 [locale]"""
 
@@ -47,18 +51,33 @@ class Sales:
         users = house.look("salesforce", "state", object="User", limit="100")["records"]
         self.ids = {row["Email"]: row["Id"] for row in users}
         self.names = {row["Id"]: row["Email"] for row in users}
+        self.records: dict[str, tuple[str, str]] = {}
 
-    def leads(self, *names: str, **salesforce: Any) -> dict[str, tuple[str, str]]:
-        return {
-            name: self.house.couple(f"{name}@shop-{name}.example", hubspot=HOT, salesforce=salesforce)
-            for name in names
-        }
+    def lead(self, *names: str, **salesforce: Any) -> None:
+        """Hot leads in both CRMs."""
+        for name in names:
+            email = f"{name}@shop-{name}.example"
+            self.records[name] = self.house.couple(email, hubspot=HOT, salesforce=salesforce)
 
-    def owner(self, lead: tuple[str, str]) -> str:
-        return str(self.names.get(self.house.record("salesforce", lead[1])["OwnerId"], "a queue"))
+    def owner(self, name: str) -> str:
+        """Who has a lead in Salesforce."""
+        return str(self.names.get(self.house.record("salesforce", self.records[name][1])["OwnerId"], QUEUE))
 
-    def tasks(self) -> list[dict[str, Any]]:
-        return list(self.house.look("salesforce", "state", object="Task", limit="100")["records"])
+    def owners(self) -> dict[str, str]:
+        return {name: self.owner(name) for name in self.records}
+
+    def in_hubspot(self, name: str) -> str | None:
+        return self.house.record("hubspot", self.records[name][0]).get("hubspot_owner_id") or None
+
+    def tasks(self) -> list[tuple[str, str]]:
+        """(lead, whose task) of every task, in order."""
+        rows = self.house.look("salesforce", "state", object="Task", limit="100")["records"]
+        leads = {lead: name for name, (_, lead) in self.records.items()}
+        return sorted((leads[row["WhoId"]], self.names[row["OwnerId"]]) for row in rows)
+
+    def ledger(self, name: str) -> dict[str, Any]:
+        """What ``explain`` tells of the handover."""
+        return dict(self.house.explain(f"{name}@shop-{name}.example")["handover"])
 
 
 @pytest.fixture
@@ -67,13 +86,127 @@ def sales(furnished: Any) -> Sales:
     return Sales(furnished)
 
 
-def test_turns_go_round_over_runs(sales: Sales) -> None:
+def test_a_lead_goes_to_who_is_next_and_stays_with_whom_a_person_chose(sales: Sales) -> None:
     house = sales.house
-    leads = sales.leads("a", "b", "c")
-    (key,) = sales.leads("d").values()
+    sales.lead("one", "two", "key")
+    sales.lead("queued", OwnerId=_queue(house))
+    sales.lead("hers", OwnerId=sales.ids[INES])
     house.sync()
-    print({name: sales.owner(lead) for name, lead in leads.items()}, sales.owner(key))
+    first = sales.owners()
+    assert (first["key"], first["hers"]) == (INES, INES)
+    turns = Counter(first[name] for name in ("one", "two", "queued"))
+    assert set(turns) == {SANA, MATEO}
+    assert sales.tasks() == sorted(first.items())
+    for name, owner in first.items():
+        assert (sales.in_hubspot(name) == SVEN) == (owner == SANA)
     house.later(60)
     mark = house.mark()
     house.sync()
     assert house.wrote_nothing(mark)
+    assert house.command("check").code == 0
+
+    _is_told_before_the_time_is_up(sales)
+    due = sales.ledger("one")["cycles"][0]["due_at"]
+    _a_person_decides(sales, next(name for name, owner in first.items() if owner == SANA))
+    _mateo_leaves(sales, [name for name, owner in first.items() if owner == MATEO])
+    assert sales.ledger("one")["cycles"][0]["due_at"] == due
+
+
+def _queue(house: Any) -> str:
+    (queue,) = house.look("salesforce", "state", object="Group", limit="10")["records"]
+    return str(queue["Id"])
+
+
+def _is_told_before_the_time_is_up(sales: Sales) -> None:
+    """Escalated once, to the person whom the config names; who is the owner has a task already."""
+    sales.house.later(95 * 60)
+    sales.house.sync()
+    before = [name for name, owner in sales.owners().items() if owner != INES]
+    tasks = sales.tasks()
+    assert [name for name, owner in tasks if owner == INES] == sorted([*before, "hers", "key"])
+    sales.house.later(60)
+    sales.house.sync()
+    assert sales.tasks() == tasks
+    events = [event["what"] for event in sales.ledger("one")["events"]]
+    assert events == ["qualified", "handed_over", "routed", "told", "escalated", "told"]
+
+
+def _a_person_decides(sales: Sales, name: str) -> None:
+    """Nobody takes back a lead that a person gave to somebody."""
+    sales.house.edit("salesforce", sales.records[name][1], OwnerId=sales.ids[INES])
+    for _ in range(2):
+        sales.house.later(60)
+        sales.house.sync()
+        assert sales.owner(name) == INES
+    ledger = sales.ledger(name)
+    assert ledger["cycles"][0]["owner"] == INES
+    assert "owner_changed" in [event["what"] for event in ledger["events"]]
+
+
+def _mateo_leaves(sales: Sales, his: list[str]) -> None:
+    """The leads of somebody who left go to whoever is next, with their task."""
+    house = sales.house
+    wanted = {"object": "User", "id": sales.ids[MATEO], "fields": {"IsActive": False}}
+    house.control("salesforce", "people", {"action": "edit", **wanted})
+    sales.lead("late")
+    house.later(3700)
+    house.sync()
+    assert his
+    assert {sales.owner(name) for name in (*his, "late")} == {SANA}
+    assert MATEO not in [owner for _, owner in sales.tasks()]
+    (problem,) = [
+        one for one in house.command("--json", "check").document["problems"] if MATEO in one["problem"]
+    ]
+    assert problem["where"].startswith("leadpact.toml:")
+
+
+@pytest.mark.parametrize("point", ["after intents", "after tasks"])
+def test_a_run_that_dies_gives_nothing_away_twice(sales: Sales, point: str) -> None:
+    house = sales.house
+    sales.lead("one", "two", "three")
+
+    class Died(Exception):
+        """The process is gone."""
+
+    def stop(at: str) -> None:
+        if at == point:
+            raise Died
+
+    with house.app(at_point=stop) as app, pytest.raises(Died):
+        perform(app.work(), Asked("sync", approve=True))
+    dead = sales.owners()
+    house.later(1000)
+    house.sync()
+    owners = sales.owners()
+    assert sorted(Counter(owners.values()).values()) == [1, 2]
+    assert sales.tasks() == sorted(owners.items())
+    if point == "after tasks":
+        assert owners == dead
+    with house.app() as app:
+        given = app.memory().store.routing
+        for name in sales.records:
+            (lead,) = app.store.leads.named(f"{name}@shop-{name}.example")
+            (row,) = given.of_lead(lead)
+            assert (row["owner"], row["settled"]) == (owners[name], True)
+
+
+def test_three_workers_share_the_turns_and_the_leads(sales: Sales) -> None:
+    """The records are made with their owner."""
+    house = sales.house
+    house.sync()
+    known = {"firstname": "Anna", "lastname": "Sommer", "company": "Sommer Versand GmbH", **HOT}
+    rows = [{"email": f"lead{number}@shop-lead{number}.example", **known} for number in range(6)]
+    contacts = house.load("hubspot", *rows)
+
+    def work(names: list[str]) -> None:
+        with house.app() as app:
+            perform(app.work(), Asked("sync", names={"hubspot": names}))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, [contacts[:4], contacts[2:], contacts]))
+    house.later(1000)
+    house.sync()
+    made = house.records("salesforce").values()
+    assert Counter(sales.names[row["OwnerId"]] for row in made) == {SANA: 3, MATEO: 3}
+    sales.records = {row["Email"]: ("", row["Id"]) for row in made}
+    assert sales.tasks() == sorted((row["Email"], sales.names[row["OwnerId"]]) for row in made)

@@ -1,0 +1,95 @@
+"""Who is to be told of a handover, in the database: one row a handover and kind, with what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from sync.store.frames import as_temporary
+from sync.store.tables import Tables
+
+#: Tasks that are made in one go; the rest waits for the next run.
+AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice that is due. ``kind``: handover or escalation. ``over``: sales have touched or answered the lead.
+
+    ``task_id``, ``task_owner``: the Salesforce task that was made for it, and whose it was made.
+    """
+
+    lead_id: str
+    cycle: int
+    kind: str
+    recipient: str = field(repr=False)
+    due_at: datetime
+    task_id: str | None
+    task_owner: str | None
+    temperature: str | None
+    score: int | None
+    owner: str | None = field(repr=False)
+    over: bool
+
+
+class Notices(Tables):
+    """The notices of one connection."""
+
+    def queue(self, lead_ids: pl.Series, now: datetime, *, tasks: bool, mails: bool) -> None:
+        """Whoever has one of these leads now is told, unless they were. Inside the remembering transaction."""
+        if not lead_ids.is_empty():
+            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+            self._do("queue_notices", now=now, tasks=tasks, mails=mails)
+
+    def escalate(self, row: dict[str, Any], recipient: str, now: datetime, *, task: bool, mail: bool) -> None:
+        """Somebody is told that a handover (a row of ``handovers.to_escalate``) runs out of time."""
+        named = {"lead": row["lead_id"], "cycle": row["cycle"], "due": row["owner_due_at"]}
+        self._do("add_escalation", **named, recipient=recipient, now=now, task=task, mail=mail)
+
+    def take_tasks(self) -> list[Notice]:
+        """Notices without their task, ours alone until the transaction ends; at most ``AT_ONCE``."""
+        return self._notices("take_task_notices", limit=AT_ONCE)
+
+    def take_mails(self, now: datetime) -> list[Notice]:
+        """Notices whose mail is to leave now; nobody else gets them."""
+        return self._notices("take_mail_notices", now=now)
+
+    def _notices(self, statement: str, **wanted: Any) -> list[Notice]:
+        with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
+            cursor.execute(self._statements[statement].encode(), {"connection": self._id} | wanted)
+            return [Notice(**row) for row in cursor.fetchall()]
+
+    def task_made(self, notice: Notice, task: str | None, owner: str | None, now: datetime) -> None:
+        """The task is there, and this owner's; or none is needed any more (None)."""
+        self._task_ended(notice, task, owner, None, now)
+
+    def task_refused(self, notice: Notice, problem: str, now: datetime) -> None:
+        """There will be no task; ``problem`` says why, without naming anybody."""
+        self._task_ended(notice, notice.task_id, notice.task_owner, problem, now)
+
+    def _task_ended(
+        self, notice: Notice, task: str | None, owner: str | None, problem: str | None, now: datetime
+    ) -> None:
+        key = {"lead": notice.lead_id, "cycle": notice.cycle, "kind": notice.kind}
+        self._do("end_task_notice", **key, task=task, owner=owner, problem=problem, now=now)
+
+    def mail_ended(self, notice: Notice, problem: str | None, *, again: bool = False) -> None:
+        """The mail left (None), or not, and why; ``again``: it is to be tried again."""
+        key = {"lead": notice.lead_id, "cycle": notice.cycle, "kind": notice.kind}
+        self._do("end_mail_notice", **key, problem=problem, again=again)
+
+    def wait(self, problem: str) -> None:
+        """What is still to be made could not be made now."""
+        self._do("delay_notices", problem=problem)
+
+    def problems(self) -> list[tuple[str, int]]:
+        """Why somebody was not told, and how often."""
+        return self._do("notice_problems").fetchall()
+
+    def of_lead(self, lead_id: str) -> list[dict[str, Any]]:
+        """Everybody who was to be told of a lead."""
+        return self._named("notices_of_lead", lead=lead_id)
