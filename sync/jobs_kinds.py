@@ -12,9 +12,9 @@ from sync.backfill import carry_on, plan_backfill
 from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
 from sync.inbox import drain
 from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, wanted_of
+from sync.jobs_gaps import see_to_gaps
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
 from sync.jobs_report import write_report
-from sync.pulllogs_gaps import read_again
 from sync.read import with_counterparts
 from sync.retain import retain
 from sync.run import Asked, perform
@@ -77,7 +77,7 @@ def _drain(given: Given) -> Said:
 
 
 def _gaps(given: Given) -> Said:
-    done = read_again(given.work)
+    done = see_to_gaps(given.app, given.work)
     if done.outcome is None:
         return Said("everything was read again before")
     if not done.closed:
