@@ -84,6 +84,9 @@ class Giver:
         return owner in self._owners.by_key and not self._rules.is_away(owner, self._now)
 
     def _first(self, row: Row, present: Owner | None) -> Outcome:
+        if not row.untouched:
+            # Somebody is at it already.
+            return Outcome(row.lead_id, present.key if present else None)
         if self._rules.keep_owner:
             shown = self._person("hubspot", row)
             if present is not None and self._here(present.key):

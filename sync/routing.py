@@ -185,6 +185,7 @@ def _row(row: Mapping[str, Any]) -> Row:
     gave = {
         name.removeprefix(GAVE): value for name, value in row.items() if same_cycle and name.startswith(GAVE)
     }
+    known = row[WAS + "cycle"] == row["cycle"]
     return Row(
         lead_id=row["lead_id"],
         cycle=row["cycle"],
@@ -193,8 +194,8 @@ def _row(row: Mapping[str, Any]) -> Row:
         owners={crm: row[crm + "_owner"] for crm in SIDES},
         open_to=frozenset(crm for crm in SIDES if row[crm + "_open"]),
         known=not row["unread"],
-        untouched=row[WAS + "first_touch_at"] is None and row["silent"],
-        reassigned=(row[WAS + "reassigned"] or 0) if row[WAS + "cycle"] == row["cycle"] else 0,
+        untouched=not known or (row[WAS + "first_touch_at"] is None and row["silent"]),
+        reassigned=(row[WAS + "reassigned"] or 0) if known else 0,
         gave=gave or None,
     )
 
