@@ -103,7 +103,7 @@ def cases_of(
     moments = first.select("_id", (created + timedelta(days=after_days)).alias("at"))
     looked_at = narrowed(field_map, policy)
     texts = as_of(history, moments, looked_at.asked("hubspot", object_name))
-    read = looked_at.read(_slab(texts, moments), "hubspot", object_name)
+    read = looked_at.read(as_page(texts, moments), "hubspot", object_name)
     became = _became(history, moments, field_map, object_name, reached)
     lead = read.frame.drop("_id", "_modified_at", "_created_at", "_archived", "_unread")
     cases = became.hstack(lead).with_columns(
@@ -118,8 +118,8 @@ def narrowed(field_map: FieldMap, policy: Policy) -> FieldMap:
     return replace(field_map, rules={name: rule for name, rule in field_map.rules.items() if name in wanted})
 
 
-def _slab(texts: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
-    """What was known, in the form of a page of records."""
+def as_page(texts: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
+    """What was known of each record at its moment (``_id, at``), in the form of a page of records."""
     missing = [
         pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in SLAB_SCHEMA.items()

@@ -11,13 +11,13 @@ from datetime import timedelta
 
 import polars as pl
 
-from connectors.crm import SLAB_SCHEMA, Crm, Window
+from connectors.crm import Crm, Window
 from mapping.fieldmap import FieldMap
 from mapping.qualification.backtest import CASE
 from mapping.qualification.backtest_history import as_of_tracked, without_later
 from mapping.qualification.declared import Policy
 from sync.backtest_csv import Past
-from sync.backtest_hubspot import KeepsHistory, narrowed
+from sync.backtest_hubspot import KeepsHistory, as_page, narrowed
 from sync.backtest_own import GIVEN_BY_SALES, REACHED, completed, with_outcome
 from sync.errors import WrongUse
 from sync.work import Work
@@ -59,7 +59,7 @@ def salesforce_past(work: Work, policy: Policy, reached: str, after_days: int, h
     pages = [page.select(*_HISTORY) for page in crm.history(LEAD, list(told))]
     history = pl.concat([pl.DataFrame(schema=dict(_HISTORY)), *pages])
     moments = current.select("_id", (pl.col("_created_at") + timedelta(days=after_days)).alias("at"))
-    texts = _slab(as_of_tracked(current, history, moments, names), moments)
+    texts = as_page(as_of_tracked(current, history, moments, names), moments)
     lead = looked_at.read(texts, "salesforce", LEAD).frame.drop(
         "_id", "_modified_at", "_created_at", "_archived", "_unread"
     )
@@ -69,15 +69,6 @@ def salesforce_past(work: Work, policy: Policy, reached: str, after_days: int, h
     whole = completed(without_later(cases, policy.fields), policy)
     past = with_outcome(whole.sort("at", "lead_id"), horizon_days, work.clock())
     return Past(past, horizon_days, _about(history, int((~timed).sum()), status))
-
-
-def _slab(texts: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
-    missing = [
-        pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in SLAB_SCHEMA.items()
-        if name not in texts.columns
-    ]
-    return texts.with_columns(missing).with_columns(moments["at"].alias("_modified_at"))
 
 
 def _became(

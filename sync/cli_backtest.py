@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,40 +40,32 @@ def _spreadsheet_options() -> tuple[Any, ...]:
     )
 
 
+def _choice(name: str, words: Sequence[str], text: str) -> Any:
+    """One of some words, the first where nothing is said."""
+    return click.option(f"--{name}", type=click.Choice(words), default=words[0], show_default=True, help=text)
+
+
+def _days(name: str, default: int, least: int, text: str) -> Any:
+    """A number of days, at most ten years."""
+    return click.option(
+        f"--{name}",
+        f"{name}_days",
+        type=click.IntRange(least, 3650),
+        default=default,
+        show_default=True,
+        metavar="DAYS",
+        help=text,
+    )
+
+
 def _history_options() -> tuple[Any, ...]:
     return (
-        click.option(
-            "--source",
-            type=click.Choice(SOURCES),
-            default="own",
-            show_default=True,
-            help="Without --csv: Leadpact's own history, or the one that a CRM keeps.",
+        _choice("source", SOURCES, "Without --csv: Leadpact's own history, or the one that a CRM keeps."),
+        _choice(
+            "reached", ("opportunity", "customer"), "Without --csv: the stage that counts as the outcome."
         ),
-        click.option(
-            "--reached",
-            type=click.Choice(("opportunity", "customer")),
-            default="opportunity",
-            show_default=True,
-            help="Without --csv: the stage that counts as the outcome.",
-        ),
-        click.option(
-            "--after",
-            "after_days",
-            type=click.IntRange(0, 3650),
-            default=14,
-            show_default=True,
-            metavar="DAYS",
-            help="Without --csv: judge each lead so long after it was first known.",
-        ),
-        click.option(
-            "--horizon",
-            "horizon_days",
-            type=click.IntRange(1, 3650),
-            default=180,
-            show_default=True,
-            metavar="DAYS",
-            help="Without --csv: so long it has from then on to reach the outcome.",
-        ),
+        _days("after", 14, 0, "Without --csv: judge each lead so long after it was first known."),
+        _days("horizon", 180, 1, "Without --csv: so long it has from then on to reach the outcome."),
         click.option(
             "--test-share",
             type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),

@@ -17,7 +17,7 @@ from mapping.qualification.handover import LEDGER, OPEN, WITH_SALES
 from mapping.qualification.handover_flags import flags
 from mapping.qualification.handover_numbers import timing as numbers_of
 from mapping.qualification.handover_numbers import with_times
-from mapping.qualification.wording import why
+from mapping.qualification.wording import Language, why
 from sync.errors import WrongUse
 from sync.handover import NOT_TAKEN_UP
 from sync.handover_rules import Agreement
@@ -48,7 +48,7 @@ def listed(work: Work, which: Which, since: datetime | None = None) -> list[dict
     """The ledger row by row, what is due first; a lead's earlier cycles only where they are flagged, or all asked."""
     agreed, now = _agreed(work), work.clock()
     rows = with_times(work.store.handovers.between(since, None), agreed.clocks, now)
-    suspected = _flags_by_row(rows, agreed)
+    suspected = _flags_by_row(rows, agreed, work.language)
     keys = pl.DataFrame(list(suspected), schema={"lead_id": pl.String(), "cycle": pl.Int32()}, orient="row")
     untouched = pl.col("state").is_in(WITH_SALES) & pl.col("first_touch_at").is_null()
     kept = {
@@ -72,16 +72,21 @@ def listed(work: Work, which: Which, since: datetime | None = None) -> list[dict
 
 
 def review_rows(
-    work: Work, since: datetime | None, until: datetime | None, policy_of: PolicyOf | None = None
+    work: Work,
+    since: datetime | None,
+    until: datetime | None,
+    policy_of: PolicyOf | None = None,
+    language: Language | None = None,
 ) -> list[dict[str, Any]]:
     """Each disputed lead of a time: what marketing saw, what sales did, and the rule to talk about.
 
     ``policy_of`` makes a policy of its stored tables, for handovers that another policy decided; without it the
-    rules are named as they are now. Raises WrongUse where nothing was agreed on.
+    rules are named as they are now. ``language`` of the evidence: None for that of the config. Raises WrongUse
+    where nothing was agreed on.
     """
     agreed = _agreed(work)
     rows = with_times(work.store.handovers.between(since, until), agreed.clocks, work.clock())
-    suspected = _flags_by_row(rows, agreed)
+    suspected = _flags_by_row(rows, agreed, language or work.language)
     names = work.store.handovers.names(rows["lead_id"])
     return [
         _disputed(work, row, suspected[row["lead_id"], row["cycle"]], names.get(row["lead_id"]), policy_of)
@@ -116,9 +121,11 @@ def _agreed(work: Work) -> Agreement:
     return work.handover
 
 
-def _flags_by_row(rows: pl.DataFrame, agreed: Agreement) -> dict[tuple[str, int], list[dict[str, str]]]:
+def _flags_by_row(
+    rows: pl.DataFrame, agreed: Agreement, language: Language
+) -> dict[tuple[str, int], list[dict[str, str]]]:
     found: dict[tuple[str, int], list[dict[str, str]]] = {}
-    told = flags(rows.select(*LEDGER), agreed.suspicions)
+    told = flags(rows.select(*LEDGER), agreed.suspicions, language)
     for lead, cycle, flag, because, evidence in told.iter_rows():
         found.setdefault((lead, cycle), []).append({"flag": flag, "because": because, "evidence": evidence})
     return found

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from mapping.qualification.wording import Language
+
 #: One row a suspicion. ``flag``: too_early or too_late; ``because``: a code; ``evidence``: for people.
 FLAGS: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
@@ -15,6 +17,28 @@ FLAGS: Mapping[str, pl.DataType] = {
     "flag": pl.String(),
     "because": pl.String(),
     "evidence": pl.String(),
+}
+
+
+#: What a suspicion's evidence says, by its code and the language; the places are filled in order.
+EVIDENCE: Mapping[str, Mapping[Language, str]] = {
+    "rejected_as_not_ready": {
+        "en": "sales said “{}” after {} days",
+        "de": "der Vertrieb sagte „{}“, {} Tage nach der Übergabe",
+    },
+    "hardly_engaged": {
+        "en": "{} points of engagement at the handover",
+        "de": "{} Punkte Interesse bei der Übergabe",
+    },
+    "hot_for_long": {
+        "en": "hot for {} days before it was handed over",
+        "de": "{} Tage heiß vor der Übergabe",
+    },
+    "went_quiet": {
+        "en": "no sign of life for {} days before it was handed over",
+        "de": "{} Tage ohne Lebenszeichen vor der Übergabe",
+    },
+    "lost_to_a_competitor": {"en": "sales said “{}”", "de": "der Vertrieb sagte „{}“"},
 }
 
 
@@ -30,8 +54,8 @@ class Suspicions:
     competitor: tuple[str, ...] = ()
 
 
-def flags(rows: pl.DataFrame, suspicions: Suspicions) -> pl.DataFrame:
-    """``FLAGS`` of rows of the ledger (``handover.LEDGER``), too early before too late.
+def flags(rows: pl.DataFrame, suspicions: Suspicions, lang: Language = "en") -> pl.DataFrame:
+    """``FLAGS`` of rows of the ledger (``handover.LEDGER``), too early before too late; evidence in a language.
 
     A lead that sales took was not handed over too early, however little it had done.
     """
@@ -45,7 +69,7 @@ def flags(rows: pl.DataFrame, suspicions: Suspicions) -> pl.DataFrame:
             "too_early",
             "rejected_as_not_ready",
             rejected & soon & _names(reason, suspicions.not_ready),
-            pl.format('sales said "{}" after {} days', reason, _days(pl.col("answered_at") - given)),
+            (reason, _days(pl.col("answered_at") - given)),
         ),
         (
             "too_early",
@@ -53,25 +77,25 @@ def flags(rows: pl.DataFrame, suspicions: Suspicions) -> pl.DataFrame:
             given.is_not_null()
             & (pl.col("engagement") < suspicions.engagement_at_least)
             & (pl.col("state") != "accepted"),
-            pl.format("{} points of engagement at the handover", pl.col("engagement")),
+            (pl.col("engagement"),),
         ),
         (
             "too_late",
             "hot_for_long",
             waited >= timedelta(days=suspicions.too_late_days),
-            pl.format("hot for {} days before it was handed over", _days(waited)),
+            (_days(waited),),
         ),
         (
             "too_late",
             "went_quiet",
             silent >= timedelta(days=suspicions.quiet_days),
-            pl.format("no sign of life for {} days before it was handed over", _days(silent)),
+            (_days(silent),),
         ),
         (
             "too_late",
             "lost_to_a_competitor",
             rejected & _names(reason, suspicions.competitor),
-            pl.format('sales said "{}"', reason),
+            (reason,),
         ),
     ]
     found = [
@@ -80,9 +104,9 @@ def flags(rows: pl.DataFrame, suspicions: Suspicions) -> pl.DataFrame:
             pl.col("cycle").cast(pl.Int32()),
             flag=pl.lit(flag),
             because=pl.lit(because),
-            evidence=evidence,
+            evidence=pl.format(EVIDENCE[because][lang], *told),
         )
-        for flag, because, when, evidence in tests
+        for flag, because, when, told in tests
     ]
     return pl.concat([pl.DataFrame(schema=dict(FLAGS)), *found]).sort("lead_id", "cycle", maintain_order=True)
 

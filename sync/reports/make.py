@@ -80,7 +80,7 @@ def count_all(
         per_person=rules.per_person,
         undated=campaigns.undated if campaigns else 0,
         handover=timing(work, period.start, period.end) if kept else None,
-        review=review_rows(work, period.start, period.end, policy_of) if review else None,
+        review=review_rows(work, period.start, period.end, policy_of, asked.language) if review else None,
         with_review=asked.handover_review,
     )
 

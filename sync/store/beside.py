@@ -59,7 +59,7 @@ class BesideRecords(Tables):
 
     def to_look_at(self, why: Why, most: int) -> list[tuple[str, str]]:
         """(CRM, record id) of the leads that have waited longest, at most so many leads."""
-        return self._do("to_look_at_again", why=why, most=most).fetchall()
+        return self._rows("to_look_at_again", why=why, most=most)
 
     def looked_at(self, lead_ids: pl.Series, why: Why, now: datetime) -> None:
         """These leads were decided with what was known at ``now``. Inside the remembering transaction."""

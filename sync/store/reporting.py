@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 import polars as pl
@@ -69,21 +69,12 @@ class Reporting(Tables):
 
     def owners(self) -> dict[str, str]:
         """Lead to the owner of its latest handover; leads without one are left out."""
-        return dict(self._do("report_owners").fetchall())
+        return dict(self._rows("report_owners"))
 
     def freeze(self, period: FrozenPeriod) -> None:
         """Keep the numbers of a period that has ended; what was kept before stays."""
-        self._do(
-            "freeze_period",
-            goal=period.goal,
-            digest=period.digest,
-            first=period.first,
-            last=period.last,
-            counted=period.counted,
-            reached=period.reached,
-            now=period.frozen_at,
-        )
+        self._do("freeze_period", **asdict(period))
 
     def frozen(self) -> list[FrozenPeriod]:
         """Every period that was closed, oldest first for each goal."""
-        return [FrozenPeriod(*row) for row in self._do("frozen_periods").fetchall()]
+        return [FrozenPeriod(*row) for row in self._rows("frozen_periods")]

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
@@ -76,9 +75,6 @@ class Compared:
 
 class Standing(Tables):
     """Questions over the tables of one connection, and its agreement table."""
-
-    def _rows(self, statement: str, **wanted: Any) -> list[tuple[Any, ...]]:
-        return self._do(statement, **wanted).fetchall()
 
     def backlog(self) -> Backlog:
         [row] = self._rows("backlog")

@@ -26,6 +26,10 @@ class Tables:
         text = self._statements[statement].encode()
         return self._connection.execute(text, {"connection": self._id} | wanted)
 
+    def _rows(self, statement: str, **wanted: Any) -> list[tuple[Any, ...]]:
+        """The rows of a named statement."""
+        return self._do(statement, **wanted).fetchall()
+
     def _read(self, statement: str, schema: Mapping[str, pl.DataType], **wanted: Any) -> pl.DataFrame:
         """The rows of a named statement as a frame."""
         parameters = {"connection": self._id} | wanted

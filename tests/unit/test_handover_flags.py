@@ -70,8 +70,27 @@ def test_a_handover_is_suspicious_or_not(row: dict[str, Any], because: list[str]
 def test_a_suspicion_names_its_evidence() -> None:
     told = flags(_rows(_no("zu früh"), {"hot_since": FRIDAY - timedelta(days=9)}), RULES)
     assert told["evidence"].to_list() == [
-        'sales said "zu früh" after 3 days',
+        "sales said “zu früh” after 3 days",
         "hot for 9 days before it was handed over",
+    ]
+
+
+def test_its_evidence_is_said_in_german_where_people_read_german() -> None:
+    rows = _rows(
+        _no("zu früh"),
+        _no("Wettbewerber", days=40),
+        {
+            "hot_since": FRIDAY - timedelta(days=9),
+            "last_sign_at": FRIDAY - timedelta(days=30),
+            "engagement": 3,
+        },
+    )
+    assert flags(rows, RULES, "de")["evidence"].to_list() == [
+        "der Vertrieb sagte „zu früh“, 3 Tage nach der Übergabe",
+        "der Vertrieb sagte „Wettbewerber“",
+        "3 Punkte Interesse bei der Übergabe",
+        "9 Tage heiß vor der Übergabe",
+        "30 Tage ohne Lebenszeichen vor der Übergabe",
     ]
 
 

@@ -48,7 +48,7 @@ SELECT DISTINCT ON (lead_id) lead_id, owner FROM handover
 
 -- freeze_period --
 INSERT INTO frozen_period (connection_id, goal, digest, first_day, last_day, counted, reached, frozen_at)
-VALUES (%(connection)s, %(goal)s, %(digest)s, %(first)s, %(last)s, %(counted)s, %(reached)s, %(now)s)
+VALUES (%(connection)s, %(goal)s, %(digest)s, %(first)s, %(last)s, %(counted)s, %(reached)s, %(frozen_at)s)
 ON CONFLICT (connection_id, goal, digest) DO NOTHING;
 
 -- frozen_periods --
