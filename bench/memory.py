@@ -15,6 +15,7 @@ import polars as pl
 from bench import dirty
 from bench.job import OBJECTS, Meter, work
 from sync.read import read_records
+from sync.store.identity import ALSO
 from sync.store.leads import BASES, LEADS, LINKS, RECORDS
 
 #: Lead ids in an order of their own, as real ones are: numbers times FACTOR modulo a prime, and back.
@@ -49,27 +50,13 @@ class Remembered:
 
     @property
     def leads(self) -> Remembered:
+        """Every room of the store is this one."""
         return self
 
-    @property
-    def journal(self) -> Remembered:
-        return self
+    journal = persons = outside = turned = handovers = beside = former = identity = leads
 
-    @property
-    def persons(self) -> Remembered:
-        return self
-
-    @property
-    def outside(self) -> Remembered:
-        return self
-
-    @property
-    def turned(self) -> Remembered:
-        return self
-
-    @property
-    def handovers(self) -> Remembered:
-        return self
+    def met(self, _: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame(schema=dict(ALSO))
 
     def any(self) -> bool:
         return False
@@ -82,10 +69,6 @@ class Remembered:
 
     def barred(self) -> None:
         return None
-
-    @property
-    def identity(self) -> Remembered:
-        return self
 
     def some_gone(self, _: str) -> bool:
         return False
