@@ -21,7 +21,7 @@ from typing import Any
 from sync.app import App, utc_now
 from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
-from sync.jobs_kinds import Given, Said, do
+from sync.jobs_kinds import FROM_MEMORY, Given, Said, do
 from sync.store.jobs import SERVER_GONE
 
 #: An app is opened anew after so many seconds: fields and rights in the CRMs change, and it has read them once.
@@ -127,7 +127,7 @@ class Hands:
         with ExitStack() as stack:
             for crm in app.crms.values():
                 stack.enter_context(crm.in_lane(lane))
-            work = app.work()
+            work = (app.recalled() if task.what in FROM_MEMORY else None) or app.work()
             said = do(task.what, Given(app, work, lane, task.args))
         jobs = work.store.jobs
         if task.fold is not None:

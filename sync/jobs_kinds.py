@@ -158,6 +158,8 @@ KINDS: Mapping[str, Kind] = {
     "letters": _notify(send_letters),
     "mail": _notify(send_monday_mail),
 }
+#: These ask the memory alone, so they are done while a CRM is away, too: whoever is to be told of that must be told.
+FROM_MEMORY = frozenset({"retention", "alerts", "letters", "mail"})
 
 
 def do(what: str, given: Given) -> Said:
