@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +24,7 @@ HOT = {
 SANA = "sana.okafor@leadpact-sandbox.example"
 MATEO = "mateo.lindqvist@leadpact-sandbox.example"
 INES = "ines.takahashi@leadpact-sandbox.example"
+INTEGRATION = "integration@leadpact-sandbox.example"
 SVEN = "76500002"  #: Sana in HubSpot, which knows her by another address
 QUEUE = "a queue"
 ROUTES = f"""escalate_to = "{INES}"
@@ -86,8 +88,14 @@ def sales(furnished: Any) -> Sales:
     return Sales(furnished)
 
 
-def test_a_lead_goes_to_who_is_next_and_stays_with_whom_a_person_chose(sales: Sales) -> None:
-    house = sales.house
+def test_a_lead_goes_to_who_is_next_and_stays_with_whom_a_person_chose(
+    sales: Sales, mail_server: Callable[..., Any]
+) -> None:
+    house, mails = sales.house, mail_server()
+    notify = (
+        f'smtp_host = "127.0.0.1"\nsmtp_port = {mails.port}\nencryption = "none"\nsender = "us@example.com"'
+    )
+    house.rewrite("leadpact.toml", "\n[locale]", f"\n[notify]\n{notify}\n\n[locale]")
     sales.lead("one", "two", "key")
     sales.lead("queued", OwnerId=_queue(house))
     sales.lead("hers", OwnerId=sales.ids[INES])
@@ -97,6 +105,7 @@ def test_a_lead_goes_to_who_is_next_and_stays_with_whom_a_person_chose(sales: Sa
     turns = Counter(first[name] for name in ("one", "two", "queued"))
     assert set(turns) == {SANA, MATEO}
     assert sales.tasks() == sorted(first.items())
+    assert Counter(str(mail["To"]) for mail in mails.taken) == Counter(first.values())
     for name, owner in first.items():
         assert (sales.in_hubspot(name) == SVEN) == (owner == SANA)
     house.later(60)
@@ -105,11 +114,14 @@ def test_a_lead_goes_to_who_is_next_and_stays_with_whom_a_person_chose(sales: Sa
     assert house.wrote_nothing(mark)
     assert house.command("check").code == 0
 
+    mails.taken.clear()
     _is_told_before_the_time_is_up(sales)
+    assert {str(mail["To"]) for mail in mails.taken} == {INES}
     due = sales.ledger("one")["cycles"][0]["due_at"]
     _a_person_decides(sales, next(name for name, owner in first.items() if owner == SANA))
     _mateo_leaves(sales, [name for name, owner in first.items() if owner == MATEO])
     assert sales.ledger("one")["cycles"][0]["due_at"] == due
+    assert house.command("--json", "agree").document["unexplained"] == 0
 
 
 def _queue(house: Any) -> str:
@@ -188,6 +200,20 @@ def test_a_run_that_dies_gives_nothing_away_twice(sales: Sales, point: str) -> N
             (lead,) = app.store.leads.named(f"{name}@shop-{name}.example")
             (row,) = given.of_lead(lead)
             assert (row["owner"], row["settled"]) == (owners[name], True)
+    if point == "after intents":
+        _is_taken_back(sales)
+
+
+def _is_taken_back(sales: Sales) -> None:
+    """An undo gives both CRMs' owners back, and nobody gives the leads away again."""
+    house = sales.house
+    (run,) = (one["run"] for one in house.command("--json", "runs").document["runs"] if one["written"])
+    assert house.command("undo", str(run)).code == 0
+    for _ in range(2):
+        assert set(sales.owners().values()) == {INTEGRATION}
+        assert {sales.in_hubspot(name) for name in sales.records} == {None}
+        house.later(60)
+        house.sync()
 
 
 def test_three_workers_share_the_turns_and_the_leads(sales: Sales) -> None:
