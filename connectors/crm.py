@@ -120,6 +120,10 @@ class FieldSpec:
     options: tuple[tuple[str, str], ...] = ()  #: (value, label), for choice
 
 
+#: The code of a write that was refused because its record was no longer as it had been read.
+CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One record to write.
@@ -128,12 +132,16 @@ class Write:
     already has ``key`` = (unique field, value): an upsert, safe to repeat. ``values`` holds only what is
     to change, as text under the CRM's field names; None clears. ``trace`` is unique within a call and
     comes back in the result.
+
+    ``unless_changed_since`` (aware; with a ``record_id``): the record's time of change as it was read. Where it
+    has moved on, the write is refused with CHANGED_MEANWHILE. HubSpot has no such condition, and writes.
     """
 
     trace: str
     record_id: str | None
     values: Mapping[str, str | None]
     key: tuple[str, str] | None = None
+    unless_changed_since: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Write({self.trace!r}, record_id={self.record_id!r}, fields={sorted(self.values)})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -25,16 +26,20 @@ AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A collections call. ``key`` names the external id of an upsert, "" otherwise."""
+    """A collections call. ``key`` names the external id of an upsert, "" otherwise.
+
+    With ``unless`` it is a call for one row: Salesforce refuses it where the record changed after that moment.
+    """
 
     method: str
     path: str
     key: str = ""
+    unless: datetime | None = None
 
     @property
     def repeatable(self) -> bool:
-        """Only a create without a key does something else the second time."""
-        return self.method == "PATCH"
+        """A create without a key does something else the second time, and a row with a condition fails it."""
+        return self.method == "PATCH" and self.unless is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,9 @@ def prepare(described: Described, write: Write) -> Outgoing | Written:
         if write.record_id is not None:
             if not looks_like_id(write.record_id):
                 raise Refusal("MALFORMED_ID", "the record id has not the form of an id", ("Id",))
+            record = eighteen(write.record_id)
             return Outgoing(
-                write, Route("PATCH", "composite/sobjects"), {"id": eighteen(write.record_id), **body}
+                write, _update(described, record, write.unless_changed_since), {"id": record, **body}
             )
         if write.key is None:
             return Outgoing(write, Route("POST", "composite/sobjects"), body)
@@ -95,6 +101,17 @@ def prepare(described: Described, write: Write) -> Outgoing | Written:
             message=str(refusal),
             fields=refusal.fields,
         )
+
+
+def _update(described: Described, record_id: str, unless: datetime | None) -> Route:
+    if unless is None:
+        return Route("PATCH", "composite/sobjects")
+    return Route("PATCH", f"sobjects/{described.schema.object}/{record_id}", unless=unless)
+
+
+def without_condition(item: Outgoing) -> Outgoing:
+    """The same update as one of a collections call."""
+    return replace(item, route=Route("PATCH", "composite/sobjects"))
 
 
 def as_update(item: Outgoing, record_id: str) -> Outgoing:
@@ -154,6 +171,11 @@ def _waves(outgoing: Iterable[Outgoing]) -> list[list[Outgoing]]:
             waves.append([])
         waves[turn].append(item)
     return waves
+
+
+def row_body(item: Outgoing) -> bytes:
+    """The body of a call for one row, whose id stands in the address."""
+    return orjson.dumps({name: value for name, value in item.body.items() if name != "id"})
 
 
 def request_body(object_name: str, items: Sequence[Outgoing]) -> bytes:

@@ -21,6 +21,7 @@ from connectors.salesforce.bulk.rows import fits
 from connectors.salesforce.calls import Calls, listed, unreadable
 from connectors.salesforce.codes import CODES, Kind
 from connectors.salesforce.errors import CRM, field_names, without_values
+from connectors.salesforce.guarded import send_row, unchanged
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.outgoing import (
     Outgoing,
@@ -77,7 +78,8 @@ class Writing:
                 results[write.trace] = prepared
             else:
                 ready.append(prepared)
-        sent = self._send_all(described, ready)
+        left = unchanged(described, ready, self._records, results)
+        sent = self._send_all(described, left)
         if any(result.code == "INVALID_FIELD" for result in sent.values()):
             # A field has gone since it was described.
             self._schemas.forget(object_name)
@@ -98,6 +100,8 @@ class Writing:
                 if in_bulk:
                     left = self._load(described, batch, results)
                     waiting.extendleft((some, False) for some in reversed(list(in_calls(left))))
+                elif batch[0].route.unless is not None:
+                    results.update((item.write.trace, send_row(self._calls, item)) for item in batch)
                 else:
                     self._send(described, batch, results)
             except ConnectorError as error:
