@@ -51,7 +51,7 @@ class Drained:
 
     ``outcome``: of the run; None where there was nothing to run for. ``done`` left the inbox; ``later`` wait for a lead
     that another run works on; ``failed`` will be tried again, alone, or are parked. ``forgotten``: people who were
-    erased. ``more``: something is due now.
+    erased, those that were never met among them. ``more``: something is due now.
     """
 
     outcome: Outcome | None = None

@@ -74,7 +74,7 @@ def begun(work: Work, name: str, crm: str) -> PullLog:
     """
     now = work.clock()
     known = work.store.offsets.of(name)
-    if known is None:
+    if known is None or known.is_new:
         since = _last_sync(work, crm)
         losses = () if since is None else (Loss(NEW, since, now),)
         take_in(work, name, crm, Step(None, since or now, losses=losses))
@@ -130,7 +130,7 @@ def _last_sync(work: Work, crm: str) -> datetime | None:
 
 
 @contextmanager
-def noted(work: Work, name: str, stop: threading.Event) -> Iterator[None]:
+def noted(work: Work, name: str, crm: str, stop: threading.Event) -> Iterator[None]:
     """Whatever breaks a log off stands in `leadpact status` until it is heard again. Raises it.
 
     A CRM that names a time is not asked before it; other waiting is the stream's (``sync.jobs_streams``).
@@ -139,7 +139,7 @@ def noted(work: Work, name: str, stop: threading.Event) -> Iterator[None]:
         yield
     except ConnectorError as problem:
         fix = f"; {problem.fix}" if isinstance(problem, NeedsPerson) and problem.fix else ""
-        work.store.offsets.note_problem(name, f"{problem}{fix}")
+        work.store.offsets.note_problem(name, crm, f"{problem}{fix}", work.clock())
         if isinstance(problem, RetryLater):
             stop.wait(_rest(problem, work.clock()).total_seconds())
         raise

@@ -23,7 +23,7 @@ def listen(app: App, stop: threading.Event) -> None:
     work = app.recalled()
     if work is None or app.owned is None:
         return
-    with ExitStack() as stack, noted(work, NAME, stop):
+    with ExitStack() as stack, noted(work, NAME, CRM, stop):
         account = _account(work)
         journal, subscriptions = app_logs.journal(app.settings, app.owned, account, stack)
         cursor = _start(work, subscriptions, account)
@@ -41,7 +41,7 @@ def _start(work: Work, subscriptions: JournalSubscriptions, account: str) -> Jou
         for one in subscriptions.all()
     )
     subscriptions.ensure(account, type_id, sorted(work.asked(CRM)))
-    if kept is not None and not was_kept:
+    if kept is not None and not kept.is_new and not was_kept:
         now = work.clock()
         loss = Loss(NEW, kept.known_until, now)
         take_in(work, NAME, CRM, Step(kept.place, now, losses=(loss,)))

@@ -28,7 +28,7 @@ def listen(app: App, stop: threading.Event) -> None:
     work = app.recalled()
     if work is None or app.owned is None:
         return
-    with ExitStack() as stack, noted(work, NAME, stop):
+    with ExitStack() as stack, noted(work, NAME, CRM, stop):
         pubsub = app_logs.pubsub(app.settings, app.owned, stack)
         topic = app.settings.salesforce.pubsub_topic or topic_of(work.objects[CRM])
         while not stop.is_set():
@@ -43,7 +43,7 @@ def follow(work: Work, pubsub: PubSub, topic: str, stop: threading.Event) -> Non
     log = begun(work, NAME, CRM)
     place = None if log.place is None else log.place["replay"]
     asked, known = wanted(work), log.known_until
-    for batch in _batches(pubsub.listen(topic, place), stop):
+    for batch in batches_of(pubsub.listen(topic, place), stop):
         step = step_of(batch, asked, known, work.clock())
         if step.place is None and place is not None:
             step = Step({"replay": place}, step.known_until, step.hints, step.events, step.losses)
@@ -59,7 +59,7 @@ def _place_is_gone(work: Work) -> None:
         take_in(work, NAME, CRM, Step(None, now, losses=(Loss(LOST_PLACE, log.known_until, now),)))
 
 
-def _batches(listening: Listening, stop: threading.Event) -> Iterator[Batch]:
+def batches_of(listening: Listening, stop: threading.Event) -> Iterator[Batch]:
     """Batches until ``stop``. They are waited for in a thread of its own: a quiet stream is silent for minutes.
 
     The next one is asked for when the last one has been worked off, and not before.

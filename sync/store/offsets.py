@@ -15,7 +15,7 @@ MOST_OPEN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PullLog:
-    """One log. ``place`` is its connector's own, None at the beginning.
+    """One log. ``place`` is its connector's own; None: at its beginning; empty: it never answered yet.
 
     ``known_until``: nothing is missing up to then, by the CRM's clock; ``heard_at``: when it answered last, by ours
     (both aware). ``problem``: why it does not, empty where all is well.
@@ -28,6 +28,11 @@ class PullLog:
     heard_at: datetime
     events: int = 0
     problem: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it never answered yet."""
+        return self.place == {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,9 @@ class Offsets(Tables):
             events=log.events,
         )
 
-    def note_problem(self, name: str, problem: str) -> None:
+    def note_problem(self, name: str, crm: str, problem: str, now: datetime) -> None:
         """Why nothing is heard, in words that hold nothing of a lead or a secret."""
-        self._do("note_pull_problem", name=name, problem=problem)
+        self._do("note_pull_problem", name=name, crm=crm, problem=problem, now=now)
 
     def open_gap(
         self,

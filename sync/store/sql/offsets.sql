@@ -10,7 +10,10 @@ ON CONFLICT (connection_id, name) DO UPDATE
        events = pull_log.events + excluded.events, problem = '';
 
 -- note_pull_problem --
-UPDATE pull_log SET problem = %(problem)s WHERE connection_id = %(connection)s AND name = %(name)s;
+-- Of one that never answered yet, too: its place is {}.
+INSERT INTO pull_log (connection_id, name, crm, place, known_until, heard_at, problem)
+VALUES (%(connection)s, %(name)s, %(crm)s, '{}', %(now)s, %(now)s, %(problem)s)
+ON CONFLICT (connection_id, name) DO UPDATE SET problem = excluded.problem;
 
 -- open_pull_gap --
 INSERT INTO pull_gap (connection_id, name, crm, why, begins_at, ends_at, records, found_at, read_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 from connectors.hubspot.journal import JournalCursor, Page
 from connectors.salesforce.pubsub.listening import Batch, topic_of
 from sync import app_logs, pulllogs_hubspot, pulllogs_salesforce
-from sync.pulllogs import NEW, NO_DATA, OVERFLOW, TOO_OLD, Loss, Step, take_in
+from sync.pulllogs import LOST_PLACE, NEW, NO_DATA, OVERFLOW, TOO_OLD, Loss, Step, take_in
 from sync.store.inbox import Hint
 
 Pairs = list[tuple[str, str]]
@@ -127,9 +128,10 @@ def test_a_day_told_twice_in_any_order_with_holes_ends_like_one_told_in_order(he
     mark = house.mark()
     with ears.listening():
 
-        def at_once(_: str) -> None:
-            ears.hear()
-            ears.work_off()
+        def at_once(comes: str) -> None:
+            if comes in ("gap", "ends", "over"):
+                ears.hear()
+                ears.work_off()
 
         _a_day(ears, first, at_once)
     ordered = ears.written(mark)
@@ -152,6 +154,7 @@ def test_a_day_told_twice_in_any_order_with_holes_ends_like_one_told_in_order(he
     assert everything.changes is not None
     assert everything.changes.is_empty(), "both CRMs, read as a whole, ask for nothing more"
     _an_absence_of_more_than_three_days_is_told_and_read_again(ears, second)
+    _a_place_that_is_lost_there_is_told_and_read_again(ears, second)
     _what_is_taken_in_and_where_to_go_on_are_kept_together(ears)
 
 
@@ -174,6 +177,20 @@ def _an_absence_of_more_than_three_days_is_told_and_read_again(ears: Any, pairs:
     assert "it was read again by run" in house.command("status").out
     alerts = ears.ask("SELECT about, cleared_at IS NOT NULL FROM alert WHERE kind = 'gap'")
     assert set(alerts) == {("hubspot journal", True), ("salesforce changes", True)}
+
+
+def _a_place_that_is_lost_there_is_told_and_read_again(ears: Any, pairs: Pairs) -> None:
+    ((place,),) = ears.ask("SELECT place FROM pull_log WHERE crm = 'hubspot'")
+    lost = {**json.loads(place), "offset": "00000000-0000-0000-0000-000000000000"}
+    ears.ask("UPDATE pull_log SET place = %s WHERE crm = 'hubspot'", json.dumps(lost))
+    ears.ask("UPDATE pull_log SET place = %s WHERE crm = 'salesforce'", json.dumps({"replay": "00"}))
+    ears.house.edit("salesforce", pairs[1][1], City="Ulm")
+    before = len(ears.gaps())
+    with ears.listening():
+        pass
+    assert [gap.why for gap in ears.gaps()[before:]] == [LOST_PLACE, LOST_PLACE]
+    assert "gaps" in ears.work_off()
+    assert ears.house.record("hubspot", pairs[1][0])["city"] == "Ulm"
 
 
 def _what_is_taken_in_and_where_to_go_on_are_kept_together(ears: Any) -> None:

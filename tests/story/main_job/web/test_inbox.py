@@ -17,6 +17,7 @@ from sync.inbox import MOST_TRIES, Drained, drain
 from sync.run import Asked, perform
 from sync.status import status_of
 from sync.store.inbox import Hint
+from sync.store.persons import name_of_record
 from sync.work import Work
 
 
@@ -161,6 +162,14 @@ def test_who_was_deleted_for_privacy_is_forgotten_and_gone_and_merged_records_ar
         fates = work.store.identity.fates(pl.Series("lead_id", leads))
         found = {(row["record_id"], row["fate"]) for row in fates.iter_rows(named=True)}
         assert found >= {(gone[0], "gone"), (loser, "merged")}
+
+        (stranger,) = house.load("hubspot", {"email": "stranger@shop.example"})
+        house.control("hubspot", "people", {"action": "gdpr_delete", "object": "contacts", "id": stranger})
+        _tell(work, "hubspot", stranger, erased=True)
+        assert _noted(house, drain(work)).forgotten == 1
+        barred = work.store.persons.barred()
+        assert barred is not None
+        assert name_of_record("hubspot", stranger) in barred, "whoever was never met is not taken in either"
 
 
 def test_what_fails_again_and_again_is_tried_alone_and_parked_and_never_stops_the_others(people: Any) -> None:
