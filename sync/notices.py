@@ -59,10 +59,10 @@ def _escalate(work: Work, rules: RoutingRules, run: int, now: datetime) -> None:
             continue
         named = bool(rules.escalate_to) and rules.escalate_to != row["owner"]
         with work.store.transaction():
-            work.store.notices.escalate(
-                row, recipient, now, task=rules.tasks and named, mail=rules.mail is not None
-            )
-            work.store.handovers.escalated(row["lead_id"], row["cycle"], recipient, run, now)
+            if work.store.handovers.escalated(row["lead_id"], row["cycle"], recipient, run, now):
+                work.store.notices.escalate(
+                    row, recipient, now, task=rules.tasks and named, mail=rules.mail is not None
+                )
 
 
 def _tasks(work: Work, rules: RoutingRules, now: datetime) -> None:

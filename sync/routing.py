@@ -77,12 +77,15 @@ def desk_of(work: Work, lead_ids: pl.Series, now: datetime) -> DeskNow | None:
 
 
 def waiting_for_sales(work: Work) -> pl.Series:
-    """Leads to be read again although nothing has changed: their time is up, or they wait for an owner."""
+    """Leads to be read again although nothing has changed: their time is up, or they wait for an owner.
+
+    Raises the connectors' errors: who is still there is asked now and then.
+    """
     now = work.clock()
     late = work.store.handovers.run_out(now)
     if work.routing is None or not work.routing.routes or work.mode != "full":
         return late
-    owners = Owners(work.store.routing.owners(), work.routing.same)
+    owners = owners_of(work, work.routing.same, now)
     waiting = work.store.routing.without_owner(sorted(owners.gone), work.routing.away(now))
     return pl.concat([late, waiting]).unique(maintain_order=True)
 

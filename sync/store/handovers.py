@@ -59,10 +59,12 @@ class Handovers(Tables):
         """Untouched handovers whose owner is to be told that the time is running out, and who was not told yet."""
         return self._named("handovers_to_escalate", now=now)
 
-    def escalated(self, lead_id: str, cycle: int, told: str, run: int | None, now: datetime) -> None:
-        """Somebody was told; ``told``: who, for the ledger's events."""
-        self._do("mark_escalated", lead=lead_id, cycle=cycle, now=now)
-        self.note(lead_id, cycle, "escalated", "clock", told, run, now)
+    def escalated(self, lead_id: str, cycle: int, told: str, run: int | None, now: datetime) -> bool:
+        """Somebody is told; ``told``: who, for the ledger's events. False where another process was quicker."""
+        first = self._do("mark_escalated", lead=lead_id, cycle=cycle, now=now).rowcount > 0
+        if first:
+            self.note(lead_id, cycle, "escalated", "clock", told, run, now)
+        return first
 
     def note(
         self, lead_id: str, cycle: int, what: str, who: str, why: str, run: int | None, now: datetime

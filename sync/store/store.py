@@ -26,8 +26,8 @@ from sync.store.journal import Journal
 from sync.store.leads import Leads
 from sync.store.letters import Letters
 from sync.store.migrate import Migration, migrate
-from sync.store.offsets import Offsets
 from sync.store.notices import Notices
+from sync.store.offsets import Offsets
 from sync.store.outside import Outside
 from sync.store.persons import Persons
 from sync.store.reporting import Reporting

@@ -202,6 +202,25 @@ def test_a_run_that_dies_gives_nothing_away_twice(sales: Sales, point: str) -> N
             assert (row["owner"], row["settled"]) == (owners[name], True)
     if point == "after intents":
         _is_taken_back(sales)
+    else:
+        _late_leads_go_to_somebody_else(sales)
+
+
+def _late_leads_go_to_somebody_else(sales: Sales) -> None:
+    """One sync finds them late, the next gives them away; the promise stays, and the new owner has a time too."""
+    house, before = sales.house, sales.owners()
+    house.rewrite("leadpact.toml", 'when_overdue = "keep"', 'when_overdue = "reassign"')
+    due = sales.ledger("one")["cycles"][0]["due_at"]
+    house.later(2 * 3600)
+    for _ in range(3):
+        house.sync()
+        house.later(60)
+    after = sales.owners()
+    assert all({before[name], after[name]} == {SANA, MATEO} for name in before)
+    assert sales.tasks() == sorted(after.items())
+    cycle = sales.ledger("one")["cycles"][0]
+    assert (cycle["state"], cycle["reassigned"], cycle["due_at"]) == ("reassigned", 1, due)
+    assert cycle["owner_due_at"] > due
 
 
 def _is_taken_back(sales: Sales) -> None:
@@ -236,3 +255,20 @@ def test_three_workers_share_the_turns_and_the_leads(sales: Sales) -> None:
     assert Counter(sales.names[row["OwnerId"]] for row in made) == {SANA: 3, MATEO: 3}
     sales.records = {row["Email"]: ("", row["Id"]) for row in made}
     assert sales.tasks() == sorted((row["Email"], sales.names[row["OwnerId"]]) for row in made)
+    _a_plan_of_many_slices_is_applied_as_it_is(sales)
+
+
+def _a_plan_of_many_slices_is_applied_as_it_is(sales: Sales) -> None:
+    house, known = sales.house, set(sales.house.records("salesforce"))
+    person = {"firstname": "Ben", "lastname": "Winter", "company": "Winter Versand GmbH", **HOT}
+    house.load(
+        "hubspot", *({"email": f"new{number}@shop-new{number}.example", **person} for number in range(4))
+    )
+    plan = str(house.folder / "plan.json")
+    sliced = {"LEADPACT_SYNC__SLICE_LEADS": "1"}
+    planned = house.command("--json", "plan", "--out", plan, environ=sliced).document["changes"]
+    owners = [change["after"] for change in planned if change["field"] == "owner_in_salesforce"]
+    assert Counter(sales.names[owner] for owner in owners) == {SANA: 2, MATEO: 2}
+    assert house.command("apply", plan, environ=sliced).code == 0
+    made = [row for number, row in house.records("salesforce").items() if number not in known]
+    assert sorted(row["OwnerId"] for row in made) == sorted(owners)
