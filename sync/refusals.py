@@ -64,6 +64,10 @@ FIXES: Mapping[tuple[str, str], str] = {
     ("salesforce", "CANNOT_EXECUTE_FLOW_TRIGGER"): "a flow failed: show its owner the message",
     ("salesforce", "TRANSFER_REQUIRES_READ"): "let the new owner read leads",
     ("salesforce", "INACTIVE_OWNER_OR_USER"): "give the record to an active user",
+    (
+        "salesforce",
+        "CHANGED_MEANWHILE",
+    ): "nothing to do: the next sync decides anew on what was set there since",
     ("hubspot", "STAGE_IGNORED"): "HubSpot kept its stage: look for a workflow that sets it back",
     (
         "hubspot",

@@ -7,8 +7,10 @@ records' ids included. What each CRM says it stored comes back with the results.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import polars as pl
 
@@ -21,6 +23,9 @@ from sync.work import CRMS, Work
 #: A change as it ended: ``CHANGES``, ``state`` (written, refused, ignored, unknown) and ``stored``: what the CRM says
 #: it holds since, where that is another value than was sent (rounded, trimmed); null where it said nothing else.
 ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String(), "stored": pl.String()}
+#: Refused writes of a slice that have a line in the log each.
+MOST_LOGGED = 100
+_log = logging.getLogger(__name__)
 _CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
@@ -30,17 +35,23 @@ class Results:
 
     ``changes`` (``ENDED``) has the ids of created records filled in. ``stored``: CRM to record id to what the
     CRM says it holds now. ``refusals``: (lead, crm) to the CRM's answer. ``created``: (lead, crm) to new id.
+    ``overruled``: lead to when its Salesforce record had changed, where what somebody set there gives way.
     """
 
     changes: pl.DataFrame
     stored: dict[str, dict[str, dict[str, str | None]]] = field(default_factory=dict)
     refusals: dict[tuple[str, str], Written] = field(default_factory=dict)
     created: dict[tuple[str, str], str] = field(default_factory=dict)
+    overruled: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def carry_out(work: Work, changes: pl.DataFrame) -> Results:
-    """Write a slice's changes to both CRMs. Raises the connector's errors; what was written stays written."""
-    results = Results(changes.with_columns(state=pl.lit("intent")))
+def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None = None) -> Results:
+    """Write a slice's changes to both CRMs. Raises the connector's errors; what was written stays written.
+
+    ``conflicts`` (``merge.conflicts``): where HubSpot's value won, it replaces what somebody set in Salesforce only
+    as long as they have not set something else since.
+    """
+    results = Results(changes.with_columns(state=pl.lit("intent")), overruled=_overruled(conflicts))
     states: dict[tuple[str, str, str], str] = {}
     _withdraw(work, changes, results, states)
     for crm in CRMS:
@@ -55,7 +66,16 @@ def carry_out(work: Work, changes: pl.DataFrame) -> Results:
         if not updates.is_empty():
             _update(work, crm, updates, results, states)
     _end(results, changes, ready, states)
+    for (lead, crm), answer in list(results.refusals.items())[:MOST_LOGGED]:
+        _log.info("%s did not take a write: %s", crm, answer.code, extra={"lead": lead, "crm": crm})
     return results
+
+
+def _overruled(conflicts: pl.DataFrame | None) -> dict[str, datetime]:
+    if conflicts is None:
+        return {}
+    lost = conflicts.filter((pl.col("winner") == "hubspot") & pl.col("salesforce_at").is_not_null())
+    return dict(lost.select("lead_id", "salesforce_at").iter_rows())
 
 
 def _withdraw(
@@ -198,7 +218,8 @@ def _update_records(
     for lead_id, fields in names.items():
         values = {name: after for field, name, after in fields if (lead_id, crm, field) not in states}
         if values:
-            writes.append(Write(lead_id, records[lead_id], values))
+            unless = _unless(crm, point, lead_id, records[lead_id], results)
+            writes.append(Write(lead_id, records[lead_id], values, unless_changed_since=unless))
     for one in _write(work, crm, rows["object"][0], writes, point, results):
         for name, crm_field, after in names[one.trace]:
             if (one.trace, crm, name) in states:
@@ -208,6 +229,14 @@ def _update_records(
             results.refusals[one.trace, crm] = one
         elif states.get((one.trace, crm, STAGE)) == "ignored":
             results.refusals[one.trace, crm] = _ignored(one)
+
+
+def _unless(crm: str, point: str, lead_id: str, record_id: str, results: Results) -> datetime | None:
+    """The change after which this update must not be made any more; None: it is made in any case."""
+    if crm != "salesforce" or point == "withdrawal":
+        return None
+    # What this very run wrote to the record has moved it on, too.
+    return None if record_id in results.stored.get(crm, {}) else results.overruled.get(lead_id)
 
 
 def _fields_by_lead(updates: pl.DataFrame) -> dict[str, list[tuple[str, str, str | None]]]:
