@@ -20,7 +20,17 @@ def of_routing(work: Work, where: Where) -> Iterator[Problem]:
     rules = work.routing
     if rules is None:
         return
-    owners = Owners(read_owners(work.crms), rules.same)
+    try:
+        owners = Owners(read_owners(work.crms), rules.same)
+    except NeedsPerson as hidden:
+        yield _said(
+            where("handover.routes"),
+            "error",
+            f"{NAMES.get(hidden.crm, 'a CRM')} does not let us read its owners: {hidden}",
+            hidden.fix
+            or "give HubSpot's app crm.objects.owners.read, and Salesforce's user sight of users and queues",
+        )
+        return
     yield from _of_targets(rules, owners, where)
     yield from _of_names(rules, owners, where)
     yield from _of_rights(work, rules, where)

@@ -156,15 +156,17 @@ def _a_person_decides(sales: Sales, name: str) -> None:
 
 
 def _mateo_leaves(sales: Sales, his: list[str]) -> None:
-    """The leads of somebody who left go to whoever is next, with their task."""
+    """Salesforce refuses somebody who left; then everybody is read again, and their leads go to whoever is next."""
     house = sales.house
     wanted = {"object": "User", "id": sales.ids[MATEO], "fields": {"IsActive": False}}
     house.control("salesforce", "people", {"action": "edit", **wanted})
-    sales.lead("late")
-    house.later(3700)
-    house.sync()
+    sales.lead("late", "later")
+    house.later(600)
+    assert house.sync().numbers.refused == 1
+    house.later(60)
+    assert house.sync().numbers.refused == 0
     assert his
-    assert {sales.owner(name) for name in (*his, "late")} == {SANA}
+    assert {sales.owner(name) for name in (*his, "late", "later")} == {SANA}
     assert MATEO not in [owner for _, owner in sales.tasks()]
     (problem,) = [
         one for one in house.command("--json", "check").document["problems"] if MATEO in one["problem"]
