@@ -1,4 +1,4 @@
-"""``/metadata/deployRequest``: custom fields and permission sets out of a zip in metadata format.
+"""``/metadata/deployRequest``: custom fields, permission sets and watched objects out of a zip in metadata format.
 
 A deployed field is there, but nobody sees it until a permission set with its field permission is assigned
 (Salesforce reference, sections 11 and 12).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from connectors.sandbox.salesforce import moments, seed
+from connectors.sandbox.salesforce import channel_members, moments, seed
 from connectors.sandbox.salesforce.call import Call, answer_json
 from connectors.sandbox.salesforce.multipart import parts_of
 from connectors.sandbox.salesforce.package import Component, Package, Problem, read_package
@@ -84,6 +84,7 @@ def status(call: Call, deploy_id: str) -> Answer:
 
 def _carry_out(call: Call, deploy_id: str, options: dict[str, Any], file: bytes) -> dict[str, Any]:
     db = call.org.store.db
+    before = call.org.switches
     db.execute("SAVEPOINT deployment")
     package = read_package(file, call.org.full)
     done, problems = _apply(call, package)
@@ -92,6 +93,7 @@ def _carry_out(call: Call, deploy_id: str, options: dict[str, Any], file: bytes)
     if undo:
         # SQLite undoes ADD COLUMN with the rest of the savepoint.
         db.execute("ROLLBACK TO deployment")
+        call.org.switches = before
     db.execute("RELEASE deployment")
     call.org.schema_moved()
     deployed = [] if failed and undo else done
@@ -196,7 +198,18 @@ def _apply(call: Call, package: Package) -> tuple[list[Component], list[Problem]
             continue
         created = _keep_permission_set(call, each.name, each.label, each.permissions)
         done.append(Component(each.file, "PermissionSet", each.name, created, True))
+    _select(call, package, done, problems)
     return done, problems
+
+
+def _select(call: Call, package: Package, done: list[Component], problems: list[Problem]) -> None:
+    for member in package.members:
+        text = channel_members.wrong(call.org, member)
+        if text:
+            problems.append(Problem(member.file, channel_members.KIND, member.name, text))
+        else:
+            created = channel_members.add(call.org, member)
+            done.append(Component(member.file, channel_members.KIND, member.name, created, created))
 
 
 def _has_field(call: Call, full_name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a deployment's zip holds: custom fields of ``objects/*.object`` and ``permissionsets/*.permissionset``.
+"""What a deployment's zip holds: custom fields, permission sets, and objects selected for Change Data Capture.
 
 Documents with a DOCTYPE or entities are refused before they are read.
 """
@@ -13,10 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
+from connectors.sandbox.salesforce import channel_members
+from connectors.sandbox.salesforce.channel_members import NewMember
 from connectors.sandbox.salesforce.schema import Schema
 
 NAMESPACE = "{http://soap.sforce.com/2006/04/metadata}"
 CUSTOM_NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9]|_(?!_))*[A-Za-z0-9]__c|[A-Za-z]__c")
+#: What a file holds, by its extension.
+KINDS = {
+    "object": "CustomObject",
+    "permissionset": "PermissionSet",
+    channel_members.EXTENSION: channel_members.KIND,
+}
 TOO_MANY_FILES = 10_000
 TOO_MANY_BYTES = 600_000_000
 # Metadata type to the type that describe shows
@@ -92,6 +100,7 @@ class Package:
 
     fields: list[NewField] = field(default_factory=list)
     permission_sets: list[NewPermissionSet] = field(default_factory=list)
+    members: list[NewMember] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -122,16 +131,18 @@ def read_package(file: bytes, schema: Schema) -> Package:
 def _read_document(package: Package, schema: Schema, file: str, document: bytes) -> None:
     stem, _, extension = file.rpartition("/")[2].rpartition(".")
     try:
-        if extension not in ("object", "permissionset") and stem != "package":
+        if extension not in KINDS and stem != "package":
             raise _Wrong(f"Unsupported component type: {extension}")
         root = _xml(document)
         if extension == "object":
             _read_object(package, schema, file, stem, root)
         elif extension == "permissionset":
             package.permission_sets.append(_permission_set(file, stem, root))
+        elif extension == channel_members.EXTENSION:
+            member = NewMember(file, stem, _text(root, "eventChannel"), _text(root, "selectedEntity"))
+            package.members.append(member)
     except _Wrong as wrong:
-        kinds = {"object": "CustomObject", "permissionset": "PermissionSet"}
-        package.problems.append(Problem(file, kinds.get(extension, ""), stem, str(wrong)))
+        package.problems.append(Problem(file, KINDS.get(extension, ""), stem, str(wrong)))
 
 
 def _xml(document: bytes) -> ElementTree.Element:

@@ -39,6 +39,7 @@ START: dict[str, Any] = {
     "daily_bulk_queries": 10_000,
     "daily_bulk_batches": 15_000,
     "cdc_objects": ["Lead", "Contact", "Account", "Opportunity", "Task"],
+    "cdc_entities": 5,
     "cdc_channels": {},
     "cdc_gaps": 0,
     "cdc_overflow_rows": 100_000,
@@ -174,6 +175,9 @@ RULES = {
     "cdc_channels": _Rule(
         lambda value: _names(value) and all(map(_watchable, value.values())),
         "channel names (NAME__chn) with lists of watched objects",
+    ),
+    "cdc_entities": _Rule(
+        lambda value: value is None or _whole(value, 0), "how many objects a deployment may select, or null"
     ),
     "cdc_gaps": _Rule(lambda value: _whole(value, 0), "how many of the next changes come as gaps"),
     "cdc_overflow_rows": _Rule(
