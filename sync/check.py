@@ -29,6 +29,10 @@ from sync.wrongconfig import Problem
 SAID_BACK = 100_000
 NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 
+#: Characters of a text that has no length of its own (HubSpot reference, section 6.1), and from which on a field is long
+#: enough for what people type into one line.
+UNBOUNDED, SHORT = 65_536, 60
+
 
 def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     """Everything that would go wrong at write time, found before. Reads both schemas, writes nothing."""
@@ -190,14 +194,20 @@ def _of_length(work: Work, rule: FieldRule, crm: str, info: FieldInfo, at: str) 
     if source is None or info.length is None or work.field_map.fields[rule.lead].type is not FieldType.TEXT:
         return
     theirs = work.crms[other].describe(work.objects[other]).fields.get(source)
-    if theirs is not None and info.length < 60 and (theirs.length or 65_536) > info.length:
-        yield _found(
-            at,
-            "warning",
-            f"{info.name} holds {info.length} characters in {NAMES[crm]}, {source} in {NAMES[other]} more:"
-            " a longer value will be refused, never cut",
-            "shorten long values, or widen the field",
-        )
+    more = UNBOUNDED if theirs is None or theirs.length is None else theirs.length
+    if theirs is None or more <= info.length or (more >= UNBOUNDED and info.length >= SHORT):
+        return
+    # A standard field is as long as it is, and HubSpot's texts have no end: that is to be known, and no mistake.
+    ours_to_widen = more < UNBOUNDED or info.name.endswith("__c")
+    yield _found(
+        at,
+        "error" if ours_to_widen else "warning",
+        f"{info.name} holds {info.length} characters in {NAMES[crm]}, {source} in {NAMES[other]} {more}:"
+        " a longer value will be refused, never cut",
+        f"widen {info.name}, map another field, or write in one direction only"
+        if ours_to_widen
+        else "shorten long values",
+    )
 
 
 def _of_stages(work: Work, schema: ObjectSchema, where: Callable[[str], str]) -> Iterator[Problem]:

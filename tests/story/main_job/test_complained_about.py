@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from connectors.crm import FieldSpec
+
 ANNA = {
     "Email": "anna@sommer.example",
     "FirstName": "Anna",
@@ -77,6 +79,9 @@ def test_one_bad_record_of_a_batch_is_named_and_the_others_are_written(furnished
 
 def test_check_names_what_is_wrong_with_the_map_by_file_line_and_fix(furnished: Any) -> None:
     house = furnished
+    with house.app() as app:
+        short = FieldSpec("Slogan__c", "Slogan", "text", length=40)
+        assert app.work().crms["salesforce"].add_fields("Lead", [short]) == ["Slogan__c"]
     wrong = {
         # A picklist without the word, and a lifecycle stage that is not there; below, a field of another object and
         # two that Salesforce fills itself
@@ -91,7 +96,8 @@ def test_check_names_what_is_wrong_with_the_map_by_file_line_and_fix(furnished: 
         "[fields.salesforce_stage]",
         '[fields.nps]\ntype = "text"\nhubspot = "fax"\nsalesforce = "LastReferencedDate"\n\n'
         '[fields.assistant]\ntype = "text"\nhubspot = "degree"\nsalesforce = "AssistantName"\n\n'
-        '[fields.word]\ntype = "text"\nhubspot = "twitterhandle"\nsalesforce = "Name"\n\n[fields.salesforce_stage]',
+        '[fields.word]\ntype = "text"\nhubspot = "twitterhandle"\nsalesforce = "Name"\n\n'
+        '[fields.slogan]\ntype = "text"\nhubspot = "message"\nsalesforce = "Slogan__c"\n\n[fields.salesforce_stage]',
     )
 
     told = house.command("--json", "check")
@@ -111,6 +117,7 @@ def test_check_names_what_is_wrong_with_the_map_by_file_line_and_fix(furnished: 
             "give the integration user access",
         ),
         "Name is read-only in Salesforce": ('salesforce = "Name"', "direction"),
+        "Slogan__c holds 40 characters in Salesforce": ('salesforce = "Slogan__c"', "widen Slogan__c"),
     }
     for words, (text, fix) in expected.items():
         (problem,) = [one for known, one in found.items() if words in known] or [None]
