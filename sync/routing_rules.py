@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -113,7 +113,7 @@ def routing_of(settings: Settings, columns: Mapping[str, Column]) -> RoutingRule
     declared = settings.handover
     if not _wanted(declared):
         return None
-    problems: list[Problem] = []
+    problems = list(_of_the_map(settings)) if declared.routes else []
     routes: list[Route] = []
     for place, table in enumerate(declared.routes):
         route = _route(settings, place, table, columns, problems)
@@ -124,6 +124,20 @@ def routing_of(settings: Settings, columns: Mapping[str, Column]) -> RoutingRule
     if problems:
         raise WrongConfig(problems)
     return _rules(declared, tuple(routes), settings.notify if settings.notify.smtp_host else None)
+
+
+def _of_the_map(settings: Settings) -> Iterator[Problem]:
+    """Rules of the map that write the owner: two would take the lead from each other."""
+    for rule in settings.fields:
+        for crm, (name, theirs) in OWNER_FIELDS.items():
+            written = rule.writes_to(crm) and theirs in rule.names(crm).values()
+            if written or rule.lead == name:
+                yield problem(
+                    settings.where(f"fields.{rule.lead}"),
+                    f"{rule.lead}: the routes of [[handover.routes]] write {theirs}",
+                    'set its direction = "read_only" under a name of its own, or take the routes out',
+                )
+                break
 
 
 def _wanted(declared: HandoverSettings) -> bool:

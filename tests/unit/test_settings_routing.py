@@ -106,6 +106,24 @@ def test_what_cannot_be_is_named_with_its_line(tmp_path: Path, line: str, where:
     assert problem["where"] == f"leadpact.toml:{where}"
 
 
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ('[fields.seller]\ntype = "text"\nsalesforce = "OwnerId"\n', True),
+        ('[fields.seller]\ntype = "text"\nsalesforce = "OwnerId"\ndirection = "read_only"\n', False),
+        ('[fields.owner_in_hubspot]\ntype = "text"\nhubspot = "owner"\ndirection = "read_only"\n', True),
+    ],
+)
+def test_nothing_else_writes_owners_where_routes_do(tmp_path: Path, rule: str, refused: bool) -> None:
+    text = f'[handover]\n[[handover.routes]]\nname = "r"\nto = "a@x.example"\n{rule}'
+    if not refused:
+        assert _routing(tmp_path, text) is not None
+        return
+    with pytest.raises(WrongConfig, match=r"write (OwnerId|hubspot_owner_id)") as wrong:
+        _routing(tmp_path, text)
+    assert wrong.value.problems[0]["where"] == "leadpact.toml:5"
+
+
 def test_two_routes_of_one_name_are_refused(tmp_path: Path) -> None:
     route = '[[handover.routes]]\nname = "r"\nto = "a@x.example"\n'
     with pytest.raises(WrongConfig, match="there twice"):
