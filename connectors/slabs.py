@@ -31,6 +31,37 @@ SLAB_ROWS = 20_000
 Moments = Sequence[str | None] | Sequence[datetime | None]
 
 
+class ByRecord(Mapping[str, Sequence[str | None]]):
+    """Columns as decoders give them: ``names``, and one tuple of values in that order for each record.
+
+    They become columns when somebody asks, or all at once for many pages (``each``): column by column and page by
+    page, putting them together takes as long as decoding them.
+    """
+
+    def __init__(self, names: Sequence[str], records: Sequence[tuple[str | None, ...]]) -> None:
+        self.names = names
+        self.records = records
+
+    def __getitem__(self, name: str) -> list[str | None]:
+        try:
+            place = self.names.index(name)
+        except ValueError:
+            raise KeyError(name) from None
+        return [record[place] for record in self.records]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def each(self) -> Iterator[tuple[str, Sequence[str | None]]]:
+        """Every name and its column."""
+        if not self.records:
+            return ((name, ()) for name in self.names)
+        return zip(self.names, zip(*self.records, strict=True), strict=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Some records in columns, all of the same length.
@@ -59,7 +90,8 @@ def block(rows: Rows) -> pl.DataFrame:
         pl.Series(CREATED_AT, rows.created, dtype=_kind_of(rows.created)),
         pl.Series(ARCHIVED, rows.archived, dtype=pl.Boolean),
     ]
-    return pl.DataFrame(fixed + [pl.Series(n, v, dtype=pl.String) for n, v in rows.columns.items()])
+    columns = rows.columns.each() if isinstance(rows.columns, ByRecord) else rows.columns.items()
+    return pl.DataFrame(fixed + [pl.Series(name, values, dtype=pl.String) for name, values in columns])
 
 
 def _kind_of(moments: Moments) -> pl.DataType:
@@ -164,7 +196,7 @@ def cut(
 
 #: Records that are turned into columns together: few enough that their texts are still in the processor's
 #: cache, which halves the time; many enough that making the columns costs little beside filling them.
-BLOCK_ROWS = 1_000
+BLOCK_ROWS = 500
 
 
 class _Growing:
@@ -215,7 +247,9 @@ def _part(rows: Rows, start: int, end: int) -> Rows:
         rows.modified[start:end],
         rows.created[start:end],
         rows.archived[start:end],
-        {name: values[start:end] for name, values in rows.columns.items()},
+        ByRecord(rows.columns.names, rows.columns.records[start:end])
+        if isinstance(rows.columns, ByRecord)
+        else {name: values[start:end] for name, values in rows.columns.items()},
     )
 
 
@@ -227,8 +261,17 @@ def _joined(pages: Sequence[Rows]) -> Rows:
         _one(p.modified for p in pages),
         _one(p.created for p in pages),
         _one(p.archived for p in pages),
-        {name: _one(p.columns[name] for p in pages) for name in pages[0].columns},
+        _columns([p.columns for p in pages]),
     )
+
+
+def _columns(
+    parts: Sequence[Mapping[str, Sequence[str | None]]],
+) -> Mapping[str, Sequence[str | None]]:
+    by_record = [part for part in parts if isinstance(part, ByRecord)]
+    if len(by_record) == len(parts):
+        return ByRecord(by_record[0].names, _one(part.records for part in by_record))
+    return {name: _one(part[name] for part in parts) for name in parts[0]}
 
 
 def _one(parts: Iterable[Sequence[Any]]) -> list[Any]:

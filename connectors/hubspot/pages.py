@@ -18,7 +18,7 @@ from connectors.errors import OurBug
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM, problem_of
 from connectors.hubspot.values import as_text
-from connectors.slabs import NOT_THERE, Rows
+from connectors.slabs import NOT_THERE, ByRecord, Rows
 
 #: Records in a page at most (HubSpot reference, section 4.1).
 LIST_PAGE = 100
@@ -106,14 +106,13 @@ class Reader:
     def rows(self, results: Sequence[Any]) -> Rows:
         """The records of a page as columns."""
         # All values of a record at once: asked for one by one, they take longer than the record took to decode.
-        values = zip(*[astuple(r.properties) for r in results], strict=True)
-        filled = map(list, values) if results else ([] for _ in self.properties)
+        values = [astuple(r.properties) for r in results]
         return Rows(
             [r.id for r in results],
             [r.updatedAt for r in results],
             [r.createdAt for r in results],
             [r.archived for r in results],
-            dict(zip(self.properties, filled, strict=True)),
+            ByRecord(self.properties, values),
         )
 
 
