@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sync.agree import agree
@@ -11,7 +11,7 @@ from sync.app import App
 from sync.backfill import carry_on, plan_backfill
 from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
 from sync.inbox import drain
-from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, wanted_of
+from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, read_gaps, wanted_of
 from sync.jobs_gaps import see_to_gaps
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
 from sync.jobs_report import write_report
@@ -50,7 +50,9 @@ Kind = Callable[[Given], Said]
 
 
 def _incremental(given: Given) -> Said:
-    return _ended(perform(given.work, Asked("sync")))
+    said = _ended(perform(given.work, Asked("sync")))
+    # What stopped the job that reads a gap again is over, where it was a guard.
+    return replace(said, then=(read_gaps(),)) if given.work.store.offsets.open_gaps() else said
 
 
 def _look_at(given: Given) -> Said:

@@ -87,6 +87,7 @@ class StoredNumbers(Collector):
             return
         yield _gauge("database_up", "Whether the database answers.", (), [((), 1)])
         yield from _inbox(found, now)
+        yield from _logs(found, now)
         yield from _freshness(found)
         yield from _runs(found.runs)
         yield from _calls(found)
@@ -133,6 +134,21 @@ def _inbox(found: Numbers, now: datetime) -> Iterator[Metric]:
     )
     ages = [((one.crm,), (now - one.oldest).total_seconds()) for one in found.inbox if one.oldest]
     yield _gauge("inbox_oldest_seconds", "How long the oldest of them has waited.", ("crm",), ages)
+
+
+def _logs(found: Numbers, now: datetime) -> Iterator[Metric]:
+    yield _gauge(
+        "log_age_seconds",
+        "How long a log that is pulled has not been heard.",
+        ("log",),
+        [((one.name,), (now - one.heard_at).total_seconds()) for one in found.logs],
+    )
+    yield _gauge(
+        "log_open_gaps",
+        "What it could not tell, and nobody has read again.",
+        ("log",),
+        [((one.name,), sum(gap.name == one.name for gap in found.gaps)) for one in found.logs],
+    )
 
 
 def _freshness(found: Numbers) -> Iterator[Metric]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import psycopg
@@ -17,6 +17,7 @@ from sync.errors import DatabaseAway
 from sync.store.freshness import Freshness, RunsOf
 from sync.store.inbox import Inbox, Waiting
 from sync.store.migrate import known_migrations
+from sync.store.offsets import Offsets, PullGap, PullLog
 from sync.store.standing import Backlog, Budget, Standing
 from sync.store.statements import load_statements
 
@@ -34,6 +35,8 @@ class Numbers:
     runs: list[RunsOf]  #: of the last day
     budgets: list[Budget]
     backlog: Backlog
+    logs: list[PullLog] = field(default_factory=list)
+    gaps: list[PullGap] = field(default_factory=list)  #: of these logs, not yet read again
 
 
 class Watch:
@@ -67,13 +70,15 @@ class Watch:
         """Raises DatabaseAway."""
         with self._asking() as connection:
             parts = (connection, self._sql, self._id)
-            freshness, standing = Freshness(*parts), Standing(*parts)
+            freshness, standing, offsets = Freshness(*parts), Standing(*parts), Offsets(*parts)
             return Numbers(
                 Inbox(*parts).waiting(),
                 freshness.since(now - timedelta(hours=1)),
                 freshness.runs_since(now - timedelta(days=1)),
                 standing.budgets(),
                 standing.backlog(),
+                offsets.all(),
+                offsets.open_gaps(),
             )
 
     def close(self) -> None:

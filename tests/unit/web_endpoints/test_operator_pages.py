@@ -14,6 +14,7 @@ from sync.errors import DatabaseAway
 from sync.metrics import Metrics, StoredNumbers
 from sync.store.freshness import RunsOf
 from sync.store.inbox import Waiting
+from sync.store.offsets import PullGap, PullLog
 from sync.store.standing import Backlog, Budget
 from sync.store.watch import Numbers
 
@@ -92,6 +93,8 @@ def test_prometheus_reads_what_was_counted_here_and_what_the_database_knows() ->
         ],
         budgets=[Budget("hubspot", "daily", 900, 1000, NOW)],
         backlog=Backlog(3, None, 2, None, 1, None, 0),
+        logs=[PullLog("hubspot journal", "hubspot", None, NOW, NOW - timedelta(seconds=8))],
+        gaps=[PullGap(1, "hubspot journal", "hubspot", "lost", NOW, NOW, None, NOW, None, None)],
     )
     registry.register(StoredNumbers(lambda _now: numbers, lambda: NOW, lambda: {("live", "queued"): 4}))
     metrics.requests.labels("hubspot", "stored").inc()
@@ -102,6 +105,8 @@ def test_prometheus_reads_what_was_counted_here_and_what_the_database_knows() ->
         'leadpact_inbox_records{crm="hubspot"} 12.0',
         'leadpact_inbox_oldest_seconds{crm="hubspot"} 30.0',
         'leadpact_inbox_parked_records{crm="hubspot"} 1.0',
+        'leadpact_log_age_seconds{log="hubspot journal"} 8.0',
+        'leadpact_log_open_gaps{log="hubspot journal"} 1.0',
         'leadpact_freshness_answers{lane="live"} 10.0',
         'leadpact_runs_of_a_day{command="webhook",state="done"} 5.0',
         'leadpact_targets_of_a_day{outcome="written"} 7.0',
