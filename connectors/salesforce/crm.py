@@ -51,6 +51,7 @@ from connectors.salesforce.schema import Schemas
 from connectors.salesforce.setup import Setup
 from connectors.salesforce.token import Tokens
 from connectors.salesforce.touches import read_touches
+from connectors.salesforce.watching import watch
 from connectors.salesforce.writing import Writing
 from connectors.session import CrmSession
 
@@ -87,6 +88,8 @@ class SalesforceCrm:
     ) -> None:
         self._session = session
         self._quota = quota
+        self._version = api_version
+        self._sleep = sleep
         if quota is not None:
             _listen(session, quota)
         tokens = Tokens(session, login_url, grant or ClientCredentials(client_id, client_secret))
@@ -249,6 +252,10 @@ class SalesforceCrm:
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create missing custom fields and give ourselves access; see ``connectors.salesforce.setup``."""
         return self._setup.add_fields(object_name, specs)
+
+    def watch(self, object_names: Sequence[str]) -> list[str]:
+        """Select objects for Change Data Capture; those that were not. See ``salesforce.watching``. Beyond the port."""
+        return watch(self._calls, object_names, version=self._version, sleep=self._sleep)
 
     def close(self) -> None:
         """Close the connections."""

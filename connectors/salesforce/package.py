@@ -77,7 +77,7 @@ def object_xml(specs: Iterable[FieldSpec]) -> bytes:
         fields = _child(root, "fields", field_elements(spec))
         if spec.type == "choice":
             _value_set(fields, spec.options)
-    return _document(root)
+    return document(root)
 
 
 def permission_set_xml(fields: Mapping[str, bool]) -> bytes:
@@ -89,19 +89,25 @@ def permission_set_xml(fields: Mapping[str, bool]) -> bytes:
         _child(root, "fieldPermissions", elements)
     _child(root, "hasActivationRequired", [], "false")
     _child(root, "label", [], "Leadpact Integration")
-    return _document(root)
+    return document(root)
 
 
 def package_zip(
     object_name: str, specs: Sequence[FieldSpec], granted: Mapping[str, bool], version: str
 ) -> bytes:
     """The whole deployment. ``granted`` has every field the permission set is to cover, on any object."""
+    names = [f"{object_name}.{spec.name}" for spec in specs]
     files = {
-        "package.xml": _package_xml(object_name, specs, version),
+        "package.xml": manifest({"CustomField": names, "PermissionSet": [PERMISSION_SET]}, version),
         f"permissionsets/{PERMISSION_SET}.permissionset": permission_set_xml(granted),
     }
     if specs:
         files[f"objects/{object_name}.object"] = object_xml(specs)
+    return zipped(files)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Files by path as a zip: the same bytes for the same files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -109,14 +115,14 @@ def package_zip(
     return buffer.getvalue()
 
 
-def _package_xml(object_name: str, specs: Sequence[FieldSpec], version: str) -> bytes:
+def manifest(members: Mapping[str, Sequence[str]], version: str) -> bytes:
+    """``package.xml``: the full names of what is deployed, by the type of metadata."""
     root = ET.Element("Package", xmlns=NAMESPACE)
-    if specs:
-        types = _child(root, "types", [("members", f"{object_name}.{spec.name}") for spec in specs])
-        _child(types, "name", [], "CustomField")
-    _child(root, "types", [("members", PERMISSION_SET), ("name", "PermissionSet")])
+    for kind, names in members.items():
+        if names:
+            _child(root, "types", [*(("members", name) for name in names), ("name", kind)])
     _child(root, "version", [], version)
-    return _document(root)
+    return document(root)
 
 
 def _value_set(fields: ET.Element, options: Sequence[tuple[str, str]]) -> None:
@@ -135,5 +141,6 @@ def _child(parent: ET.Element, name: str, elements: Elements, text: str | None =
     return child
 
 
-def _document(root: ET.Element) -> bytes:
+def document(root: ET.Element) -> bytes:
+    """A file of metadata."""
     return bytes(ET.tostring(root, encoding="UTF-8", xml_declaration=True))

@@ -8,30 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from urllib3.fields import RequestField
-from urllib3.filepost import encode_multipart_formdata
 
 from connectors.crm import FieldInfo, FieldSpec
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
 from connectors.salesforce import soql
-from connectors.salesforce.calls import Calls, part
+from connectors.salesforce.calls import Calls
+from connectors.salesforce.deploying import Deploying
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.package import PERMISSION_SET, package_zip
 from connectors.salesforce.schema import Described, Schemas
-
-#: Seconds a deployment of a few fields may take before we come back later, and the longest pause in it.
-DEPLOY_SECONDS = 300.0
-LONGEST_PAUSE = 10.0
 
 #: Describes after the deployment: a new permission is not always in force in the same second.
 LOOKS = 5
 
 _API_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
 _KINDS: Mapping[str, str] = {"long_text": "text"}
-_ADMIN = (
-    "let an administrator deploy Leadpact's package, or give the integration user the permissions "
-    "Modify Metadata Through Metadata API Functions, Customize Application and Assign Permission Sets"
-)
 
 
 class Setup:
@@ -44,6 +35,7 @@ class Setup:
         self._schemas = schemas
         self._version = version
         self._sleep = sleep
+        self._deploying = Deploying(calls, "create the fields", sleep=sleep)
 
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create what is missing of ``specs`` and give ourselves access; the names created, in order.
@@ -84,38 +76,7 @@ class Setup:
         """Deploy fields and access; the full names of the fields that were not there before."""
         # A deployed permission set replaces the one that is there: what it grants already stays in it.
         granted = {**self._granted(), **dict.fromkeys(fields, True)}
-        body, content_type = _multipart(package_zip(object_name, missing, granted, self._version))
-        result = self._admin(
-            lambda: self._calls.send(
-                "POST",
-                "metadata/deployRequest",
-                body,
-                # The same deployment twice leaves what one leaves.
-                repeatable=True,
-                headers={"Content-Type": content_type},
-            )
-        )
-        details = self._follow(part(result, "id", "deployRequest")).get("details") or {}
-        return {
-            str(item.get("fullName")) for item in _items(details, "componentSuccesses") if item.get("created")
-        }
-
-    def _follow(self, deployment: str) -> Mapping[str, Any]:
-        """Ask how the deployment goes until it is done, with growing pauses. Raises where it failed."""
-        waited, pause = 0.0, 0.5
-        while True:
-            path = f"metadata/deployRequest/{deployment}"
-            answer = self._calls.get(path, {"includeDetails": "true"})
-            result: Mapping[str, Any] = part(answer, "deployResult", "deployRequest")
-            if result.get("done"):
-                break
-            if waited >= DEPLOY_SECONDS:
-                raise RetryLater("salesforce: the deployment of the fields is not done yet", crm=CRM)
-            self._sleep(pause)
-            waited, pause = waited + pause, min(pause * 2, LONGEST_PAUSE)
-        if not result.get("success"):
-            raise _failed(result)
-        return result
+        return self._deploying.deploy(package_zip(object_name, missing, granted, self._version))
 
     def _assign(self) -> None:
         """Give the permission set to the user we run as, unless that user has it."""
@@ -133,7 +94,7 @@ class Setup:
         body = orjson.dumps({"AssigneeId": user_id, "PermissionSetId": set_id})
         try:
             # Assigned twice, Salesforce refuses the second with DUPLICATE_VALUE: so it may be repeated.
-            self._admin(
+            self._deploying.as_admin(
                 lambda: self._calls.send("POST", "sobjects/PermissionSetAssignment", body, repeatable=True)
             )
         except RecordRefused as error:
@@ -169,20 +130,6 @@ class Setup:
     def _select(self, object_name: str, where: str, value: str) -> list[dict[str, Any]]:
         return self._calls.few(soql.select(object_name, ["Id"], f"{where} = {soql.text(value)}"))
 
-    def _admin(self, call: Callable[[], Any]) -> Any:
-        """A call that needs an administrator's rights: without them, says whom to ask."""
-        refused: NeedsPerson
-        try:
-            return call()
-        except (NeedsPerson, RecordRefused) as error:
-            denied = error.code.startswith("INSUFFICIENT_ACCESS") or error.code in ("403", "API_ERROR")
-            if not denied:
-                raise
-            refused = NeedsPerson(
-                "salesforce: the integration user may not create fields", crm=CRM, code=error.code, fix=_ADMIN
-            )
-        raise refused
-
 
 def _writable(described: Described, name: str) -> bool:
     info = described.schema.fields.get(name)
@@ -215,46 +162,3 @@ def _check_same(object_name: str, spec: FieldSpec, info: FieldInfo) -> None:
             crm=CRM,
             fix="rename or delete that field in Salesforce, then run the setup again",
         )
-
-
-def _failed(result: Mapping[str, Any]) -> NeedsPerson:
-    """A deployment that was rolled back: which component, and what Salesforce says about it."""
-    details = result.get("details") or {}
-    failures = _items(details, "componentFailures")
-    problems = [f"{item.get('fullName')}: {item.get('problem')}" for item in failures]
-    text = "; ".join(problems) or str(result.get("errorMessage") or result.get("status") or "no reason given")
-    return NeedsPerson(
-        f"salesforce: the fields could not be created ({text})",
-        crm=CRM,
-        code=str(result.get("errorStatusCode") or "DEPLOY_FAILED"),
-        fix=_ADMIN,
-    )
-
-
-def _items(details: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """A list of a deployment's details; a single one may come without its list, as in the SOAP form."""
-    items = details.get(name) or []
-    return [items] if isinstance(items, Mapping) else items
-
-
-def _multipart(package: bytes) -> tuple[bytes, str]:
-    """The two parts of a deployment over REST. NoTestRun is allowed: the package holds no Apex."""
-    options = {
-        "deployOptions": {
-            "checkOnly": False,
-            "rollbackOnError": True,
-            "singlePackage": True,
-            "testLevel": "NoTestRun",
-        }
-    }
-    parts = [
-        _part("json", None, "application/json", orjson.dumps(options)),
-        _part("file", "package.zip", "application/zip", package),
-    ]
-    return encode_multipart_formdata(parts, boundary="----------leadpact-package")
-
-
-def _part(name: str, filename: str | None, content_type: str, data: bytes) -> RequestField:
-    part = RequestField(name, data, filename=filename)
-    part.make_multipart(content_type=content_type)
-    return part

@@ -12,6 +12,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from connectors.crm import FieldSpec
 from connectors.salesforce.package import NAMESPACE, object_xml, package_zip, permission_set_xml
+from connectors.salesforce.watching import channel_package, member_xml
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 
@@ -34,7 +35,7 @@ def schema() -> etree.XMLSchema:
     root = etree.parse(str(wsdl)).find(f".//{XSD}schema[@targetNamespace='{NAMESPACE}']")
     # Written and read again, it has the namespaces that were declared around it.
     types = etree.fromstring(etree.tostring(root))
-    for name in ("CustomObject", "PermissionSet", "Package"):
+    for name in ("CustomObject", "PermissionSet", "Package", "PlatformEventChannelMember"):
         etree.SubElement(types, f"{XSD}element", name=name, type=f"tns:{name}")
     return etree.XMLSchema(types)
 
@@ -79,3 +80,24 @@ def test_a_unique_text_is_an_external_id() -> None:
     values = {str(child.tag).split("}")[1]: child.text for child in document[0]}
     assert (values["externalId"], values["unique"], values["caseSensitive"]) == ("true", "true", "false")
     assert values["length"] == "32"
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "entity"),
+    [
+        ("Lead", "ChangeEvents_LeadChangeEvent", "LeadChangeEvent"),
+        ("Big_Deal__c", "ChangeEvents_Big_Deal_ChangeEvent", "Big_Deal__ChangeEvent"),
+    ],
+)
+def test_an_object_is_selected_for_change_data_capture_by_valid_metadata(
+    schema: etree.XMLSchema, name: str, member: str, entity: str
+) -> None:
+    document = etree.fromstring(member_xml(name))
+    schema.assertValid(document)
+    assert [child.text for child in document] == ["ChangeEvents", entity]
+    with zipfile.ZipFile(io.BytesIO(channel_package([name], "66.0"))) as archive:
+        path = f"platformEventChannelMembers/{member}.platformEventChannelMember"
+        assert sorted(archive.namelist()) == ["package.xml", path]
+        manifest = etree.fromstring(archive.read("package.xml"))
+    schema.assertValid(manifest)
+    assert [found.text for found in manifest.iter(f"{{{NAMESPACE}}}members")] == [member]

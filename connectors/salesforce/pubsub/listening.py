@@ -23,6 +23,7 @@ from connectors.salesforce.pubsub.errors import broken
 from connectors.salesforce.pubsub.messages import message, preset
 from connectors.salesforce.pubsub.wire import Stream, Wire
 from connectors.salesforce.token import Token, Tokens
+from connectors.salesforce.watching import event_of
 
 #: The topic of every object that is selected for Change Data Capture.
 EVERY_OBJECT = "/data/ChangeEvents"
@@ -69,8 +70,7 @@ class Topic:
 
 def topic_of(object_name: str) -> str:
     """The topic of one object's changes: ``/data/LeadChangeEvent``, ``/data/Deal__ChangeEvent`` for ``Deal__c``."""
-    stem = object_name.removesuffix("__c")
-    return f"/data/{stem}{'__' if stem != object_name else ''}ChangeEvent"
+    return f"/data/{event_of(object_name)}"
 
 
 class PubSub:
