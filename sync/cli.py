@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
-from sync import logs
+from sync import logs, telemetry
 from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
@@ -82,6 +83,7 @@ def leadpact(context: click.Context, config: Path | None, as_json: bool, verbose
     """Keeps HubSpot and Salesforce in agreement about every lead, by one policy that both teams can read."""
     logs.configure(verbose=verbose, json=False, stream=sys.stderr)
     context.obj = Context(config, as_json=as_json, verbose=verbose)
+    context.call_on_close(telemetry.begin(os.environ))
 
 
 @leadpact.command("help")

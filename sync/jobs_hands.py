@@ -18,10 +18,12 @@ from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
 
+from sync import telemetry
 from sync.app import App, utc_now
 from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
 from sync.jobs_kinds import FROM_MEMORY, Given, Said, do
+from sync.logs import about
 from sync.store.jobs import SERVER_GONE
 
 #: An app is opened anew after so many seconds: fields and rights in the CRMs change, and it has read them once.
@@ -47,6 +49,21 @@ class Task:
     def what(self) -> str:
         return str(self.args.get("what"))
 
+    @property
+    def told(self) -> dict[str, telemetry.Value]:
+        """What a span says of it."""
+        return {
+            "job": self.job,
+            "lane": self.lane,
+            "attempts": self.attempts,
+            "correlation": self.correlation,
+        }
+
+    @property
+    def correlation(self) -> str:
+        """The id of what began it: of a webhook's request, else its own."""
+        return str(self.args.get("correlation") or f"job-{self.job}")
+
 
 class Unfinished(Exception):
     """A job did not end well; ``verdict`` says what follows."""
@@ -63,6 +80,7 @@ class Hands:
     opens: Opens
     most_failures: int
     clock: Callable[[], datetime] = utc_now
+    spans: telemetry.Spans | None = None  #: where those of its jobs go
     _stopping: threading.Event = field(default_factory=threading.Event)
     _waiting: SimpleQueue[tuple[Task, Future[Said]] | None] = field(default_factory=SimpleQueue)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -96,13 +114,17 @@ class Hands:
     # --- in a thread ------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        desk = _Desk(lambda: self.opens(self._at_point))
+        with telemetry.using(self.spans):
+            self._keep_on(_Desk(lambda: self.opens(self._at_point)))
+
+    def _keep_on(self, desk: _Desk) -> None:
         while (given := self._waiting.get()) is not None:
             task, done = given
             if not done.set_running_or_notify_cancel():
                 continue
             try:
-                done.set_result(self._done(task, desk))
+                with about(job=task.job, correlation=task.correlation):
+                    done.set_result(self._done(task, desk))
             except Unfinished as unfinished:
                 done.set_exception(unfinished)
             except BaseException as error:  # noqa: BLE001 - a thread that ends would take its part of the work along
@@ -113,7 +135,8 @@ class Hands:
 
     def _done(self, task: Task, desk: _Desk) -> Said:
         try:
-            return self._said(desk.app(), task)
+            with telemetry.span(f"job {task.what}", **task.told):
+                return self._said(desk.app(), task)
         except BaseException as error:  # noqa: BLE001 - judged, whatever it is
             _log.info("a job did not end well: %s", task.what, exc_info=error, extra={"job": task.job})
             verdict = self._judged(task, error, desk)

@@ -1,16 +1,21 @@
 """Logs for the people who run Leadpact: to stderr, as text or as one JSON object a line.
 
 No log line carries a value of a lead or a secret: call sites name the run, the lead's id and counts, never
-contents. Vendors' libraries log addresses with queries, headers and bodies, some of them in warnings, so they
-stay silent below an error whatever the user asks for; the connectors say themselves what went wrong.
+contents. What holds for a whole stretch of work (``about``: the job, the run, and the correlation id that leads from a
+webhook to the lines of the run that answers it) stands on each of its lines. Vendors' libraries log addresses with
+queries, headers and bodies, some of them in warnings, so they stay silent below an error whatever the user asks for;
+the connectors say themselves what went wrong.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TextIO
 
 #: Libraries whose logs would tell what was sent, in which words of whose address.
@@ -27,11 +32,30 @@ VENDORS = (
     "phonenumbers",
     "tldextract",
     "filelock",
+    "opentelemetry",
 )
 #: What a log call may add by ``extra=``; anything else is left out.
-FIELDS = ("run", "lead", "crm", "count")
+FIELDS = ("job", "run", "lead", "crm", "count", "correlation")
 #: The packages that are ours.
 ROOMS = ("sync", "connectors", "mapping")
+
+#: What the lines of this thread, or of this task, are about.
+_about: ContextVar[Mapping[str, str | int]] = ContextVar("leadpact_about", default=MappingProxyType({}))
+
+
+@contextmanager
+def about(**fields: str | int) -> Iterator[None]:
+    """Every line of this block, in this thread or task, has these fields (of ``FIELDS``) too."""
+    token = _about.set({**_about.get(), **fields})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def correlation() -> str:
+    """The id of what began the work of this thread or task, or several with commas between; empty for none."""
+    return str(_about.get().get("correlation", ""))
 
 
 def configure(verbose: bool, json: bool, stream: TextIO) -> None:
@@ -50,7 +74,8 @@ def configure(verbose: bool, json: bool, stream: TextIO) -> None:
 
 
 def _added(record: logging.LogRecord) -> Mapping[str, object]:
-    return {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
+    given = {**_about.get(), **record.__dict__}
+    return {name: given[name] for name in FIELDS if name in given}
 
 
 def _moment(record: logging.LogRecord) -> str:

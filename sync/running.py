@@ -9,14 +9,17 @@ However the block is left, the run is closed with the numbers that were reached.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from sync import telemetry
 from sync.errors import GuardStopped
+from sync.logs import about, correlation
 from sync.store.runs import Numbers
 from sync.work import CRMS, Work
 
@@ -30,6 +33,8 @@ class Counted(Protocol):
 
 
 C = TypeVar("C", bound=Counted)
+
+_log = logging.getLogger(__name__)
 
 
 def as_document(numbers: Numbers, seconds: float) -> dict[str, object]:
@@ -61,6 +66,22 @@ class Opened:
 
 
 @contextmanager
+def _told(opened: Opened, command: str) -> Iterator[Callable[..., None]]:
+    """The log lines and the span of what happens inside name the run; yields what adds numbers to the span."""
+    named: dict[str, telemetry.Value] = {"run": opened.run, "command": command, "correlation": correlation()}
+    with about(run=opened.run), telemetry.span(f"run {command}", **named) as add:
+        _log.info("run %s (%s) begins", opened.run, command)
+        yield add
+
+
+def _numbers(opened: Opened) -> dict[str, int]:
+    if opened.counted is None:
+        return {}
+    numbers = opened.counted.numbers
+    return {name: getattr(numbers, name) for name in ("targets", "written", "unchanged", "held", "refused")}
+
+
+@contextmanager
 def running(work: Work, command: str, now: datetime, *, policy: str | None = None) -> Iterator[Opened]:
     """Open a run and close it as done, stopped (by GuardStopped) or failed (by anything else).
 
@@ -71,7 +92,9 @@ def running(work: Work, command: str, now: datetime, *, policy: str | None = Non
     calls = {crm: work.crms[crm].calls for crm in CRMS}
     state = "failed"
     try:
-        yield opened
+        with _told(opened, command) as add:
+            yield opened
+            add(**_numbers(opened))
         state = "done"
     except GuardStopped as stop:
         state, opened.note = "stopped", str(stop)
@@ -82,4 +105,5 @@ def running(work: Work, command: str, now: datetime, *, policy: str | None = Non
             used = {f"calls_{crm}": work.crms[crm].calls - calls[crm] for crm in CRMS}
             numbers = opened.counted.numbers = replace(opened.counted.numbers, **used)
             opened.counted.seconds, fingerprint = time.monotonic() - began, opened.counted.fingerprint
+        _log.info("run %s (%s) ended: %s", opened.run, command, state, extra={"run": opened.run})
         runs.end(opened.run, state, numbers, work.clock(), fingerprint=fingerprint, note=opened.note)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sync.app import build
+from sync import telemetry
+from sync.app import App, build
 from sync.jobs_hands import Hands
 from sync.jobs_streams import Streams
 from sync.jobs_watch import Watch, crons_of
@@ -113,8 +114,13 @@ def _worker(asked: Asked) -> Service:
     worker = settings.worker
     if asked.concurrency is not None:
         worker = worker.model_copy(update={"concurrency": asked.concurrency})
-    hands = partial(Hands, lambda at_point: build(settings, at_point=at_point), worker.max_attempts)
+    opens = partial(_opened, settings)
+    hands = partial(Hands, opens, worker.max_attempts, spans=telemetry.current())
     return Service(partial(_place, settings, asked.tell), hands, worker, asked.tell)
+
+
+def _opened(settings: Settings, at_point: Callable[[str], None]) -> App:
+    return build(settings, at_point=at_point)
 
 
 def _place(settings: Settings, tell: Tell) -> Place:

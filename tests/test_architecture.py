@@ -81,6 +81,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "jinja2": ("sync/reports/", "sync/mails/"),
     "babel": "sync/reports/",
     "sklearn": "sync/learn/",
+    "opentelemetry": "sync/telemetry.py",
 }
 BUILT_BY_APP = {"HubSpotCrm", "SalesforceCrm", "Store", "EmbeddedServer", "CallLedgers", "open_session"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "core"}

@@ -93,11 +93,13 @@ def _deliver(letters: Letters, letter: Letter, send: Send, done: Delivered, pace
     except MailUnsure as unsure:
         letters.ends(letter, "unsure", str(unsure))
         done.unsure, done.said = done.unsure + 1, str(unsure)
+        # Whatever it suffers from, the others shall not come to the same end.
+        done.away.add(_way(letter))
         _log.warning("a mail may not have arrived: %s; %s", unsure, unsure.fix)
     except (MailAway, MailRefused) as failed:
         later = isinstance(failed, MailAway)
         if isinstance(failed, MailAway) and not failed.alone:
-            done.away.add("webhook" if letter.recipient == WEBHOOK else "mail")
+            done.away.add(_way(letter))
         first, most = AWAY if later else REFUSED
         letters.waits(letter, pace * min(first * 2.0 ** min(letter.tries, 20), most), str(failed))
         done.waiting, done.said = done.waiting + 1, str(failed)
@@ -111,3 +113,7 @@ def _deliver(letters: Letters, letter: Letter, send: Send, done: Delivered, pace
     else:
         letters.ends(letter, "sent")
         done.sent += 1
+
+
+def _way(letter: Letter) -> str:
+    return "webhook" if letter.recipient == WEBHOOK else "mail"

@@ -17,6 +17,7 @@ from datetime import datetime
 
 import psycopg
 
+from sync.logs import about, correlation
 from sync.store.inbox import Hints, fold, put
 from sync.store.statements import load_statements
 
@@ -24,6 +25,8 @@ from sync.store.statements import load_statements
 #: that CRM, last and in a savepoint: whatever it does, they stay.
 Enqueue = Callable[[psycopg.Connection, str, bool], None]
 
+#: Requests whose correlation ids a job bears.
+MOST_NAMED = 20
 #: Records of one transaction.
 MOST_AT_ONCE = 5_000
 #: Seconds without another try after the database was found to be away.
@@ -45,6 +48,7 @@ class _Parcel:
 
     hints: Hints
     now: datetime
+    request: str = field(default_factory=correlation)  #: its correlation id
     stored: Future[None] = field(default_factory=Future)
 
 
@@ -133,15 +137,16 @@ class Intake:
         for one in parcels:
             fold(hints, one.hints.items())
         now = min(one.now for one in parcels)
+        requests = ",".join([one.request for one in parcels if one.request][:MOST_NAMED])
         try:
             try:
-                self._keep(hints, now)
+                self._keep(hints, now, requests)
             except psycopg.OperationalError:
                 if self._connection is None:
                     raise
                 # The server was restarted, perhaps; to keep a hint twice does no harm.
                 self._drop()
-                self._keep(hints, now)
+                self._keep(hints, now, requests)
         except Exception as problem:  # noqa: BLE001 - this thread goes on, whatever one batch was
             _log.warning(
                 "events could not be stored: %s", type(problem).__name__, extra={"count": len(hints)}
@@ -152,9 +157,9 @@ class Intake:
         self.transactions += 1
         return None
 
-    def _keep(self, hints: Hints, now: datetime) -> None:
+    def _keep(self, hints: Hints, now: datetime, requests: str) -> None:
         connection = self._connected()
-        with connection.transaction():
+        with about(correlation=requests), connection.transaction():
             put(connection, self._sql["put_hints"].encode(), self._id, hints, now)
             if self._enqueue is not None:
                 for crm in sorted({crm for crm, _, _ in hints}):

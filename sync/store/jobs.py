@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from sync.logs import correlation
 from sync.store.tables import Tables
 
 #: The one task that the engine knows; what a job is to do stands in its arguments.
@@ -22,6 +23,8 @@ TASK = "leadpact"
 SENDERS_LOCK = 730_513
 #: The class of the locks of what only one process does at a time.
 ONE_LOCK = 730_514
+#: Characters of correlation ids that a job bears at most: of a flood the first ones tell enough.
+MOST_CORRELATED = 400
 #: What the engine fetches first has the highest number.
 PRIORITIES: Mapping[str, int] = {"consent": 40, "handover": 30, "live": 20, "backfill": 10}
 #: What psycopg raises when the server is gone, or a connection to it.
@@ -49,7 +52,7 @@ class NewJob:
             "task": TASK,
             "priority": PRIORITIES[self.lane],
             "fold": None if self.fold is None else f"{connection_id}:{self.fold}",
-            "args": json.dumps({"what": self.what, **self.args}),
+            "args": json.dumps({"what": self.what, **_correlated(), **self.args}),
             "at": self.at,
         }
 
@@ -185,6 +188,12 @@ class Jobs(Tables):
         return bool(row and row[0])
 
 
+def _correlated() -> dict[str, str]:
+    """The id of what began this, so that the job's log lines bear it too."""
+    began = correlation()
+    return {"correlation": began} if began else {}
+
+
 #: The engine's words and ours.
 STATES: Mapping[str, str] = {"todo": "queued", "doing": "running", "failed": "parked"}
 
@@ -221,8 +230,13 @@ def enqueue_on(
     connection.execute(statements["let_drains_wait"].encode(), sender)
     try:
         with connection.transaction():
-            done = connection.execute(statements["enqueue_job"].encode(), job.parameters(connection_id))
-            return done.fetchone() is not None
+            parameters = job.parameters(connection_id)
+            if connection.execute(statements["enqueue_job"].encode(), parameters).fetchone() is not None:
+                return True
+            if began := correlation():
+                parameters = {"fold": parameters["fold"], "began": began, "most": MOST_CORRELATED}
+                connection.execute(statements["correlate_waiting_job"].encode(), parameters)
+            return False
     except psycopg.errors.UniqueViolation:
         # Another queued it in the same moment: what we wanted is there.
         return False

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sync.errors import Stopped
+from sync.logs import about
 from sync.store.inbox import Hints
 from sync.store.intake import NotStored
 from sync.web.belongings import WebBelongings
@@ -34,8 +35,13 @@ def door(crm: str, belongings: WebBelongings, take: Handler) -> Handler:
     metrics = belongings.metrics
 
     async def answered(request: web.Request) -> web.StreamResponse:
-        began = time.perf_counter()
         number = secrets.token_hex(6)
+        # The jobs and runs that answer it bear the same id.
+        with about(correlation=number):
+            return await handled(request, number)
+
+    async def handled(request: web.Request, number: str) -> web.StreamResponse:
+        began = time.perf_counter()
         try:
             response = await take(request)
             outcome = "stored"

@@ -28,7 +28,9 @@ def _names(requirements: list[str]) -> set[str]:
 
 RUNTIME = _names(PROJECT["dependencies"])
 #: What only one command needs, and says so where it is missing.
-OPTIONAL = _names(PROJECT["optional-dependencies"]["learn"])
+OPTIONAL = _names(
+    [*PROJECT["optional-dependencies"]["learn"], *PROJECT["optional-dependencies"]["telemetry"]]
+)
 #: Found by their place and never imported: the time zones that slim images lack.
 DATA = {"tzdata"}
 DEVELOPMENT = _names([*PROJECT["optional-dependencies"]["dev"], *PROJECT["optional-dependencies"]["build"]])

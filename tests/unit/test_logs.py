@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync.logs import VENDORS, configure
+from sync.logs import VENDORS, about, configure, correlation
 
 PLANTED = "ada@planted.example"
 
@@ -96,3 +96,22 @@ def test_configuring_twice_tells_each_line_once_and_to_the_new_stream() -> None:
     logging.getLogger("connectors.retry").warning("waiting")
     assert old.getvalue() == ""
     assert new.getvalue().count("\n") == 1
+
+
+def test_what_a_stretch_of_work_is_about_stands_on_each_of_its_lines_and_on_no_other() -> None:
+    with about(correlation="a1b2", job=7), about(run=12):
+        assert correlation() == "a1b2"
+        inside = json.loads(logged(verbose=True, as_json=True))
+    assert {name: inside[name] for name in ("correlation", "job", "run", "lead")} == {
+        "correlation": "a1b2",
+        "job": 7,
+        "run": "r1",  # the call's own word counts
+        "lead": "l1",
+    }
+    assert correlation() == ""
+    assert "correlation" not in logged(verbose=True, as_json=False)
+
+
+def test_only_known_fields_of_a_stretch_of_work_are_logged() -> None:
+    with about(email=PLANTED):
+        assert PLANTED not in logged(verbose=True, as_json=True)

@@ -14,6 +14,15 @@ SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[
        ]::procrastinate_job_to_defer_v1[]))
  WHERE NOT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = %(fold)s AND status = 'todo');
 
+-- correlate_waiting_job --
+-- The job that waits already is also the answer to this. Who fetches it just now is not waited for.
+UPDATE procrastinate_jobs
+   SET args = jsonb_set(args, '{correlation}', to_jsonb(concat_ws(',', args->>'correlation', %(began)s::text)))
+ WHERE id = (SELECT id FROM procrastinate_jobs
+              WHERE queueing_lock = %(fold)s AND status = 'todo'
+                AND coalesce(length(args->>'correlation'), 0) < %(most)s
+                FOR UPDATE SKIP LOCKED);
+
 -- jobs_listed --
 SELECT job.id, split_part(job.queue_name, ':', 1) AS lane, job.args->>'what' AS what, job.status::text AS status,
        job.attempts, job.scheduled_at, event.queued_at, event.begun_at, event.parked_at, now() AS asked_at,
