@@ -38,6 +38,7 @@ from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
 from sync.reports.rules import report_problems
 from sync.setup import create_missing, needed_fields, options_told, setup_told, setup_wanted
+from sync.watching import watch_changes
 from sync.wrongconfig import WrongConfig
 
 
@@ -170,6 +171,7 @@ def setup(context: Context, really: bool) -> None:
         needed = needed_fields(work)
         made = create_missing(work) if really else []
         left = options_told(needed_fields(work)) if really else []
+        watched = watch_changes(work, app.settings, really=really)
     rows = [
         (one.crm, one.object, one.spec.name, one.spec.type, "there" if one.there else "missing")
         for one in needed
@@ -177,7 +179,8 @@ def setup(context: Context, really: bool) -> None:
     options = options_told(needed)
     if not really:
         context.screen.table(("crm", "object", "field", "type", "state"), rows)
-    context.screen.say(setup_told(needed, made, left) if really else setup_wanted(needed))
+    said = setup_told(needed, made, left) if really else setup_wanted(needed)
+    context.screen.say(said + watched.told(really=really))
     context.screen.document(
         {
             "fields": [
@@ -186,6 +189,8 @@ def setup(context: Context, really: bool) -> None:
             "created": [{"crm": crm, "field": name} for crm, name in made],
             "options": options,
             "left": left,
+            "watched": watched.selected,
+            "watch_by_hand": watched.by_hand,
         }
     )
 
