@@ -51,25 +51,30 @@ def stored_leads(work: Work, needed: set[str]) -> Iterator[pl.DataFrame]:
     every = columns_of(work.fields)
     sources = {name for derived in needed & _DERIVED_FROM.keys() for name in _DERIVED_FROM[derived]}
     snapshots = Snapshots({name: dtype for name, dtype in every.items() if name in needed or name in sources})
-    for stored, links in _slices(work, with_links=not needed.isdisjoint(_IN)):
-        scored = stored.filter(pl.col("stage_why") != _NOT_SCORED)
-        previous = scored.select(
+    for stored, values, links in _slices(work, with_links=not needed.isdisjoint(_IN)):
+        previous = stored.select(
             "lead_id", *(pl.col(name.removeprefix("prev_")).alias(name) for name in PREVIOUS_SCHEMA)
         )
-        leads = previous.hstack(snapshots.decode(scored["lead_values"]))
+        leads = previous.hstack(snapshots.decode_lines(values, stored.height))
+        not_scored = stored["stage_why"] == _NOT_SCORED
+        if not_scored.any():
+            leads = leads.filter(~not_scored)
         yield derive(leads.with_columns(_there(crm, links).alias(name) for name, crm in _IN.items()))
 
 
-def _slices(work: Work, *, with_links: bool) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
-    """The stored leads in the order of their ids (``JUDGED``), and their links where they are asked for.
+_Slice = tuple[pl.DataFrame, bytes, pl.DataFrame | None]
+
+
+def _slices(work: Work, *, with_links: bool) -> Iterator[_Slice]:
+    """The stored leads in the order of their ids (``Leads.judged_after``), and their links where they are asked for.
 
     The next slice is read while one is worked on. Nothing else uses the database's connection meanwhile.
     """
     leads = work.store.leads
 
-    def read(after: str) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-        stored = leads.judged_after(after, AT_ONCE)
-        return stored, leads.links_of_leads(stored["lead_id"]) if with_links else None
+    def read(after: str) -> _Slice:
+        stored, values = leads.judged_after(after, AT_ONCE)
+        return stored, values, leads.links_of_leads(stored["lead_id"]) if with_links else None
 
     with ThreadPoolExecutor(max_workers=1) as reader:
         coming = reader.submit(read, "")

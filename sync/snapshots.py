@@ -56,8 +56,14 @@ class Snapshots:
             nothing = [pl.lit(None, dtype=dtype).alias(prefix + name) for name, dtype in self.schema.items()]
             return texts.alias("").to_frame().with_columns(nothing).drop("")
         lines = b"\n".join(texts.fill_null("{}").cast(pl.Binary).to_list())
+        return self.decode_lines(lines, len(texts), prefix)
+
+    def decode_lines(self, lines: bytes, height: int, prefix: str = "") -> pl.DataFrame:
+        """``decode`` of ``height`` texts that stand in a line each."""
+        if not height:
+            return pl.DataFrame(schema={prefix + name: dtype for name, dtype in self.schema.items()})
         read = pl.read_ndjson(lines, schema={name: _as_read(dtype) for name, dtype in self.schema.items()})
-        if read.height != len(texts):
+        if read.height != height:
             raise pl.exceptions.ComputeError("a snapshot is not one JSON object")
         return pl.DataFrame(
             [_typed(read[name], dtype).alias(prefix + name) for name, dtype in self.schema.items()]

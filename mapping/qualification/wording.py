@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from math import prod
 from typing import Any, Literal
 
 import polars as pl
@@ -157,14 +158,19 @@ def reasons(verdicts: pl.DataFrame, policy: Policy, lang: Language = "en") -> pl
     wanted of a lead that is not judged for want of data first. ``verdicts`` has the columns that
     ``judge`` gives. Rules without points are left out; what could not be judged is in ``coverage``.
     """
-    parts = [_told(verdicts, chunk, lang) for chunk in _chunks(policy)]
+    tables = [_told(verdicts, chunk, lang) for chunk in _chunks(policy)]
+    plain = not policy.caps and not policy.ask_below and not verdicts["temperature"].null_count()
+    if plain and (sentences := _sentences(tables)) is not None:
+        texts, places = sentences
+        # The few sentences are completed, and not each lead's.
+        return looked_up(texts.fill_null(_NO_POINTS[lang]).rechunk(), places).alias("reasons")
+    parts = [looked_up(texts, places) for texts, places in tables]
     parts += [_capped(verdicts, place, policy, lang) for place in range(len(policy.caps))]
     if policy.ask_below:
         parts.insert(0, wanted(verdicts, policy, lang))
     if not parts or verdicts.is_empty():
         return pl.Series("reasons", [_NO_POINTS[lang]] * verdicts.height, dtype=pl.String)
-    told = pl.DataFrame([part.alias(str(place)) for place, part in enumerate(parts)])
-    sentence = told.select(pl.concat_str(pl.all(), separator=SEPARATOR, ignore_nulls=True))["0"]
+    sentence = _joined(parts).fill_null("")
     silent = sentence == ""
     if not silent.any():
         return sentence.alias("reasons")
@@ -212,6 +218,12 @@ def cap_name(cap: Cap, lang: Language = "en") -> str:
 
 
 _Chunk = list[tuple[int, Rule]]
+#: Texts, and for each lead the place of its own among them (UInt32).
+_Table = tuple[pl.Series, pl.Series]
+#: From so many leads on it pays to look whether many of them say the same.
+ENOUGH = 5_000
+#: So many sentences can be told apart by number.
+_MOST_SENTENCES = 2**62
 
 
 def _chunks(policy: Policy) -> list[_Chunk]:
@@ -227,8 +239,40 @@ def _chunks(policy: Policy) -> list[_Chunk]:
     return chunks
 
 
-def _told(verdicts: pl.DataFrame, chunk: _Chunk, lang: Language) -> pl.Series:
-    """The reasons of some rules as one text, null for none.
+def _joined(parts: Sequence[pl.Series]) -> pl.Series:
+    """The parts of each lead as one sentence, null where it has none."""
+    if len(parts) == 1:
+        return parts[0]
+    told = pl.DataFrame([part.alias(str(place)) for place, part in enumerate(parts)])
+    sentence = told.select(pl.concat_str(pl.all(), separator=SEPARATOR, ignore_nulls=True))["0"]
+    return choose(sentence == "", every(None, pl.String(), len(sentence)), sentence)
+
+
+def _sentences(tables: Sequence[_Table]) -> _Table | None:
+    """The tables as one: each sentence that some lead has, and which is each lead's; None where few say the same.
+
+    Leads that look the same texts up share a number, so that a sentence is written once.
+    """
+    height = len(tables[0][1]) if tables else 0
+    sizes = [len(texts) for texts, _ in tables]
+    if height < ENOUGH or prod(sizes) > _MOST_SENTENCES:
+        return None
+    number = every(0, pl.UInt64(), height)
+    for size, (_, places) in zip(sizes, tables, strict=True):
+        number = number * one(size, pl.UInt64()) + places.cast(pl.UInt64)
+    distinct = number.unique().alias("number").to_frame().with_row_index("place")
+    if distinct.height * 2 > height:
+        return None
+    left, parts = distinct["number"], []
+    for size, (texts, _) in zip(reversed(sizes), reversed(tables), strict=True):
+        parts.append(looked_up(texts, (left % size).cast(pl.UInt32)))
+        left = left // size
+    at = number.alias("number").to_frame().join(distinct, on="number", how="left", maintain_order="left")
+    return _joined(parts[::-1]), at["place"]
+
+
+def _told(verdicts: pl.DataFrame, chunk: _Chunk, lang: Language) -> _Table:
+    """The reasons of some rules as texts (null for none), and which of them is each lead's.
 
     Every text that these rules can give is written once, and each lead looks its own up: rules that do not
     fade have one per combination of those that counted, a rule that fades one per day of age.
@@ -240,12 +284,12 @@ def _told(verdicts: pl.DataFrame, chunk: _Chunk, lang: Language) -> pl.Series:
         last = one(len(texts) - 1, pl.Int32())
         age = verdicts[f"_a{place}"]
         day = choose(points != 0, choose(age >= last, last, age), last)
-        return looked_up(texts, day.cast(pl.UInt32))
+        return texts, day.cast(pl.UInt32)
     counted = every(0, pl.UInt32(), verdicts.height)
     for bit, (at, _) in enumerate(chunk):
         met = verdicts[f"_p{at}"] != 0
         counted = counted + choose(met, one(1 << bit, pl.UInt32()), one(0, pl.UInt32()))
-    return looked_up(_told_together(tuple(f"{told.points} {told.name}" for _, told in chunk)), counted)
+    return _told_together(tuple(f"{told.points} {told.name}" for _, told in chunk)), counted
 
 
 @lru_cache(maxsize=256)

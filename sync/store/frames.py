@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -78,14 +78,23 @@ def read_frame(
     with psycopg.ClientCursor(connection).copy(statement, parameters or None) as copy:
         for block in copy:
             buffer.write(block)
-    if buffer.tell() == 0:
+    return from_csv(buffer.getvalue(), schema)
+
+
+def as_lines(texts: Iterable[str]) -> bytes:
+    """Texts of lines as one, the last one ended, too."""
+    return b"".join(f"{text}\n".encode() for text in texts)
+
+
+def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Rows in CSV as a frame of the given schema; without any, an empty one. Columns are taken in order."""
+    if not data:
         return pl.DataFrame(schema=dict(schema))
-    buffer.seek(0)
     as_text = {
         name: (pl.String() if isinstance(dtype, pl.Boolean | pl.Datetime) else dtype)
         for name, dtype in schema.items()
     }
-    frame = pl.read_csv(buffer, has_header=False, schema=as_text, quote_char=_QUOTE)
+    frame = pl.read_csv(data, has_header=False, schema=as_text, quote_char=_QUOTE)
     return frame.with_columns(_typed(name, dtype) for name, dtype in schema.items() if as_text[name] != dtype)
 
 

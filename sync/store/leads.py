@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_temporary
+from sync.store.frames import as_lines, as_temporary, from_csv
 from sync.store.tables import Tables
 
 RECORDS: Mapping[str, pl.DataType] = {"crm": pl.String(), "object": pl.String(), "record_id": pl.String()}
@@ -42,10 +42,9 @@ DECIDED: Mapping[str, pl.DataType] = {
     "decided_at": pl.Datetime("us", "UTC"),
 }
 LEADS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "lead_values": pl.String(), **DECIDED}
-#: What a policy needs of a stored lead: its values, and the last verdict under the names of its columns.
+#: What a policy needs of a stored lead beside its values: the last verdict under the names of its columns.
 JUDGED: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
-    "lead_values": pl.String(),
     "stage": pl.String(),
     "highest_stage": pl.String(),
     "cycle": pl.Int32(),
@@ -109,9 +108,11 @@ class Leads(Tables):
         """The stored leads with these ids, as ``LEADS``."""
         return self._asked("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
 
-    def judged_after(self, after: str, limit: int) -> pl.DataFrame:
-        """The next stored leads in the order of their ids, as ``JUDGED``: a slice of all leads."""
-        return self._read("judged_after", JUDGED, after=after, limit=limit)
+    def judged_after(self, after: str, limit: int) -> tuple[pl.DataFrame, bytes]:
+        """The next stored leads in the order of their ids: ``JUDGED``, and their ``lead_values``, one line a lead."""
+        parts = self._rows("judged_after", after=after, limit=limit)
+        verdicts = as_lines(part[1] for part in parts)
+        return from_csv(verdicts, JUDGED), as_lines(part[0] for part in parts)
 
     def ids_after(self, after: str, limit: int) -> pl.Series:
         """The next lead ids in order: a slice of all leads."""
