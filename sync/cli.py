@@ -14,6 +14,7 @@ from sync import logs, telemetry
 from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
+from sync.check_logs import of_logs
 from sync.cli_agree import agree
 from sync.cli_backfill import backfill
 from sync.cli_backup import backup, restore, retain
@@ -144,9 +145,9 @@ def check(context: Context) -> None:
     try:
         settings = context.settings()
         with opened(settings) as app:
-            problems = check_config(app.work(), settings.where) + report_problems(
-                settings, app.policy.currency
-            )
+            work = app.work()
+            problems = check_config(work, settings.where) + of_logs(app, work)
+            problems += report_problems(settings, app.policy.currency)
     except WrongConfig as wrong:
         context.screen.document({"problems": wrong.problems})
         raise

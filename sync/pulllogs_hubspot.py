@@ -24,7 +24,7 @@ def listen(app: App, stop: threading.Event) -> None:
     if work is None or app.owned is None:
         return
     with ExitStack() as stack, noted(work, NAME, CRM, stop):
-        account = _account(work)
+        account = account_of(work)
         journal, subscriptions = app_logs.journal(app.settings, app.owned, account, stack)
         cursor = _start(work, subscriptions, account)
         while not stop.is_set():
@@ -72,7 +72,8 @@ def step_of(page: Page, asked: Wanted) -> Step:
     )
 
 
-def _account(work: Work) -> str:
+def account_of(work: Work) -> str:
+    """The portal id of this connection, from the memory."""
     number = work.store.runs.connection_id
     (portal,) = [row[1] for row in work.store.accounts() if row[0] == number]
     return str(portal)

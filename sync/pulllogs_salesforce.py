@@ -30,12 +30,17 @@ def listen(app: App, stop: threading.Event) -> None:
         return
     with ExitStack() as stack, noted(work, NAME, CRM, stop):
         pubsub = app_logs.pubsub(app.settings, app.owned, stack)
-        topic = app.settings.salesforce.pubsub_topic or topic_of(work.objects[CRM])
+        topic = topic_for(app, work)
         while not stop.is_set():
             try:
                 follow(work, pubsub, topic, stop)
             except ReplayGone:
                 _place_is_gone(work)
+
+
+def topic_for(app: App, work: Work) -> str:
+    """The topic that the config wants, or that of the object that is synced."""
+    return app.settings.salesforce.pubsub_topic or topic_of(work.objects[CRM])
 
 
 def follow(work: Work, pubsub: PubSub, topic: str, stop: threading.Event) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from connectors.errors import NeedsPerson
 from connectors.hubspot.journal import JournalCursor, Page
 from connectors.salesforce.pubsub.listening import Batch, topic_of
 from sync import app_logs, pulllogs_hubspot, pulllogs_salesforce
@@ -196,6 +197,32 @@ def _a_place_that_is_lost_there_is_told_and_read_again(ears: Any, pairs: Pairs) 
     assert {"incremental", "gaps"} <= set(ears.work_off())
     assert all(gap.read_at for gap in ears.gaps())
     assert ears.house.record("hubspot", pairs[1][0])["city"] == "Ulm"
+
+
+def test_check_says_which_log_cannot_be_opened_and_status_why_it_is_not_heard(
+    furnished: Any, ears: Callable[[], Any]
+) -> None:
+    found = ears()
+    house = found.house
+    house.sync()
+    assert _log_problems(house, {}) == []
+    house.control("salesforce", "limits", {"cdc_objects": ["Contact"]})
+    journal, changes = _log_problems(house, {"LEADPACT_HUBSPOT__CLIENT_SECRET": "wrong"})
+    assert "HubSpot gives no access token" in journal["problem"]
+    assert "Check the client id and secret of the app" in journal["fix"]
+    assert "there is no such topic" in changes["problem"]
+    assert "select the object for Change Data Capture" in changes["fix"]
+    with pytest.raises(NeedsPerson):
+        pulllogs_salesforce.listen(found.app, threading.Event())
+    told = house.command("status").out
+    assert "salesforce changes: heard" in told
+    assert "it broke off: salesforce: " in told
+    assert "select the object for Change Data Capture" in told
+
+
+def _log_problems(house: Any, environ: dict[str, str]) -> list[Any]:
+    found = house.command("--json", "check", environ=environ).document["problems"]
+    return [one for one in found if "nobody will listen to it" in one["problem"]]
 
 
 def _what_is_taken_in_and_where_to_go_on_are_kept_together(ears: Any) -> None:
