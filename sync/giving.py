@@ -6,7 +6,7 @@ An owner whom a person set after us is never taken away, unless they work here n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``owner``: for the ledger (None: nobody says). ``row``: what is to be kept. ``shows``: CRM to owner id to write.
-    ``again``: a dead run gave it away already."""
+    ``again``: a dead run gave it away already. ``step``: how the turns have moved by it."""
 
     lead_id: str
     owner: str | None
@@ -50,6 +50,7 @@ class Outcome:
     shows: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     again: bool = False
+    step: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Giver:
@@ -157,9 +158,10 @@ class Giver:
         why = "a named account" if named else "next in turn"
         why = f"{why}, {because}" if because else why
         owner = self._owners.by_key[chosen.owner]
-        return self._give(
+        given = self._give(
             row, owner, number, turn, route.name, why, dict.fromkeys(row.open_to, True), without
         )
+        return replace(given, step=self._desk.step)
 
     def _has(
         self,

@@ -12,6 +12,7 @@ What is reserved and not remembered belongs to a run that died: the next one giv
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,12 +53,12 @@ class DeskNow:
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a decision gives away. ``rows`` (``ROUTED``): to be kept. ``leads``: whom it is about, those included that
-    a dead run gave away. ``shows``: lead, CRM, owner id and why. ``turns``: whose turn it is then."""
+    a dead run gave away. ``shows``: lead, CRM, owner id and why. ``steps``: lead to how the turns move by it."""
 
     rows: pl.DataFrame
     leads: frozenset[str]
     shows: list[tuple[str, str, str, str]]
-    turns: Mapping[tuple[str, str], int]
+    steps: Mapping[str, Mapping[tuple[str, str], int]]
     version: int
 
     def of(self, lead_ids: set[str]) -> pl.DataFrame:
@@ -115,8 +116,7 @@ def give_away(
         schema={"lead_id": pl.String(), OWNER: pl.String()},
     )
     new = [one.row for one in outcomes if one.row is not None]
-    turns = {key: table.turns[key] for key in table.moved}
-    rules.ahead.turns.update(turns)
+    rules.ahead.turns.update({key: table.turns[key] for one in outcomes for key in one.step})
     for one in new:
         if not one["queue"]:
             rules.ahead.open[one["owner"]] = rules.ahead.open.get(one["owner"], 0) + 1
@@ -124,7 +124,7 @@ def give_away(
         pl.DataFrame(new, schema=dict(ROUTED)),
         frozenset(one.lead_id for one in outcomes if one.row is not None or one.again),
         [(one.lead_id, crm, owner, one.why) for one in outcomes for crm, owner in one.shows.items()],
-        turns,
+        {one.lead_id: one.step for one in outcomes},
         standing.version,
     )
     return judged.join(owners, on="lead_id", how="left", maintain_order="left"), given
@@ -279,7 +279,11 @@ def _keep(work: Work, decided: Decided, ours: set[str], run: int, now: datetime)
     for some in (decided.moved["lead_id"] if decided.moved is not None else None, decided.unplanned):
         left_out |= set() if some is None else set(some)
     rows = given.of(ours - left_out)
-    return work.store.routing.reserve(rows, given.turns, given.version, run, now)
+    # Only the turns of whoever is really given something are over.
+    moves: Counter[tuple[str, str]] = Counter()
+    for lead in rows["lead_id"]:
+        moves.update(given.steps[lead])
+    return work.store.routing.reserve(rows, moves, given.version, run, now)
 
 
 def remember_given(

@@ -64,9 +64,8 @@ class Desk:
 
     turns: MutableMapping[tuple[str, str], int] = field(default_factory=dict)
     open: MutableMapping[str, int] = field(default_factory=dict)
-    moved: set[tuple[str, str]] = field(
-        default_factory=set
-    )  #: the turns that are others than at the beginning
+    #: How the latest turn has moved ``turns``.
+    step: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def moves(self, owner: str, before: str | None = None) -> None:
         """A lead is the owner's from now on, and no longer that of whoever had it ``before``."""
@@ -132,6 +131,7 @@ def next_in_turn(
     ``can``: whether somebody is there to take it; capacity is asked here. ``domain``: the lead's, for named
     accounts, whose owner gets the lead out of turn.
     """
+    desk.step = {}
     named = (route.accounts or {}).get((domain or "").lower())
     if named is not None:
         known = next((one for one in route.targets if one.owner == named), Target(named))
@@ -140,13 +140,13 @@ def next_in_turn(
     free = [one for one in route.targets if can(one) and _has_room(one, desk)]
     if not free:
         return None
-    for one in free:
-        key = (route.name, one.owner)
-        desk.turns[key] = desk.turns.get(key, 0) + one.weight
-        desk.moved.add(key)
     # Of those who are equally near, the first as declared.
-    chosen = max(free, key=lambda one: desk.turns[route.name, one.owner])
-    desk.turns[route.name, chosen.owner] -= sum(one.weight for one in free)
+    chosen = max(free, key=lambda one: desk.turns.get((route.name, one.owner), 0) + one.weight)
+    step = {(route.name, one.owner): one.weight for one in free}
+    step[route.name, chosen.owner] -= sum(one.weight for one in free)
+    for key, nearer in step.items():
+        desk.turns[key] = desk.turns.get(key, 0) + nearer
+    desk.step = step
     return chosen
 
 

@@ -82,12 +82,12 @@ class Routing(Tables):
     def reserve(
         self,
         given: pl.DataFrame,
-        turns: Mapping[tuple[str, str], int],
+        moves: Mapping[tuple[str, str], int],
         version: int,
         run: int,
         now: datetime,
     ) -> bool:
-        """Keep ``ROUTED`` and whose turn it is then; False where somebody else gave a lead away since ``version``."""
+        """Keep ``ROUTED`` and how far each (route, owner) moves; False where leads were given since ``version``."""
         if given.is_empty():
             return True
         with self._connection.transaction():
@@ -95,8 +95,8 @@ class Routing(Tables):
                 return False
             as_temporary(self._connection, "new_routed", given.select(*ROUTED))
             self._do("add_routed", now=now, run=run)
-            if turns:
-                rows = [(route, owner, number) for (route, owner), number in turns.items()]
+            if moves:
+                rows = [(route, owner, number) for (route, owner), number in moves.items()]
                 frame = pl.DataFrame(rows, schema=dict(TURNS), orient="row")
                 as_temporary(self._connection, "new_turns", frame)
                 self._do("keep_turns")

@@ -62,7 +62,7 @@ SELECT %(connection)s, lead_id, cycle, number, turn, owner, queue, salesforce_ow
 -- keep_turns --
 INSERT INTO turn (connection_id, route, owner, standing)
 SELECT %(connection)s, route, owner, standing FROM new_turns
-ON CONFLICT (connection_id, route, owner) DO UPDATE SET standing = excluded.standing;
+ON CONFLICT (connection_id, route, owner) DO UPDATE SET standing = turn.standing + excluded.standing;
 
 -- settle_routed --
 UPDATE routed SET settled = true FROM asked
