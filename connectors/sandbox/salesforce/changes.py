@@ -52,6 +52,11 @@ def deleted(call: Call, name: str) -> Answer:
             f"AND {sobject.stamp} >= ? AND {sobject.stamp} < ? ORDER BY {sobject.stamp}, Id",
             (moments.kept(start), moments.kept(end)),
         )
+    if call.org.switches["deleted_keeps_purged"]:
+        rows += call.org.store.rows(
+            "SELECT id AS Id, stamp FROM _purged WHERE object = ? AND stamp >= ? AND stamp < ? ORDER BY stamp, id",
+            (sobject.name, moments.kept(start), moments.kept(end)),
+        )
     _check_count(len(rows))
     return answer_json(
         {

@@ -29,5 +29,9 @@ def empty(store: Store, sobject: SObject, record_id: str | None) -> int:
     """Remove one record, or every one, of an object from the bin; returns how many there were."""
     one = " AND Id = ?" if record_id is not None else ""
     values = (record_id,) if record_id is not None else ()
+    store.db.execute(
+        f"INSERT INTO _purged SELECT ?, Id, SystemModstamp FROM {quoted(sobject.name)} WHERE IsDeleted = 1{one}",
+        (sobject.name, *values),
+    )
     made = store.db.execute(f"DELETE FROM {quoted(sobject.name)} WHERE IsDeleted = 1{one}", values)
     return made.rowcount

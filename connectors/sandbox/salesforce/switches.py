@@ -21,6 +21,7 @@ START: dict[str, Any] = {
     "hidden_fields": {},
     "hidden_objects": [],
     "read_only_fields": {},
+    "deleted_keeps_purged": False,
     "edit_converted": False,
     "restricted_picklists": {},
     "default_status": "Open - Not Contacted",
@@ -144,6 +145,10 @@ RULES = {
         "a list of object names",
     ),
     "read_only_fields": _Rule(_names, "object names with lists of field names"),
+    "deleted_keeps_purged": _Rule(
+        lambda value: isinstance(value, bool),
+        "true or false: whether /deleted goes on naming what somebody took out of the recycle bin (undocumented)",
+    ),
     "edit_converted": _Rule(lambda value: isinstance(value, bool), "true or false"),
     "restricted_picklists": _Rule(_names, "object names with lists of picklist names"),
     "default_status": _Rule(lambda value: isinstance(value, str), "the ApiName of a LeadStatus"),

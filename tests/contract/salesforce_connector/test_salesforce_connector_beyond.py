@@ -262,6 +262,29 @@ def test_what_left_the_bin_is_not_told_and_that_is_said(org: Any, crm: Salesforc
     assert not crm.removed("Lead", NOON - timedelta(days=16)).complete
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_was_taken_out_of_the_bin_is_gone_too_where_the_log_still_names_it(
+    org: Any, crm: SalesforceCrm, keeps: bool
+) -> None:
+    org.control("limits", deleted_keeps_purged=keeps)
+    gone, purged = lead(org), lead(org)
+    for each in (gone, purged):
+        org.act("delete", id=each)
+    org.control("people", action="empty_bin", object="Lead", id=purged)
+    org.control("clock", advance_seconds=120)
+    removed = crm.removed("Lead", NOON - timedelta(days=1))
+    into = dict(removed.frame.select(RECORD_ID, "merged_into").iter_rows())
+    assert into == {gone: None, **({purged: None} if keeps else {})}
+    assert set(removed.frame["at"]) == {NOON}
+    assert removed.complete
+
+
+def test_a_log_of_deletions_that_does_not_reach_back_is_said(org: Any, crm: SalesforceCrm) -> None:
+    body = '[{"errorCode":"INVALID_REPLICATION_DATE","message":"no"}]'
+    org.control("faults", match="/deleted", status=400, body=body, times=-1)
+    assert not crm.removed("Lead", NOON - timedelta(days=1)).complete
+
+
 def test_a_field_that_we_may_not_see_is_left_out_or_named(org: Any) -> None:
     campaign = make(org, "Campaign", Name="Fair", ActualCost=5)
     hidden = {"Campaign": ["ActualCost"], "CampaignMember": ["LeadId"]}
