@@ -2,7 +2,8 @@
 
 A restore replaces everything in one transaction: our tables are dropped and made anew as they were when the
 backup was made, filled, and then migrated to this program. What must not go back in time is kept from the
-database that is replaced: who was forgotten, where plans lie, who did what, and the numbers that count up.
+database that is replaced: who was forgotten, where plans lie, who did what, which mails were sent, and the numbers
+that count up.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ENGINE = "procrastinate_"
 OF_THE_MOMENT = ("call_window", "call_day")
 NOT_SAVED = frozenset({*OF_THE_MOMENT, "claim", "job_failure"})
 #: What a restore takes over from the database that it replaces.
-KEPT = ("connection", "erasure_salt", "erased", "saved_plan", "audit", *OF_THE_MOMENT)
+KEPT = ("connection", "erasure_salt", "erased", "saved_plan", "audit", "letter", *OF_THE_MOMENT)
 _MADE = re.compile(r"^CREATE (TABLE|SEQUENCE) (\w+)", re.MULTILINE)
 
 Row = tuple[Any, ...]
@@ -164,7 +165,7 @@ class Archive:
                 " Nothing was changed",
                 fix="restore into an empty database, then `leadpact forget` again whoever was forgotten here",
             )
-        for name in ("salts", "erasures", "plans", "deeds"):
+        for name in ("salts", "erasures", "plans", "deeds", "letters"):
             self._connection.execute(self._sql[f"bring_back_{name}"])
         for name in OF_THE_MOMENT:
             self._execute("INSERT INTO {} SELECT * FROM {}", name, f"kept_{name}")

@@ -69,6 +69,17 @@ SELECT n.now, k.at, k.by_whom, k.what, k.lead_id, k.details
    AND NOT EXISTS (SELECT FROM audit AS a WHERE a.at = k.at AND a.what = k.what AND a.by_whom = k.by_whom)
  ORDER BY k.audit_id;
 
+-- bring_back_letters --
+-- What was sent since the backup is not sent again.
+INSERT INTO letter (connection_id, what, about, recipient, state, queued_at, not_before, held_until, tries, said,
+                    ended_at)
+SELECT n.now, k.what, k.about, k.recipient, k.state, k.queued_at, k.not_before, k.held_until, k.tries, k.said,
+       k.ended_at
+  FROM kept_letter AS k JOIN kept_number AS n ON n.was = k.connection_id
+ON CONFLICT (connection_id, what, about, recipient) DO UPDATE
+   SET state = excluded.state, not_before = excluded.not_before, held_until = excluded.held_until,
+       tries = excluded.tries, said = excluded.said, ended_at = excluded.ended_at;
+
 -- ask_for_approval_again --
 UPDATE connection SET approved_at = NULL, approved_by_run = NULL;
 
