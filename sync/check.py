@@ -29,8 +29,8 @@ from sync.wrongconfig import Problem
 SAID_BACK = 100_000
 NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 
-#: Characters of a text that has no length of its own (HubSpot reference, section 6.1), and from which on a field is long
-#: enough for what people type into one line.
+#: Characters of a text that has no length of its own (HubSpot reference, section 6.1), and from which on a field is
+#: long enough for what people type into one line.
 UNBOUNDED, SHORT = 65_536, 60
 
 

@@ -36,6 +36,7 @@ from sync.work import CRMS, Work
 #: A change this long before the last reading began may have been stamped by then and shown only later.
 MARGIN = timedelta(minutes=10)
 
+OPT_OUT = "email_opt_out"
 CHANGED, UNKNOWN, GONE = "changed", "unknown", "gone"
 #: What each kind of drift is, for people.
 KINDS = {
@@ -121,7 +122,42 @@ def find_drift(work: Work, parts: Sequence[SliceRow]) -> Drift:
         linked = sum(_compare_slice(work, part, known, found) for part in parts if part.crm == crm)
         if linked < work.store.standing.linked(crm, work.objects[crm]):
             found.drifted += _gone(work, crm)
+    _strike_unagreed(work, found)
     return found
+
+
+def _strike_unagreed(work: Work, found: Drift) -> None:
+    """Fields on which nothing can be agreed have not drifted: one of the CRMs cannot say them, or not readably.
+
+    The records there are read again: they are as few as the differences.
+    """
+    doubtful = [one for one in found.drifted if one.fields and one.lead]
+    if not doubtful:
+        return
+    silent = _silent(work, pl.Series("lead_id", [one.lead for one in doubtful], dtype=pl.String).unique())
+    other = dict(zip(CRMS, reversed(CRMS), strict=True))
+    stuck = set()
+    for one in doubtful:
+        there, contact = (silent.get((crm, one.lead or ""), set()) for crm in (other[one.crm], "hubspot"))
+        if set(one.fields) <= there | (contact & {OPT_OUT}):
+            stuck.add(one)
+    found.drifted = [one for one in found.drifted if one not in stuck]
+    found.explain("cannot_agree", len(stuck))
+
+
+def _silent(work: Work, leads: pl.Series) -> dict[tuple[str, str], set[str]]:
+    """(CRM, lead) to the fields that its record there does not say: unreadable ones, and what HubSpot cannot keep."""
+    silent: dict[tuple[str, str], set[str]] = {}
+    links = work.store.leads.links_of_leads(leads)
+    for crm in CRMS:
+        owners = dict(links.filter(pl.col("crm") == crm).select("record_id", "lead_id").iter_rows())
+        for slab in work.crms[crm].fetch(work.objects[crm], work.asked(crm), list(owners)):
+            read = read_records(work, crm, slab.frame)
+            for record, names, email in read.select(RECORD_ID, UNREAD, "email").iter_rows():
+                # HubSpot keeps withdrawals by address (HubSpot reference, section 14): without one it shows none.
+                nowhere = {OPT_OUT} if crm == "hubspot" and email is None else set()
+                silent[crm, owners[record]] = {*(names or ()), *nowhere}
+    return silent
 
 
 def _known(work: Work) -> _Known:

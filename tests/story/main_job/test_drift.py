@@ -49,6 +49,24 @@ def test_right_after_a_sync_nothing_has_drifted(people: Any) -> None:
     assert "Nothing drifted: 10 records compared." in lines
 
 
+def test_what_the_other_crm_cannot_say_or_hubspot_cannot_keep_is_no_drift(furnished: Any) -> None:
+    house = furnished
+    house.couple("anna@sommer.example", {"phone": "+49301234567"}, salesforce={"Phone": "auf Anfrage"})
+    company = {"company": "Winter GmbH", "phone": "+49301234568"}
+    (contact,) = house.load("hubspot", {"firstname": "Otto", "lastname": "Winter", **company})
+    named = {"FirstName": "Otto", "LastName": "Winter", "Company": "Winter GmbH", "Phone": "+49301234568"}
+    house.load("salesforce", {**named, "HasOptedOutOfEmail": True})
+    for _ in range(3):
+        house.later(3600)
+        house.sync()
+    assert house.record("hubspot", contact).get("hs_email_optout") is None
+
+    told = house.command("--json", "drift").document
+
+    assert not [(one["crm"], one["fields"]) for one in told["drifted"]]
+    assert told["expected"] == {"cannot_agree": 2}
+
+
 def test_a_change_that_no_log_told_about_is_found_and_repaired(people: Any) -> None:
     house, pairs = people
     with untold(house):
