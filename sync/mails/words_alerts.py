@@ -56,8 +56,12 @@ SAID: Mapping[str, Sentences] = {
         "en": "{records} records that {crm} told of could not be worked on several times",
     },
     "gap.log": {
-        "de": "Im Änderungsprotokoll {log} fehlt ein Stück: {said}",
-        "en": "the change log {log} has a gap: {said}",
+        "de": "Das Änderungsprotokoll {log} sagt nicht, was von {begins} bis {ends} geschah: {said}",
+        "en": "the change log {log} does not tell what happened from {begins} to {ends}: {said}",
+    },
+    "freshness.log": {
+        "de": "Das Änderungsprotokoll {log} ist seit {minutes} Minuten nicht zu hören: {said}",
+        "en": "the change log {log} was not heard for {minutes} minutes: {said}",
     },
     "mail.waiting": {
         "de": "Benachrichtigungen, die nicht wegkommen: {letters}, denn {said}",
@@ -118,8 +122,12 @@ FIX: Mapping[str, Sentences] = {
         "en": "the log names the error; `leadpact sync` reads them again",
     },
     "gap.log": {
-        "de": "der fehlende Zeitraum wird erneut gelesen; danach ist der Alarm vorbei",
-        "en": "the missing time is read again; then the alert is over",
+        "de": "nichts: diese Zeit wird von selbst erneut gelesen; `leadpact status` zeigt, ob es geschehen ist",
+        "en": "nothing: that time is read again by itself; `leadpact status` shows whether it was",
+    },
+    "freshness.log": {
+        "de": "Zugang und Rechte prüfen (docs/webhooks.md); solange liest nur der Zeitplan",
+        "en": "check access and rights (docs/webhooks.md); until then only the schedule reads",
     },
     "mail.waiting": {
         "de": "sie werden weiter versucht; {fix}",
