@@ -41,7 +41,7 @@ from sync.regions import with_new_countries
 from sync.routing import DeskNow, Given, give_away, with_owners
 from sync.shown import verdict_differs
 from sync.turned import Turned
-from sync.unread import places_unread
+from sync.unread import Unread
 from sync.work import Work
 
 STORED = "p."
@@ -172,11 +172,13 @@ def decide(
     desk: DeskNow | None = None,
 ) -> Decided:
     """Merge, judge and plan a slice. ``held_leads``: leads for which nothing may be created. ``fed``: ``sync.fed``."""
-    merged = merge(frame, work.rules)
+    unread = Unread(frame)
+    merged = merge(frame, work.rules, unread)
     renewed = with_new_countries(work, frame, merged, records)
     if renewed is not None:
-        merged = merge(renewed, work.rules)
-    merged = with_fed(work, without_words(_fill_unread(merged, work), _unsayable(work)), fed)
+        unread = Unread(renewed)
+        merged = merge(renewed, work.rules, unread)
+    merged = with_fed(work, without_words(_fill_unread(merged, work, unread), _unsayable(work)), fed)
     raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
@@ -185,7 +187,8 @@ def decide(
         merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    return replace(conclude(work, merged, raw, work.rules, held_leads, now, ledger, desk), fed=fed)
+    done = conclude(work, merged, raw, work.rules, held_leads, now, ledger, desk, unread)
+    return replace(done, fed=fed)
 
 
 def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:
@@ -216,6 +219,7 @@ def conclude(
     now: datetime,
     ledger: pl.DataFrame | None = None,
     desk: DeskNow | None = None,
+    unread: Unread | None = None,
 ) -> Decided:
     """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words.
 
@@ -226,16 +230,17 @@ def conclude(
     judged = judge_leads(work, merged if asked is None else asked.merged, now)
     judged, given = give_away(work, asked, scoped(work, judged, held_leads, now), desk, now)
     judged, handed = after_judging(work, asked, judged, now)
-    worded = with_reasons(work, judged)
-    changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted())
+    unread = unread or Unread(judged)
+    worded = with_reasons(work, judged, unread)
+    changes = plan(worded, raw, work.field_map, rules, work.writable(), work.wanted(), unread)
     changes = with_owners(work, changes, worded, given)
     return Decided(worded, changes, conflicts(merged, rules), handed=handed, given=given)
 
 
-def _fill_unread(merged: pl.DataFrame, work: Work) -> pl.DataFrame:
+def _fill_unread(merged: pl.DataFrame, work: Work, unread: Unread) -> pl.DataFrame:
     """A field that did not come keeps the value that is stored for the lead: not returned is not a blank."""
     filled = []
-    for name, rows in places_unread(merged, *SIDES.values()).items():
+    for name, rows in unread.places(*SIDES.values()).items():
         for column in columns_of({name: work.fields[name]}) if name in work.fields else ():
             value, stored = merged[MERGED + column], merged[STORED + column]
             blank = rows.filter(~known(looked_up(value, rows)))
@@ -303,9 +308,9 @@ def _answers(
     return judged.with_columns(derived).with_columns(answer)[name]
 
 
-def with_reasons(work: Work, judged: pl.DataFrame) -> pl.DataFrame:
+def with_reasons(work: Work, judged: pl.DataFrame, unread: Unread | None = None) -> pl.DataFrame:
     """Add the reasons' text, only for leads whose verdict is about to be written."""
-    differs = verdict_differs(judged, work.policy.score_step)
+    differs = verdict_differs(judged, work.policy.score_step, unread=unread)
     due = differs | judged["create_hubspot"] | judged["create_salesforce"]
     if not due.any():
         return judged.with_columns(reasons=pl.lit(None, dtype=pl.String))

@@ -15,6 +15,7 @@ import polars as pl
 
 from mapping.qualification.truths import choose, holds, known, one
 from sync.threeway import Leads, Settled, code, first_with, three_way
+from sync.unread import Unread
 from sync.winners import (
     BASE,
     CONFLICTS,
@@ -49,15 +50,15 @@ __all__ = [
 ]
 
 
-def merge(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
+def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None = None) -> pl.DataFrame:
     """Add ``m.<field>`` and ``w.<field>`` for every rule. Columns as ``sync.winners`` names them, one row
-    a lead.
+    a lead. ``unread``: of this frame, where it was looked into before.
 
     Where a lead's second record is met for the first time, the base of its first one is taken away: nothing was
     agreed between the two, so neither value may pass for the newer one.
     """
     frame = _first_meetings(frame, rules)
-    leads = Leads(frame)
+    leads = Leads(frame, unread or Unread(frame))
     contested = three_way([rule for rule in rules if rule.contested], leads)
     settled = []
     for rule in rules:

@@ -17,6 +17,7 @@ from mapping.lead import Stage
 from mapping.own import CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, known, looked_up
+from sync.inorder import alike
 from sync.merge import (
     HUBSPOT,
     MERGED,
@@ -77,6 +78,7 @@ def plan(
     rules: Sequence[MergeRule],
     writable: Writable,
     wanted: Wanted,
+    unread: Unread | None = None,
 ) -> pl.DataFrame:
     """The changes (``CHANGES``) that make both CRMs show the merged values and the verdict.
 
@@ -88,9 +90,9 @@ def plan(
     or cross_id (its value is the id of a record that this very plan creates).
     """
     consent = [rule for rule in rules if rule.opt_out]
-    in_scope, full, unread = leads["in_scope"], wanted.mode == "full", Unread(leads)
+    in_scope, full, unread = leads["in_scope"], wanted.mode == "full", unread or Unread(leads)
     parts: list[_Part] = []
-    due = _due(leads, in_scope, writable, wanted)
+    due = _due(leads, in_scope, unread, writable, wanted)
     for crm, side in SIDES.items():
         there = known(leads[side + "_id"])
         existing = there & _reached(leads, crm)
@@ -237,13 +239,15 @@ def _stage_changes(
     return [_part(leads, moved, crm, STAGE, writable.stage_field, word, why, writable, kind)]
 
 
-def _due(leads: pl.DataFrame, in_scope: pl.Series, writable: Writable, wanted: Wanted) -> pl.Series | None:
+def _due(
+    leads: pl.DataFrame, in_scope: pl.Series, unread: Unread, writable: Writable, wanted: Wanted
+) -> pl.Series | None:
     """Whose verdict has to be written; None where no CRM lets us, or there is nobody to ask about."""
     ours = [own for own in OWN_FIELDS if own.verdict is not None]
     lets_us = any(own.name_in(crm) in writable.updatable[crm] for crm in SIDES for own in ours)
     if not lets_us or not in_scope.any():
         return None
-    return verdict_differs(leads, wanted.score_step, writable.updatable)
+    return verdict_differs(leads, wanted.score_step, writable.updatable, unread)
 
 
 def _own_changes(
@@ -368,6 +372,8 @@ def _with_before(parts: Sequence[_Part], raw: Mapping[str, pl.DataFrame]) -> lis
 
 def places_of(record_ids: pl.Series, held: pl.DataFrame) -> pl.Series:
     """Where in ``held`` each record stands; null for none. Of two of one id, the first counts."""
+    if alike(record_ids, held["_id"]) and held["_id"].n_unique() == held.height:
+        return pl.int_range(held.height, dtype=pl.get_index_type(), eager=True)
     asked = record_ids.alias("_id").to_frame()
     there = held.select("_id").with_row_index("_at")
     placed = asked.join(there, on="_id", how="left", maintain_order="left")

@@ -15,18 +15,19 @@ _SIDES: Mapping[str, str] = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
 
 
 def verdict_differs(
-    leads: pl.DataFrame, score_step: int, updatable: Mapping[str, frozenset[str]] | None = None
+    leads: pl.DataFrame,
+    score_step: int,
+    updatable: Mapping[str, frozenset[str]] | None = None,
+    unread: Unread | None = None,
 ) -> pl.Series:
     """Whether some CRM shows another verdict than the one in force, so that it has to be written.
 
     A changed score counts once it moved by ``score_step``, so that decay does not rewrite every lead every
     day; a difference between the two CRMs always counts. ``updatable``: what each CRM lets us write; a handover that
-    it has no fields for is nothing that has to be written.
+    it has no fields for is nothing that has to be written. ``unread``: of these leads, where it was looked into before.
     """
-    here, unread = (
-        {side: known(leads[side + "_id"]) for side in _SIDES.values()},
-        Unread(leads),
-    )
+    here = {side: known(leads[side + "_id"]) for side in _SIDES.values()}
+    unread = unread or Unread(leads)
     found = every(False, pl.Boolean(), leads.height)
     handed = _handed(leads, updatable)
     for side, there in here.items():

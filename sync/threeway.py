@@ -13,7 +13,7 @@ from functools import cache
 import polars as pl
 
 from mapping.qualification.truths import choose, differ, every, known, one
-from sync.unread import places_unread
+from sync.unread import Unread
 from sync.winners import (
     BASE,
     CODE,
@@ -42,13 +42,13 @@ class Settled:
 class Leads:
     """The leads to be merged, and what every field asks about them."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
+    def __init__(self, frame: pl.DataFrame, unread: Unread) -> None:
         self.frame = frame
         self.names = frozenset(frame.columns)
         self.places = pl.int_range(frame.height, dtype=_PLACE, eager=True)
         self.both_here = known(frame[HUBSPOT + "_id"]) & known(frame[SALESFORCE + "_id"])
         self.nobody = every(int(Winner.NOBODY), CODE, frame.height)
-        self._unread = places_unread(frame, *SIDES)
+        self._unread = unread.places(*SIDES)
 
     def unread_places(self, rule: MergeRule) -> list[pl.Series]:
         """The places where one of a lead's records came without the field; nothing for nowhere."""

@@ -32,7 +32,8 @@ def places_unread(leads: pl.DataFrame, *sides: str) -> Mapping[str, pl.Series]:
 class Unread:
     """What each side of some leads did not show: what is not shown differs from nothing.
 
-    The lists are only looked into where something asks about that side.
+    The lists are looked into once, and only where something asks about that side. Whatever is done to the leads, they
+    have to stay in their order.
     """
 
     def __init__(self, leads: pl.DataFrame) -> None:
@@ -41,9 +42,20 @@ class Unread:
 
     def without(self, where: pl.Series, side: str, field: str) -> pl.Series:
         """``where`` (a Boolean a lead), without the leads whose record came without the field."""
-        if side not in self._places:
-            self._places[side] = places_unread(self._leads, side)
-        rows = self._places[side].get(field)
+        rows = self._of(side).get(field)
         if rows is None:
             return where
         return where & every(True, pl.Boolean(), self._leads.height).scatter(rows, False)
+
+    def places(self, *sides: str) -> dict[str, pl.Series]:
+        """By field, the places of the leads of which a record came without it; a place may stand there twice."""
+        found: dict[str, pl.Series] = {}
+        for side in sides:
+            for name, rows in self._of(side).items():
+                found[name] = pl.concat([found[name], rows]) if name in found else rows
+        return found
+
+    def _of(self, side: str) -> Mapping[str, pl.Series]:
+        if side not in self._places:
+            self._places[side] = places_unread(self._leads, side)
+        return self._places[side]

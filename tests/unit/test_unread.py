@@ -32,3 +32,8 @@ def test_what_a_side_did_not_show_is_taken_out_for_that_side_alone() -> None:
     assert unread.without(everyone, "s.", "email").to_list() == [True, True, True, True]
     assert unread.without(everyone, "s.", "phone").to_list() == [False, True, True, True]
     assert everyone.all()
+
+
+def test_the_places_of_both_sides_are_those_of_each() -> None:
+    found = Unread(LEADS).places("h.", "s.")
+    assert {name: sorted(rows) for name, rows in found.items()} == {"email": [1, 3], "phone": [0, 3]}
