@@ -65,6 +65,9 @@ class FieldMap:
     _unsayable: dict[tuple[str, str, str, str | None], pl.Expr] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+    _writable: dict[tuple[str, str], tuple[tuple[str, str], ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     def known(self, crm: str) -> dict[str, LeadField]:
         """The lead fields that this CRM has on any object."""
@@ -87,8 +90,11 @@ class FieldMap:
 
     def writable(self, crm: str, object_name: str) -> tuple[tuple[str, str], ...]:
         """(lead field, CRM field) of everything the map lets us write to that object."""
-        pairs = ((name, rule.source(crm, object_name), rule) for name, rule in self.rules.items())
-        return tuple((name, source) for name, source, rule in pairs if source and rule.writes_to(crm))
+        if (crm, object_name) not in self._writable:
+            pairs = ((name, rule.source(crm, object_name), rule) for name, rule in self.rules.items())
+            may = tuple((name, source) for name, source, rule in pairs if source and rule.writes_to(crm))
+            self._writable[crm, object_name] = may
+        return self._writable[crm, object_name]
 
     def merge_rule(self, lead_field: str) -> str:
         """``true_wins`` for a withdrawal, else the field's ``if_both_changed``."""

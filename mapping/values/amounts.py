@@ -185,8 +185,11 @@ def _read_money(text: str, *, decimal_comma: bool | None) -> Decimal | Problem |
     return None if got is None else _fit(got[0], _CENT, _MOST_DIGITS)
 
 
-def _read_currency(text: str) -> str | None:
-    got = read_amount(text, decimal_comma=True, whole=True, words=True)
+def _read_currency(text: str, *, decimal_comma: bool | None) -> str | None:
+    """The currency that a text names, also where its digits can be read in two ways."""
+    got = read_amount(text, decimal_comma=decimal_comma, whole=True, words=True)
+    if isinstance(got, Problem):
+        got = read_amount(text, decimal_comma=True, whole=True, words=True)
     return got[1] if isinstance(got, tuple) else None
 
 
@@ -217,8 +220,10 @@ def clean_money(column: pl.Series, *, decimal_comma: bool | None = None) -> tupl
     More places are rounded half to even. Scales (Mio, Tsd, k, bn) are applied.
     """
     read = partial(_read_money, decimal_comma=decimal_comma)
+    # Asked in the same way as for the amount, each text is taken apart once for both.
+    read_currency = partial(_read_currency, decimal_comma=decimal_comma)
     if len(column) <= FEW:
-        codes = read_each(column, _read_currency, pl.String())
+        codes = read_each(column, read_currency, pl.String())
         return read_each(column, read, dtype_of(FieldType.MONEY)), codes.values
     sure = _sure(column, _SURE_MONEY, decimal_comma)
     done = _cast(column, sure, FieldType.MONEY)
@@ -226,7 +231,7 @@ def clean_money(column: pl.Series, *, decimal_comma: bool | None = None) -> tupl
     if sure.all():
         return Cleaned(done), no_code
     cleaned = read_unsure(column, done, ~sure, read)
-    return cleaned, read_unsure(column, no_code, ~sure, _read_currency).values
+    return cleaned, read_unsure(column, no_code, ~sure, read_currency).values
 
 
 def clean_number(column: pl.Series, *, decimal_comma: bool | None = None) -> Cleaned:
