@@ -34,6 +34,9 @@ SAMPLE: dict[str, pl.DataType] = {
     "because": pl.String(),
 }
 _COMPARED = ("stage", "temperature")
+#: What a policy lists by name, and what stands in it once; each change is tried alone.
+_LISTED = (("rule", "fit"), ("rule", "engagement"), ("gate", "gates"), ("evidence", "evidence"))
+_ALONE = ("temperature", "caps", "ask_below", "interest", "never", "stages", "reentry", "rates", "currency")
 _RANKS = {stage.value: STAGE_RANK[stage] for stage in Stage}
 
 
@@ -82,7 +85,7 @@ def _changed_tables(
     ours: Mapping[str, Any], other: Mapping[str, Any]
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     mine, theirs = ours["policy"], other["policy"]
-    for kind, group in (("rule", "fit"), ("rule", "engagement"), ("gate", "gates")):
+    for kind, group in _LISTED:
         before, after = _named(mine.get(group, [])), _named(theirs.get(group, []))
         for name in dict.fromkeys((*before, *after)):
             if before.get(name) == after.get(name):
@@ -92,7 +95,7 @@ def _changed_tables(
                 listed = {**before, name: after[name]}
             changed = {**mine, group: list(listed.values())}
             yield _said(kind, name[-1], before.get(name), after.get(name)), {**ours, "policy": changed}
-    for key in ("temperature", "interest", "never", "stages", "rates", "currency"):
+    for key in _ALONE:
         if mine.get(key) != theirs.get(key):
             kept = {name: value for name, value in mine.items() if name != key}
             added = {key: theirs[key]} if key in theirs else {}
@@ -100,7 +103,7 @@ def _changed_tables(
 
 
 def _named(items: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], Mapping[str, Any]]:
-    """Rules by name; gates of both stages may share one."""
+    """Rules by name; gates and evidence of several stages may share one."""
     return {(str(item.get("stage", "")), str(item["name"])): item for item in items}
 
 

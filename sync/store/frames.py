@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -79,11 +79,6 @@ def read_frame(
         for block in copy:
             buffer.write(block)
     return from_csv(buffer.getvalue(), schema)
-
-
-def as_lines(texts: Iterable[str]) -> bytes:
-    """Texts of lines as one, the last one ended, too."""
-    return b"".join(f"{text}\n".encode() for text in texts)
 
 
 def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_lines, as_temporary, from_csv
+from sync.store.frames import as_temporary, from_csv
 from sync.store.tables import Tables
 
 RECORDS: Mapping[str, pl.DataType] = {"crm": pl.String(), "object": pl.String(), "record_id": pl.String()}
@@ -110,9 +110,9 @@ class Leads(Tables):
 
     def judged_after(self, after: str, limit: int) -> tuple[pl.DataFrame, bytes]:
         """The next stored leads in the order of their ids: ``JUDGED``, and their ``lead_values``, one line a lead."""
-        parts = self._rows("judged_after", after=after, limit=limit)
-        verdicts = as_lines(part[1] for part in parts)
-        return from_csv(verdicts, JUDGED), as_lines(part[0] for part in parts)
+        parts = self._bytes("judged_after", after=after, limit=limit)
+        verdicts = b"\n".join(part[1] for part in parts)
+        return from_csv(verdicts, JUDGED), b"\n".join(part[0] for part in parts)
 
     def ids_after(self, after: str, limit: int) -> pl.Series:
         """The next lead ids in order: a slice of all leads."""

@@ -30,6 +30,11 @@ class Tables:
         """The rows of a named statement."""
         return self._do(statement, **wanted).fetchall()
 
+    def _bytes(self, statement: str, **wanted: Any) -> list[tuple[bytes, ...]]:
+        """The rows of a named statement that gives bytes alone, as they come."""
+        text = self._statements[statement].encode()
+        return self._connection.execute(text, {"connection": self._id} | wanted, binary=True).fetchall()
+
     def _read(self, statement: str, schema: Mapping[str, pl.DataType], **wanted: Any) -> pl.DataFrame:
         """The rows of a named statement as a frame."""
         parameters = {"connection": self._id} | wanted

@@ -107,9 +107,23 @@ def uninterested(policy: Table) -> None:
     policy["interest"] = "forms > 5"
 
 
+def capped(policy: Table) -> None:
+    policy["caps"] = {"engagement": 10}
+
+
+def dealt(policy: Table) -> None:
+    policy["evidence"] = [{"stage": "customer", "name": "Won", "when": "forms > 0"}]
+
+
+def test_a_new_piece_of_evidence_is_named_where_it_moves_a_lead() -> None:
+    found = compared(changed(dealt), frame([HOT]))
+    assert (found.because, found.stages) == ({"new evidence “Won”": 1}, {("mql", "customer"): 1})
+
+
 @pytest.mark.parametrize(
     ("change", "what", "then"),
     [
+        (capped, "caps changed", "nurture"),
         (raise_boss, "rule “Boss”: +30 points become +20", "nurture"),
         (drop_visits, "rule “Visits” is gone", "nurture"),
         (add_form, "new rule “Form”, -10 points", "nurture"),
