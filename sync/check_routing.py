@@ -31,8 +31,7 @@ def of_routing(work: Work, where: Where) -> Iterator[Problem]:
             or "give HubSpot's app crm.objects.owners.read, and Salesforce's user sight of users and queues",
         )
         return
-    yield from _of_targets(rules, owners, where)
-    yield from _of_names(rules, owners, where)
+    yield from of_people(rules, owners, where)
     yield from _of_rights(work, rules, where)
     if rules.routes and not any(_takes_the_rest(rules, place) for place in range(len(rules.routes))):
         yield _said(
@@ -63,6 +62,12 @@ def _takes_the_rest(rules: RoutingRules, place: int) -> bool:
         and not route.postal_codes
         and bool(route.targets)
     )
+
+
+def of_people(rules: RoutingRules, owners: Owners, where: Where) -> Iterator[Problem]:
+    """Everybody whom the config names, as both CRMs know them. Pure."""
+    yield from _of_targets(rules, owners, where)
+    yield from _of_names(rules, owners, where)
 
 
 def _of_targets(rules: RoutingRules, owners: Owners, where: Where) -> Iterator[Problem]:

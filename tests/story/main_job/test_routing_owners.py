@@ -7,9 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import polars as pl
 import pytest
 
 from sync.run import Asked, perform
+from sync.store.routing import ROUTED
 
 HOT = {
     **{
@@ -106,6 +108,10 @@ def test_a_lead_goes_to_who_is_next_and_stays_with_whom_a_person_chose(
     assert set(turns) == {SANA, MATEO}
     assert sales.tasks() == sorted(first.items())
     assert Counter(str(mail["To"]) for mail in mails.taken) == Counter(first.values())
+    for task in house.look("salesforce", "state", object="Task", limit="10")["records"]:
+        assert task["ActivityDate"] == "2026-11-20"
+        assert f"/{task['WhoId']}\n" in task["Description"]
+        assert "12:00" in task["Subject"]
     for name, owner in first.items():
         assert (sales.in_hubspot(name) == SVEN) == (owner == SANA)
     house.later(60)
@@ -253,6 +259,11 @@ def test_three_workers_share_the_turns_and_the_leads(sales: Sales) -> None:
         list(pool.map(work, [contacts[:4], contacts[2:], contacts]))
     house.later(1000)
     house.sync()
+    with house.app() as app:
+        routing = app.memory().store.routing
+        stale = routing.standing().version - 1
+        given = pl.DataFrame([dict.fromkeys(ROUTED)], schema=dict(ROUTED))
+        assert not routing.reserve(given, {}, stale, 1, app.clock())
     made = house.records("salesforce").values()
     assert Counter(sales.names[row["OwnerId"]] for row in made) == {SANA: 3, MATEO: 3}
     sales.records = {row["Email"]: ("", row["Id"]) for row in made}
