@@ -97,6 +97,20 @@ def _flaws(ledger: Any) -> Iterator[str]:
                 yield f"{crm} {record} moved back and forth: {values}"
 
 
+@pytest.mark.parametrize(
+    ("values", "flawed"),
+    [
+        (["Head 1", "Head 2", "Head 3"], False),
+        (["Head 1", "Head 1", "Head 2"], False),  # a repeated call, as after a lost answer
+        (["Head 1", "Head 2", "Head 1"], True),
+        (["Head 1", "Head 2", "Head 2", "Head 1"], True),
+        ([], False),
+    ],
+)
+def test_a_value_that_came_back_after_another_is_seen(values: list[Any], flawed: bool) -> None:
+    assert _back_and_forth(values) is flawed
+
+
 def test_a_storm_of_kills_loses_nothing_and_writes_nothing_twice(
     storm_of: Any, stumble: Any, quiet: Any, seed: str
 ) -> None:
