@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -56,10 +57,13 @@ class Streams:
     def _kept_up(self, stream: Stream) -> None:
         rest = self.again[0]
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 self._run(stream)
             except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on
                 _log.warning("the stream %s broke off and begins again", stream.name, exc_info=error)
+                if time.monotonic() - began > self.again[1]:
+                    rest = self.again[0]  # it ran well for long: streams end now and then
                 self._stop.wait(rest)
                 rest = min(rest * 2, self.again[1])
             else:

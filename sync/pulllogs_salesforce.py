@@ -35,7 +35,8 @@ def listen(app: App, stop: threading.Event) -> None:
             try:
                 follow(work, pubsub, topic, stop)
             except ReplayGone:
-                _place_is_gone(work)
+                if not _began_anew(work):
+                    raise
 
 
 def topic_for(app: App, work: Work) -> str:
@@ -56,12 +57,13 @@ def follow(work: Work, pubsub: PubSub, topic: str, stop: threading.Event) -> Non
         known, place = step.known_until, batch.place or place
 
 
-def _place_is_gone(work: Work) -> None:
-    """Begin again with the oldest that is kept; what lies before it is read again by other means."""
-    now = work.clock()
-    log = work.store.offsets.of(NAME)
-    if log is not None:
-        take_in(work, NAME, CRM, Step(None, now, losses=(Loss(LOST_PLACE, log.known_until, now),)))
+def _began_anew(work: Work) -> bool:
+    """Begin again with the oldest that is kept; what lies before is read again by other means. False: it was there."""
+    now, log = work.clock(), work.store.offsets.of(NAME)
+    if log is None or log.place is None:
+        return False
+    take_in(work, NAME, CRM, Step(None, now, losses=(Loss(LOST_PLACE, log.known_until, now),)))
+    return True
 
 
 def batches_of(listening: Listening, stop: threading.Event) -> Iterator[Batch]:

@@ -19,6 +19,8 @@ from sync.fates import MASTER, Met, meet
 from sync.store.leads import RECORDS
 from sync.work import Work
 
+#: From so many records on, those that are known to be gone are not asked about again: somebody deletes in bulk.
+MANY = 50
 #: A deletion is stamped when it begins and told when it is committed (Salesforce reference, section 3).
 BEFORE = timedelta(hours=1)
 
@@ -62,11 +64,20 @@ def follow_told(work: Work, told: pl.DataFrame) -> pl.DataFrame:
         linked = work.store.identity.linked(
             str(crm), work.objects[str(crm)], some["record_id"].unique().to_list()
         )
-        ids = sorted({record for record, _ in linked})
+        ids = sorted(_to_be_asked(work, dict(linked)))
         first: Any = some["happened_at"].min()
         if ids:
             _follow(work, str(crm), _ended(work, str(crm), ids, first - BEFORE), met)
     return _survivors(work, met)
+
+
+def _to_be_asked(work: Work, linked: Mapping[str, str]) -> set[str]:
+    """Record to lead: those that are worth a question."""
+    if len(linked) < MANY:
+        return set(linked)
+    leads = pl.Series("lead_id", list(linked.values()), dtype=pl.String)
+    noted = work.store.identity.fates(leads).filter(pl.col("fate") == "gone")["record_id"]
+    return set(linked) - set(noted)
 
 
 def follow_since(work: Work, crm: str, since: datetime) -> pl.DataFrame:
@@ -78,19 +89,26 @@ def follow_since(work: Work, crm: str, since: datetime) -> pl.DataFrame:
         ended = {one.record_id: one.into for one in port.removed(name, since)}
     elif isinstance(port, TellsRemoved):
         ended = _listed(port, name, since)
-    linked = {record for record, _ in work.store.identity.linked(crm, name, list(ended))} if ended else set()
-    _follow(work, crm, {record: ended[record] for record in sorted(linked)}, met)
+    _follow(work, crm, _ours(work, crm, ended), met)
     return _survivors(work, met)
 
 
+def _ours(work: Work, crm: str, ended: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Those of them that are linked."""
+    linked = work.store.identity.linked(crm, work.objects[crm], list(ended)) if ended else []
+    return {record: ended[record] for record in sorted({record for record, _ in linked})}
+
+
 def _ended(work: Work, crm: str, ids: Sequence[str], since: datetime) -> Mapping[str, str | None]:
-    """Those of the records that are gone, and what each is part of now, if anything."""
+    """Those of the records that are gone, and what each is part of now, if anything.
+
+    Where a CRM lists all that went, the others of the list are met with them: nobody lists it again for each.
+    """
     port, name = work.crms[crm], work.objects[crm]
     if isinstance(port, TellsFates):
         return {one.record_id: one.into for one in port.fates(name, ids)}
     if isinstance(port, TellsRemoved):
-        listed = _listed(port, name, since)
-        return {record: listed[record] for record in ids if record in listed}
+        return _ours(work, crm, _listed(port, name, since))
     return {}
 
 

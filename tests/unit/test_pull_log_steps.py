@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import NeedsPerson, OurBug, RetryLater
@@ -111,6 +111,7 @@ CHANGES = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(CHANGES, st.randoms(use_true_random=False))
 def test_events_that_come_twice_and_in_any_order_ask_for_the_same(
     changes: list[Change], chance: random.Random
