@@ -227,8 +227,9 @@ def test_limits_are_kept_by_waiting_and_not_by_being_refused(hubspot: Account) -
     assert [entry["status"] for entry in log["requests"] if "search" in entry["path"]] == [200] * 9
 
 
-def test_a_search_that_is_refused_for_its_number_is_asked_again(hubspot: Account) -> None:
-    hubspot.control("limits", secondly_search=1)
+@pytest.mark.parametrize("says_when", [False, True])
+def test_a_search_that_is_refused_for_its_number_is_asked_again(hubspot: Account, says_when: bool) -> None:
+    hubspot.control("limits", secondly_search=1, retry_after=says_when)
     for _ in range(3):
         list(hubspot.crm.find("contacts", [], "firstname", ["ada"]))
     assert min(hubspot.slept) >= 1.0

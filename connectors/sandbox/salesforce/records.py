@@ -229,7 +229,9 @@ class Records:
         if row is None:
             raise RowRefused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", status=404)
         if row.get("IsDeleted"):
-            raise RowRefused("ENTITY_IS_DELETED", "entity is deleted", status=404)
+            raise RowRefused(
+                "ENTITY_IS_DELETED", "entity is deleted", status=self.org.switches["deleted_status"]
+            )
         row.pop("row")
         return row
 

@@ -75,7 +75,9 @@ def _live(call: Call, sobject: SObject, record_id: str) -> dict[str, Any]:
     if row is None:
         raise not_found()
     if row.get("IsDeleted"):
-        raise Refusal(404, "ENTITY_IS_DELETED", "entity is deleted", fields=[])
+        raise Refusal(
+            call.org.switches["deleted_status"], "ENTITY_IS_DELETED", "entity is deleted", fields=[]
+        )
     return row
 
 

@@ -12,7 +12,9 @@ from connectors.sandbox.side import ControlRefused
 
 START: dict[str, Any] = {
     "daily": 100_000,
+    "per_app_calls": None,
     "token_lifetime_s": 7_200,
+    "jwt_longest_s": 300,
     "late_commit_ms": 0,
     "duplicate_rule": "off",
     "duplicate_message": TEXT,
@@ -22,6 +24,7 @@ START: dict[str, Any] = {
     "hidden_objects": [],
     "read_only_fields": {},
     "deleted_keeps_purged": False,
+    "deleted_status": 404,
     "edit_converted": False,
     "restricted_picklists": {},
     "default_status": "Open - Not Contacted",
@@ -133,6 +136,13 @@ def _tracked(value: Any) -> bool:
 
 RULES = {
     "daily": _Rule(lambda value: value is None or _whole(value, 0), "a whole number of calls, or null"),
+    "per_app_calls": _Rule(
+        lambda value: value is None or _whole(value, 0),
+        "how many calls the app of the session has for itself, which the header then tells, or null (unverified)",
+    ),
+    "jwt_longest_s": _Rule(
+        lambda value: value in (180, 300), "180 or 300: how far ahead an assertion may end (sources disagree)"
+    ),
     "token_lifetime_s": _Rule(lambda value: _whole(value, 1), "a whole number of seconds, at least 1"),
     "late_commit_ms": _Rule(lambda value: _whole(value, 0), "a whole number of milliseconds"),
     "duplicate_rule": _Rule(lambda value: value in ("off", "alert", "block"), "off, alert or block"),
@@ -148,6 +158,10 @@ RULES = {
     "deleted_keeps_purged": _Rule(
         lambda value: isinstance(value, bool),
         "true or false: whether /deleted goes on naming what somebody took out of the recycle bin (undocumented)",
+    ),
+    "deleted_status": _Rule(
+        lambda value: value in (400, 404),
+        "404 or 400: the status of a call for a deleted record (unverified)",
     ),
     "edit_converted": _Rule(lambda value: isinstance(value, bool), "true or false"),
     "restricted_picklists": _Rule(_names, "object names with lists of picklist names"),

@@ -33,6 +33,9 @@ def spend(org: Org) -> None:
     daily = org.switches["daily"]
     if daily is not None and used(org) >= daily:
         raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    per_app = org.switches["per_app_calls"]
+    if per_app is not None and used(org) >= per_app:
+        raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     org.store.next_number(org.now().strftime("calls:%Y-%m-%dT%H"))
 
 
@@ -50,8 +53,12 @@ def spend_storage(org: Org, size: int) -> None:
 
 
 def header(org: Org) -> dict[str, str]:
-    """The header that every REST answer carries."""
-    return {"Sforce-Limit-Info": f"api-usage={used(org)}/{_most(org)}"}
+    """The header that every REST answer carries; with the budget of the app too where it has one of its own."""
+    told = f"api-usage={used(org)}/{_most(org)}"
+    per_app = org.switches["per_app_calls"]
+    if per_app is not None:
+        told += f"; per-app-api-usage={used(org)}/{per_app}(appName=leadpact-sandbox)"
+    return {"Sforce-Limit-Info": told}
 
 
 def _most(org: Org) -> int:
