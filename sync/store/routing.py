@@ -67,7 +67,7 @@ class Routing(Tables):
         with self._connection.transaction():
             row = self._do("desk_version").fetchone()
             turns = {(route, owner): number for route, owner, number in self._do("turns").fetchall()}
-            held = dict(self._do("open_by_owner").fetchall())
+            held: dict[str, int] = dict(self._do("open_by_owner").fetchall())
         return Standing(0 if row is None else row[0], turns, held)
 
     def newest(self, lead_ids: pl.Series) -> pl.DataFrame:
