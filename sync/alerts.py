@@ -6,6 +6,7 @@
                                                with the mails about it; then both stand in the log
 
 An alert lasts until its number is well within its limit again, so that one that swings around it is told once.
+What a gap in a change log is, whoever reads that log knows: see ``tell_gap``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,12 +27,12 @@ from sync.store.alerts import Alert
 from sync.store.inbox import Waiting
 from sync.store.jobs import JobRow
 from sync.store.letters import Trouble
-from sync.store.offsets import PullGap, PullLog
+from sync.store.offsets import PullLog
 from sync.store.standing import Backlog, Budget, Compared, ReadTo
 from sync.work import CRMS, Work
 
-#: What the numbers are looked up for; the schema is looked at by a job of its own.
-BY_NUMBERS: tuple[AlertKind, ...] = ("job", "gap", "freshness", "quota", "disagreement", "refused", "mail")
+#: What the numbers are looked up for; the schema is looked at by a job of its own, and gaps are told.
+BY_NUMBERS: tuple[AlertKind, ...] = ("job", "freshness", "quota", "disagreement", "refused", "mail")
 #: Lanes that somebody waits for.
 LIVELY = ("consent", "handover", "live")
 #: The answers of so long make a lane's freshness.
@@ -42,8 +43,6 @@ A_DAY = timedelta(days=1)
 USUAL = (3, 10)
 #: Parked jobs that are told one by one.
 MOST_JOBS = 20
-#: Gaps that are told one by one, and how long one is told of that was mended before anybody looked.
-MOST_GAPS, JUST_MENDED = 20, timedelta(minutes=15)
 #: An open alert is over only within this share of its limit.
 WELL_WITHIN = 0.9
 NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
@@ -79,7 +78,6 @@ class Facts:
     parked: Sequence[JobRow]
     letters: Sequence[Trouble]
     logs: Sequence[PullLog] = ()
-    gaps: Sequence[PullGap] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,6 @@ def facts_of(work: Work, limits: AlertSettings, cron: Cron | None, zone: ZoneInf
         parked=[row for row in store.jobs.listed(MOST_JOBS) if row.state == "parked"],
         letters=store.letters.in_trouble(),
         logs=store.offsets.all(),
-        gaps=store.offsets.newest_gaps(MOST_GAPS),
     )
 
 
@@ -200,11 +197,6 @@ def _jobs(facts: Facts) -> Iterator[Finding]:
 
 
 def _logs(facts: Facts, limits: AlertSettings) -> Iterator[Finding]:
-    for gap in facts.gaps:
-        mended = gap.read_at is not None or gap.records is not None
-        if not mended or facts.at - gap.found_at < JUST_MENDED:
-            times = {"begins": _minute(gap.begins_at), "ends": _minute(gap.ends_at)}
-            yield Finding("gap", f"gap {gap.gap}", "gap.log", {"log": gap.name, "said": gap.why, **times})
     for log in facts.logs:
         minutes = _minutes(facts.at, log.heard_at)
         if log.problem and minutes > limits.freshness_minutes:
@@ -222,11 +214,6 @@ def _letters(facts: Facts) -> Iterator[Finding]:
 
 def _minutes(now: datetime, then: datetime) -> float:
     return (now - then).total_seconds() / 60
-
-
-def _minute(moment: datetime) -> str:
-    """``2026-11-23 06:00 UTC``"""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _whole(number: float) -> int:
@@ -292,3 +279,25 @@ def _log_them(changed: Changed) -> None:
         )
     for one in changed.cleared:
         _log.warning("alert %s, %s, is over: %s", one.number, one.kind, said(one.found, "en"))
+
+
+# --- gaps ----------------------------------------------------------------------------------------------------
+
+
+def tell_gap(work: Work, log: str, words: str, recipients: Sequence[str]) -> Changed:
+    """A change log that is pulled has lost something. To be called by whoever reads it; may be called again.
+
+    ``log`` names it, ``words`` say what is missing, without anybody's data. It lasts until ``gap_mended``.
+    """
+    finding = Finding("gap", log, "gap.log", {"log": log, "said": words})
+    return look_at(work, [finding], [], (), recipients)
+
+
+def gap_mended(work: Work, log: str, recipients: Sequence[str]) -> Changed:
+    """The missing part was read again."""
+    others = [
+        Finding("gap", one.about, "gap.log", {})
+        for one in work.store.alerts.open()
+        if one.kind == "gap" and one.about != log
+    ]
+    return look_at(work, [], others, ("gap",), recipients)

@@ -83,7 +83,7 @@ from sync.wrongconfig import WrongConfig
 @click.pass_context
 def leadpact(context: click.Context, config: Path | None, as_json: bool, verbose: bool) -> None:
     """Keeps HubSpot and Salesforce in agreement about every lead, by one policy that both teams can read."""
-    logs.configure(verbose=verbose, json=False, stream=sys.stderr)
+    logs.configure(verbose=verbose, json=as_json, stream=sys.stderr)
     context.obj = Context(config, as_json=as_json, verbose=verbose)
     context.call_on_close(telemetry.begin(os.environ))
 

@@ -10,6 +10,7 @@ Each returns what came of it in one line, and the jobs that follow.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from sync.mails.monday import Week
 
 Done = tuple[str, tuple[NewJob, ...]]
+#: What a letter is about to the job that sends it.
+SENDERS = {
+    "alerts": NewJob("letters", "handover", {}, "letters"),
+    "monday": NewJob("mail", "backfill", {}, "mail"),
+}
 
 
 def recipients_of(notify: NotifySettings) -> list[str]:
@@ -64,7 +70,7 @@ def look_at_schema(app: App, work: Work) -> Done:
 def send_letters(app: App, work: Work) -> Done:
     """Send what waits about alerts."""
     done = deliver(work.store.letters, "alerts", partial(_send_alerts, app, work))
-    return done.words, _again(work, done, "alerts", NewJob("letters", "handover", {}, "letters later"))
+    return done.words, _again(work, done, "alerts")
 
 
 def _send_alerts(app: App, work: Work, letter: Letter, before_content: BeforeContent) -> None:
@@ -98,17 +104,18 @@ def _send_alerts(app: App, work: Work, letter: Letter, before_content: BeforeCon
 
 def _letters(work: Work) -> tuple[NewJob, ...]:
     """Whoever looks makes sure that what waits is sent, whatever became of the job that was to send it."""
-    due = work.store.letters.next("alerts")
-    return () if due is None or due > utc_now() else (NewJob("letters", "handover", {}, "letters"),)
+    due = [(work.store.letters.next(what), job) for what, job in SENDERS.items()]
+    return tuple(job for at, job in due if at is not None and at <= utc_now())
 
 
-def _again(work: Work, done: Delivered, what: str, job: NewJob) -> tuple[NewJob, ...]:
-    """The job that tries again what waits, not before its time."""
+def _again(work: Work, done: Delivered, what: str) -> tuple[NewJob, ...]:
+    """The job that tries again what waits, not before its time. It does not stand for one that is to come at once."""
     at = work.store.letters.next(what)
     if at is None:
         return ()
     soonest = utc_now() + timedelta(seconds=AWAY[0] if done.away else 0)
-    return (NewJob(job.what, job.lane, job.args, job.fold, max(at, soonest)),)
+    job = SENDERS[what]
+    return (replace(job, fold=f"{job.fold} later", at=max(at, soonest)),)
 
 
 def _words(changed: Changed) -> str:
@@ -143,7 +150,7 @@ def send_monday_mail(app: App, work: Work) -> Done:
                 if work.store.letters.queue("monday", due, mailbox):
                     work.store.letters.drop_earlier("monday", due, mailbox)
     done = deliver(work.store.letters, "monday", _Monday(app, work))
-    return done.words, _again(work, done, "monday", NewJob("mail", "backfill", {}, "mail later"))
+    return done.words, _again(work, done, "monday")
 
 
 class _Monday:

@@ -56,8 +56,8 @@ SAID: Mapping[str, Sentences] = {
         "en": "{records} records that {crm} told of could not be worked on several times",
     },
     "gap.log": {
-        "de": "Das Änderungsprotokoll {log} sagt nicht, was von {begins} bis {ends} geschah: {said}",
-        "en": "the change log {log} does not tell what happened from {begins} to {ends}: {said}",
+        "de": "Im Änderungsprotokoll {log} fehlt ein Stück: {said}",
+        "en": "the change log {log} has a gap: {said}",
     },
     "freshness.log": {
         "de": "Das Änderungsprotokoll {log} ist seit {minutes} Minuten nicht zu hören: {said}",

@@ -23,7 +23,7 @@ from sync.store.alerts import Alert
 from sync.store.inbox import Waiting
 from sync.store.jobs import JobRow
 from sync.store.letters import Trouble
-from sync.store.offsets import PullGap, PullLog
+from sync.store.offsets import PullLog
 from sync.store.standing import Backlog, Budget, Compared, ReadTo
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -64,13 +64,6 @@ def compared(same: int, unexplained: int = 0, linked: int = 1000) -> Compared:
 
 def backlog(hours: float, held: int = 0) -> Backlog:
     return Backlog(held, NOW - 99 * HOUR if held else None, 3, NOW - hours * HOUR, 0, None, 0)
-
-
-def gap(**more: Any) -> PullGap:
-    given = {"records": None, "found_at": NOW - HOUR, "read_at": None, "by_run": None, **more}
-    return PullGap(
-        3, "salesforce changes", "salesforce", "events are kept for 72 hours", NOW - 9 * HOUR, NOW, **given
-    )
 
 
 def pull_log(minutes: float, problem: str) -> PullLog:
@@ -116,11 +109,6 @@ def names(limits: AlertSettings | None = None, **facts: Any) -> list[str]:
         ({"agreements": [compared(500), *[compared(1000)] * 2]}, []),
         ({"agreements": [compared(0, linked=0), *[compared(1000)] * 5]}, []),
         ({"parked": [PARKED, replace(PARKED, id=8)]}, ["job.parked", "job.parked"]),
-        # A gap lasts until it was read again; one that was mended at once is told of, too.
-        ({"gaps": [gap()]}, ["gap.log"]),
-        ({"gaps": [gap(read_at=NOW, by_run=7)]}, []),
-        ({"gaps": [gap(found_at=NOW - HOUR / 6, read_at=NOW, by_run=7)]}, ["gap.log"]),
-        ({"gaps": [gap(records=4)]}, []),
         ({"logs": [pull_log(31, "not allowed")]}, ["freshness.log"]),
         ({"logs": [pull_log(29, "not allowed")]}, []),
         ({"logs": [pull_log(31, "")]}, []),
@@ -184,11 +172,10 @@ def test_every_sentence_finds_its_values() -> None:
         agreements=[compared(900, unexplained=5), *[compared(1000)] * 3],
         parked=[PARKED],
         letters=[Trouble("waiting", True, 2, "it is away"), Trouble("unsure", False, 1, "it broke off")],
-        gaps=[gap()],
         logs=[pull_log(31, "not allowed")],
     )
     found = findings(facts, AlertSettings())
-    assert {one.name for one in found} == SAID.keys() - {"schema.gone", "schema.shorter"}
+    assert {one.name for one in found} == SAID.keys() - {"schema.gone", "schema.shorter", "gap.log"}
     for one in found:
         for language in ("de", "en"):
             assert "{" not in said(one.as_stored(), language) + fix_of(one.as_stored(), language)

@@ -99,3 +99,8 @@ def test_the_id_of_a_request_stands_on_every_line_and_span_of_the_job_and_the_ru
     assert (told["leadpact.run"], told["leadpact.correlation"]) == (begins["run"], "req-1,req-2")
     assert told["leadpact.written"] == 2
     assert "planted" not in log.getvalue() + run.to_json() + job.to_json()
+
+    told = furnished.command("--json", "--verbose", "sync", "--approve")
+    assert told.code == 0, told.err
+    of_commands = [json.loads(line) for line in told.err.splitlines()]
+    assert {line["run"] for line in of_commands if "run" in line} == {told.document["run"]}

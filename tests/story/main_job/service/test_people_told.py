@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from sync.alerts import gap_mended, tell_gap
 from sync.app import App
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
 from sync.jobs_watch import Watch, crons_of
@@ -212,10 +213,9 @@ def test_a_gap_lasts_until_it_is_read_again_and_a_field_that_is_gone_until_it_is
 ) -> None:
     _joined(furnished, mail_server())
     with _at_work(furnished) as (app, work):
-        now, hour = work.clock(), timedelta(hours=1)
-        times = (now - 5 * hour, now - 2 * hour)
-        work.store.offsets.open_gap("salesforce changes", "salesforce", "too old", times, now - hour)
-        assert look_for_alerts(app, work)[0] == "1 alerts opened, 0 over"
+        assert tell_gap(work, "salesforce changes", "three hours are missing", [ANNA]).opened
+        assert not tell_gap(work, "salesforce changes", "three hours are missing", [ANNA]).any
+        look_for_alerts(app, work)
         assert look_at_schema(app, work)[0] == "0 alerts opened, 0 over"
         assert [one.kind for one in work.store.alerts.open()] == ["gap"]
     furnished.rewrite("fields.toml", 'hubspot = "jobtitle"', 'hubspot = "jobtitel"')
@@ -224,9 +224,7 @@ def test_a_gap_lasts_until_it_is_read_again_and_a_field_that_is_gone_until_it_is
         assert look_at_schema(app, work)[0] == "0 alerts opened, 0 over"
         kinds = {one.kind: one for one in work.store.alerts.open()}
         assert "HubSpot has no field jobtitel" in str(kinds["schema"].found["problem"])
-        (gap,) = work.store.offsets.open_gaps()
-        work.store.offsets.close_gaps([gap.gap], 1, work.clock())
-        assert look_for_alerts(app, work)[0] == "0 alerts opened, 1 over"
+        assert gap_mended(work, "salesforce changes", [ANNA]).cleared
     furnished.rewrite("fields.toml", 'hubspot = "jobtitel"', 'hubspot = "jobtitle"')
     with _at_work(furnished) as (app, work):
         work.store.alerts.keep_lengths({("salesforce", "Lead", "Title"): 9_999})
@@ -314,6 +312,10 @@ def test_a_monday_mail_that_could_not_leave_gives_way_to_the_next_one(
         assert said == "1 sent, 1 wait, 0 unsure: the mail server takes the recipient later (450)"
         assert again.what == "mail"
         assert again.at is not None
+    _due_now(house)
+    with _at_work(house) as (app, work):
+        # Whatever became of that job: whoever looks for alerts sees that a mail waits.
+        assert [job.what for job in look_for_alerts(app, work)[1]] == ["mail"]
     house.later(timedelta(days=7).total_seconds())
     server.answers.clear()
     with _at_work(house) as (app, work):
