@@ -57,10 +57,14 @@ def look_at(crm: str, records: Sequence[str], lane: Lane = "live") -> list[NewJo
     return jobs
 
 
-def drain_inbox(crm: str, *, urgent: bool = False) -> NewJob:
-    """A job that reads again what pushes of a CRM told of. ``urgent``: somebody wants to hear no more."""
+def drain_inbox(crm: str, *, urgent: bool = False, at: datetime | None = None) -> NewJob:
+    """A job that reads again what pushes of a CRM told of. ``urgent``: somebody wants to hear no more.
+
+    ``at``: for what could not be read now; what is told of meanwhile does not wait for it.
+    """
     lane: Lane = "consent" if urgent else "live"
-    return NewJob("drain", lane, {"crm": crm}, f"drain:{crm}:{lane}")
+    fold = f"drain:{crm}:{lane}" + (":later" if at else "")
+    return NewJob("drain", lane, {"crm": crm}, fold, at)
 
 
 def read_gaps() -> NewJob:

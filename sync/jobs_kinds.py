@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sync.agree import agree
-from sync.app import App
+from sync.app import App, utc_now
 from sync.backfill import carry_on, plan_backfill
 from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
-from sync.inbox import drain
+from sync.inbox import BUSY_AGAIN, drain
 from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, read_gaps, wanted_of
 from sync.jobs_gaps import see_to_gaps
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
@@ -71,11 +71,13 @@ def _drain(given: Given) -> Said:
     given.work.store.jobs.await_senders()
     drained = drain(given.work, crm=crm)
     words = f"{drained.done} of {drained.taken} records read again"
+    urgent, then = given.lane == "consent", []
     if drained.more:
-        return Said(words, (drain_inbox(crm, urgent=given.lane == "consent"),))
+        then.append(drain_inbox(crm, urgent=urgent))
     if drained.later:
-        raise Busy(words)
-    return Said(words)
+        # Not this job again: who is told of in the meantime would wait with it for a lead that is none of theirs.
+        then.append(drain_inbox(crm, urgent=urgent, at=utc_now() + BUSY_AGAIN))
+    return Said(words, tuple(then))
 
 
 def _gaps(given: Given) -> Said:
