@@ -129,7 +129,7 @@ def _spent_by(pid_file: Path) -> float:
 def _ticks(pid: int) -> int:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
     # proc(5): own time in fields 14 and 15, that of children which have ended in 16 and 17.
     return sum(int(value) for value in fields[11:15])
@@ -150,7 +150,7 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def _config(folder: Path, leads: int, slice_leads: int) -> tuple[Path, Mapping[str, str]]:
+def config_of(folder: Path, leads: int, slice_leads: int) -> tuple[Path, Mapping[str, str]]:
     """The config of ``init``, set to write, for everybody who can be reached, without caps in the way."""
     write_config(folder)
     with (folder / "leadpact.toml").open("a", encoding="utf-8") as config:
@@ -167,7 +167,7 @@ def _config(folder: Path, leads: int, slice_leads: int) -> tuple[Path, Mapping[s
     }
 
 
-def _load(attached: Attached, leads: int) -> list[str]:
+def load(attached: Attached, leads: int) -> list[str]:
     """Fill both CRMs, one after the other so that nobody is held in memory; the ids of Salesforce's records."""
     people = generate(leads, 1, NOW)
     load_rows(attached.hubspot_url, "contacts", (one.hubspot for one in people if one.hubspot is not None))
@@ -177,7 +177,7 @@ def _load(attached: Attached, leads: int) -> list[str]:
     )
 
 
-def _sync(work: Work, asked: Asked) -> str:
+def said_of(work: Work, asked: Asked) -> str:
     outcome = perform(work, asked)
     numbers = {name: count for name, count in asdict(outcome.numbers).items() if "calls" not in name}
     return " ".join(f"{name}={count}" for name, count in numbers.items())
@@ -188,7 +188,7 @@ def _agree(work: Work) -> str:
     return f"agreed={found.agreed} of {found.linked}, explained={found.explained}, not={found.unexplained}"
 
 
-def _edit(attached: Attached, ids: list[str]) -> None:
+def edit(attached: Attached, ids: list[str]) -> None:
     for place, one in enumerate(ids):
         fields = {"Title": f"Head of Marketing {place}"}
         control(
@@ -198,7 +198,7 @@ def _edit(attached: Attached, ids: list[str]) -> None:
         )
 
 
-def _set_clock(attached: Attached, now: datetime) -> None:
+def set_clock(attached: Attached, now: datetime) -> None:
     for url in (attached.hubspot_url, attached.salesforce_url):
         control(url, "clock", {"now": now.isoformat()})
 
@@ -210,32 +210,32 @@ def measure(
 
     ``changes``: how many records are edited, 0: one in a hundred. ``short``: nothing after the sync of the edits.
     """
-    config, environ = _config(folder, leads, slice_leads)
+    config, environ = config_of(folder, leads, slice_leads)
     with attach(folder / "sandbox") as attached, opened(load_settings(config, environ)) as app:
-        _set_clock(attached, NOW)
+        set_clock(attached, NOW)
         # Windows of rate limits would pass by the sandbox's clock, which stands still here.
         limits = {"ten_secondly": None, "secondly_search": None, "daily": None}
         control(attached.hubspot_url, "limits", limits)
-        ids = _load(attached, leads)
+        ids = load(attached, leads)
         work = app.work()
         create_missing(work)
         database = folder / "leadpact-data" / "postgresql" / "postmaster.pid"
         watch = Watch(leads, folder / "sandbox" / "serving.json", database, work)
         print(HEAD, flush=True)
-        watch.phase("first sync", lambda: _sync(work, Asked("sync", approve=True)))
-        _set_clock(attached, NOW + timedelta(minutes=10))
-        watch.phase("second sync", lambda: _sync(work, Asked("sync")))
-        _set_clock(attached, NOW + timedelta(hours=1))
-        watch.phase("third sync, nothing new", lambda: _sync(work, Asked("sync")))
+        watch.phase("first sync", lambda: said_of(work, Asked("sync", approve=True)))
+        set_clock(attached, NOW + timedelta(minutes=10))
+        watch.phase("second sync", lambda: said_of(work, Asked("sync")))
+        set_clock(attached, NOW + timedelta(hours=1))
+        watch.phase("third sync, nothing new", lambda: said_of(work, Asked("sync")))
         edited = ids[:: max(len(ids) // changes, 1)][:changes] if changes else ids[::ONE_IN]
-        _edit(attached, edited)
-        watch.phase(f"sync of {len(edited)} edits", lambda: _sync(work, Asked("sync")))
+        edit(attached, edited)
+        watch.phase(f"sync of {len(edited)} edits", lambda: said_of(work, Asked("sync")))
         if short:
             return watch.phases
         watch.phase("agree", lambda: _agree(work))
-        _set_clock(attached, NOW + timedelta(days=30))
-        watch.phase("rescore after 30 days", lambda: _sync(work, Asked("rescore", from_memory=True)))
-        watch.phase("rescore, nothing new", lambda: _sync(work, Asked("rescore", from_memory=True)))
+        set_clock(attached, NOW + timedelta(days=30))
+        watch.phase("rescore after 30 days", lambda: said_of(work, Asked("rescore", from_memory=True)))
+        watch.phase("rescore, nothing new", lambda: said_of(work, Asked("rescore", from_memory=True)))
     return watch.phases
 
 

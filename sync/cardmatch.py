@@ -99,6 +99,7 @@ class _Known:
                 (crm, record): lead
                 for crm, record, lead in links.select("crm", "record_id", "lead_id").iter_rows()
             }
+        self._former = work.store.former.met(people["_email_key"])
         self._agreeing, self._clashing = self._edges(people)
         self._apart: dict[str, set[tuple[str, str]]] = {}
         for crm, row_key, other_crm, other in work.store.identity.apart().iter_rows():
@@ -140,6 +141,9 @@ class _Known:
                 "_email_key", record_id=RECORD_ID, is_role=pl.lit(value=False),
                 name_key="_name_key", company_key="_company_key",
             )  # fmt: skip
+            before = self._former.filter(pl.col("crm") == crm).select("record_id", "also")
+            had = theirs.join(before, on="record_id", how="inner").with_columns(_email_key="also")
+            theirs = pl.concat([theirs, had.select(theirs.columns)])
             joined = mine.join(theirs, on="_email_key", how="inner", suffix="_s")
             if joined.is_empty():
                 continue
@@ -157,10 +161,11 @@ class _Known:
 
 
 def _ids(work: Work, people: pl.DataFrame) -> dict[str, list[str]]:
-    """Every record that has one of the addresses now or by memory, and its counterparts."""
+    """Every record that has one of the addresses now, by memory or had it before, and its counterparts."""
     addresses = people["email"].drop_nulls().unique().sort()
     links = [work.store.leads.links_by_email(people["_email_key"]).select("crm", "record_id")]
     links.append(work.store.imports.by_key(people[ROW_KEY]).select("crm", "record_id"))
+    links.append(work.store.former.met(people["_email_key"]).select("crm", "record_id"))
     for crm in CRMS:
         source = work.field_map.rules["email"].source(crm, work.objects[crm])
         if source is not None and not addresses.is_empty():

@@ -166,6 +166,8 @@ def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
         screen.say(f"  {record['crm']} {record['object']} {record['record']}{_fate(record)}")
     for old in told["known_before_as"]:
         screen.say(f"  was also known as {old}; both are one lead since their records were merged")
+    for was in told["former_addresses"]:
+        screen.say(f"  had the address {was['address']} until {was['since']}")
     for decision in told["decisions"]:
         screen.say(
             f"  {decision['decided_at']}  {decision['decided_by']} decided: {decision['kind']}"

@@ -118,6 +118,9 @@ def _of_people(work: Work, lead_id: str, at: datetime | None) -> dict[str, Any]:
     refused = [row for row in journal.refused() if _by_then(row["first_at"], at)]
     return {
         "known_before_as": [old for old, _, since in identity.aliases(lead_id) if _by_then(since, at)],
+        "former_addresses": [
+            _plain(row) for row in work.store.former.of(lead_id) if _by_then(row["since"], at)
+        ],
         "decisions": [_plain(row) for row in identity.decisions(lead_id) if _by_then(row["decided_at"], at)],
         "held": [_plain(row) for row in held if row["lead_id"] == lead_id],
         "refused": [_plain(row) for row in refused if row["lead_id"] == lead_id],

@@ -151,7 +151,8 @@ def _words(work: Work, key: str, leads: Sequence[str], records: Sequence[Record]
     for text in stored:
         values = json.loads(text)
         words.update(str(values[name]).lower() for name in TELLING if values.get(name))
-    words.update(str(row["email_key"]) for row in kept.get("link", ()) if row.get("email_key"))
+    for table in ("link", "former_address"):
+        words.update(str(row["email_key"]) for row in kept.get(table, ()) if row.get("email_key"))
     return sorted(words)
 
 

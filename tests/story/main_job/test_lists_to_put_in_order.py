@@ -71,6 +71,15 @@ def test_a_former_address_gets_no_mail_and_makes_nobody_twice_until_somebody_has
     assert file.read_text("utf-8").split() == ["email", "anna@alt.example", "otto@alt.example"]
     assert file.stat().st_mode & 0o077 == 0
 
+    (was,) = house.explain(f"salesforce:{lead}")["former_addresses"]
+    assert was["address"] == "anna@alt.example"
+    card = tmp_path / "fair.csv"
+    card.write_text(
+        "Vorname;Nachname;Firma;E-Mail-Adresse\nAnna;Sommer;Sommer Versand GmbH;anna@alt.example\n", "utf-8"
+    )
+    people = house.command("--json", "import", str(card), "--source", "Fair").document["people"]
+    assert (people["known"], people["new"], people["held"]) == (1, 0, 0)
+
     (again,) = house.load("salesforce", {**ANNA, "Email": "anna@alt.example"})
     house.later(60)
     house.sync()
@@ -86,3 +95,8 @@ def test_a_former_address_gets_no_mail_and_makes_nobody_twice_until_somebody_has
     house.later(60)
     house.sync()
     assert house.command("--json", "addresses").document["addresses"][0]["address"] == "otto@neu.example"
+
+    erased = house.command("--json", "forget", f"hubspot:{gone}", "--yes").document
+    assert erased["erased"]["former_address"] == 1
+    assert erased["left"] == {}
+    assert house.command("--json", "addresses").document["addresses"] == []
