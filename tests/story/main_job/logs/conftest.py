@@ -19,7 +19,7 @@ from sync.jobs_kinds import Given, do
 from sync.store.offsets import PullGap
 
 #: Seconds a story waits for a log to be read to its end.
-PATIENCE = 60.0
+PATIENCE = 180.0
 LOGS = {"hubspot": pulllogs_hubspot, "salesforce": pulllogs_salesforce}
 
 

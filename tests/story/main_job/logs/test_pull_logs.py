@@ -158,6 +158,7 @@ def test_a_day_told_twice_in_any_order_with_holes_ends_like_one_told_in_order(he
     _an_absence_of_more_than_three_days_is_told_and_read_again(ears, second)
     _a_place_that_is_lost_there_is_told_and_read_again(ears, second)
     _what_is_taken_in_and_where_to_go_on_are_kept_together(ears)
+    _check_says_which_log_cannot_be_opened_and_status_why_it_is_not_heard(ears)
 
 
 def _an_absence_of_more_than_three_days_is_told_and_read_again(ears: Any, pairs: Pairs) -> None:
@@ -199,12 +200,8 @@ def _a_place_that_is_lost_there_is_told_and_read_again(ears: Any, pairs: Pairs) 
     assert ears.house.record("hubspot", pairs[1][0])["city"] == "Ulm"
 
 
-def test_check_says_which_log_cannot_be_opened_and_status_why_it_is_not_heard(
-    furnished: Any, ears: Callable[[], Any]
-) -> None:
-    found = ears()
-    house = found.house
-    house.sync()
+def _check_says_which_log_cannot_be_opened_and_status_why_it_is_not_heard(ears: Any) -> None:
+    house = ears.house
     assert _log_problems(house, {}) == []
     house.control("salesforce", "limits", {"cdc_objects": ["Contact"]})
     journal, changes = _log_problems(house, {"LEADPACT_HUBSPOT__CLIENT_SECRET": "wrong"})
@@ -213,7 +210,7 @@ def test_check_says_which_log_cannot_be_opened_and_status_why_it_is_not_heard(
     assert "there is no such topic" in changes["problem"]
     assert "select the object for Change Data Capture" in changes["fix"]
     with pytest.raises(NeedsPerson):
-        pulllogs_salesforce.listen(found.app, threading.Event())
+        pulllogs_salesforce.listen(ears.app, threading.Event())
     told = house.command("status").out
     assert "salesforce changes: heard" in told
     assert "it broke off: salesforce: " in told
