@@ -6,15 +6,18 @@ import threading
 import time
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from connectors.errors import NeedsPerson, RetryLater
+from connectors.salesforce.crm import SalesforceCrm
 from connectors.salesforce.pubsub.changes import Kind
 from connectors.salesforce.pubsub.errors import ReplayGone
 from connectors.salesforce.pubsub.listening import EVERY_OBJECT, Batch, PubSub, Start, topic_of
 from connectors.salesforce.pubsub.wire import Wire
+from connectors.session import open_session
 
 LEADS = topic_of("Lead")
 OURS = {"Sforce-Call-Options": "client=leadpact"}
@@ -174,6 +177,22 @@ def test_an_object_that_is_not_selected_is_not_told(org: Any) -> None:
     with pytest.raises(NeedsPerson, match="no such topic") as caught:
         org.pubsub.topic(LEADS)
     assert "Change Data Capture" in caught.value.fix
+
+
+def test_an_object_is_told_of_once_our_own_deployment_has_selected_it(org: Any) -> None:
+    org.control("limits", cdc_objects=[])
+    crm = SalesforceCrm(
+        session=open_session(loopback=urlsplit(org.url).netloc),
+        login_url="https://leadpact-sandbox.my.salesforce.com",
+        client_id="leadpact-sandbox",
+        client_secret="salesforce-sandbox-secret",
+    )
+    with pytest.raises(NeedsPerson):
+        org.heard(LEADS)
+    assert crm.watch(["Lead"]) == ["Lead"]
+    lead = org.created()
+    assert [change.record_ids for change in org.heard(LEADS)] == [(lead,)]
+    crm.close()
 
 
 def test_listening_goes_on_exactly_after_the_place_that_was_kept(org: Any) -> None:
