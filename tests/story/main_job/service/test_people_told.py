@@ -207,6 +207,17 @@ def test_many_workers_tell_once(furnished: Any, mail_server: Callable[..., Any])
     assert opened == 1
     assert [len(server.of(name)) for name in ("anna@", "ben@")] == [1, 1]
 
+    # One is killed while a mail leaves: nobody knows whether it arrived, so nobody sends it again.
+    with _at_work(furnished) as (app, work):
+        _differ(work, 0)
+        look_for_alerts(app, work)
+        letter = work.store.letters.take("alerts", 0.0)
+        assert letter is not None
+        assert work.store.letters.leaves(letter)
+        assert send_letters(app, work)[0].startswith("1 sent, 0 wait, 1 unsure")
+        assert send_letters(app, work)[0] == "0 sent"
+    assert sorted(len(server.of(name)) for name in ("anna@", "ben@")) == [1, 2]
+
 
 def test_a_gap_lasts_until_it_is_read_again_and_a_field_that_is_gone_until_it_is_back(
     furnished: Any, mail_server: Callable[..., Any]
