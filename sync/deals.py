@@ -56,12 +56,12 @@ def can_see_deals(work: Work) -> bool:
 
 
 def read_deals(work: Work, records: pl.DataFrame | None, turned: Turned | None) -> DealsRead | None:
-    """What the opportunities say of these Salesforce records; None where they cannot be seen.
+    """What the opportunities say of these Salesforce records; ask ``can_see_deals`` first.
 
     ``records``: typed, with ``lead_id``. ``turned``: the converted ones among them.
     """
     crm = work.crms[CRM]
-    if records is None or records.is_empty() or not isinstance(crm, HasDeals) or not can_see_deals(work):
+    if records is None or records.is_empty() or not isinstance(crm, HasDeals):
         return None
     people = _people(work, records, turned)
     if people["contact"].null_count() < people.height:
@@ -144,8 +144,6 @@ def hear_of_deals(work: Work) -> None:
     the first time, everybody who may be in an opportunity is looked at.
     """
     beside, now = work.store.beside, work.clock()
-    if not can_see_deals(work):
-        return
     if (CRM, READINGS[DEAL]) not in work.store.runs.cursors():
         _first_time(work, now)
         return
@@ -198,11 +196,10 @@ def _around(work: Work, deals: Sequence[str]) -> Iterator[pl.DataFrame]:
         yield from _named(frame, {CONTACT: "contact_id"})
 
 
-def note_deals(work: Work, read: DealsRead | None, lead_ids: pl.Series, now: datetime) -> None:
+def note_deals(work: Work, read: DealsRead | None, lead_ids: pl.Series) -> None:
     """Remember what stands beside these leads. Inside the remembering transaction."""
     if read is None:
         return
     asked = read.values.filter(pl.col("lead_id").is_in(lead_ids.implode()))["lead_id"]
     parties = read.parties.filter(pl.col("lead_id").is_in(asked.implode()))
     work.store.beside.note(CRM, asked, parties)
-    work.store.beside.looked_at(asked, "opportunity", now)

@@ -15,7 +15,7 @@ import polars as pl
 
 from mapping.qualification.deals import DEAL_FIELDS
 from mapping.qualification.frequency import WEEKLY_FIELDS
-from sync.deals import CRM, DealsRead, hear_of_deals, note_deals, read_deals
+from sync.deals import CRM, DealsRead, can_see_deals, hear_of_deals, note_deals, read_deals
 from sync.signals import (
     COMPANY_FIELDS,
     MOST_HISTORIES,
@@ -27,6 +27,7 @@ from sync.signals import (
     read_companies,
     read_weekly,
 )
+from sync.store.beside import Why
 from sync.turned import Turned
 from sync.winners import MERGED
 from sync.work import Work
@@ -45,11 +46,12 @@ FED_FIELDS = (DEAL_FIELDS, WEEKLY_FIELDS, COMPANY_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """What was read beside a slice's records. None: nothing was."""
+    """What was read beside a slice's records. None: nothing was. ``tried``: for what its leads were looked at."""
 
     deals: DealsRead | None = None
     weekly: SignalsRead | None = None
     companies: CompaniesRead | None = None
+    tried: tuple[Why, ...] = ()
 
     def values(self) -> list[pl.DataFrame]:
         """Frames of ``lead_id`` and lead fields, each of the leads that were asked about."""
@@ -81,10 +83,16 @@ def feed(
     ``frame``: ``sync.decide.lead_frame``. ``records``: typed, by CRM. ``turned``: the converted leads among them.
     """
     weekly = asked_of(work, WEEKLY_FIELDS)
+    asked: dict[Why, bool] = {
+        "opportunity": bool(asked_of(work, DEAL_FIELDS)) and can_see_deals(work),
+        "signals": bool(weekly),
+        "company": bool(asked_of(work, COMPANY_FIELDS)),
+    }
     return Fed(
-        read_deals(work, records[CRM], turned) if asked_of(work, DEAL_FIELDS) else None,
-        read_weekly(work, frame, weekly) if weekly else None,
-        read_companies(work, frame) if asked_of(work, COMPANY_FIELDS) else None,
+        read_deals(work, records[CRM], turned) if asked["opportunity"] else None,
+        read_weekly(work, frame, weekly) if asked["signals"] else None,
+        read_companies(work, frame) if asked["company"] else None,
+        tuple(why for why, is_asked in asked.items() if is_asked),
     )
 
 
@@ -108,7 +116,7 @@ def with_fed(work: Work, merged: pl.DataFrame, fed: Fed | None) -> pl.DataFrame:
 def heard_beside(work: Work) -> list[tuple[str, str]]:
     """(CRM, record id) of leads to look at, because what stands beside their records has changed."""
     beside, found = work.store.beside, list[tuple[str, str]]()
-    if asked_of(work, DEAL_FIELDS):
+    if asked_of(work, DEAL_FIELDS) and can_see_deals(work):
         hear_of_deals(work)
         found += beside.to_look_at("opportunity", MOST_BY_DEALS)
     if weekly := asked_of(work, WEEKLY_FIELDS):
@@ -121,8 +129,14 @@ def heard_beside(work: Work) -> list[tuple[str, str]]:
 
 
 def note_fed(work: Work, fed: Fed | None, lead_ids: pl.Series, now: datetime) -> None:
-    """Remember what was read beside these leads. Inside the remembering transaction."""
-    if fed is not None:
-        note_deals(work, fed.deals, lead_ids, now)
-        note_weekly(work, fed.weekly, lead_ids, now)
-        note_companies(work, fed.companies, lead_ids, now)
+    """Remember what was read beside these leads. Inside the remembering transaction.
+
+    Whoever was looked at waits no longer, whether there was anything to read or not.
+    """
+    if fed is None:
+        return
+    note_deals(work, fed.deals, lead_ids)
+    note_companies(work, fed.companies, lead_ids, now)
+    for why in fed.tried:
+        work.store.beside.looked_at(lead_ids, why, now)
+    note_weekly(work, fed.weekly, lead_ids, now)

@@ -21,6 +21,7 @@ from mapping.lead import columns_of
 from sync.cardmatch import Matched
 from sync.decide import Decided, judge_leads, lead_frame, scoped, with_reasons
 from sync.errors import WrongUse
+from sync.fed import with_fed
 from sync.headings import BESIDE
 from sync.merge import HUBSPOT, MERGED, SALESFORCE, WINNER, conflicts
 from sync.plan import CHANGES, SIDES, Wanted, Writable, plan
@@ -53,7 +54,7 @@ def decide_cards(work: Work, matched: Matched, source: Source, now: datetime) ->
     """
     frame = _frame(work, matched)
     people = matched.people.sort("lead_id")
-    merged = _merged(work, frame, people, source)
+    merged = with_fed(work, _merged(work, frame, people, source), None)
     judged = scoped(work, judge_leads(work, merged, now), empty({"lead_id": pl.String()})["lead_id"], now)
     judged = _homes(work, judged, source)
     _check_kind(judged, source)

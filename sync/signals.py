@@ -221,10 +221,8 @@ def begin_with_all(work: Work, reading: str, wanted: frozenset[str], now: dateti
 
 
 def note_weekly(work: Work, read: SignalsRead | None, lead_ids: pl.Series, now: datetime) -> None:
-    """Remember who was looked at, and who waits. Inside the remembering transaction."""
+    """Remember who waits. Inside the remembering transaction."""
     if read is not None:
-        mine = lead_ids.filter(lead_ids.is_in(read.values["lead_id"].implode()))
-        work.store.beside.looked_at(mine, "signals", now)
         work.store.beside.look_again(read.due.filter(read.due.is_in(lead_ids.implode())), "signals", now)
 
 
@@ -239,4 +237,3 @@ def note_companies(work: Work, read: CompaniesRead | None, lead_ids: pl.Series, 
     beside.changed(
         parties.filter(pl.col("lead_id").is_in(read.moved.implode())).drop("lead_id"), "company", now
     )
-    beside.looked_at(asked, "company", now)
