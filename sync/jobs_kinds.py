@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from sync.agree import agree
@@ -22,6 +23,10 @@ from sync.store.backfills import SliceRow
 from sync.store.jobs import NewJob
 from sync.tally import Outcome
 from sync.work import CRMS, Work
+
+
+#: Between the time when a record may be read again and the job that does: two clocks need not agree.
+A_MOMENT = timedelta(seconds=0.5)
 
 
 class Busy(Exception):
@@ -76,7 +81,7 @@ def _drain(given: Given) -> Said:
         then.append(drain_inbox(crm, urgent=urgent))
     if drained.later:
         # Not this job again: who is told of in the meantime would wait with it for a lead that is none of theirs.
-        then.append(drain_inbox(crm, urgent=urgent, at=utc_now() + BUSY_AGAIN))
+        then.append(drain_inbox(crm, urgent=urgent, at=utc_now() + BUSY_AGAIN + A_MOMENT))
     return Said(words, tuple(then))
 
 
