@@ -24,7 +24,6 @@ from sync.store.jobs import NewJob
 from sync.tally import Outcome
 from sync.work import CRMS, Work
 
-
 #: Between the time when a record may be read again and the job that does: two clocks need not agree.
 A_MOMENT = timedelta(seconds=0.5)
 
