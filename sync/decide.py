@@ -24,7 +24,7 @@ from mapping.qualification.truths import known, looked_up
 from mapping.qualification.wording import WHY, reasons, why
 from sync.fed import Fed, with_fed
 from sync.handover import after_judging, before_judging
-from sync.inorder import alike, ascending, beside, in_order
+from sync.inorder import alike, ascending, beside, blanks, in_order
 from sync.merge import (
     BASE,
     HUBSPOT,
@@ -97,7 +97,7 @@ def lead_frame(
     ``lead_id, crm, record_id`` of every link. ``bases`` and ``stored``: as the store gives them.
     """
     leads = in_order(lead_ids).alias("lead_id").to_frame()
-    parts, missing = [leads], []
+    parts, missing = [leads], dict[str, pl.DataType]()
     for crm, side in SIDES.items():
         columns = {**RECORD_META, **work.field_map.columns(crm)}
         theirs = linked.filter(pl.col("crm") == crm).select(
@@ -109,15 +109,15 @@ def lead_frame(
         names = beside(leads, theirs, "lead_id")
         bases_then = _bases(work, crm, bases, now[side + "_id"])
         have = {*now.columns, *bases_then.columns}
-        missing += [
-            _nothing(dtype).alias(prefix + name)
+        missing |= {
+            prefix + name: dtype
             for name, dtype in columns_of({**work.fields, **OWN_LEAD_FIELDS}).items()
             for prefix in (side, BASE[side])
             if prefix + name not in have
-        ]
+        }
         parts += [now, names, bases_then]
-    frame = pl.concat([*parts, _stored(work, stored, leads)], how="horizontal")
-    return frame.with_columns(missing)
+    parts += [_stored(work, stored, leads), blanks(missing, leads.height)]
+    return pl.concat(parts, how="horizontal")
 
 
 @cache

@@ -6,6 +6,8 @@ both CRMs have a record of every lead, all that belongs to a slice stands in one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 
@@ -32,6 +34,8 @@ def beside(leads: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
     No two ``rows`` have the same key. Only the key is joined: what is beside it is looked up by place, once.
     """
     others = rows.select(pl.exclude(key))
+    if others.is_empty():
+        return blanks(others.schema, leads.height)
     if alike(rows[key], leads[key]):
         return others
     places = rows.select(key).with_row_index("_at")
@@ -56,3 +60,11 @@ def missing_among(links: pl.DataFrame, record_ids: pl.Series) -> pl.DataFrame:
     if alike(links["record_id"], record_ids):
         return links.clear()
     return links.filter(~pl.col("record_id").is_in(record_ids.implode()))
+
+
+def blanks(schema: Mapping[str, pl.DataType], height: int) -> pl.DataFrame:
+    """So many rows of nulls. Columns of one type share their memory: there are many, and most stay as they are."""
+    of_type = {
+        dtype: pl.Series([None], dtype=dtype).new_from_index(0, height) for dtype in set(schema.values())
+    }
+    return pl.DataFrame([of_type[dtype].alias(name) for name, dtype in schema.items()])

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
+from sync.inorder import blanks
+
 #: What JSON cannot hold in a text as it is.
 _ESCAPED = r"[\"\\\x00-\x1f]"
 #: Times as text, on the full second and with what is beyond it.
@@ -50,11 +52,8 @@ class Snapshots:
         Canonical texts hold no raw line break, so together they are lines of JSON, which Polars reads without
         making one Python object a value. Raises ``polars.exceptions.ComputeError`` for what is no JSON object.
         """
-        if texts.is_empty():
-            return pl.DataFrame(schema={prefix + name: dtype for name, dtype in self.schema.items()})
         if texts.null_count() == len(texts):
-            nothing = [pl.lit(None, dtype=dtype).alias(prefix + name) for name, dtype in self.schema.items()]
-            return texts.alias("").to_frame().with_columns(nothing).drop("")
+            return blanks({prefix + name: dtype for name, dtype in self.schema.items()}, len(texts))
         lines = b"\n".join(texts.fill_null("{}").cast(pl.Binary).to_list())
         return self.decode_lines(lines, len(texts), prefix)
 

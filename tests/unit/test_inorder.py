@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from sync.inorder import alike, ascending, beside, in_order, missing_among, with_new
+from sync.inorder import alike, ascending, beside, blanks, in_order, missing_among, with_new
 
 _IDS = st.lists(st.sampled_from("abcdefgh"), max_size=8)
 
@@ -77,3 +77,17 @@ def _links(lead: str, records: dict[str, None]) -> pl.DataFrame:
     return pl.DataFrame(
         rows, schema=dict.fromkeys(("lead_id", "crm", "record_id"), pl.String()), orient="row"
     )
+
+
+def test_blanks_are_nulls_of_their_types_each_to_be_changed_alone() -> None:
+    schema = {
+        "name": pl.String(),
+        "company": pl.String(),
+        "at": pl.Datetime("us", "UTC"),
+        "fields": pl.List(pl.String()),
+    }
+    found = blanks(schema, 2)
+    assert_frame_equal(found, pl.DataFrame({name: [None, None] for name in schema}, schema=schema))
+    found["name"].scatter(0, "Ada")
+    assert found["company"].to_list() == [None, None]
+    assert_frame_equal(blanks(schema, 0), pl.DataFrame(schema=schema))
