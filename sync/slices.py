@@ -193,8 +193,8 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     open_ones += work.store.leads.links_of_leads(refused).select("crm", "record_id").rows()
     open_ones += newly_admitted(work)
     if work.handover is not None:
-        waiting = waiting_for_sales(work)
-        open_ones += work.store.leads.links_of_leads(waiting).select("crm", "record_id").rows()
+        with_sales = waiting_for_sales(work)
+        open_ones += work.store.leads.links_of_leads(with_sales).select("crm", "record_id").rows()
     open_ones += [*heard(work), *heard_beside(work)] if gathered.cursors else []
     if not open_ones:
         return

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping.own import CROSS_ID
+from sync.candidates import TO_PAIR
 from sync.pairs import RECORD_KEYS, Pairing, pair
 from sync.read import Gathered, record_keys
 from sync.shelf import Shelf
-from sync.slices import TO_PAIR, Sorted, lead_name, sort_into_leads
+from sync.slices import Sorted, lead_name, sort_into_leads
 from sync.snapshots import Snapshots
 from sync.store.identity import ALSO, APART
 from sync.store.leads import LEADS, LINKS, RECORDS
@@ -93,6 +94,7 @@ class Memory:
             email_key="was",
             name_key=pl.lit("ada berg"),
             company_key=pl.lit(None, dtype=pl.String),
+            phone_key=pl.lit(None, dtype=pl.String),
         ).select(*LINKS)
 
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
@@ -106,6 +108,15 @@ class Memory:
     def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
         return self._links.filter(pl.col("email_key").is_in(email_keys.drop_nulls().implode()))
 
+    def links_by_phone(self, phone_keys: pl.Series, _: int) -> pl.DataFrame:
+        return self._links.filter(pl.col("phone_key").is_in(phone_keys.drop_nulls().implode()))
+
+    def links_by_name_and_domain(self, asked: pl.DataFrame, _: int) -> pl.DataFrame:
+        domain = pl.col("email_key").str.extract("@(.+)$")
+        wanted = asked.select("name_key", "domain").drop_nulls().unique()
+        named = self._links.with_columns(domain=domain)
+        return named.join(wanted, on=["name_key", "domain"], how="semi").select(*LINKS)
+
     def of(self, _: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(schema=dict(LEADS))
 
@@ -118,7 +129,10 @@ def _sorted(world: pl.DataFrame, in_memory: int, slice_leads: int) -> Iterator[S
         second_addresses=lambda _: pl.DataFrame(schema=dict(ALSO)),
         apart=lambda: pl.DataFrame(schema=dict(APART)),
     )
-    store = SimpleNamespace(leads=Memory(world), journal=journal, outside=nobody, identity=identity)
+    former = SimpleNamespace(met=lambda _: pl.DataFrame(schema=dict(ALSO)))
+    store = SimpleNamespace(
+        leads=Memory(world), journal=journal, outside=nobody, identity=identity, former=former
+    )
     snapshots = Snapshots({"email": pl.String()})
     asked = {
         "store": store,
