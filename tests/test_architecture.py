@@ -25,6 +25,7 @@ PURE = (
         "sync/plan.py",
         "sync/shown.py",
         "sync/unread.py",
+        "sync/inorder.py",
     ),
 )
 PURE_MAY_IMPORT = {
