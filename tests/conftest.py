@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +17,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from connectors.sandbox import credentials
+from sync.logs import FIELDS, ROOMS
 
 # How long an example takes is the machine's matter; a busy one must not fail a rule.
 settings.register_profile("leadpact", deadline=None)
@@ -172,3 +177,63 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return kind, long
 
     items.sort(key=place)
+
+
+class Leaks(logging.Handler):
+    """Hears what our loggers say and reads what processes have logged, and keeps what should never stand there."""
+
+    #: The sandbox's credentials, Salesforce's session ids, whatever a test calls planted-…, and people's addresses.
+    never = re.compile(
+        "|".join(
+            re.escape(secret)
+            for name, secret in vars(credentials).items()
+            if name.endswith(("_TOKEN", "_SECRET"))
+        )
+        + r"|planted-[\w-]+|\b00D\w{12,15}![\w.]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.example\b"
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        extra = [str(record.__dict__[name]) for name in FIELDS if name in record.__dict__]
+        self.look(record.name, " ".join([record.getMessage(), *extra]))
+
+    def look(self, where: str, said: str) -> None:
+        """Keep each secret that was said, with its place."""
+        self.found += [f"{where}: {secret}" for secret in sorted(set(self.never.findall(said)))]
+
+    def look_into(self, folder: Path) -> None:
+        """Read every log below a folder: of processes, and of the database that they started."""
+        for log in (*folder.rglob("*.log"), *folder.rglob("postgresql/log")):
+            if log.is_file():
+                self.look(log.name, log.read_text("utf-8", errors="replace"))
+
+    def taken(self) -> list[str]:
+        """What was found since the last time."""
+        found, self.found = self.found, []
+        return found
+
+
+@pytest.fixture(scope="session")
+def leaks() -> Iterator[Leaks]:
+    """Listens to all our loggers as long as there are tests."""
+    heard = Leaks()
+    for room in ROOMS:
+        logging.getLogger(room).addHandler(heard)
+    yield heard
+    for room in ROOMS:
+        logging.getLogger(room).removeHandler(heard)
+
+
+@pytest.fixture(autouse=True)
+def _no_log_tells_a_secret(leaks: Leaks, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test makes our program or its processes log, no secret and nobody's address is in it."""
+    is_story = "/tests/story/" in str(request.path) and "tmp_path" in request.fixturenames
+    folder: Path | None = request.getfixturevalue("tmp_path") if is_story else None
+    leaks.taken()
+    yield
+    if folder is not None:
+        leaks.look_into(folder)
+    assert not leaks.taken()
