@@ -26,6 +26,7 @@ PURE = (
         "sync/shown.py",
         "sync/unread.py",
         "sync/inorder.py",
+        "sync/inorder.py",
     ),
 )
 PURE_MAY_IMPORT = {
