@@ -26,7 +26,6 @@ PURE = (
         "sync/shown.py",
         "sync/unread.py",
         "sync/inorder.py",
-        "sync/inorder.py",
     ),
 )
 PURE_MAY_IMPORT = {
