@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -120,15 +121,21 @@ def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
             context.screen.say("sync.mode is observe: nothing is written to a CRM.")
         before = work.store.standing.last_policy()
         outcome = perform(work, asked)
-        unread = not_read_for_all(work) if asked.command == "sync" else []
+        # All of it while the CRMs and the memory are open: some of it is asked of them.
+        news = [*_news(work, before)] if asked.command == "sync" else []
+        if asked.command == "sync" or outcome.numbers.written:
+            news.append(beside_news(work))
     show_outcome(context.screen, outcome, planned=work.mode == "observe")
-    for one in unread:
-        context.screen.say(f"{one}; {one.fix}")
-    news = policy_news(work, before) if asked.command == "sync" else ""
-    for sentence in filter(None, (news, beside_news(work))):
+    for sentence in filter(None, news):
         context.screen.say(sentence)
     context.screen.document(as_json(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
+
+
+def _news(work: Work, before: str | None) -> Iterator[str]:
+    for one in not_read_for_all(work):
+        yield f"{one}; {one.fix}"
+    yield policy_news(work, before)
 
 
 @click.command()
