@@ -326,11 +326,24 @@ def _field_map(settings: Settings) -> FieldMap:
         ) from None
 
 
+#: Policies that were compiled before, by what they were compiled from: a worker builds an app for each job, and the
+#: policy stays the same for days.
+_COMPILED: dict[str, Policy] = {}
+_MOST_COMPILED = 8
+
+
 def policy_of_config(settings: Settings) -> Policy:
     """The policy that a config declares. Raises WrongConfig with every problem and its line."""
+    said = repr((settings.policy, settings.custom_fields))
+    if (known := _COMPILED.get(said)) is not None:
+        return known
     fields = judged_fields({**LEAD_FIELDS, **settings.custom_fields})
     try:
-        return load_policy(settings.policy, fields=fields, vocabularies=VOCABULARIES)
+        policy = load_policy(settings.policy, fields=fields, vocabularies=VOCABULARIES)
+        if len(_COMPILED) >= _MOST_COMPILED:
+            _COMPILED.clear()
+        _COMPILED[said] = policy
+        return policy
     except PolicyProblems as wrong:
         problems = [
             problem(settings.where(one.path), str(one), "correct the policy") for one in wrong.problems
