@@ -40,9 +40,36 @@ def known_candidates(work: Work, shelf: Shelf, new: pl.DataFrame, also: pl.Serie
     )
     objects = pl.col("crm").replace_strict(dict(work.objects), return_dtype=pl.String)
     by_cross = store.links_of_records(named.with_columns(object=objects).select(*RECORDS))["lead_id"]
-    lead_ids = pl.concat([by_email, by_cross, also, *_alike(work, new), *_met(shelf, new)]).unique()
+    return _remembered(
+        work, pl.concat([by_email, by_cross, also, *_alike(work, new), *_met(shelf, new)]).unique()
+    )
+
+
+def known_holders(work: Work, shelf: Shelf, read: list[pl.DataFrame], known: pl.DataFrame) -> pl.DataFrame:
+    """``known``, and the remembered contacts that have the address of a linked Salesforce record.
+
+    ``read`` (``RECORD_KEYS``): the linked records, read just now, that pairing looks at. A Salesforce lead without a
+    contact gets none with an address that is another lead's, and that one's contact need not have changed for it.
+    """
+    linked = pl.col("crm") == "salesforce"
+    addresses = [frame.filter(linked)["email_key"].drop_nulls() for frame in read]
+    if not any(len(some) for some in addresses):
+        return known
+    held = work.store.leads.links_by_email(pl.concat(addresses).unique()).filter(pl.col("crm") == "hubspot")
+    more = _remembered(
+        work, held.filter(~pl.col("lead_id").is_in(known["lead_id"].implode()))["lead_id"].unique()
+    )
+    more = more.filter(pl.col("crm") == "hubspot")
+    for frame in shelf.frames("hubspot", ("_id",)) if not more.is_empty() else ():
+        # What was read now says itself which address it has.
+        more = more.filter(~pl.col("record_id").is_in(frame["_id"].implode()))
+    return pl.concat([known, more])
+
+
+def _remembered(work: Work, lead_ids: pl.Series) -> pl.DataFrame:
+    """The remembered records (``RECORD_KEYS``) of these leads."""
     local = pl.col("email_key").str.extract("^([^@+]+)", 1)
-    found = store.links_of_leads(lead_ids).with_columns(is_role=local.is_in(ROLE_NAMES))
+    found = work.store.leads.links_of_leads(lead_ids).with_columns(is_role=local.is_in(ROLE_NAMES))
     missing = [
         pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in RECORD_KEYS.items()

@@ -18,6 +18,7 @@ from sync.candidates import (
     by_the_address_they_meet,
     involved,
     known_candidates,
+    known_holders,
     second_addresses,
 )
 from sync.decide import Decided, decide, lead_frame
@@ -108,7 +109,8 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
     shelf, new = gathered.shelf, _with_links(work, gathered.new)
     second = second_addresses(work, new)
     known = known_candidates(work, shelf, new, second["lead_id"].drop_nulls())
-    looked_at = pl.concat([new, *involved(work, shelf, new, known)])
+    met = involved(work, shelf, new, known)
+    known, looked_at = known_holders(work, shelf, met, known), pl.concat([new, *met])
     if not second.is_empty():
         looked_at, known = (by_the_address_they_meet(some, second) for some in (looked_at, known))
     pairing = pair(looked_at, known, lead_name)
