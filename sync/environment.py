@@ -14,7 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from mapping.qualification.columns import nearest
 from sync.complaints import words_of
@@ -156,7 +156,7 @@ def _keep(found: Overrides, setting: tuple[Names, Leaf], text: Callable[[], str]
     """Read one setting's text, understand it as its type, and put it in its place."""
     path, leaf = setting
     try:
-        model = leaf.model.model_validate_strings({leaf.name: text()}, strict=False)
+        value = _alone(leaf, text())
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
         words, fix = words_of(wrong)
@@ -174,5 +174,13 @@ def _keep(found: Overrides, setting: tuple[Names, Leaf], text: Callable[[], str]
     table = found.values
     for key in path[:-1]:
         table = table.setdefault(key, {})
-    table[path[-1]] = getattr(model, leaf.name)
+    table[path[-1]] = value
     found.origins[path] = origin
+
+
+def _alone(leaf: Leaf, said: str) -> Any:
+    """One setting's value. What a section asks of its settings together is judged when all of them are known."""
+    info = leaf.model.model_fields[leaf.name]
+    kind: Any = Annotated[info.annotation, info]
+    adapter: TypeAdapter[Any] = TypeAdapter(kind, config=leaf.model.model_config)
+    return adapter.validate_strings(said, strict=False)

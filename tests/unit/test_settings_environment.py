@@ -56,6 +56,15 @@ def test_a_variable_wins_over_the_file_and_leaves_its_neighbours(tmp_path: Path)
     assert (found.sync.mode, found.sync.slice_leads) == ("full", 9)
 
 
+def test_what_a_section_asks_of_its_settings_together_is_judged_when_all_are_known(tmp_path: Path) -> None:
+    sender = "[notify]\nsender = 'leadpact@shop.example'\n"
+    host = {"LEADPACT_NOTIFY__SMTP_HOST": "mail.shop.example"}
+    assert load(tmp_path, host, sender).notify.smtp_host == "mail.shop.example"
+    with pytest.raises(WrongConfig) as wrong:
+        load(tmp_path, host, "")
+    assert "no sender" in str(wrong.value)
+
+
 def test_every_setting_has_a_variable_of_its_own() -> None:
     names = [variable_of(path) for path, _ in leaves()]
     assert len(names) == len(set(names))
