@@ -35,6 +35,7 @@ TABLES = (
     "sequence INTEGER NOT NULL, object TEXT NOT NULL, record TEXT NOT NULL, type TEXT NOT NULL, "
     "origin TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS _change_record ON _change (transaction_key, record)",
+    "CREATE INDEX IF NOT EXISTS _change_at ON _change (at)",
     "CREATE TABLE IF NOT EXISTS _late_cause (late INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT NOT NULL)",
 )
 
@@ -218,7 +219,7 @@ class ChangeLog:
 
     def _prune(self) -> None:
         oldest = self._milliseconds() - RETENTION // timedelta(milliseconds=1)
-        self._store.db.execute("DELETE FROM _change WHERE number < ?", (oldest * NUMBERS_A_MILLISECOND,))
+        self._store.db.execute("DELETE FROM _change WHERE at < ?", (oldest,))
 
     def _milliseconds(self) -> int:
         return int(self._now().timestamp() * 1000)

@@ -105,12 +105,15 @@ class Feed:
 
     def oldest(self) -> int:
         """The lowest place that is still kept."""
-        return (self._milliseconds() - RETENTION // timedelta(milliseconds=1)) * NUMBERS_A_MILLISECOND
+        return self._oldest_ms() * NUMBERS_A_MILLISECOND
 
     def is_kept(self, place: int) -> bool:
         """Whether everything after a place can still be delivered, and the place was ever given out."""
-        future = (self._milliseconds() + 1) * NUMBERS_A_MILLISECOND
-        return self.oldest() <= place <= max(self.newest(), future)
+        if place > max(self.newest(), (self._milliseconds() + 1) * NUMBERS_A_MILLISECOND):
+            return False
+        row = self._db.execute("SELECT at FROM _change WHERE number = ?", (place,)).fetchone()
+        # A change says itself how old it is: its number may be ahead of a clock that was set back since.
+        return self.oldest() <= place if row is None else bool(row[0] >= self._oldest_ms())
 
     def after(self, place: int, objects: Sequence[str], count: int) -> list[Event]:
         """At most ``count`` events of some objects after a place, in commit order."""
@@ -119,8 +122,9 @@ class Feed:
         objects = [each for each in objects if each in schema.objects]
         marks = ", ".join("?" * len(objects))
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM _change WHERE number > ? AND object IN ({marks}) ORDER BY number LIMIT ?",
-            (max(place, self.oldest() - 1), *objects, count * ROWS_AN_EVENT),
+            f"SELECT {_COLUMNS} FROM _change WHERE number > ? AND +at >= ? AND object IN ({marks}) "
+            "ORDER BY number LIMIT ?",
+            (place, self._oldest_ms(), *objects, count * ROWS_AN_EVENT),
         )
         found: list[Event] = []
         for run in runs((Noted(*row) for row in rows), set_to["cdc_merge"]):
@@ -129,6 +133,9 @@ class Feed:
                 if len(found) == count:
                     return found
         return found
+
+    def _oldest_ms(self) -> int:
+        return self._milliseconds() - RETENTION // timedelta(milliseconds=1)
 
     def _milliseconds(self) -> int:
         return int(self.now().timestamp() * 1000)
