@@ -16,7 +16,7 @@ import polars as pl
 from mapping.lead import columns_of
 from mapping.own import HANDOVER_FIELDS, OWN_FIELDS
 from sync.compared import side_by_side, with_since
-from sync.decide import STORED, conclude, lead_frame
+from sync.decide import conclude, lead_frame
 from sync.fates import CONVERTED
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
 from sync.plan import SIDES
@@ -24,6 +24,7 @@ from sync.read import RAW, typed_records
 from sync.rescore import stored_slices
 from sync.slices import Slice
 from sync.store.standing import Compared
+from sync.winners import KEPT
 from sync.work import CRMS, Work
 
 SHOWN = ("shown_stage", "shown_temperature", "shown_score")
@@ -110,7 +111,7 @@ def _compared(
     bases = work.store.leads.bases(links)
     frame = lead_frame(work, both, records, links, bases, work.store.leads.of(both))
     merged = frame.with_columns(
-        pl.col(STORED + name).alias(MERGED + name) for name in columns_of(work.fields)
+        pl.col(KEPT + name).alias(MERGED + name) for name in columns_of(work.fields)
     ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=pl.lit(None, dtype=pl.String))
     judged = conclude(work, merged, {}, (), both, now, work.store.handovers.newest(both)).leads
     explained = with_since(work, _explained(work, judged, last, waiting))

@@ -234,12 +234,23 @@ def look_at(
 
     In one transaction with a mail to each of ``recipients``, so that whatever happens each is told once.
     """
-    alerts, now, watched = work.store.alerts, work.clock(), set(kinds)
+    watched = set(kinds)
     still = {(one.kind, one.about) for one in (*found, *lasting)}
     with work.store.transaction():
-        opened = [alerts.raise_(one.kind, one.about, one.as_stored(), now) for one in found]
         # What swings between both limits lasts as well.
-        over = [one for one in alerts.open() if one.kind in watched and (one.kind, one.about) not in still]
+        over = [
+            one
+            for one in work.store.alerts.open()
+            if one.kind in watched and (one.kind, one.about) not in still
+        ]
+        return _turn(work, found, over, recipients)
+
+
+def _turn(work: Work, found: Sequence[Finding], over: Sequence[Alert], recipients: Sequence[str]) -> Changed:
+    """Open and clear alerts, with a mail to each recipient, all of it or nothing."""
+    alerts, now = work.store.alerts, work.clock()
+    with work.store.transaction():
+        opened = [alerts.raise_(one.kind, one.about, one.as_stored(), now) for one in found]
         cleared = [alerts.clear(one.kind, one.about, now) for one in over]
         changed = Changed(_numbered(work, opened), _numbered(work, cleared))
         _queue(work, changed, recipients)
@@ -295,9 +306,5 @@ def tell_gap(work: Work, log: str, words: str, recipients: Sequence[str]) -> Cha
 
 def gap_mended(work: Work, log: str, recipients: Sequence[str]) -> Changed:
     """The missing part was read again."""
-    others = [
-        Finding("gap", one.about, "gap.log", {})
-        for one in work.store.alerts.open()
-        if one.kind == "gap" and one.about != log
-    ]
-    return look_at(work, [], others, ("gap",), recipients)
+    over = [one for one in work.store.alerts.open() if (one.kind, one.about) == ("gap", log)]
+    return _turn(work, [], over, recipients)

@@ -40,9 +40,8 @@ def known_candidates(work: Work, shelf: Shelf, new: pl.DataFrame, also: pl.Serie
     )
     objects = pl.col("crm").replace_strict(dict(work.objects), return_dtype=pl.String)
     by_cross = store.links_of_records(named.with_columns(object=objects).select(*RECORDS))["lead_id"]
-    return _remembered(
-        work, pl.concat([by_email, by_cross, also, *_alike(work, new), *_met(shelf, new)]).unique()
-    )
+    leads = pl.concat([by_email, by_cross, also, *_alike(work, new), *_met(shelf, new)]).unique()
+    return _remembered(store.links_of_leads(leads))
 
 
 def known_holders(work: Work, shelf: Shelf, read: list[pl.DataFrame], known: pl.DataFrame) -> pl.DataFrame:
@@ -56,20 +55,17 @@ def known_holders(work: Work, shelf: Shelf, read: list[pl.DataFrame], known: pl.
     if not any(len(some) for some in addresses):
         return known
     held = work.store.leads.links_by_email(pl.concat(addresses).unique()).filter(pl.col("crm") == "hubspot")
-    more = _remembered(
-        work, held.filter(~pl.col("lead_id").is_in(known["lead_id"].implode()))["lead_id"].unique()
-    )
-    more = more.filter(pl.col("crm") == "hubspot")
+    more = _remembered(held.filter(~pl.col("lead_id").is_in(known["lead_id"].implode())))
     for frame in shelf.frames("hubspot", ("_id",)) if not more.is_empty() else ():
         # What was read now says itself which address it has.
         more = more.filter(~pl.col("record_id").is_in(frame["_id"].implode()))
     return pl.concat([known, more])
 
 
-def _remembered(work: Work, lead_ids: pl.Series) -> pl.DataFrame:
-    """The remembered records (``RECORD_KEYS``) of these leads."""
+def _remembered(links: pl.DataFrame) -> pl.DataFrame:
+    """Remembered links as records to pair (``RECORD_KEYS``)."""
     local = pl.col("email_key").str.extract("^([^@+]+)", 1)
-    found = work.store.leads.links_of_leads(lead_ids).with_columns(is_role=local.is_in(ROLE_NAMES))
+    found = links.with_columns(is_role=local.is_in(ROLE_NAMES))
     missing = [
         pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in RECORD_KEYS.items()

@@ -133,7 +133,7 @@ def begin(work: Work) -> dict[str, Cursor]:
             cursors[name] = before
         else:
             cursors[name] = cursor = work.crms[CRM].changes(name, (), None).cursor
-            run = work.store.runs.newest(1)[0].run
+            run = work.store.runs.latest()
             work.store.runs.move_cursor(CRM, reading, cursor, run, work.clock())
     return cursors
 
@@ -148,7 +148,7 @@ def hear_of_deals(work: Work) -> None:
     if (CRM, READINGS[DEAL]) not in work.store.runs.cursors():
         _first_time(work, now)
         return
-    since, run = begin(work), work.store.runs.newest(1)[0].run
+    since, run = begin(work), work.store.runs.latest()
     crm = work.crms[CRM]
     deals = crm.changes(DEAL, (OF_ACCOUNT,), since[DEAL])
     roles = crm.changes(ROLE, _ROLE_NAMES, since[ROLE])

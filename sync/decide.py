@@ -42,9 +42,9 @@ from sync.routing import DeskNow, Given, give_away, with_owners
 from sync.shown import verdict_differs
 from sync.turned import Turned
 from sync.unread import Unread
+from sync.winners import KEPT
 from sync.work import Work
 
-STORED = "p."
 RECORD_META: Mapping[str, pl.DataType] = {
     "_id": pl.String(),
     "_modified_at": pl.Datetime("us", "UTC"),
@@ -158,7 +158,7 @@ def _stored(work: Work, stored: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFra
         *(pl.col(name).alias(f"prev_{name}") for name in MEMORY),
     )
     then = beside(leads, previous, "lead_id")
-    return then.hstack(work.lead_snapshots().decode(then["prev_values"], STORED))
+    return then.hstack(work.lead_snapshots().decode(then["prev_values"], KEPT))
 
 
 def decide(
@@ -242,7 +242,7 @@ def _fill_unread(merged: pl.DataFrame, work: Work, unread: Unread) -> pl.DataFra
     filled = []
     for name, rows in unread.places(*SIDES.values()).items():
         for column in columns_of({name: work.fields[name]}) if name in work.fields else ():
-            value, stored = merged[MERGED + column], merged[STORED + column]
+            value, stored = merged[MERGED + column], merged[KEPT + column]
             blank = rows.filter(~known(looked_up(value, rows)))
             filled.append(value.clone().scatter(blank, looked_up(stored, blank)))
     return merged.with_columns(filled) if filled else merged

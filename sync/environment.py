@@ -180,7 +180,11 @@ def _keep(found: Overrides, setting: tuple[Names, Leaf], text: Callable[[], str]
 
 def _alone(leaf: Leaf, said: str) -> Any:
     """One setting's value. What a section asks of its settings together is judged when all of them are known."""
-    info = leaf.model.model_fields[leaf.name]
+    return _reader(leaf.model, leaf.name).validate_strings(said, strict=False)
+
+
+@cache
+def _reader(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    info = model.model_fields[name]
     kind: Any = Annotated[info.annotation, info]
-    adapter: TypeAdapter[Any] = TypeAdapter(kind, config=leaf.model.model_config)
-    return adapter.validate_strings(said, strict=False)
+    return TypeAdapter(kind, config=model.model_config)

@@ -156,7 +156,7 @@ def _join(work: Work, crm: str, lead: str, keeper: str, survivor: str, met: Met,
         "field": "",
         "details": json.dumps(details),
     }
-    work.store.identity.hold(row, work.store.runs.newest(1)[0].run, now)
+    work.store.identity.hold(row, work.store.runs.latest(), now)
 
 
 def _note_gone(work: Work, crm: str, frame: pl.DataFrame) -> None:

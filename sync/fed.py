@@ -29,11 +29,9 @@ from sync.signals import (
 )
 from sync.store.beside import Why
 from sync.turned import Turned
-from sync.winners import MERGED
+from sync.winners import KEPT, MERGED
 from sync.work import Work
 
-#: Stored values of a lead (``sync.decide.STORED``).
-_STORED = "p."
 #: Leads that are looked at again in one run at most because of their opportunities, …
 MOST_BY_DEALS = 100_000
 #: … and because of what their company's people did.
@@ -101,7 +99,7 @@ def with_fed(work: Work, merged: pl.DataFrame, fed: Fed | None) -> pl.DataFrame:
     names = [name for fields in FED_FIELDS for name in asked_of(work, fields)]
     if not names:
         return merged
-    merged = merged.with_columns(pl.col(_STORED + name).alias(MERGED + name) for name in names)
+    merged = merged.with_columns(pl.col(KEPT + name).alias(MERGED + name) for name in names)
     for values in fed.values() if fed is not None else ():
         told = [name for name in values.columns if name in names]
         rows = values.select("lead_id", *(pl.col(name).alias("_fed." + name) for name in told), _fed=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from sync.alerts import gap_mended, tell_gap
 from sync.app import App
-from sync.jobs_notify import recipients_of
+from sync.jobs_notify import SENDERS, recipients_of
 from sync.pulllogs_gaps import ReadAgain, read_again
 from sync.sections_notify import kinds_of
-from sync.store.jobs import NewJob
 from sync.store.offsets import PullGap
 from sync.work import Work
 
 #: Sends what waits about alerts.
-LETTERS = NewJob("letters", "handover", {}, "letters")
+LETTERS = SENDERS["alerts"]
 
 
 def see_to_gaps(app: App, work: Work) -> ReadAgain:

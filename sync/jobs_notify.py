@@ -31,7 +31,8 @@ from sync.store.letters import WEBHOOK, Letter
 from sync.work import Work
 
 if TYPE_CHECKING:
-    # Loaded where it is used: most workers never draw a page.
+    # Loaded where they are used: most workers never draw a page.
+    from sync.mails.alert_mail import Mail
     from sync.mails.monday import Week
 
 Done = tuple[str, tuple[NewJob, ...]]
@@ -89,16 +90,14 @@ def _send_alerts(app: App, work: Work, letter: Letter, before_content: BeforeCon
     language = notify.alert_mail.get(letter.recipient)
     if language is None:
         raise Gone
-    mail = alert_mail(changed, language, _zone(app.settings))
+    _send(app, work, letter, alert_mail(changed, language, _zone(app.settings)), before_content)
+
+
+def _send(app: App, work: Work, letter: Letter, mail: Mail, before_content: BeforeContent) -> None:
+    key = f"{letter.what} {letter.about}"
+    told = (mail.subject, mail.text, mail.html)
     send(
-        notify,
-        letter.recipient,
-        mail.subject,
-        mail.text,
-        mail.html,
-        now=work.clock(),
-        key=f"{letter.what} {letter.about}",
-        before_content=before_content,
+        app.settings.notify, letter.recipient, *told, now=work.clock(), key=key, before_content=before_content
     )
 
 
@@ -169,16 +168,7 @@ class _Monday:
         if language is None:
             raise Gone
         mail = monday_mail(self._week(letter.about), language, ZoneInfo(self._app.settings.reports.time_zone))
-        send(
-            notify,
-            letter.recipient,
-            mail.subject,
-            mail.text,
-            mail.html,
-            now=self._work.clock(),
-            key=f"{letter.what} {letter.about}",
-            before_content=before_content,
-        )
+        _send(self._app, self._work, letter, mail, before_content)
 
     def _week(self, about: str) -> Week:
         from sync.mails.monday import week_before

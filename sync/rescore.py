@@ -14,11 +14,12 @@ import polars as pl
 
 from mapping.lead import columns_of
 from mapping.own import OWN_FIELDS
-from sync.decide import RECORD_META, STORED, Decided, conclude, lead_frame
+from sync.decide import RECORD_META, Decided, conclude, lead_frame
 from sync.merge import HUBSPOT, MERGED
 from sync.pairs import ASSIGNED
 from sync.shelf import Shelf
 from sync.slices import Slice
+from sync.winners import KEPT
 from sync.work import CRMS, Work, empty
 
 
@@ -41,7 +42,7 @@ def decide_stored(work: Work, part: Slice, now: datetime) -> Decided:
     records = {crm: _records(work, crm, links, bases) for crm in CRMS}
     frame = lead_frame(work, part.lead_ids, records, links, bases, store.of(part.lead_ids))
     merged = frame.with_columns(
-        pl.col(STORED + name).alias(MERGED + name) for name in columns_of(work.fields)
+        pl.col(KEPT + name).alias(MERGED + name) for name in columns_of(work.fields)
     ).with_columns(address_taken=pl.lit(value=True), hubspot_stage_word=_stage_word(work))
     raw = {crm: _raw(work, crm, records[crm]) for crm in CRMS}
     nobody_new = part.lead_ids

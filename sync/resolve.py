@@ -129,7 +129,7 @@ def _agree_on(work: Work, rule: MergeRule, ids: Mapping[str, str], loser: pl.Dat
             row = pl.DataFrame(
                 {"crm": [crm], "object": [work.objects[crm]], "record_id": [record]}
             ).with_columns(record_values=snapshots.encode(agreed))
-            run = work.store.runs.newest(1)[0].run
+            run = work.store.runs.latest()
             work.store.leads.remember_bases(row.select(*BASES), run, work.clock())
 
 
@@ -277,7 +277,7 @@ def _set_links(work: Work, lead: str, records: list[Record]) -> None:
         for crm, number in records
     ]
     if rows:
-        run = work.store.runs.newest(1)[0].run
+        run = work.store.runs.latest()
         work.store.leads.remember_links(pl.DataFrame(rows, schema=dict(NEW_LINKS)), run, work.clock())
 
 

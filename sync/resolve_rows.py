@@ -49,7 +49,7 @@ def link_row(work: Work, held: Held, record: Record, who: str) -> Resolved:
     with work.store.transaction():
         work.store.identity.bring_together((FILE, held["record_id"]), record)
         rows = pl.DataFrame([row], schema=dict(IMPORTED))
-        work.store.imports.remember(rows, work.store.runs.newest(1)[0].run, work.clock())
+        work.store.imports.remember(rows, work.store.runs.latest(), work.clock())
     return Resolved(decision, None)
 
 

@@ -17,11 +17,10 @@ from connectors.crm import RECORD_ID
 from connectors.errors import NeedsPerson, RecordRefused
 from mapping.qualification.frequency import WEEKLY, in_week
 from sync.store.beside import PARTIES
-from sync.winners import HUBSPOT
+from sync.winners import HUBSPOT, KEPT
 from sync.work import Work
 
 CRM, PEOPLE, COMPANIES = "hubspot", "contacts", "companies"
-_STORED = "p."
 #: Leads whose histories are read in one slice at most; 50 are one call (HubSpot reference, section 4.2).
 MOST_HISTORIES = 2_500
 
@@ -99,8 +98,7 @@ def read_weekly(work: Work, frame: pl.DataFrame, names: frozenset[str]) -> Signa
         return None
     now = {name: pl.col(HUBSPOT + one.counter) for name, one in counted.items()}
     moved = pl.any_horizontal(
-        (now[name] > 1)
-        & (now[name].ne_missing(pl.col(_STORED + one.counter)) | pl.col(_STORED + name).is_null())
+        (now[name] > 1) & (now[name].ne_missing(pl.col(KEPT + one.counter)) | pl.col(KEPT + name).is_null())
         for name, one in counted.items()
     )
     open_ones = here.filter(moved.fill_null(value=False))
@@ -108,9 +106,7 @@ def read_weekly(work: Work, frame: pl.DataFrame, names: frozenset[str]) -> Signa
     found, missing = _events(crm, asked[HUBSPOT + "_id"].to_list(), [one.event for one in counted.values()])
     wide = here.join(found, left_on=HUBSPOT + "_id", right_on=RECORD_ID, how="left", maintain_order="left")
     was_asked = pl.col("lead_id").is_in(asked["lead_id"].implode())
-    few = {
-        name: pl.when(now[name] <= 1).then(now[name]).otherwise(pl.col(_STORED + name)) for name in counted
-    }
+    few = {name: pl.when(now[name] <= 1).then(now[name]).otherwise(pl.col(KEPT + name)) for name in counted}
     values = wide.select(
         "lead_id",
         *(
@@ -177,9 +173,7 @@ def read_companies(work: Work, frame: pl.DataFrame) -> CompaniesRead | None:
 
 def _signs(work: Work, here: pl.DataFrame, lead_ids: pl.Series) -> pl.DataFrame:
     """``lead_id`` and ``_SIGNS`` of these leads: as read just now, else as stored."""
-    read = here.select(
-        "lead_id", *(pl.coalesce(HUBSPOT + name, _STORED + name).alias(name) for name in _SIGNS)
-    )
+    read = here.select("lead_id", *(pl.coalesce(HUBSPOT + name, KEPT + name).alias(name) for name in _SIGNS))
     others = work.store.leads.of(lead_ids.filter(~lead_ids.is_in(read["lead_id"].implode())))
     values = work.lead_snapshots().decode(others["lead_values"]).select(*_SIGNS)
     return pl.concat([read, others.select("lead_id").hstack(values).select(read.columns)])
@@ -201,7 +195,7 @@ def _known_sum(name: str) -> pl.Expr:
 
 def _did_something(here: pl.DataFrame) -> pl.Series:
     moved = pl.any_horizontal(
-        pl.col(HUBSPOT + name).is_not_null() & pl.col(HUBSPOT + name).ne_missing(pl.col(_STORED + name))
+        pl.col(HUBSPOT + name).is_not_null() & pl.col(HUBSPOT + name).ne_missing(pl.col(KEPT + name))
         for name in _SIGNS
     )
     return here.filter(moved)["lead_id"]
@@ -213,7 +207,7 @@ def begin_with_all(work: Work, reading: str, wanted: frozenset[str], now: dateti
     if wanted <= set(known.get("fields", ())):
         return
     counters = sorted({WEEKLY[name].counter for name in wanted if name in WEEKLY})
-    beside, run = work.store.beside, work.store.runs.newest(1)[0].run
+    beside, run = work.store.beside, work.store.runs.latest()
     leads = beside.counted_more_than_once(counters) if counters else beside.of_crm(CRM)
     with work.store.transaction():
         beside.look_again(leads, "signals" if counters else "company", now)

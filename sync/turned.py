@@ -164,7 +164,7 @@ def heard(work: Work) -> list[tuple[str, str]]:
     turned = work.store.turned
     if not turned.any() or not can_see_contacts(work):
         return []
-    now, run = work.clock(), work.store.runs.newest(1)[0].run
+    now, run = work.clock(), work.store.runs.latest()
     since = _begun(work)
     reading = work.crms[CRM].changes(CONTACT, (*_names(work).values(), MASTER), since)
     with work.store.transaction():
@@ -185,7 +185,7 @@ def _begun(work: Work) -> Cursor:
     if known is not None:
         return known
     cursor = work.crms[CRM].changes(CONTACT, (), None).cursor
-    work.store.runs.move_cursor(CRM, READING, cursor, work.store.runs.newest(1)[0].run, work.clock())
+    work.store.runs.move_cursor(CRM, READING, cursor, work.store.runs.latest(), work.clock())
     return cursor
 
 

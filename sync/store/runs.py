@@ -92,6 +92,10 @@ class Runs:
         ).fetchall()
         return [RunRow(row[0], row[1], row[2], row[3], row[4], Numbers(*row[5:13]), row[13]) for row in rows]
 
+    def latest(self) -> int:
+        """The number of the newest run. Raises IndexError where there was none yet."""
+        return self.newest(1)[0].run
+
     def approve(self, run: int, now: datetime) -> None:
         """Remember that a person let this connection write."""
         self._connection.execute(

@@ -261,10 +261,6 @@ def new_database(embedded_url: str) -> Callable[[], str]:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {of}".encode())
         return embedded_url.replace("/postgres?", f"/{name}?", 1)
 
-    with psycopg.connect(embedded_url, autocommit=True) as connection:
-        # Nothing here has to survive a crash of the machine, and every database is thousands of small files.
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
     Store(made(template, "template0")).close()
     return lambda: made(f"main_job_{os.getpid()}_{next(numbers)}", template)
 

@@ -94,7 +94,7 @@ def _back_and_forth(values: list[Any]) -> bool:
 
 
 def _fell(steps: list[int], *, may_once: bool) -> bool:
-    """Whether a stage was taken back. ``may_once``: a lead may lose the gate that it had passed, and not pass it again."""
+    """Whether a stage was taken back. ``may_once``: a lead may lose a gate that it had passed, for good."""
     falls = [place for place, (before, now) in enumerate(pairwise(steps), 1) if now < before]
     return bool(falls) and not (may_once and len(falls) == 1 and len(set(steps[falls[0] :])) == 1)
 
