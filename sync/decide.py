@@ -179,7 +179,7 @@ def decide(
         unread = Unread(renewed)
         merged = merge(renewed, work.rules, unread)
     merged = with_fed(work, without_words(_fill_unread(merged, work, unread), _unsayable(work)), fed)
-    raw = {crm: _raw(frame) for crm, frame in records.items() if frame is not None}
+    raw = {crm: raw_of(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
     if words is not None and stage_field in words.columns:
@@ -321,7 +321,8 @@ def with_reasons(work: Work, judged: pl.DataFrame, unread: Unread | None = None)
     return judged.with_columns(nothing.scatter(due.arg_true(), text))
 
 
-def _raw(records: pl.DataFrame) -> pl.DataFrame:
+def raw_of(records: pl.DataFrame) -> pl.DataFrame:
+    """Records in their CRM's own words: ``_id`` and a text column for each of its fields."""
     return records.select(
         "_id",
         *(pl.col(name).alias(name.removeprefix(RAW)) for name in records.columns if name.startswith(RAW)),

@@ -32,6 +32,8 @@ RECORD_KEYS: Mapping[str, pl.DataType] = {
     "company_key": pl.String(),
     "phone_key": pl.String(),
 }
+#: How a record has its lead: a link says so.
+KNOWN = "known"
 ASSIGNED: Mapping[str, pl.DataType] = {
     "crm": pl.String(),
     "object": pl.String(),
@@ -73,7 +75,7 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     involved = _involved(all_records)
     everyone, settled = all_records.filter(involved), all_records.filter(~involved)
     pairs, ambiguous = _pairs_of(everyone, records)
-    of_settled = settled.select("crm", "object", "record_id", "lead_id", how=pl.lit("known"))
+    of_settled = settled.select("crm", "object", "record_id", "lead_id", how=pl.lit(KNOWN))
     assigned = pl.concat([of_settled, _assign(everyone, pairs, ambiguous, new_lead_id)], rechunk=False)
     return Pairing(_flag_awaited(_flag_taken_addresses(assigned, all_records), ambiguous), ambiguous)
 
@@ -302,7 +304,7 @@ def _assign(
         .then(pl.lit("salesforce:") + pl.col("mate"))
         .otherwise(pl.format("{}:{}", "crm", "record_id")),
         how=pl.when(pl.col("lead_id").is_not_null())
-        .then(pl.lit("known"))
+        .then(pl.lit(KNOWN))
         .otherwise(pl.coalesce("how_h", "how_s", pl.lit("alone"))),
     )
     # In whole seconds, since Salesforce knows no smaller ones (Salesforce reference, section 2): a copy we made

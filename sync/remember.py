@@ -45,7 +45,7 @@ def remember(
     """Store everything a slice came to; returns how many targets became held or refused by it.
 
     ``links``: new and renewed links (``NEW_LINKS``). ``held``: ``HELD``, None where the records were not looked
-    at, so that nothing held or refused about them is settled.
+    at, so that nothing held or refused about them is settled, and what dead runs left half done stays so.
     Leads whose claim another run has taken over since are left out: that run decides them anew.
     """
     leads = with_outcome(work, decided.leads, results)
@@ -58,7 +58,8 @@ def remember(
         work.at_point("before journal")
         store.journal.settle(results.changes, run, now)
         store.journal.strike_undone(results.changes.filter(pl.col("state") == "written"))
-        store.journal.abandon(leads["lead_id"], run, now)
+        if held is not None:
+            store.journal.abandon(leads["lead_id"], run, now)
         work.at_point("after journal")
         work.at_point("before base")
         for crm in CRMS:

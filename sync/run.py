@@ -33,7 +33,7 @@ from sync.guards import stop_if_too_much
 from sync.loops import without_noise
 from sync.newly_mapped import note_readings
 from sync.notices import tell
-from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
+from sync.pairs import AMBIGUOUS, ASSIGNED, KNOWN, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
 from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
@@ -41,7 +41,7 @@ from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
 from sync.routing import reserved
 from sync.running import as_document, running
-from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
+from sync.slices import Slice, Sorted, decide_slice, read_anew, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
@@ -286,6 +286,7 @@ def _write_slice(
     """Returns what was written and how it ended (``write.ENDED``)."""
     store, run = work.store, outcome.run
     fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
+    part, kept, ours = _up_to_date(work, part, kept, ours, run)
     outcome.busy += len(part.lead_ids) - len(ours)
     outcome.busy_leads |= set(part.lead_ids) - ours
     decided = reserved(work, kept, lambda: _decided(work, part, asked, now), ours, run, now)
@@ -314,6 +315,19 @@ def _write_slice(
     store.runs.release(run, fence)
     count_targets(outcome, decided, results)
     return results.changes
+
+
+def _up_to_date(
+    work: Work, part: Slice, kept: Decided | None, ours: set[str], run: int
+) -> tuple[Slice, Decided | None, set[str]]:
+    """The slice with nothing that another run has overtaken since it was read, and the leads of it that are there."""
+    new = part.assigned.group_by("lead_id").agg((pl.col("how") != KNOWN).all()).filter("how")["lead_id"]
+    known = part.lead_ids.filter(~part.lead_ids.is_in(new.implode()))
+    claimed = pl.Series("lead_id", sorted(ours), dtype=pl.String)
+    overtaken, gone = work.store.runs.overtaken(claimed, known, run)
+    if not overtaken and not gone:
+        return part, kept, ours
+    return read_anew(part, overtaken), None, ours - gone
 
 
 def _held(ordered: Sorted, part: Slice, decided: Decided) -> pl.DataFrame:

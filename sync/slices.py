@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,12 +21,12 @@ from sync.candidates import (
     known_holders,
     second_addresses,
 )
-from sync.decide import Decided, decide, lead_frame
+from sync.decide import Decided, decide, lead_frame, raw_of
 from sync.fates import note_gone
 from sync.fed import feed, heard_beside
-from sync.halfdone import OPEN_INTENTS, as_before
+from sync.halfdone import OPEN_INTENTS, as_before, taken_back
 from sync.inorder import alike, in_order, missing_among, with_new
-from sync.pairs import ASSIGNED, RECORD_KEYS, Pairing, pair
+from sync.pairs import ASSIGNED, KNOWN, RECORD_KEYS, Pairing, pair
 from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
 from sync.routing import desk_of, waiting_for_sales
@@ -54,6 +54,29 @@ class Slice:
     lead_ids: pl.Series
     shelf: Holder
     assigned: pl.DataFrame
+
+
+class _Anew:
+    """The records of a slice, but for some leads, whose records are put here as they are now."""
+
+    def __init__(self, before: Holder, leads: Collection[str]) -> None:
+        self._before = before
+        self._others = ~pl.col("lead_id").is_in(list(leads))
+        self._read: dict[str, list[pl.DataFrame]] = {}
+
+    def put(self, crm: str, frame: pl.DataFrame) -> None:
+        self._read.setdefault(crm, []).append(frame)
+
+    def take(self, crm: str) -> pl.DataFrame | None:
+        before = self._before.take(crm)
+        frames = [*([] if before is None else [before.filter(self._others)]), *self._read.get(crm, [])]
+        frames = [frame for frame in frames if not frame.is_empty()]
+        return pl.concat(frames, how="diagonal") if frames else None
+
+
+def read_anew(part: Slice, leads: Collection[str]) -> Slice:
+    """A slice in which nothing is known of the records of some leads: ``decide_slice`` fetches them as they are now."""
+    return replace(part, shelf=_Anew(part.shelf, leads))
 
 
 @dataclass(frozen=True)
@@ -168,7 +191,7 @@ class Slices(Sequence[Slice]):
                 object=pl.lit(self._objects[crm]),
                 record_id="_id",
                 lead_id="lead_id",
-                how=pl.lit("known"),
+                how=pl.lit(KNOWN),
                 address_taken=pl.lit(value=False),
                 awaited=pl.lit(value=False),
             )
@@ -247,11 +270,22 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     ledger = work.store.handovers.newest(part.lead_ids)
     desk = desk_of(work, part.lead_ids, now)
     decided = decide(work, frame, records, held, now, ledger, feed(work, frame, records, turned), desk)
+    decided = _nothing_half_done(work, decided, records)
     return (
         decided
         if turned is None
         else replace(decided, changes=turned.followed(decided.changes), turned=turned)
     )
+
+
+def _nothing_half_done(work: Work, decided: Decided, records: Mapping[str, pl.DataFrame | None]) -> Decided:
+    intents = work.store.journal.open_intents(OPEN_INTENTS)
+    intents = intents.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
+    if intents.is_empty():
+        return decided
+    raw = {crm: raw_of(frame) for crm, frame in records.items() if frame is not None}
+    consent = [rule.field for rule in work.rules if rule.opt_out]
+    return replace(decided, changes=taken_back(decided.changes, intents, raw, work.objects, consent))
 
 
 def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:

@@ -12,6 +12,7 @@ import logging
 import os
 import stat
 import subprocess
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ import psutil
 from sync.errors import DatabaseAway
 
 PIDS = ".handle_pids.json"
+#: The package keeps other processes out, by one lock that it holds for all its servers; threads of one process
+#: would take that from each other.
+_ONE_AT_A_TIME = threading.Lock()
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +40,10 @@ class EmbeddedServer:
         """
         self.folder = folder
         _prepare(folder)
-        self._server = _start(folder)
-        # The package hands one server object to everybody in this process, and counts who is inside it.
-        self._server.__enter__()
+        with _ONE_AT_A_TIME:
+            self._server = _start(folder)
+            # The package hands one server object to everybody in this process, and counts who is inside it.
+            self._server.__enter__()
         self._open = True
         self.url: str = self._server.get_uri()
 
@@ -47,14 +52,15 @@ class EmbeddedServer:
         if not self._open:
             return
         self._open = False
-        # A user that was killed never left: without this it would keep the server up for ever.
-        _strike_off_the_dead(self._server)
-        try:
-            self._server.__exit__(None, None, None)
-        except psutil.NoSuchProcess:
-            # A server that was killed from outside can vanish between two looks at it: it is as gone as
-            # we wanted it, and the next start finds its files as any crash leaves them.
-            _log.info("the embedded database had ended already")
+        with _ONE_AT_A_TIME:
+            # A user that was killed never left: without this it would keep the server up for ever.
+            _strike_off_the_dead(self._server)
+            try:
+                self._server.__exit__(None, None, None)
+            except psutil.NoSuchProcess:
+                # A server that was killed from outside can vanish between two looks at it: it is as gone as
+                # we wanted it, and the next start finds its files as any crash leaves them.
+                _log.info("the embedded database had ended already")
 
 
 def _prepare(folder: Path) -> None:

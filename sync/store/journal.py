@@ -70,7 +70,7 @@ class Journal(Tables):
             self._run("abandon_intents", {"asked": lead_ids.unique().to_frame("lead_id")}, run=run, now=now)
 
     def open_intents(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-        """What runs that ended set out to write and never remembered, newest first of each record and field.
+        """What runs that ended set out to write and never remembered, the newest first.
 
         ``schema``: the columns lead_id, crm, record_id, field, crm_field, before, after, in this order.
         """

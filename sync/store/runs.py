@@ -59,11 +59,14 @@ class Runs:
         self._sql = {name: text.encode() for name, text in statements.items()}
         self.connection_id = connection_id
         self.approved_at = approved_at
+        #: A run that was begun here to those that lived then.
+        self._beside: dict[int, list[int]] = {}
 
     def start(self, command: str, now: datetime, policy_version: str | None) -> int:
         """Open a run; returns its number. While it lives it holds a lock that a kill releases."""
         # In one transaction: a run that others can see holds its lock, so nobody buries it alive.
         with self._connection.transaction():
+            self._connection.execute(self._sql["one_run_begins"], {"lock": RUN_LOCK})
             row = self._connection.execute(
                 self._sql["start_run"],
                 {"connection": self.connection_id, "command": command, "now": now, "policy": policy_version},
@@ -72,6 +75,8 @@ class Runs:
             wanted = {"connection": self.connection_id, "run": run, "lock": RUN_LOCK, "now": now}
             self._connection.execute(self._sql["hold_run"], wanted)
         self._connection.execute(self._sql["bury_dead_runs"], wanted)
+        living = self._connection.execute(self._sql["other_living_runs"], wanted).fetchall()
+        self._beside[run] = [one for (one,) in living]
         return run
 
     def end(
@@ -84,6 +89,7 @@ class Runs:
             | asdict(numbers),
         )
         self._connection.execute(self._sql["let_go_of_run"], {"run": run, "lock": RUN_LOCK})
+        self._beside.pop(run, None)
 
     def newest(self, limit: int) -> list[RunRow]:
         """The newest runs first."""
@@ -182,6 +188,25 @@ class Runs:
             self._sql["fenced_out"], {"connection": self.connection_id, "fence": fence}
         ).fetchall()
         return {row[0] for row in rows}
+
+    def overtaken(self, lead_ids: pl.Series, known: pl.Series, run: int) -> tuple[set[str], set[str]]:
+        """Claimed leads of which this run knows less than what is remembered, and those that are gone.
+
+        The former were remembered by a run that lived beside this one: maybe after their records were read here, and
+        what was read then would look like a change back. ``known``: those among them that were remembered when this
+        run read them, and so are gone if they are not remembered now.
+        """
+        beside, named = self._beside.get(run, []), {"connection": self.connection_id, "run": run}
+        newest = self._connection.execute(self._sql["newest_run"], named).fetchone()
+        if not beside and newest == (run,):
+            return set(), set()
+        wanted = lead_ids.unique().to_frame("lead_id")
+        wanted = wanted.with_columns(is_known=pl.col("lead_id").is_in(known.implode()))
+        with self._connection.transaction():
+            as_temporary(self._connection, "claim_wanted", wanted)
+            found = self._connection.execute(self._sql["overtaken"], {**named, "beside": beside}).fetchall()
+        gone = {lead for lead, is_gone in found if is_gone}
+        return {lead for lead, _ in found} - gone, gone
 
     def release(self, run: int, fence: int) -> None:
         """Let go of the claims made with this fence."""

@@ -135,6 +135,38 @@ def test_a_database_that_is_not_there_is_told_with_a_fix(database: str) -> None:
     assert away.value.fix
 
 
+class TestOvertaken:
+    """What a run read of a lead is older than what another one remembered since."""
+
+    def _remembers(self, store: Store, run: int, values: str) -> None:
+        base = _frame(BASES, {**RECORD, "record_values": values})
+        _whole(store, store.leads.remember_bases, base, run, NOW)
+
+    def test_by_a_run_that_lived_beside_it_or_began_later(self, store: Store, another: Open) -> None:
+        before, other = _run(store), another()
+        _whole(store, _remember_all, store, before)
+        mine = _run(other)
+        assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == ({"L1"}, set())
+        assert store.runs.overtaken(_ids("L1", "L2"), _ids("L1"), before) == (set(), set())
+        self._remembers(other, mine, '{"a":1}')
+        assert store.runs.overtaken(_ids("L1"), _ids("L1"), before) == ({"L1"}, set())
+        assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == (set(), set())
+
+    def test_not_by_one_that_had_ended(self, store: Store, another: Open) -> None:
+        before = _run(store)
+        _whole(store, _remember_all, store, before)
+        store.runs.end(before, "done", Numbers(), NOW)
+        other = another()
+        mine, _later = _run(other), _run(store)
+        assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == (set(), set())
+
+    def test_who_is_forgotten_since_is_gone_and_who_is_new_is_not(self, store: Store, another: Open) -> None:
+        before, other = _run(store), another()
+        _whole(store, _remember_all, store, before)
+        mine = _run(other)
+        assert other.runs.overtaken(_ids("L2", "L3"), _ids("L2"), mine) == (set(), {"L2"})
+
+
 class TestLeads:
     """Links, bases, leads and verdicts."""
 

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from mapping.own import CROSS_ID, OWN_FIELDS
-from sync.halfdone import OPEN_INTENTS, as_before, same_value
+from sync.halfdone import BROKEN_OFF, OPEN_INTENTS, as_before, same_value, taken_back
+from sync.plan import CHANGES
 
 KEY = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
@@ -144,3 +145,49 @@ def test_a_crm_may_spell_what_was_sent_in_its_own_way(
         {"now": [now], "intended": [intended]}, schema=dict.fromkeys(("now", "intended"), pl.String)
     )
     assert frame.select(same_value(pl.col("now"), pl.col("intended"))).item() is same
+
+
+def _row(field: str, before: str | None, after: str | None, name: str | None = None) -> Any:
+    return ("L1", "hubspot", "7", field, name or field, before, after)
+
+
+def test_of_several_dead_runs_any_may_have_written_what_stands_there() -> None:
+    intents = _intents(_row("jobtitle", "Chefin", "Inhaberin"), _row("jobtitle", "Chefin", "Leiterin"))
+    slab = _slab(_id=["7"], jobtitle=["Leiterin"])
+
+    assert as_before(slab, "hubspot", intents).rows() == [("7", "Chefin")]
+
+
+def _taken_back(intents: pl.DataFrame, now: str | None, *changes: dict[str, Any]) -> list[Any]:
+    held = {"hubspot": _slab(_id=["7"], jobtitle=[now], lifecyclestage=[now], optout=[now])}
+    planned = pl.DataFrame(list(changes), schema=dict(CHANGES))
+    found = taken_back(planned, intents, held, {"hubspot": "contacts"}, ["email_opt_out"])
+    assert dict(found.schema) == dict(CHANGES)
+    return found.filter(pl.col("why") == BROKEN_OFF).select("field", "before", "after", "kind").rows()
+
+
+@pytest.mark.parametrize(
+    ("intent", "now", "rows"),
+    [
+        (_row("jobtitle", "Chefin", "Leiterin"), "Chefin", [("jobtitle", "Chefin", "Chefin", "set")]),
+        (_row("jobtitle", None, "Leiterin"), None, [("jobtitle", None, None, "set")]),
+        # HubSpot ignores a backward stage that is not cleared first
+        (_row("stage", "lead", "mql", "lifecyclestage"), "lead", [("stage", "lead", "lead", "stage_back")]),
+        # A person's own word since, which is merged like any other
+        (_row("jobtitle", "Chefin", "Leiterin"), "Inhaberin", []),
+        # A withdrawal stays, and so does the name of a record that is there
+        (_row("email_opt_out", "false", "true", "optout"), "false", []),
+        (_row(CROSS_ID, None, "00Q1", "optout"), None, []),
+    ],
+)
+def test_what_a_dead_run_wrote_and_nobody_wants_now_is_taken_back(
+    intent: Any, now: str | None, rows: list[Any]
+) -> None:
+    assert _taken_back(_intents(intent), now) == rows
+
+
+def test_what_is_planned_anyway_is_left_to_the_plan() -> None:
+    planned = {"lead_id": "L1", "crm": "hubspot", "record_id": "7", "field": "jobtitle", "after": "Inhaberin"}
+
+    assert not _taken_back(_intents(_row("jobtitle", "Chefin", "Leiterin")), "Chefin", planned)
+    assert not _taken_back(_intents(), "Chefin", planned)

@@ -35,13 +35,12 @@ UPDATE journal SET state = 'unknown', done_at = %(now)s
 SET LOCAL enable_seqscan = off;
 
 -- open_intents --
--- What ended runs had set out to write and never remembered: the newest of each record and field.
-SELECT DISTINCT ON (journal.lead_id, journal.crm, journal.record_id, journal.field)
-       journal.lead_id, journal.crm, journal.record_id, journal.field, journal.crm_field,
+-- What ended runs had set out to write and never remembered, the newest first.
+SELECT journal.lead_id, journal.crm, journal.record_id, journal.field, journal.crm_field,
        journal.before, journal.after
   FROM journal JOIN run USING (run_id)
  WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND run.ended_at IS NOT NULL
- ORDER BY journal.lead_id, journal.crm, journal.record_id, journal.field, journal.journal_id DESC;
+ ORDER BY journal.journal_id DESC;
 
 -- changes_of_lead --
 SELECT run_id, crm, record_id, field, before, after, why, state, noted_at, done_at

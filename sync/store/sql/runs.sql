@@ -79,6 +79,27 @@ WITH ours AS (
    ORDER BY claim.lead_id FOR UPDATE OF claim)
 SELECT claim_wanted.lead_id FROM claim_wanted LEFT JOIN ours USING (lead_id) WHERE ours.lead_id IS NULL;
 
+-- overtaken --
+-- Leads that a run beside this one remembered, and those that are gone of them that were known when it read.
+SELECT link.lead_id, false
+  FROM claim_wanted JOIN link ON link.connection_id = %(connection)s AND link.lead_id = claim_wanted.lead_id
+  JOIN base USING (connection_id, crm, object, record_id)
+ WHERE base.run_id > %(run)s OR base.run_id = ANY(%(beside)s)
+ UNION
+SELECT claim_wanted.lead_id, true
+  FROM claim_wanted LEFT JOIN lead ON lead.connection_id = %(connection)s AND lead.lead_id = claim_wanted.lead_id
+ WHERE lead.lead_id IS NULL AND claim_wanted.is_known;
+
+-- newest_run --
+SELECT max(run_id) FROM run WHERE connection_id = %(connection)s;
+
+-- other_living_runs --
+SELECT run_id FROM run WHERE connection_id = %(connection)s AND ended_at IS NULL AND run_id <> %(run)s;
+
+-- one_run_begins --
+-- Runs begin one after the other: whoever has a lower number can be seen.
+SELECT pg_advisory_xact_lock(%(lock)s, 0);
+
 -- release_claims --
 DELETE FROM claim WHERE connection_id = %(connection)s AND run_id = %(run)s AND fence = %(fence)s;
 

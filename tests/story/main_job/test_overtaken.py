@@ -1,0 +1,92 @@
+"""A run that read a lead before another run brought it into agreement does not take what it read for a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sync.read import Gathered, gather_named
+from sync.work import Work
+
+TITLES = {"hubspot": "jobtitle", "salesforce": "Title"}
+ADDRESS = "p0@shop0.example"
+
+
+@pytest.fixture
+def pair(furnished: Any) -> tuple[Any, str, str]:
+    """A house, and a person of it on whom both CRMs agree."""
+    contact, lead = furnished.couple(ADDRESS, {"jobtitle": "Leiterin"})
+    furnished.sync()
+    furnished.later(60)
+    return furnished, contact, lead
+
+
+def _reads_before(happens: Callable[[], None], **ids: list[str]) -> Callable[[Work], Gathered]:
+    def read(work: Work) -> Gathered:
+        gathered = gather_named(work, ids)
+        happens()
+        return gathered
+
+    return read
+
+
+def _shown(house: Any, contact: str, lead: str) -> tuple[Any, Any]:
+    return house.record("hubspot", contact)["jobtitle"], house.record("salesforce", lead)["Title"]
+
+
+def _titles_written(house: Any, mark: Any) -> list[str]:
+    """The CRMs that were sent a job title since a mark, once for each time."""
+    return [
+        crm for crm, name in TITLES.items() for call in house.writes(mark)[crm] if name in str(call["body"])
+    ]
+
+
+@pytest.mark.parametrize("read", ["salesforce", "hubspot"])
+@pytest.mark.parametrize("slice_leads", ["1", "100"])
+def test_what_was_read_before_another_run_is_read_again(
+    pair: tuple[Any, str, str], read: str, slice_leads: str
+) -> None:
+    house, contact, lead = pair
+    second = house.couple("p1@shop1.example", {"jobtitle": "Leiterin"})
+    house.sync()
+    house.later(60)
+    mark = house.mark()
+
+    def meanwhile() -> None:
+        house.edit("hubspot", contact, jobtitle="Inhaberin")
+        house.later(60)
+        house.sync()
+        assert _shown(house, contact, lead) == ("Inhaberin", "Inhaberin")
+        assert _titles_written(house, mark) == ["salesforce"]
+
+    ids = [(contact, lead)[read == "salesforce"], second[read == "salesforce"]]
+    done = house.run(
+        "webhook",
+        {"LEADPACT_SYNC__SLICE_LEADS": slice_leads},
+        read=_reads_before(meanwhile, **{read: ids}),
+        approve=True,
+    )
+
+    assert done.busy == 0
+    assert _shown(house, contact, lead) == ("Inhaberin", "Inhaberin")
+    assert _titles_written(house, mark) == ["salesforce"]
+
+
+def test_whoever_was_forgotten_since_they_were_read_is_not_remembered_again(
+    pair: tuple[Any, str, str],
+) -> None:
+    house, contact, _lead = pair
+    house.edit("hubspot", contact, jobtitle="Inhaberin")
+
+    def forgotten() -> None:
+        assert house.command("forget", ADDRESS, "--yes").code == 0
+
+    done = house.run("webhook", read=_reads_before(forgotten, hubspot=[contact]), approve=True)
+
+    assert done.busy == 1
+    assert house.command("explain", ADDRESS).code != 0
+    house.later(60)
+    house.sync()
+    assert house.command("explain", ADDRESS).code != 0
