@@ -7,6 +7,7 @@ second one runs undisturbed, and then both CRMs and our own tables have to be wh
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import Any
 
@@ -23,6 +24,20 @@ POINTS = (
     *("before journal", "after journal", "before base", "after base", "before link", "after link"),
     *("before cursor", "after cursor"),
 )
+#: Between two of these nothing happens that outlives a kill: the call after the one is not begun, or the transaction
+#: of all that is remembered is not over. Each is tried with LEADPACT_TEST_ALL_POINTS=1.
+SAME_AS_THE_ONE_BEFORE = {
+    *("before salesforce withdrawal", "before hubspot create", "before salesforce create"),
+    *("before hubspot stage clear", "before hubspot handover", "before hubspot update"),
+    *(
+        "before salesforce update",
+        "before journal",
+        "after journal",
+        "before base",
+        "before link",
+        "after link",
+    ),
+}
 IN_THE_SECOND_SLICE = (
     *("before intents", "after intents", "before hubspot update", "after hubspot update"),
     *("before salesforce update", "after salesforce update", "before journal", "after base", "after link"),
@@ -57,7 +72,12 @@ def _killed(scene: Any, **wanted: Any) -> None:
     scene.wait_until_alone()
 
 
-@pytest.mark.parametrize("point", POINTS)
+def _tried(points: tuple[str, ...]) -> list[str]:
+    everything = bool(os.environ.get("LEADPACT_TEST_ALL_POINTS"))
+    return [point for point in points if everything or point not in SAME_AS_THE_ONE_BEFORE]
+
+
+@pytest.mark.parametrize("point", _tried(POINTS))
 def test_a_kill_at_a_named_point_leaves_no_trace(
     scene: Any, start: Any, ends_as_if_undisturbed: Any, point: str
 ) -> None:
@@ -66,7 +86,7 @@ def test_a_kill_at_a_named_point_leaves_no_trace(
     ends_as_if_undisturbed(scene)
 
 
-@pytest.mark.parametrize("point", IN_THE_SECOND_SLICE)
+@pytest.mark.parametrize("point", _tried(IN_THE_SECOND_SLICE))
 def test_a_kill_after_one_slice_was_remembered_leaves_no_trace(
     scene: Any, start: Any, ends_as_if_undisturbed: Any, point: str
 ) -> None:
