@@ -41,11 +41,13 @@ def remember(
     held: pl.DataFrame | None,
     results: Results,
     now: datetime,
+    *,
+    mended: bool = True,
 ) -> int:
     """Store everything a slice came to; returns how many targets became held or refused by it.
 
     ``links``: new and renewed links (``NEW_LINKS``). ``held``: ``HELD``, None where the records were not looked
-    at, so that nothing held or refused about them is settled, and what dead runs left half done stays so.
+    at, so that nothing held or refused about them is settled. ``mended``: what dead runs left half done was seen to.
     Leads whose claim another run has taken over since are left out: that run decides them anew.
     """
     leads = with_outcome(work, decided.leads, results)
@@ -58,7 +60,7 @@ def remember(
         work.at_point("before journal")
         store.journal.settle(results.changes, run, now)
         store.journal.strike_undone(results.changes.filter(pl.col("state") == "written"))
-        if held is not None:
+        if mended:
             store.journal.abandon(leads["lead_id"], run, now)
         work.at_point("after journal")
         work.at_point("before base")

@@ -306,7 +306,9 @@ def _write_slice(
     results = nothing_written() if nothing else carry_out(work, carried.changes, carried.conflicts)
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), slice_keys(work, part))
     held = None if asked.from_memory else _held(ordered, part, carried)
-    outcome.became += remember(work, run, fence, carried, links, held, results, now)
+    outcome.became += remember(
+        work, run, fence, carried, links, held, results, now, mended=not asked.from_memory
+    )
     note_reach(work, carried.leads, run, now)
     if asked.read is None and asked.keep is None and not asked.from_memory:
         note_freshness(work, carried.leads, results.changes, asked.happened)
@@ -385,7 +387,9 @@ def _observe(
         links = renewed_links(part.assigned, slice_keys(work, part))
         silent = replace(decided, changes=quiet)
         held = None if asked.from_memory else _held(ordered, part, decided)
-        outcome.became += remember(work, outcome.run, fence, silent, links, held, nothing_written(), now)
+        outcome.became += remember(
+            work, outcome.run, fence, silent, links, held, nothing_written(), now, mended=False
+        )
         work.store.runs.release(outcome.run, fence)
 
 

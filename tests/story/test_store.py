@@ -274,6 +274,17 @@ class TestJournal:
         assert store.journal.changes_of_run(dead)[0]["state"] == "unknown"
         assert store.journal.open_intents(OPEN_INTENTS).is_empty()
 
+    def test_what_another_run_has_written_since_is_not_half_done(self, store: Store) -> None:
+        dead, later = _run(store), _run(store)
+        store.journal.intend(_frame(INTENTS, INTENT), dead, NOW)
+        store.runs.end(dead, "failed", Numbers(), NOW)
+        store.journal.intend(_frame(INTENTS, INTENT), later, NOW)
+        for state, left in (("refused", 1), ("written", 0)):
+            again = {**INTENT, "state": state}
+            _whole(store, store.journal.settle, _frame(RESULTS, again), later, NOW)
+            assert store.journal.open_intents(OPEN_INTENTS).height == left
+            store.journal.intend(_frame(INTENTS, INTENT), later, NOW)
+
     def test_our_own_intents_are_not_abandoned(self, store: Store) -> None:
         run = _run(store)
         store.journal.intend(_frame(INTENTS, INTENT), run, NOW)

@@ -35,11 +35,16 @@ UPDATE journal SET state = 'unknown', done_at = %(now)s
 SET LOCAL enable_seqscan = off;
 
 -- open_intents --
--- What ended runs had set out to write and never remembered, the newest first.
+-- What ended runs had set out to write and never remembered, the newest first; not what another one has written since.
 SELECT journal.lead_id, journal.crm, journal.record_id, journal.field, journal.crm_field,
        journal.before, journal.after
   FROM journal JOIN run USING (run_id)
  WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND run.ended_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM journal AS later
+                    WHERE later.connection_id = journal.connection_id AND later.lead_id = journal.lead_id
+                      AND later.journal_id > journal.journal_id AND later.state = 'written'
+                      AND later.crm = journal.crm AND later.field = journal.field
+                      AND later.record_id = journal.record_id)
  ORDER BY journal.journal_id DESC;
 
 -- changes_of_lead --
