@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from connectors.sandbox.hubspot import standard_leads
@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.call import Call, answer
 from connectors.sandbox.hubspot.errors import bad_request, no_resource
 from connectors.sandbox.hubspot.kinds import LEADS
 from connectors.sandbox.hubspot.lifecycle import STAGE, pipelines
-from connectors.sandbox.hubspot.moments import wire
+from connectors.sandbox.hubspot.moments import to_ms, wire
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.side import Answer
 
@@ -99,3 +99,21 @@ def details(portal: Portal, _call: Call) -> Answer:
         "dataHostingLocation": "eu1",
     }
     return answer(200, body)
+
+
+def usage(portal: Portal, _call: Call) -> Answer:
+    """``GET /account-info/v3/api-usage/daily/private-apps``: the calls of the account's day, this one included.
+
+    The OAuth app has no daily limit and is not counted here. HubSpot may answer from a cache; we never do.
+    """
+    now = portal.moment().astimezone(TIME_ZONE)
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(), TIME_ZONE)
+    row = {
+        "name": "private-apps-api-calls-daily",
+        "currentUsage": portal.calls_today(),
+        "usageLimit": portal.switches.daily,
+        "collectedAt": wire(to_ms(now)),
+        "resetsAt": wire(to_ms(midnight)),
+        "fetchStatus": "SUCCESS",
+    }
+    return answer(200, {"results": [row] if portal.switches.daily is not None else []})

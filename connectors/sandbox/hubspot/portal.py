@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +38,8 @@ class Portal:
         self.version = ""
         self.definitions = Definitions(database)
         self.switches = Switches()
+        #: How many calls the app has made since midnight in the account's time zone.
+        self.calls_today: Callable[[], int] = int
         self._clock = clock
         self._names = random.Random(seed)
         self.dice = random.Random(seed + 1)

@@ -125,6 +125,7 @@ ROUTES = (
     Route("GET", "pipelines", "{}/{}", account_calls.get_pipeline, "objects.read"),
     Route("GET", "pipelines", "{}/{}/stages", account_calls.list_stages, "objects.read"),
     Route("GET", "account-info", "details", account_calls.details),
+    Route("GET", "account-info", "api-usage/daily/private-apps", account_calls.usage),
     Route("POST", "oauth-v1", "token", oauth.token),
     Route("GET", "oauth-v1", "access-tokens/{}", oauth.about_access),
     Route("GET", "oauth-v1", "refresh-tokens/{}", oauth.about_refresh),

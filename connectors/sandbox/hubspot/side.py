@@ -56,6 +56,7 @@ class HubSpotSide:
         self._portal = Portal(self._database, clock, seed, self._events)
         self._courier = Courier(self._events, self._portal.now, lambda: self._portal.switches)
         self._quota = Quota(elapsed, note(self._database, "used"))
+        self._portal.calls_today = lambda: self._quota.used_today
         self._oauth_quota = Quota(elapsed, beside=self._quota)
         with self._transaction():
             self._portal.definitions.make_standard()

@@ -364,3 +364,28 @@ def test_an_account_that_is_being_moved_answers_nothing_and_says_when_to_come_ba
     assert (status, headers["Retry-After"], body["status"]) == (477, "3600", "error")
     side.limits({"moving_s": None})
     assert ask(side)[0] == 200
+
+
+USAGE = "/account-info/v3/api-usage/daily/private-apps"
+
+
+def test_the_account_tells_the_calls_of_its_day(side: HubSpotSide, clock: Any) -> None:
+    side.limits({"daily": 500})
+    ask(side)
+    search(side)
+
+    status, headers, body = ask(side, path=USAGE)
+
+    (row,) = body["results"]
+    assert status == 200
+    assert (row["name"], row["fetchStatus"]) == ("private-apps-api-calls-daily", "SUCCESS")
+    assert (row["currentUsage"], row["usageLimit"]) == (3, 500)
+    assert headers["X-HubSpot-RateLimit-Daily-Remaining"] == "497"
+    resets, collected = (datetime.fromisoformat(row[name]) for name in ("resetsAt", "collectedAt"))
+    assert collected == clock.now().replace(microsecond=collected.microsecond)
+    assert timedelta(0) < resets - collected <= timedelta(hours=25)
+
+
+def test_without_a_daily_limit_there_is_no_usage_to_tell(side: HubSpotSide) -> None:
+    side.limits({"daily": None})
+    assert ask(side, path=USAGE)[2] == {"results": []}
