@@ -13,6 +13,7 @@ from typing import Protocol, overload
 import polars as pl
 
 from mapping.identity import pairing_keys
+from mapping.own import OWN_LEAD_FIELDS
 from sync.candidates import (
     TO_PAIR,
     by_the_address_they_meet,
@@ -283,6 +284,12 @@ def _nothing_half_done(work: Work, decided: Decided, records: Mapping[str, pl.Da
     intents = intents.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
     if intents.is_empty():
         return decided
+    may = work.writable().updatable
+    intents = intents.filter(
+        pl.any_horizontal((pl.col("crm") == crm) & pl.col("crm_field").is_in(list(may[crm])) for crm in CRMS)
+    )
+    if work.mode != "full":
+        intents = intents.filter(pl.col("field").is_in(list(OWN_LEAD_FIELDS)))
     raw = {crm: raw_of(frame) for crm, frame in records.items() if frame is not None}
     consent = [rule.field for rule in work.rules if rule.opt_out]
     return replace(decided, changes=taken_back(decided.changes, intents, raw, work.objects, consent))

@@ -59,8 +59,8 @@ class Runs:
         self._sql = {name: text.encode() for name, text in statements.items()}
         self.connection_id = connection_id
         self.approved_at = approved_at
-        #: A run that was begun here to those that lived then.
-        self._beside: dict[int, list[int]] = {}
+        #: A run that was begun here to whether others lived then, and the oldest transaction under way.
+        self._began: dict[int, tuple[bool, str]] = {}
 
     def start(self, command: str, now: datetime, policy_version: str | None) -> int:
         """Open a run; returns its number. While it lives it holds a lock that a kill releases."""
@@ -76,7 +76,8 @@ class Runs:
             self._connection.execute(self._sql["hold_run"], wanted)
         self._connection.execute(self._sql["bury_dead_runs"], wanted)
         living = self._connection.execute(self._sql["other_living_runs"], wanted).fetchall()
-        self._beside[run] = [one for (one,) in living]
+        oldest = self._connection.execute(self._sql["oldest_transaction"]).fetchone()
+        self._began[run] = (bool(living), oldest[0] if oldest else "")
         return run
 
     def end(
@@ -89,7 +90,7 @@ class Runs:
             | asdict(numbers),
         )
         self._connection.execute(self._sql["let_go_of_run"], {"run": run, "lock": RUN_LOCK})
-        self._beside.pop(run, None)
+        self._began.pop(run, None)
 
     def newest(self, limit: int) -> list[RunRow]:
         """The newest runs first."""
@@ -192,11 +193,12 @@ class Runs:
     def overtaken(self, lead_ids: pl.Series, known: pl.Series, run: int) -> tuple[set[str], set[str]]:
         """Claimed leads of which this run knows less than what is remembered, and those that are gone.
 
-        The former were remembered by a run that lived beside this one: maybe after their records were read here, and
+        The former were remembered by another run since this one began: maybe after their records were read here, and
         what was read then would look like a change back. ``known``: those among them that were remembered when this
         run read them, and so are gone if they are not remembered now.
         """
-        beside, named = self._beside.get(run, []), {"connection": self.connection_id, "run": run}
+        beside, since = self._began[run]
+        named = {"connection": self.connection_id, "run": run, "since": since}
         newest = self._connection.execute(self._sql["newest_run"], named).fetchone()
         if not beside and newest == (run,):
             return set(), set()
@@ -204,7 +206,7 @@ class Runs:
         wanted = wanted.with_columns(is_known=pl.col("lead_id").is_in(known.implode()))
         with self._connection.transaction():
             as_temporary(self._connection, "claim_wanted", wanted)
-            found = self._connection.execute(self._sql["overtaken"], {**named, "beside": beside}).fetchall()
+            found = self._connection.execute(self._sql["overtaken"], named).fetchall()
         gone = {lead for lead, is_gone in found if is_gone}
         return {lead for lead, _ in found} - gone, gone
 

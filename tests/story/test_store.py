@@ -146,6 +146,8 @@ class TestOvertaken:
         before, other = _run(store), another()
         _whole(store, _remember_all, store, before)
         mine = _run(other)
+        assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == (set(), set()), "before it began"
+        self._remembers(store, before, '{"a":0}')
         assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == ({"L1"}, set())
         assert store.runs.overtaken(_ids("L1", "L2"), _ids("L1"), before) == (set(), set())
         self._remembers(other, mine, '{"a":1}')

@@ -80,11 +80,12 @@ WITH ours AS (
 SELECT claim_wanted.lead_id FROM claim_wanted LEFT JOIN ours USING (lead_id) WHERE ours.lead_id IS NULL;
 
 -- overtaken --
--- Leads that a run beside this one remembered, and those that are gone of them that were known when it read.
+-- Leads that another run remembered since this one began, and those that are gone of them that were known when it
+-- read. What was written by a transaction that was over by then is older than the oldest that was not.
 SELECT link.lead_id, false
   FROM claim_wanted JOIN link ON link.connection_id = %(connection)s AND link.lead_id = claim_wanted.lead_id
   JOIN base USING (connection_id, crm, object, record_id)
- WHERE base.run_id > %(run)s OR base.run_id = ANY(%(beside)s)
+ WHERE base.run_id <> %(run)s AND age(base.xmin) <= age(%(since)s::text::xid)
  UNION
 SELECT claim_wanted.lead_id, true
   FROM claim_wanted LEFT JOIN lead ON lead.connection_id = %(connection)s AND lead.lead_id = claim_wanted.lead_id
@@ -95,6 +96,9 @@ SELECT max(run_id) FROM run WHERE connection_id = %(connection)s;
 
 -- other_living_runs --
 SELECT run_id FROM run WHERE connection_id = %(connection)s AND ended_at IS NULL AND run_id <> %(run)s;
+
+-- oldest_transaction --
+SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text;
 
 -- one_run_begins --
 -- Runs begin one after the other: whoever has a lower number can be seen.
