@@ -48,7 +48,11 @@ class RetryLater(ConnectorError):
 
 
 class RecordRefused(ConnectorError):
-    """The CRM refused this record; the other records are unaffected."""
+    """The CRM refused this record; the other records are unaffected.
+
+    ``said``: the CRM's own words, where it gave any. They may quote the record: whoever shows them strikes the
+    values out first. They are no part of the error's text.
+    """
 
     def __init__(
         self,
@@ -58,9 +62,11 @@ class RecordRefused(ConnectorError):
         code: str = "",
         correlation: str = "",
         fields: tuple[str, ...] = (),
+        said: str = "",
     ) -> None:
         super().__init__(message, crm=crm, code=code, correlation=correlation)
         self.fields = fields
+        self.said = said
 
 
 class NeedsPerson(ConnectorError):

@@ -120,9 +120,12 @@ def answer_error(status: int, content: object) -> ConnectorError:
         )
     if code == "INVALID_QUERY_LOCATOR":
         return LocatorGone(f"salesforce: {says} ({status} {code})", crm=CRM, code=code)
-    return _of_kind(
+    error = _of_kind(
         meaning, says, status, code, field_names(first.get("fields")), error_id[1] if error_id else ""
     )
+    if isinstance(error, RecordRefused):
+        error.said = message
+    return error
 
 
 def oauth_error(status: int, content: object) -> ConnectorError:

@@ -18,7 +18,8 @@ import polars as pl
 from connectors.crm import CHANGED_MEANWHILE, MODIFIED_AT, RECORD_ID, Written
 from connectors.errors import NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.calls import WRITING, Calls
-from connectors.salesforce.outgoing import Outgoing, row_body, without_condition
+from connectors.salesforce.errors import without_values
+from connectors.salesforce.outgoing import Outgoing, row_body, sent_values, without_condition
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Described
 
@@ -69,7 +70,8 @@ def send_row(calls: Calls, item: Outgoing) -> Written:
     except RecordRefused as error:
         if error.code == "412":
             return _refused(item)
-        return Written(trace, "refused", record, code=error.code, message=str(error), fields=error.fields)
+        said = without_values(error.said, sent_values(item.write)) or str(error)
+        return Written(trace, "refused", record, code=error.code, message=said, fields=error.fields)
     except (RetryLater, NeedsPerson) as error:
         if error.code in _OF_THE_ROW:
             return Written(trace, "refused", record, code=error.code, message=str(error))

@@ -182,3 +182,8 @@ def request_body(object_name: str, items: Sequence[Outgoing]) -> bytes:
     """The body of a collections call; each record stands for itself (Salesforce reference, section 4)."""
     records = [{"attributes": {"type": object_name}, **item.body} for item in items]
     return orjson.dumps({"allOrNone": False, "records": records})
+
+
+def sent_values(write: Write) -> list[str | None]:
+    """What a CRM's words about a write may quote."""
+    return [*write.values.values(), write.key[1] if write.key is not None else None]

@@ -31,6 +31,7 @@ from connectors.salesforce.outgoing import (
     in_calls,
     prepare,
     request_body,
+    sent_values,
 )
 from connectors.salesforce.reading import Reading
 from connectors.salesforce.schema import Described, Schemas
@@ -255,13 +256,9 @@ def saved(item: Outgoing, result: Any) -> Written:
         "refused",
         record_id,
         code=str(first.get("statusCode", "")),
-        message=without_values(str(first.get("message", "")), _sent_values(item.write)),
+        message=without_values(str(first.get("message", "")), sent_values(item.write)),
         fields=field_names([name for error in errors for name in error.get("fields") or ()]),
     )
-
-
-def _sent_values(write: Write) -> list[str | None]:
-    return [*write.values.values(), write.key[1] if write.key is not None else None]
 
 
 def _unknown(item: Outgoing, error: ConnectorError) -> Written:

@@ -134,3 +134,18 @@ def test_a_record_that_is_gone_is_refused_by_its_write(org: Any, crm: Salesforce
 def test_a_condition_is_a_date_as_http_writes_it() -> None:
     moment = datetime.fromisoformat("2026-11-22T13:00:30.400+01:00")
     assert http_date(moment) == "Sun, 22 Nov 2026 12:00:30 GMT"
+
+
+@pytest.mark.parametrize("count", [1, MANY])
+def test_a_rule_of_the_organisation_is_told_in_its_own_words_without_the_value(
+    org: Any, crm: SalesforceCrm, count: int
+) -> None:
+    stamps = made(org, crm, count)
+    rule = {"object": "Lead", "when": {"City": "Bonn"}, "message": "Bonn is closed, ask Mrs Sommer first"}
+    org.control("limits", validation_rules=[rule])
+
+    results = crm.write("Lead", to_bonn(stamps))
+
+    assert {one.outcome for one in results} == {"refused"}
+    assert {one.code for one in results} == {"FIELD_CUSTOM_VALIDATION_EXCEPTION"}
+    assert {one.message for one in results} == {"… is closed, ask Mrs Sommer first"}
