@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from connectors.crm import SLAB_SCHEMA
 from mapping.lead import columns_of
 from mapping.own import SHOWN
+from sync.halfdone import BROKEN_OFF
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.plan import SIDES, STAGE
 from sync.read import typed_records
@@ -23,6 +24,8 @@ STAGE_SHOWN = "hubspot_stage"
 
 def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFrame:
     """Add ``nb.``-columns: per CRM the values each record now stands agreed on."""
+    # What only takes back a dead run's write agrees on nothing: the record then holds what it was read as.
+    results = replace(results, changes=results.changes.filter(pl.col("why").ne_missing(BROKEN_OFF)))
     failed = results.changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
     for crm, side in SIDES.items():
         made = results.changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))

@@ -39,7 +39,7 @@ def as_before(frame: pl.DataFrame, crm: str, intents: pl.DataFrame) -> pl.DataFr
     if ours.is_empty() or frame.is_empty():
         return frame
     made = ours.filter(pl.col("record_id").is_null())
-    frame = _without_new_records(frame, crm, made.unique(["lead_id", "field"], keep="first"))
+    frame = _without_new_records(frame, crm, made)
     written = ours.filter(pl.col("record_id").is_in(frame[RECORD_ID].implode()))
     for (name,), rows in written.partition_by("crm_field", as_dict=True).items():
         if name in frame.columns:
@@ -55,6 +55,8 @@ def _field_before(frame: pl.DataFrame, name: str, rows: pl.DataFrame) -> pl.Data
     cleared = (field == STAGE) & now.is_null()
     # Runs may have died one after the other: what the field holds is any one of theirs.
     held = frame.select(pl.col(RECORD_ID).alias("record_id"), pl.col(name).alias("_now"))
+    if "_absent" in frame.columns:
+        held = held.filter(~frame["_absent"].list.contains(name).fill_null(value=False))
     beside = rows.join(held, on="record_id", how="inner", maintain_order="left")
     half_done = beside.with_columns(_half_done=same_value(now, pl.col("after")) | filled_in | cleared)
     before = (
@@ -77,12 +79,16 @@ def _without_new_records(frame: pl.DataFrame, crm: str, made: pl.DataFrame) -> p
     key = _CROSS.name_in(crm)
     if made.is_empty() or key not in frame.columns:
         return frame
-    keys = made.filter(pl.col("field") == CROSS_ID).select("lead_id", pl.col("after").alias(key))
+    keys = made.filter(pl.col("field") == CROSS_ID).select("lead_id", pl.col("after").alias(key)).unique()
     found = frame.join(keys, on=key, how="inner")
     named = [name for name in made["crm_field"].unique(maintain_order=True) if name in frame.columns]
     holds = found.unpivot(named, index=[RECORD_ID, "lead_id"], variable_name="crm_field", value_name="_now")
-    differs = made.join(holds, on=["lead_id", "crm_field"], how="inner").filter(
-        ~same_value(pl.col("_now"), pl.col("after"))
+    # Runs may have died one after the other over the same record: any one's value is ours.
+    differs = (
+        made.join(holds, on=["lead_id", "crm_field"], how="inner")
+        .group_by(RECORD_ID, "crm_field")
+        .agg(_ours=same_value(pl.col("_now"), pl.col("after")).any())
+        .filter(~pl.col("_ours"))
     )
     new = found.filter(~pl.col(RECORD_ID).is_in(differs[RECORD_ID].implode()))[RECORD_ID]
     return frame.filter(~pl.col(RECORD_ID).is_in(new.implode()))

@@ -168,16 +168,20 @@ def _without_forgotten(crm: str, records: pl.DataFrame, gathered: Gathered) -> p
     if barred is None and asks not in records.columns:
         return records
     asked = records[asks] == "true" if asks in records.columns else records[RECORD_ID].is_null()
-    left_alone = [
-        to_forget
-        or (barred is not None and name_of_record(crm, record) in barred)
-        or (barred is not None and email is not None and name_of_address(email) in barred)
-        for (record, email), to_forget in zip(
-            records.select(RECORD_ID, "email").iter_rows(), asked.fill_null(value=False), strict=True
-        )
+    left_alone = asked.fill_null(value=False)
+    if barred is not None:
+        left_alone = left_alone | barred_among(barred, crm, records)
+    gathered.forgotten += int(left_alone.sum())
+    return records.filter(~left_alone)
+
+
+def barred_among(barred: Barred, crm: str, records: pl.DataFrame) -> pl.Series:
+    """For each record whether it, or its address, is of a person who was forgotten."""
+    answers = [
+        name_of_record(crm, record) in barred or (email is not None and name_of_address(email) in barred)
+        for record, email in records.select(RECORD_ID, "email").iter_rows()
     ]
-    gathered.forgotten += sum(left_alone)
-    return records.filter(~pl.Series("forgotten", left_alone, dtype=pl.Boolean))
+    return pl.Series("forgotten", answers, dtype=pl.Boolean)
 
 
 def _with_leads(work: Work, crm: str, records: pl.DataFrame) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from sync.agreed import STAGE_SHOWN, new_bases, with_outcome
 from sync.decide import Decided
 from sync.fed import note_fed
 from sync.formeraddress import note_former_addresses
+from sync.halfdone import BROKEN_OFF
 from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
 from sync.merge import WINNER, Winner
@@ -61,7 +62,7 @@ def remember(
         store.journal.settle(results.changes, run, now)
         store.journal.strike_undone(results.changes.filter(pl.col("state") == "written"))
         if mended:
-            store.journal.abandon(leads["lead_id"], run, now)
+            store.journal.abandon(_mended(leads, results), run, now)
         work.at_point("after journal")
         work.at_point("before base")
         for crm in CRMS:
@@ -83,6 +84,13 @@ def remember(
             store.journal.strike_refused(_passed(leads, results))
         became += store.journal.refuse(refused_rows(work, results), run, now)
     return became
+
+
+def _mended(leads: pl.DataFrame, results: Results) -> pl.Series:
+    """The leads in whose records nothing of a dead run is left: those that may be written to, and were."""
+    reached = [pl.col(name) for name in ("in_scope", "to_hubspot", "to_salesforce") if name in leads.columns]
+    left = results.changes.filter((pl.col("why") == BROKEN_OFF) & (pl.col("state") != "written"))["lead_id"]
+    return leads.filter(pl.all_horizontal(*reached, ~pl.col("lead_id").is_in(left.implode())))["lead_id"]
 
 
 def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:

@@ -33,7 +33,8 @@ from sync.guards import stop_if_too_much
 from sync.loops import without_noise
 from sync.newly_mapped import note_readings
 from sync.notices import tell
-from sync.pairs import AMBIGUOUS, ASSIGNED, KNOWN, RECORD_KEYS, Pairing
+from sync.overtaken import up_to_date
+from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
 from sync.plan import CHANGES, canonical
 from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
@@ -41,7 +42,7 @@ from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
 from sync.routing import reserved
 from sync.running import as_document, running
-from sync.slices import Slice, Sorted, decide_slice, read_anew, slice_keys, sort_into_leads
+from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
@@ -286,10 +287,10 @@ def _write_slice(
     """Returns what was written and how it ended (``write.ENDED``)."""
     store, run = work.store, outcome.run
     fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
-    part, kept, ours = _up_to_date(work, part, kept, ours, run)
+    fresh, kept, ours = up_to_date(work, part, kept, ours, run)
     outcome.busy += len(part.lead_ids) - len(ours)
     outcome.busy_leads |= set(part.lead_ids) - ours
-    decided = reserved(work, kept, lambda: _decided(work, part, asked, now), ours, run, now)
+    decided = reserved(work, kept, lambda: _decided(work, fresh, asked, now), ours, run, now)
     if len(ours) < decided.leads.height:
         decided = _only(decided, ours)
     # Leads that moved are left as they were: to remember them now would take their difference for agreed.
@@ -304,7 +305,7 @@ def _write_slice(
     work.at_point("after intents")
     nothing = carried.changes.is_empty()
     results = nothing_written() if nothing else carry_out(work, carried.changes, carried.conflicts)
-    links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), slice_keys(work, part))
+    links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), slice_keys(work, fresh))
     held = None if asked.from_memory else _held(ordered, part, carried)
     outcome.became += remember(
         work, run, fence, carried, links, held, results, now, mended=not asked.from_memory
@@ -317,19 +318,6 @@ def _write_slice(
     store.runs.release(run, fence)
     count_targets(outcome, decided, results)
     return results.changes
-
-
-def _up_to_date(
-    work: Work, part: Slice, kept: Decided | None, ours: set[str], run: int
-) -> tuple[Slice, Decided | None, set[str]]:
-    """The slice with nothing that another run has overtaken since it was read, and the leads of it that are there."""
-    new = part.assigned.group_by("lead_id").agg((pl.col("how") != KNOWN).all()).filter("how")["lead_id"]
-    known = part.lead_ids.filter(~part.lead_ids.is_in(new.implode()))
-    claimed = pl.Series("lead_id", sorted(ours), dtype=pl.String)
-    overtaken, gone = work.store.runs.overtaken(claimed, known, run)
-    if not overtaken and not gone:
-        return part, kept, ours
-    return read_anew(part, overtaken), None, ours - gone
 
 
 def _held(ordered: Sorted, part: Slice, decided: Decided) -> pl.DataFrame:
@@ -382,9 +370,11 @@ def _observe(
     """
     quiet = pl.DataFrame(schema=dict(CHANGES))
     for part in ordered.slices:
-        decided = kept if kept is not None else _decided(work, part, asked, now)
-        fence, _ = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
-        links = renewed_links(part.assigned, slice_keys(work, part))
+        fence, ours = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
+        fresh, kept, ours = up_to_date(work, part, kept, ours, outcome.run)
+        decided = _only(kept if kept is not None else _decided(work, fresh, asked, now), ours)
+        mine = part.assigned.filter(pl.col("lead_id").is_in(list(ours)))
+        links = renewed_links(mine, slice_keys(work, fresh))
         silent = replace(decided, changes=quiet)
         held = None if asked.from_memory else _held(ordered, part, decided)
         outcome.became += remember(

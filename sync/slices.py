@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -28,6 +28,7 @@ from sync.fed import feed, heard_beside
 from sync.halfdone import OPEN_INTENTS, as_before, taken_back
 from sync.inorder import alike, in_order, missing_among, with_new
 from sync.pairs import ASSIGNED, KNOWN, RECORD_KEYS, Pairing, pair
+from sync.plan import SIDES, STAGE
 from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
 from sync.routing import desk_of, waiting_for_sales
@@ -55,29 +56,6 @@ class Slice:
     lead_ids: pl.Series
     shelf: Holder
     assigned: pl.DataFrame
-
-
-class _Anew:
-    """The records of a slice, but for some leads, whose records are put here as they are now."""
-
-    def __init__(self, before: Holder, leads: Collection[str]) -> None:
-        self._before = before
-        self._others = ~pl.col("lead_id").is_in(list(leads))
-        self._read: dict[str, list[pl.DataFrame]] = {}
-
-    def put(self, crm: str, frame: pl.DataFrame) -> None:
-        self._read.setdefault(crm, []).append(frame)
-
-    def take(self, crm: str) -> pl.DataFrame | None:
-        before = self._before.take(crm)
-        frames = [*([] if before is None else [before.filter(self._others)]), *self._read.get(crm, [])]
-        frames = [frame for frame in frames if not frame.is_empty()]
-        return pl.concat(frames, how="diagonal") if frames else None
-
-
-def read_anew(part: Slice, leads: Collection[str]) -> Slice:
-    """A slice in which nothing is known of the records of some leads: ``decide_slice`` fetches them as they are now."""
-    return replace(part, shelf=_Anew(part.shelf, leads))
 
 
 @dataclass(frozen=True)
@@ -206,11 +184,12 @@ class Slices(Sequence[Slice]):
 
 
 def _add_waiting(work: Work, gathered: Gathered) -> None:
-    """Read again what is held as ambiguous, the leads that a CRM refused, and those that the scope now lets in.
+    """Read again what no change log shows: what waits for something else to change.
 
-    A record that changed elsewhere may settle the first, a cause that is gone the second, a config or a list the
-    third; none of it shows in a change log. Nor does what the Contact or an opportunity of a converted lead says, nor
-    that a lead's time with sales has run out: whether somebody touched it has to be read before it is called late.
+    That is what is held as ambiguous, the leads that a CRM refused, and those that the scope now lets in: a record
+    that changed elsewhere may settle the first, a cause that is gone the second, a config or a list the third. So
+    with what a dead run left half done, with what the Contact or an opportunity of a converted lead says, and with
+    a lead whose time with sales has run out: whether somebody touched it has to be read before it is called late.
     """
     open_ones = [
         (row["crm"], row["record_id"]) for row in work.store.journal.open_held() if row["kind"] == "ambiguous"
@@ -221,7 +200,8 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
     if work.handover is not None:
         with_sales = waiting_for_sales(work)
         open_ones += work.store.leads.links_of_leads(with_sales).select("crm", "record_id").rows()
-    open_ones += [*heard(work), *heard_beside(work)] if gathered.cursors else []
+    if gathered.cursors:
+        open_ones += [*heard(work), *heard_beside(work), *_half_done(work)]
     if not open_ones:
         return
     named = pl.DataFrame(open_ones, schema={"crm": pl.String(), "record_id": pl.String()}, orient="row")
@@ -235,6 +215,12 @@ def _add_waiting(work: Work, gathered: Gathered) -> None:
         more = gather_named(work, waiting, gathered.shelf)
         gathered.new = pl.concat([gathered.new, more.new])
         gathered.records_read += more.records_read
+
+
+def _half_done(work: Work) -> list[tuple[str, str]]:
+    """Records that a dead run had set out to write, whether it got there or not."""
+    intents = work.store.journal.open_intents(OPEN_INTENTS).filter(pl.col("record_id").is_not_null())
+    return intents.select("crm", "record_id").unique(maintain_order=True).rows()
 
 
 def _with_links(work: Work, new: pl.DataFrame) -> pl.DataFrame:
@@ -284,6 +270,7 @@ def _nothing_half_done(work: Work, decided: Decided, records: Mapping[str, pl.Da
     intents = intents.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
     if intents.is_empty():
         return decided
+    intents = _within_reach(intents, decided.leads)
     may = work.writable().updatable
     intents = intents.filter(
         pl.any_horizontal((pl.col("crm") == crm) & pl.col("crm_field").is_in(list(may[crm])) for crm in CRMS)
@@ -293,6 +280,21 @@ def _nothing_half_done(work: Work, decided: Decided, records: Mapping[str, pl.Da
     raw = {crm: raw_of(frame) for crm, frame in records.items() if frame is not None}
     consent = [rule.field for rule in work.rules if rule.opt_out]
     return replace(decided, changes=taken_back(decided.changes, intents, raw, work.objects, consent))
+
+
+def _within_reach(intents: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """Those about records that the leads have and that may be written to, and about fields that were read."""
+    parts = [intents.clear()]
+    for crm, side in SIDES.items():
+        reached = [name for name in ("in_scope", "to_" + crm) if name in leads.columns]
+        theirs = leads.filter(pl.all_horizontal(pl.col(side + "_id").is_not_null(), *reached)).select(
+            "lead_id", crm=pl.lit(crm), record_id=side + "_id", _unread=side + "_unread"
+        )
+        read_as = pl.when(pl.col("field") == STAGE).then(pl.lit("hubspot_stage")).otherwise("field")
+        found = intents.join(theirs, on=["lead_id", "crm", "record_id"], how="inner", maintain_order="left")
+        seen = ~pl.col("_unread").list.contains(read_as).fill_null(value=False)
+        parts.append(found.filter(seen).drop("_unread"))
+    return pl.concat(parts)
 
 
 def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:

@@ -190,18 +190,21 @@ class Runs:
         ).fetchall()
         return {row[0] for row in rows}
 
+    def was_alone(self, run: int) -> bool:
+        """Whether no other run has lived since this one began."""
+        newest = self._connection.execute(
+            self._sql["newest_run"], {"connection": self.connection_id}
+        ).fetchone()
+        return not self._began[run][0] and newest == (run,)
+
     def overtaken(self, lead_ids: pl.Series, known: pl.Series, run: int) -> tuple[set[str], set[str]]:
         """Claimed leads of which this run knows less than what is remembered, and those that are gone.
 
-        The former were remembered by another run since this one began: maybe after their records were read here, and
+        The former were remembered by somebody else since this run began: maybe after their records were read here, and
         what was read then would look like a change back. ``known``: those among them that were remembered when this
         run read them, and so are gone if they are not remembered now.
         """
-        beside, since = self._began[run]
-        named = {"connection": self.connection_id, "run": run, "since": since}
-        newest = self._connection.execute(self._sql["newest_run"], named).fetchone()
-        if not beside and newest == (run,):
-            return set(), set()
+        named = {"connection": self.connection_id, "since": self._began[run][1]}
         wanted = lead_ids.unique().to_frame("lead_id")
         wanted = wanted.with_columns(is_known=pl.col("lead_id").is_in(known.implode()))
         with self._connection.transaction():

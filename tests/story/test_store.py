@@ -149,17 +149,21 @@ class TestOvertaken:
         assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == (set(), set()), "before it began"
         self._remembers(store, before, '{"a":0}')
         assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == ({"L1"}, set())
-        assert store.runs.overtaken(_ids("L1", "L2"), _ids("L1"), before) == (set(), set())
+        assert store.runs.overtaken(_ids("L2"), _ids(), before) == (set(), set())
         self._remembers(other, mine, '{"a":1}')
         assert store.runs.overtaken(_ids("L1"), _ids("L1"), before) == ({"L1"}, set())
-        assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == (set(), set())
+        assert not store.runs.was_alone(before)
+        assert not other.runs.was_alone(mine)
 
     def test_not_by_one_that_had_ended(self, store: Store, another: Open) -> None:
         before = _run(store)
         _whole(store, _remember_all, store, before)
         store.runs.end(before, "done", Numbers(), NOW)
         other = another()
-        mine, _later = _run(other), _run(store)
+        mine = _run(other)
+        assert other.runs.was_alone(mine)
+        _run(store)
+        assert not other.runs.was_alone(mine)
         assert other.runs.overtaken(_ids("L1"), _ids("L1"), mine) == (set(), set())
 
     def test_who_is_forgotten_since_is_gone_and_who_is_new_is_not(self, store: Store, another: Open) -> None:
@@ -167,6 +171,11 @@ class TestOvertaken:
         _whole(store, _remember_all, store, before)
         mine = _run(other)
         assert other.runs.overtaken(_ids("L2", "L3"), _ids("L2"), mine) == (set(), {"L2"})
+        linked = {**LINK, "lead_id": "L2", "record_id": "102"}
+        _whole(store, store.leads.remember_links, _frame(NEW_LINKS, linked), before, NOW)
+        assert other.runs.overtaken(_ids("L2"), _ids("L2"), mine) == (set(), set()), (
+            "linked by a person just now"
+        )
 
 
 class TestLeads:

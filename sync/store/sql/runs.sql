@@ -80,16 +80,19 @@ WITH ours AS (
 SELECT claim_wanted.lead_id FROM claim_wanted LEFT JOIN ours USING (lead_id) WHERE ours.lead_id IS NULL;
 
 -- overtaken --
--- Leads that another run remembered since this one began, and those that are gone of them that were known when it
+-- Leads that were remembered since this run began, and those that are gone of them that were known when it
 -- read. What was written by a transaction that was over by then is older than the oldest that was not.
 SELECT link.lead_id, false
   FROM claim_wanted JOIN link ON link.connection_id = %(connection)s AND link.lead_id = claim_wanted.lead_id
   JOIN base USING (connection_id, crm, object, record_id)
- WHERE base.run_id <> %(run)s AND age(base.xmin) <= age(%(since)s::text::xid)
+ WHERE age(base.xmin) <= age(%(since)s::text::xid)
  UNION
 SELECT claim_wanted.lead_id, true
   FROM claim_wanted LEFT JOIN lead ON lead.connection_id = %(connection)s AND lead.lead_id = claim_wanted.lead_id
- WHERE lead.lead_id IS NULL AND claim_wanted.is_known;
+ WHERE lead.lead_id IS NULL AND claim_wanted.is_known
+   -- A link that a person has just made has no lead yet.
+   AND NOT EXISTS (SELECT FROM link WHERE link.connection_id = %(connection)s
+                                      AND link.lead_id = claim_wanted.lead_id);
 
 -- newest_run --
 SELECT max(run_id) FROM run WHERE connection_id = %(connection)s;

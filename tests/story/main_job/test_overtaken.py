@@ -90,3 +90,25 @@ def test_whoever_was_forgotten_since_they_were_read_is_not_remembered_again(
     house.later(60)
     house.sync()
     assert house.command("explain", ADDRESS).code != 0
+
+
+def test_what_is_ambiguous_is_held_also_where_a_lead_beside_it_was_overtaken(
+    pair: tuple[Any, str, str],
+) -> None:
+    house, contact, lead = pair
+    twin = {"LastName": "Doppel", "Email": "tim@d.example"}
+    twins = house.load("salesforce", {**twin, "Company": "D1"}, {**twin, "Company": "D2"})
+    (tim,) = house.load("hubspot", {"email": "tim@d.example", "lastname": "Doppel"})
+
+    def meanwhile() -> None:
+        house.edit("hubspot", contact, jobtitle="Inhaberin")
+        done = house.run("webhook", names={"hubspot": [contact], "salesforce": []}, approve=True)
+        assert done.numbers.written > 0
+
+    ids = {"hubspot": [tim], "salesforce": [lead, *twins]}
+    done = house.run("webhook", read=_reads_before(meanwhile, **ids), approve=True)
+
+    assert _shown(house, contact, lead) == ("Inhaberin", "Inhaberin")
+    held = {one["record_id"] for one in house.command("--json", "held").document["held"]}
+    assert held == {tim, *twins}
+    assert done.numbers.held == len(held)

@@ -51,6 +51,26 @@ def test_whoever_types_the_old_value_again_after_a_kill_keeps_it(
     assert not scene.written(mark)
 
 
+def test_whoever_leaves_the_scope_after_a_kill_is_not_written_to_before_they_are_back(
+    scene: Any, anna: tuple[str, str], die: Callable[..., None]
+) -> None:
+    scene.edit("hubspot", anna[0], jobtitle="Köchin")
+    scene.sync()
+    scene.serving.clock.advance(60)
+    scene.edit("hubspot", anna[0], jobtitle="Chefköchin")
+    die(scene, POINT)
+    scene.serving.clock.advance(60)
+    scene.edit("hubspot", anna[0], jobtitle="Köchin", country="France")
+
+    scene.sync()
+    assert _titles(scene, anna) == ("Köchin", "Chefköchin")
+    scene.serving.clock.advance(60)
+    scene.edit("hubspot", anna[0], country="Germany")
+    scene.sync()
+
+    assert _titles(scene, anna) == ("Köchin", "Köchin")
+
+
 @pytest.fixture
 def die() -> Callable[..., None]:
     """A sync that is killed at a point."""
