@@ -53,7 +53,7 @@ def event_of(object_name: str) -> str:
 def member_name(object_name: str) -> str:
     """The full name of an object's member; a custom object's event has one underscore there.
 
-    The reference (section 9) names a standard object's only; the custom one's is not verified, and no sync of ours
+    The reference (section 11) names a standard object's only; the custom one's is not verified, and no sync of ours
     needs it.
     """
     return f"{CHANNEL}_{event_of(object_name).replace('__', '_')}"
