@@ -239,7 +239,8 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     stored_links = store.links_of_leads(part.lead_ids)
     new_links = part.assigned.select("lead_id", "crm", "object", "record_id")
     linked = with_new(stored_links.select(new_links.columns), new_links)
-    records = _complete(work, part, linked)
+    intents = work.store.journal.open_intents(OPEN_INTENTS)
+    records = _complete(work, part, linked, intents)
     turned = contacts_of(work, records["salesforce"])
     records = with_turned(turned, work, records)
     ids = [
@@ -257,7 +258,7 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     ledger = work.store.handovers.newest(part.lead_ids)
     desk = desk_of(work, part.lead_ids, now)
     decided = decide(work, frame, records, held, now, ledger, feed(work, frame, records, turned), desk)
-    decided = _nothing_half_done(work, decided, records)
+    decided = _nothing_half_done(work, decided, records, intents)
     return (
         decided
         if turned is None
@@ -265,8 +266,9 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     )
 
 
-def _nothing_half_done(work: Work, decided: Decided, records: Mapping[str, pl.DataFrame | None]) -> Decided:
-    intents = work.store.journal.open_intents(OPEN_INTENTS)
+def _nothing_half_done(
+    work: Work, decided: Decided, records: Mapping[str, pl.DataFrame | None], intents: pl.DataFrame
+) -> Decided:
     intents = intents.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
     if intents.is_empty():
         return decided
@@ -297,10 +299,11 @@ def _within_reach(intents: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _complete(work: Work, part: Slice, linked: pl.DataFrame) -> dict[str, pl.DataFrame | None]:
+def _complete(
+    work: Work, part: Slice, linked: pl.DataFrame, intents: pl.DataFrame
+) -> dict[str, pl.DataFrame | None]:
     """The slice's records; counterparts that were not read are fetched as they are now."""
     records: dict[str, pl.DataFrame | None] = {}
-    intents = work.store.journal.open_intents(OPEN_INTENTS)
     for crm in CRMS:
         frame = part.shelf.take(crm)
         have = frame["_id"] if frame is not None else pl.Series("_id", [], dtype=pl.String)

@@ -120,12 +120,8 @@ def answer_error(status: int, content: object) -> ConnectorError:
         )
     if code == "INVALID_QUERY_LOCATOR":
         return LocatorGone(f"salesforce: {says} ({status} {code})", crm=CRM, code=code)
-    error = _of_kind(
-        meaning, says, status, code, field_names(first.get("fields")), error_id[1] if error_id else ""
-    )
-    if isinstance(error, RecordRefused):
-        error.said = message
-    return error
+    correlation = error_id[1] if error_id else ""
+    return _of_kind(meaning, says, status, code, field_names(first.get("fields")), correlation, message)
 
 
 def oauth_error(status: int, content: object) -> ConnectorError:
@@ -159,6 +155,7 @@ def _of_kind(
     code: str,
     fields: tuple[str, ...] = (),
     correlation: str = "",
+    said: str = "",
 ) -> ConnectorError:
     text = f"salesforce: {says} ({' '.join(filter(None, (str(status), code)))})"
     if fields:
@@ -167,7 +164,7 @@ def _of_kind(
     if meaning.kind is Kind.RETRY:
         return RetryLater(text, wait_seconds=meaning.wait_seconds, sent=meaning.sent, **about)
     if meaning.kind is Kind.RECORD:
-        return RecordRefused(text, fields=fields, **about)
+        return RecordRefused(text, fields=fields, said=said, **about)
     if meaning.kind is Kind.PERSON:
         return NeedsPerson(text, fix=meaning.fix, **about)
     return OurBug(text, **about)
