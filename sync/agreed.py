@@ -10,9 +10,8 @@ import polars as pl
 from connectors.crm import SLAB_SCHEMA
 from mapping.lead import columns_of
 from mapping.own import SHOWN
-from sync.halfdone import BROKEN_OFF
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
-from sync.plan import SIDES, STAGE
+from sync.plan import RESTORE, SIDES, STAGE
 from sync.read import typed_records
 from sync.store.leads import BASES
 from sync.work import Work, empty
@@ -25,7 +24,7 @@ STAGE_SHOWN = "hubspot_stage"
 def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFrame:
     """Add ``nb.``-columns: per CRM the values each record now stands agreed on."""
     # What only takes back a dead run's write agrees on nothing: the record then holds what it was read as.
-    results = replace(results, changes=results.changes.filter(pl.col("why").ne_missing(BROKEN_OFF)))
+    results = replace(results, changes=results.changes.filter(pl.col("kind") != RESTORE))
     failed = results.changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
     for crm, side in SIDES.items():
         made = results.changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))

@@ -18,7 +18,7 @@ import polars as pl
 
 from connectors.crm import RECORD_ID
 from mapping.own import CROSS_ID, OWN_FIELDS
-from sync.plan import STAGE
+from sync.plan import RESTORE, STAGE
 
 #: What a dead run had set out to write: ``record_id`` is null where it was to create the record.
 OPEN_INTENTS: Mapping[str, pl.DataType] = {
@@ -121,7 +121,6 @@ def taken_back(
             how="inner",
         )
         undone = beside.filter(same_value(pl.col("_now"), pl.col("before")))
-        kind = pl.when(pl.col("field") == STAGE).then(pl.lit("stage_back")).otherwise(pl.lit("set"))
         found.append(
             undone.select(
                 "lead_id",
@@ -131,7 +130,7 @@ def taken_back(
                 pl.col("before").alias("after"),
                 pl.lit(BROKEN_OFF).alias("why"),
                 pl.lit("live").alias("lane"),
-                kind.alias("kind"),
+                pl.lit(RESTORE).alias("kind"),
             )
         )
     return changes if len(found) == 1 else pl.concat(found).sort("lead_id", "crm", "field")

@@ -1,7 +1,7 @@
 """What a run would change, as data: one row a record and field, with before, after and why. Pure.
 
 ``leadpact plan`` prints it, ``leadpact apply`` carries it out, tests compare it. ``why`` is for people;
-nothing branches on it.
+nothing branches on it. ``kind`` is for the program.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ CHANGES: Mapping[str, pl.DataType] = {
 SIDES: Mapping[str, str] = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
 NAMES: Mapping[str, str] = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 STAGE = "stage"
+#: The kind of a change that takes back what a dead run wrote: it brings nothing into agreement.
+RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def plan(
     ``in_scope``, ``create_hubspot``, ``create_salesforce``. ``raw``: CRM to the records in its own words
     (``_id`` and text columns), for what stood before.
     ``kind``: set, create, stage_back (HubSpot ignores a backward move unless the field is cleared first)
-    or cross_id (its value is the id of a record that this very plan creates).
+    or cross_id (its value is the id of a record that this very plan creates). ``restore`` comes from ``halfdone``.
     """
     consent = [rule for rule in rules if rule.opt_out]
     in_scope, full, unread = leads["in_scope"], wanted.mode == "full", unread or Unread(leads)

@@ -19,12 +19,11 @@ from sync.agreed import STAGE_SHOWN, new_bases, with_outcome
 from sync.decide import Decided
 from sync.fed import note_fed
 from sync.formeraddress import note_former_addresses
-from sync.halfdone import BROKEN_OFF
 from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
 from sync.merge import WINNER, Winner
 from sync.pairs import Pairing
-from sync.plan import SIDES
+from sync.plan import RESTORE, SIDES
 from sync.routing import remember_given
 from sync.store.journal import HELD, REFUSED
 from sync.store.leads import NEW_LEADS, NEW_LINKS, NEW_VERDICTS
@@ -89,7 +88,7 @@ def remember(
 def _mended(leads: pl.DataFrame, results: Results) -> pl.Series:
     """The leads in whose records nothing of a dead run is left: those that may be written to, and were."""
     reached = [pl.col(name) for name in ("in_scope", "to_hubspot", "to_salesforce") if name in leads.columns]
-    left = results.changes.filter((pl.col("why") == BROKEN_OFF) & (pl.col("state") != "written"))["lead_id"]
+    left = results.changes.filter((pl.col("kind") == RESTORE) & (pl.col("state") != "written"))["lead_id"]
     return leads.filter(pl.all_horizontal(*reached, ~pl.col("lead_id").is_in(left.implode())))["lead_id"]
 
 

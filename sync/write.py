@@ -17,7 +17,7 @@ import polars as pl
 from connectors.crm import RECORD_ID, Write, Written
 from mapping.own import CROSS_ID, OWN_FIELDS
 from sync.halfdone import OPEN_INTENTS
-from sync.plan import CHANGES, STAGE
+from sync.plan import CHANGES, RESTORE, STAGE
 from sync.work import CRMS, Work
 
 #: A change as it ended: ``CHANGES``, ``state`` (written, refused, ignored, unknown) and ``stored``: what the CRM says
@@ -156,7 +156,8 @@ def _clear_stages(
     work: Work, changes: pl.DataFrame, states: dict[tuple[str, str, str], str], results: Results
 ) -> None:
     """HubSpot answers 200 to a backward move and ignores it; a cleared stage can be set to any."""
-    back = _not_yet_there(work, changes.filter(pl.col("kind") == "stage_back"))
+    restored = (pl.col("kind") == RESTORE) & (pl.col("field") == STAGE)
+    back = _not_yet_there(work, changes.filter((pl.col("kind") == "stage_back") | restored))
     if back.is_empty():
         return
     writes = [

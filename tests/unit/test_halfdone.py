@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from mapping.own import CROSS_ID, OWN_FIELDS
-from sync.halfdone import BROKEN_OFF, OPEN_INTENTS, as_before, same_value, taken_back
-from sync.plan import CHANGES
+from sync.halfdone import OPEN_INTENTS, as_before, same_value, taken_back
+from sync.plan import CHANGES, RESTORE
 
 KEY = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
@@ -163,16 +163,15 @@ def _taken_back(intents: pl.DataFrame, now: str | None, *changes: dict[str, Any]
     planned = pl.DataFrame(list(changes), schema=dict(CHANGES))
     found = taken_back(planned, intents, held, {"hubspot": "contacts"}, ["email_opt_out"])
     assert dict(found.schema) == dict(CHANGES)
-    return found.filter(pl.col("why") == BROKEN_OFF).select("field", "before", "after", "kind").rows()
+    return found.filter(pl.col("kind") == RESTORE).select("field", "before", "after").rows()
 
 
 @pytest.mark.parametrize(
     ("intent", "now", "rows"),
     [
-        (_row("jobtitle", "Chefin", "Leiterin"), "Chefin", [("jobtitle", "Chefin", "Chefin", "set")]),
-        (_row("jobtitle", None, "Leiterin"), None, [("jobtitle", None, None, "set")]),
-        # HubSpot ignores a backward stage that is not cleared first
-        (_row("stage", "lead", "mql", "lifecyclestage"), "lead", [("stage", "lead", "lead", "stage_back")]),
+        (_row("jobtitle", "Chefin", "Leiterin"), "Chefin", [("jobtitle", "Chefin", "Chefin")]),
+        (_row("jobtitle", None, "Leiterin"), None, [("jobtitle", None, None)]),
+        (_row("stage", "lead", "mql", "lifecyclestage"), "lead", [("stage", "lead", "lead")]),
         # A person's own word since, which is merged like any other
         (_row("jobtitle", "Chefin", "Leiterin"), "Inhaberin", []),
         # A withdrawal stays, and so does the name of a record that is there
