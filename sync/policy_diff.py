@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 
 import polars as pl
@@ -59,27 +60,31 @@ def stored_leads(work: Work, needed: set[str]) -> Iterator[pl.DataFrame]:
         not_scored = stored["stage_why"] == _NOT_SCORED
         if not_scored.any():
             leads = leads.filter(~not_scored)
-        yield derive(leads.with_columns(_there(crm, links).alias(name) for name, crm in _IN.items()))
+        there = leads.with_columns(_there(crm, links).alias(name) for name, crm in _IN.items())
+        yield derive(there)
 
 
 _Slice = tuple[pl.DataFrame, bytes, pl.DataFrame | None]
 
 
 def _slices(work: Work, *, with_links: bool) -> Iterator[_Slice]:
-    """The stored leads in the order of their ids (``Leads.judged_after``), and their links where they are asked for.
+    """The stored leads (``JudgedLeads.slices``), and their links where they are asked for.
 
     The next slice is read while one is worked on. Nothing else uses the database's connection meanwhile.
     """
     leads = work.store.leads
 
-    def read(after: str) -> _Slice:
-        stored, values = leads.judged_after(after, AT_ONCE)
+    def read(slices: Iterator[tuple[pl.DataFrame, bytes]]) -> _Slice | None:
+        slice_ = next(slices, None)
+        if slice_ is None:
+            return None
+        stored, values = slice_
         return stored, values, leads.links_of_leads(stored["lead_id"]) if with_links else None
 
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        coming = reader.submit(read, "")
-        while not (slice_ := coming.result())[0].is_empty():
-            coming = reader.submit(read, slice_[0]["lead_id"][-1])
+    with closing(work.store.judged.slices(AT_ONCE)) as slices, ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(read, slices)
+        while (slice_ := coming.result()) is not None:
+            coming = reader.submit(read, slices)
             yield slice_
 
 

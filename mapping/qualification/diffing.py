@@ -183,7 +183,7 @@ def _counted(moved: pl.DataFrame, name: str) -> dict[tuple[str, str], int]:
 
 def _sampled(moved: pl.DataFrame, each: int) -> pl.DataFrame:
     directions = [column for name in _COMPARED for column in (name, f"{name}_then")]
-    first = moved.group_by(directions, maintain_order=True).head(each)
+    first = moved.sort("lead_id").group_by(directions, maintain_order=True).head(each)
     return first.select(pl.col(name).cast(dtype) for name, dtype in SAMPLE.items()).sort(
         *directions, "lead_id"
     )

@@ -23,6 +23,7 @@ from sync.store.imports import Imports
 from sync.store.inbox import Inbox
 from sync.store.jobs import Jobs
 from sync.store.journal import Journal
+from sync.store.judged import JudgedLeads
 from sync.store.leads import Leads
 from sync.store.letters import Letters
 from sync.store.migrate import Migration, migrate
@@ -47,6 +48,7 @@ class Store:
 
     runs: Runs
     leads: Leads
+    judged: JudgedLeads
     journal: Journal
     imports: Imports
     outside: Outside
@@ -113,6 +115,7 @@ class Store:
         parts: tuple[Any, ...] = (self._connection, self._statements, connection_id)
         self.runs = Runs(*parts, approved_at=approved_at)
         self.leads = Leads(*parts)
+        self.judged = JudgedLeads(*parts)
         self.journal = Journal(*parts)
         self.imports = Imports(*parts)
         self.outside = Outside(*parts)

@@ -72,24 +72,6 @@ SELECT lead.lead_id, lead.lead_values, CASE WHEN lead.temperature <> '' THEN lea
        SELECT * FROM lead
         WHERE lead.connection_id = %(connection)s AND lead.lead_id = asked.lead_id OFFSET 0) AS lead;
 
--- judged_after --
--- The next leads in the order of their ids, with what a policy looks at: for questions to all leads, where a look-up
--- a lead would cost more than the leads. A thousand leads are one row of two texts, a line a lead: handing over each
--- lead by itself costs more than all the rest.
-SELECT convert_to(string_agg(lead_values, chr(10) ORDER BY lead_id), 'UTF8'),
-       convert_to(string_agg(
-         concat(
-           chr(1), lead_id, chr(1), ',', stage, ',', highest_stage, ',', cycle, ',',
-           CASE WHEN temperature <> '' THEN concat(chr(1), temperature, chr(1), ',', score) ELSE ',' END, ',',
-           stage_why, ',', temperature_since, ',', returned_on, ',',
-           CASE WHEN spent_rejection IS NOT NULL
-                THEN concat(chr(1), replace(spent_rejection, chr(1), concat(chr(1), chr(1))), chr(1)) END),
-         chr(10) ORDER BY lead_id), 'UTF8')
-  FROM (SELECT *, (row_number() OVER (ORDER BY lead_id) - 1) / 1000 AS part
-          FROM lead WHERE connection_id = %(connection)s AND lead_id > %(after)s
-         ORDER BY lead_id LIMIT %(limit)s) AS slice
- GROUP BY part ORDER BY part;
-
 -- lead_ids_after --
 SELECT lead_id FROM lead
  WHERE connection_id = %(connection)s AND lead_id > %(after)s
