@@ -94,6 +94,7 @@ class FieldInfo:
     unique: bool = False  #: the CRM refuses a second record with the same value
     options: tuple[tuple[str, str], ...] = ()  #: (value, label) in the CRM's order
     restricted: bool = False  #: the CRM refuses values that are not among the options
+    needs: str | None = None  #: the field of the same record without which it takes no value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from mapping.consent import CONSENT_FIELDS
 from mapping.lead import FieldType, LeadField, columns_of, currency_column
 from mapping.mapcheck import problems_of, value_map_of
 from mapping.mapread import ReadResult, Source, read_slab, render_problem
@@ -201,8 +202,9 @@ def compile_map(
 
 
 def _custom_fields(rules: Sequence[FieldRule], lead_fields: Mapping[str, LeadField]) -> dict[str, LeadField]:
-    return {
+    standings = {rule.lead: CONSENT_FIELDS[rule.lead] for rule in rules if rule.lead in CONSENT_FIELDS}
+    return standings | {
         rule.lead: LeadField(rule.lead, rule.type, rule.label or rule.lead, custom=True)
         for rule in rules
-        if rule.type is not None and rule.lead not in lead_fields
+        if rule.type is not None and rule.lead not in lead_fields and rule.lead not in standings
     }

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 import polars as pl
 import tldextract
 
+from mapping.consent import forbidden
 from mapping.freemail import FREE_MAIL_DOMAINS, ROLE_NAMES
 from mapping.names import same_company, same_name
 
@@ -288,10 +289,10 @@ def derive(
     """
     wanted = (
         *("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
-        *("email_opt_out", "call_opt_out", "post_opt_out"),
         *("first_name", "last_name", "company", "website"),
     )
     known = _with_missing(leads, wanted)
+    said = frozenset(leads.columns)
     has_phone = pl.col("phone").is_not_null() | pl.col("mobile_phone").is_not_null()
     somewhere = pl.col("postal_code").is_not_null() | pl.col("country").is_not_null()
     has_address = pl.col("street").is_not_null() & pl.col("city").is_not_null() & somewhere
@@ -304,9 +305,9 @@ def derive(
         domain,
         free.alias("is_free_mail"),
         (has_email | has_phone | has_address).alias("has_contact_data"),
-        (has_email & ~_withdrawn("email_opt_out")).alias("may_email"),
-        (has_phone & ~_withdrawn("call_opt_out")).alias("may_call"),
-        (has_address & ~_withdrawn("post_opt_out")).alias("may_post"),
+        (has_email & ~forbidden("email", said)).alias("may_email"),
+        (has_phone & ~forbidden("call", said)).alias("may_call"),
+        (has_address & ~forbidden("post", said)).alias("may_post"),
         _company_only(known).alias("is_company_only"),
         (pl.col("in_hubspot") if in_hubspot is None else in_hubspot).alias("in_hubspot"),
         (pl.col("in_salesforce") if in_salesforce is None else in_salesforce).alias("in_salesforce"),
@@ -322,10 +323,6 @@ def _company_only(leads: pl.DataFrame) -> pl.Series:
     rows = found.arg_true()
     local = leads["email"].gather(rows).str.extract("^([^@+]+)", 1)
     return found.scatter(rows, local.is_in(ROLE_NAMES).fill_null(value=True))
-
-
-def _withdrawn(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.Boolean).fill_null(False)
 
 
 def _with_missing(frame: pl.DataFrame, wanted: tuple[str, ...]) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from mapping.consent import STANDING_FIELDS, STANDINGS
 from mapping.lead import DERIVED_FIELDS, FieldType, LeadField, Stage
 from mapping.rules import CRMS, EVERY_OBJECT, FieldRule, MapProblem
 from mapping.values.words import ValueMap
@@ -111,6 +112,8 @@ def _of_its_values(
 def _allowed_words(rule: FieldRule, field: LeadField) -> frozenset[str] | None:
     if field.type is FieldType.BOOLEAN:
         return _BOOLEAN_WORDS
+    if rule.lead in STANDING_FIELDS:
+        return frozenset(STANDINGS)
     return frozenset(stage.value for stage in Stage) if rule.lead in _STAGE_FIELDS else None
 
 

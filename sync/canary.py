@@ -69,25 +69,22 @@ def read_back(work: Work, ended: pl.DataFrame, run: int) -> None:
 
 def _differing(work: Work, crm: str, rows: pl.DataFrame) -> list[str]:
     names = rows["crm_field"].unique().sort().to_list()
-    address = work.field_map.rules["email"].source(crm, work.objects[crm]) or ""
-    frames, nowhere = [], [rows["record_id"].clear()]
-    for slab in work.crms[crm].fetch(
-        work.objects[crm], [*names, address], rows["record_id"].unique().to_list()
-    ):
-        if address in slab.frame.columns:
-            nowhere.append(slab.frame.filter(pl.col(address).is_null())[RECORD_ID].alias("record_id"))
+    needs = {name: other for (where, name), other in work.writable().needs.items() if where == crm}
+    asked, frames = [*names, *sorted(set(needs.values()) - set(names))], []
+    for slab in work.crms[crm].fetch(work.objects[crm], asked, rows["record_id"].unique().to_list()):
         there = [name for name in names if name in slab.frame.columns]
         absent = pl.col("_absent").fill_null([])
-        long = slab.frame.select(RECORD_ID, absent, *there).unpivot(
+        # Whoever has no address is on no list, and is not shown as taken off any.
+        for name, other in needs.items():
+            if name in there and other in slab.frame.columns:
+                absent = pl.when(pl.col(other).is_null()).then(absent.list.concat([name])).otherwise(absent)
+        long = slab.frame.select(RECORD_ID, absent.alias("_absent"), *there).unpivot(
             there, index=[RECORD_ID, "_absent"], variable_name="crm_field", value_name="now"
         )
         # What is not shown to us cannot be compared.
         frames.append(long.filter(~pl.col("_absent").list.contains(pl.col("crm_field"))).drop("_absent"))
     if not frames:
         return []
-    # Whoever has no address is on no list, and is not shown as taken off any.
-    off_no_list = (pl.col("lane") == "consent") & pl.col("record_id").is_in(pl.concat(nowhere).implode())
-    rows = rows.filter(~off_no_list)
     held = pl.concat(frames).rename({RECORD_ID: "record_id"})
     compared = rows.join(held, on=["record_id", "crm_field"], how="inner").filter(
         ~(same_value(pl.col("now"), pl.col("after")) | _rounded())

@@ -36,7 +36,6 @@ from sync.work import CRMS, Work
 #: A change this long before the last reading began may have been stamped by then and shown only later.
 MARGIN = timedelta(minutes=10)
 
-OPT_OUT = "email_opt_out"
 CHANGED, UNKNOWN, GONE = "changed", "unknown", "gone"
 #: What each kind of drift is, for people.
 KINDS = {
@@ -138,25 +137,34 @@ def _strike_unagreed(work: Work, found: Drift) -> None:
     other = dict(zip(CRMS, reversed(CRMS), strict=True))
     stuck = set()
     for one in doubtful:
-        there, contact = (silent.get((crm, one.lead or ""), set()) for crm in (other[one.crm], "hubspot"))
-        if set(one.fields) <= there | (contact & {OPT_OUT}):
+        said = {crm: silent.get((crm, one.lead or ""), _Silent()) for crm in CRMS}
+        nowhere = {name for silence in said.values() for name in silence.nowhere}
+        if set(one.fields) <= said[other[one.crm]].unread | nowhere:
             stuck.add(one)
     found.drifted = [one for one in found.drifted if one not in stuck]
     found.explain("cannot_agree", len(stuck))
 
 
-def _silent(work: Work, leads: pl.Series) -> dict[tuple[str, str], set[str]]:
-    """(CRM, lead) to the fields that its record there does not say: unreadable ones, and what HubSpot cannot keep."""
-    silent: dict[tuple[str, str], set[str]] = {}
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """The fields that a record does not say: those that cannot be read, and those that it can hold ``nowhere``."""
+
+    unread: frozenset[str] = frozenset()
+    nowhere: frozenset[str] = frozenset()
+
+
+def _silent(work: Work, leads: pl.Series) -> dict[tuple[str, str], _Silent]:
+    """(CRM, lead) to what its record there does not say."""
+    silent: dict[tuple[str, str], _Silent] = {}
     links = work.store.leads.links_of_leads(leads)
     for crm in CRMS:
         owners = dict(links.filter(pl.col("crm") == crm).select("record_id", "lead_id").iter_rows())
+        # HubSpot keeps withdrawals by address (HubSpot reference, section 14): without one it shows none.
+        needing = work.needing(crm)
         for slab in work.crms[crm].fetch(work.objects[crm], work.asked(crm), list(owners)):
-            read = read_records(work, crm, slab.frame)
-            for record, names, email in read.select(RECORD_ID, UNREAD, "email").iter_rows():
-                # HubSpot keeps withdrawals by address (HubSpot reference, section 14): without one it shows none.
-                nowhere = {OPT_OUT} if crm == "hubspot" and email is None else set()
-                silent[crm, owners[record]] = {*(names or ()), *nowhere}
+            for row in read_records(work, crm, slab.frame).iter_rows(named=True):
+                nowhere = frozenset(name for name, needed in needing.items() if row[needed] is None)
+                silent[crm, owners[row[RECORD_ID]]] = _Silent(frozenset(row[UNREAD] or ()), nowhere)
     return silent
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mapping.consent import CONSENT_FIELDS
 from mapping.lead import LEAD_FIELDS, FieldType, Stage
 from mapping.qualification.columns import nearest
 from mapping.rules import CRMS, FieldRule
@@ -96,8 +97,9 @@ def _rule(name: str, table: dict[str, Any], where: Where, found: FieldTables) ->
     except ValidationError as error:
         found.problems += _rule_problems(error, name, table, where)
         return
-    if name not in LEAD_FIELDS and rule.type is None:
-        near = nearest(name, LEAD_FIELDS)
+    known_names = {**LEAD_FIELDS, **CONSENT_FIELDS}
+    if name not in known_names and rule.type is None:
+        near = nearest(name, known_names)
         found.problems.append(
             problem(
                 where(("fields", name)),

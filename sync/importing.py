@@ -17,6 +17,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
+from mapping.consent import says_withdrawn
 from mapping.lead import columns_of
 from sync.cardmatch import Matched
 from sync.decide import Decided, judge_leads, lead_frame, scoped, with_reasons
@@ -92,8 +93,8 @@ def _merged(work: Work, frame: pl.DataFrame, people: pl.DataFrame, source: Sourc
     values = []
     for name in columns:
         places = [pl.col(prefix + name) for prefix in (HUBSPOT, SALESFORCE, CARD)]
-        opt_out = name in work.fields and work.fields[name].opt_out
-        value = pl.any_horizontal(places) if opt_out else pl.coalesce(places)
+        flag = columns[name] == pl.Boolean() and work.fields[name].opt_out
+        value = pl.any_horizontal(places) if flag else pl.coalesce(places)
         values.append(value.alias(MERGED + name))
     winners = [pl.lit(0, dtype=pl.UInt8()).alias(WINNER + rule.field) for rule in work.rules]
     # A new record takes its keys of identity from the card.
@@ -205,8 +206,9 @@ def _fills(work: Work, known: pl.DataFrame) -> pl.DataFrame:
 
 def _blank(work: Work, name: str, side: str) -> pl.Expr:
     here = pl.col(side + "_id").is_not_null()
-    if work.fields[name].opt_out:
-        return here & pl.col(CARD + name).fill_null(value=False) & ~pl.col(side + name).fill_null(value=False)
+    known = work.fields[name]
+    if known.opt_out:
+        return here & says_withdrawn(known, CARD + name) & ~says_withdrawn(known, side + name)
     blanks = [
         pl.col(each + name).is_null() & ~pl.col(each + "_unread").list.contains(name).fill_null(value=False)
         for each in SIDES.values()

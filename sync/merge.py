@@ -13,14 +13,14 @@ from functools import cache
 
 import polars as pl
 
-from mapping.qualification.truths import choose, holds, known, one
+from mapping.qualification.truths import choose
+from sync.consent import with_proofs, withdrawal
 from sync.threeway import Leads, Settled, code, first_with, three_way
 from sync.unread import Unread
 from sync.winners import (
     BASE,
     CONFLICTS,
     HUBSPOT,
-    KEPT,
     MERGED,
     SALESFORCE,
     SIDES,
@@ -65,12 +65,12 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None
         if rule.direction == "read_only" and not rule.opt_out:
             settled.append(_shown(rule, leads))
         elif rule.opt_out:
-            settled.append(_withdrawal(rule, leads))
+            settled.append(withdrawal(rule, leads))
         else:
             settled.append(contested[rule.field])
     winners = [done.winner.alias(WINNER + rule.field) for rule, done in zip(rules, settled, strict=True)]
     values = [value.alias(MERGED + name) for done in settled for name, value in done.values.items()]
-    return frame.hstack([*winners, *values])
+    return with_proofs(frame.hstack([*winners, *values]), rules)
 
 
 def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
@@ -171,21 +171,3 @@ def _shown(rule: MergeRule, leads: Leads) -> Settled:
     else:
         values = {rule.field: leads.first_known(rule.field)}
     return Settled(leads.nobody, values)
-
-
-def _withdrawal(rule: MergeRule, leads: Leads) -> Settled:
-    """A withdrawal seen anywhere, now or before, stands; only a true travels, never a false."""
-    h, s = leads.frame[HUBSPOT + rule.field], leads.frame[SALESFORCE + rule.field]
-    h_true, s_true = holds(h), holds(s)
-    withdrawn = h_true | s_true
-    for prefix in (*BASE.values(), *([KEPT] if leads.kept(rule) else [])):
-        withdrawn = withdrawn | holds(leads.frame[prefix + rule.field])
-    values = {rule.field: choose(withdrawn, one(True, pl.Boolean()), choose(known(h), h, s))}
-    if rule.direction == "read_only":
-        return Settled(leads.nobody, values)
-    winner = choose(withdrawn & ~h_true & ~s_true, code(Winner.HELD), leads.nobody)
-    winner = choose(leads.both_here & s_true, code(Winner.SALESFORCE), winner)
-    winner = choose(leads.both_here & h_true, code(Winner.HUBSPOT), winner)
-    winner = choose(h_true & s_true, code(Winner.BOTH), winner)
-    unread = leads.unread(rule)
-    return Settled(winner if unread is None else choose(unread, code(Winner.UNREAD), winner), values)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from mapping.consent import says_withdrawn
 from mapping.fieldmap import FieldMap
 from mapping.lead import Stage
 from mapping.own import CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, known, looked_up
+from sync.consent import withdrawn
 from sync.inorder import alike
 from sync.merge import (
     HUBSPOT,
@@ -53,7 +55,8 @@ class Writable:
     ``objects``: CRM to object. ``updatable``/``creatable``: CRM to the names of fields its live schema lets
     us write. ``stage_field``: HubSpot's lifecycle stage, ``stage_words``: our stages in its words,
     ``stage_order``: its stages in forward order. ``required``: CRM field to the text that a new record gets
-    where the CRM demands a value and nothing is known.
+    where the CRM demands a value and nothing is known. ``needs``: CRM and field to the field of the same record
+    without which it takes no value.
     """
 
     objects: Mapping[str, str]
@@ -63,6 +66,7 @@ class Writable:
     stage_words: Mapping[str, str] | None = None
     stage_order: Sequence[str] = ()
     required: Mapping[str, str] | None = None
+    needs: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +200,23 @@ def _merged_changes(
         if crm_field is None or crm_field not in writable.updatable[crm] or not winner.max():
             continue
         moved = existing & won_by(winner, *theirs)
-        if rule.field == "email_opt_out" and crm == "hubspot" and here + "email" in leads.columns:
-            # Without an address there is nobody to take off a list; once it has one, the next sync does.
-            moved &= leads[here + "email"].is_not_null()
+        if rule.opt_out:
+            moved |= existing & won_by(winner, Winner.BOTH) & ~withdrawn(leads[here + rule.field])
+            moved &= _takes(leads, here, crm, crm_field, targets, writable)
         if moved.any():
             after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
             why = _why_merged(rule, crm, here)
             parts.append(_part(leads, moved, crm, rule.field, crm_field, after, why, writable))
     return parts
+
+
+def _takes(
+    leads: pl.DataFrame, here: str, crm: str, crm_field: str, targets: Mapping[str, str], writable: Writable
+) -> pl.Series:
+    """Whose record can take a value there: one that is not taken without another field waits until that is known."""
+    needed = writable.needs.get((crm, crm_field))
+    names = [name for name, source in targets.items() if source == needed and here + name in leads.columns]
+    return known(leads[here + names[0]]) if names else every(True, pl.Boolean(), leads.height)
 
 
 def _why_merged(rule: MergeRule, crm: str, here: str) -> pl.Expr:
@@ -313,7 +326,8 @@ def _creates(
         if rule.field in targets and rule.direction != "read_only":
             said = field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field)
             # Only a withdrawal is ever said: that somebody has not withdrawn is no word of theirs.
-            word = pl.when(pl.col(MERGED + rule.field)).then(said) if rule.opt_out else said
+            known_as = field_map.fields[rule.field]
+            word = pl.when(says_withdrawn(known_as, MERGED + rule.field)).then(said) if rule.opt_out else said
             values[rule.field] = (targets[rule.field], word)
     for own in OWN_FIELDS:
         source = own.said() if own.verdict else pl.col(SIDES[other] + "_id")
@@ -329,10 +343,10 @@ def _creates(
     nothing = pl.lit(None, dtype=pl.String)
     values |= {crm_field: (crm_field, nothing) for crm_field in required if crm_field not in mapped}
     parts = []
-    for field, (crm_field, after) in values.items():
+    for name, (crm_field, after) in values.items():
         if crm_field in writable.creatable[crm]:
             filled = pl.coalesce(after, pl.lit(required[crm_field])) if crm_field in required else after
-            made = _part(leads, where, crm, field, crm_field, filled, why, writable, "create")
+            made = _part(leads, where, crm, name, crm_field, filled, why, writable, "create")
             parts.append(replace(made, rows=made.rows.filter(pl.col("after").is_not_null())))
     return parts
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
+from mapping.consent import CONSENT_FIELDS
 from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.qualification.columns import nearest
 from mapping.rules import FieldRule
@@ -102,11 +103,12 @@ class Settings:
 
     @property
     def custom_fields(self) -> dict[str, LeadField]:
-        """The lead fields that the config adds: rules with a type whose name the lead does not know."""
-        return {
+        """The lead fields that the config adds: standings of consent, and rules with a type and a name of its own."""
+        standings = {rule.lead for rule in self.fields} & CONSENT_FIELDS.keys()
+        return {name: CONSENT_FIELDS[name] for name in sorted(standings)} | {
             rule.lead: LeadField(rule.lead, rule.type, rule.label or rule.lead, custom=True)
             for rule in self.fields
-            if rule.type is not None and rule.lead not in LEAD_FIELDS
+            if rule.type is not None and rule.lead not in {*LEAD_FIELDS, *CONSENT_FIELDS}
         }
 
     def required_secret(self, path: str) -> str:

@@ -123,6 +123,18 @@ class Work:
     def wanted(self) -> Wanted:
         return Wanted(self.mode, self.policy.score_step)
 
+    def needing(self, crm: str) -> dict[str, str]:
+        """The lead fields that a CRM's record holds no value of while another one is blank there, and that one."""
+        fields = self.crms[crm].describe(self.objects[crm]).fields
+        sources = {name: rule.source(crm, self.objects[crm]) for name, rule in self.field_map.rules.items()}
+        leads = {source: name for name, source in sources.items() if source is not None}
+        needs = {
+            name: fields[source].needs for name, source in sources.items() if source and source in fields
+        }
+        return {
+            name: leads[needed] for name, needed in needs.items() if needed is not None and needed in leads
+        }
+
     def writable(self) -> Writable:
         """What the live schemas let us write now."""
         schemas = {crm: self.crms[crm].describe(self.objects[crm]) for crm in CRMS}
@@ -139,6 +151,12 @@ class Work:
             stage_words=self.stage_words,
             stage_order=schemas["hubspot"].stages,
             required=self.required,
+            needs={
+                (crm, name): info.needs
+                for crm, schema in schemas.items()
+                for name, info in schema.fields.items()
+                if info.needs is not None
+            },
         )
 
 

@@ -139,6 +139,8 @@ def field_info(object_name: str, found: Property) -> FieldInfo:
         unique=bool(found.hasUniqueValue) or (object_name == CONTACTS and found.name == EMAIL),
         options=tuple((o.value, o.label or "") for o in options),
         restricted=kind in {"choice", "choices"} and not found.externalOptions,
+        # Withdrawals are kept by address (section 14): nobody without one is on a list.
+        needs=EMAIL if leaving else None,
     )
 
 
