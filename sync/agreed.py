@@ -14,6 +14,7 @@ from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.plan import RESTORE, SIDES, STAGE
 from sync.read import typed_records
 from sync.store.leads import BASES
+from sync.winners import deciders
 from sync.work import Work, empty
 from sync.write import Results
 
@@ -64,11 +65,7 @@ def _settled(work: Work, leads: pl.DataFrame, results: Results) -> _Settled:
             crm: frozenset(name for name, _ in work.field_map.writable(crm, work.objects[crm]))
             for crm in SIDES
         },
-        {
-            name.removeprefix(WINNER): frozenset(leads[name].unique().drop_nulls().to_list())
-            for name in leads.columns
-            if name.startswith(WINNER)
-        },
+        deciders(leads),
     )
 
 

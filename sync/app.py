@@ -277,21 +277,30 @@ def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
     return attached
 
 
+#: Seconds for which pretend CRMs are not asked the time again: a run asks for it a dozen times.
+CLOCK_HOLDS = 0.05
+
+
 def _clock(settings: Settings, attached: Attached | None) -> Callable[[], datetime]:
     """Pretend CRMs have a clock that can be moved, and then it is ours too; otherwise the machine's counts."""
     url = attached.hubspot_url if attached else settings.hubspot.base_url
     if not is_loopback(urlsplit(url).hostname):
         return utc_now
     session = open_session()
+    told, moment = -CLOCK_HOLDS, utc_now()
 
     def sandbox_clock() -> datetime:
+        nonlocal told, moment
+        if time.monotonic() - told < CLOCK_HOLDS:
+            return moment
         try:
             answer = session.get(f"{url}/_sandbox/clock", timeout=(5, 30))
         except OSError as away:
             raise CrmAway(f"HubSpot cannot be reached at {url}") from away
         if answer.status_code != 200:
             return utc_now()
-        return datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+        told, moment = time.monotonic(), datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
+        return moment
 
     return sandbox_clock
 

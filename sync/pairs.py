@@ -69,15 +69,25 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
     memory that share an address or a cross-id with them. ``new_lead_id(crm, record_id)`` names a new lead
     after its oldest record.
     """
+    if records.is_empty() and known.is_empty():
+        return Pairing(pl.DataFrame(schema=dict(ASSIGNED)), pl.DataFrame(schema=dict(AMBIGUOUS)))
     # Frames of everyone are the largest that a run holds at once: none is copied, and none is wider than it has to.
     unread = known.join(records, on=["crm", "record_id"], how="anti", maintain_order="left")
     all_records = pl.concat([records, unread], how="diagonal_relaxed", rechunk=False)
-    involved = _involved(all_records)
-    everyone, settled = all_records.filter(involved), all_records.filter(~involved)
-    pairs, ambiguous = _pairs_of(everyone, records)
-    of_settled = settled.select("crm", "object", "record_id", "lead_id", how=pl.lit(KNOWN))
-    assigned = pl.concat([of_settled, _assign(everyone, pairs, ambiguous, new_lead_id)], rechunk=False)
+    if all_records["lead_id"].null_count() == 0:
+        assigned, ambiguous = _as_linked(all_records), pl.DataFrame(schema=dict(AMBIGUOUS))
+    else:
+        involved = _involved(all_records)
+        everyone, settled = all_records.filter(involved), all_records.filter(~involved)
+        pairs, ambiguous = _pairs_of(everyone, records)
+        given = _assign(everyone, pairs, ambiguous, new_lead_id)
+        assigned = pl.concat([_as_linked(settled), given], rechunk=False)
     return Pairing(_flag_awaited(_flag_taken_addresses(assigned, all_records), ambiguous), ambiguous)
+
+
+def _as_linked(records: pl.DataFrame) -> pl.DataFrame:
+    """Records that stay with the lead of their link."""
+    return records.select("crm", "object", "record_id", "lead_id", how=pl.lit(KNOWN))
 
 
 def _pairs_of(everyone: pl.DataFrame, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -115,8 +125,6 @@ def _involved(everyone: pl.DataFrame) -> pl.Series:
     A link never moves by itself, so everybody else stays with their lead; in most runs that is nearly everybody.
     """
     new = everyone.filter(pl.col("lead_id").is_null())
-    if new.is_empty():
-        return pl.Series("involved", [False]).new_from_index(0, everyone.height)
     meets = (
         pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
         | pl.col("record_id").is_in(new["cross_id"].drop_nulls().implode())
@@ -358,6 +366,8 @@ def _flag_taken_addresses(assigned: pl.DataFrame, everyone: pl.DataFrame) -> pl.
 
 def _flag_awaited(assigned: pl.DataFrame, ambiguous: pl.DataFrame) -> pl.DataFrame:
     """Mark leads one of whose records is a plausible counterpart of a held one."""
+    if ambiguous.is_empty():
+        return assigned.with_columns(awaited=pl.lit(value=False)).select(*ASSIGNED)
     counterparts = ambiguous["others"].explode().unique().drop_nulls()
     named = assigned.filter(pl.format("{}:{}", "crm", "record_id").is_in(counterparts.implode()))["lead_id"]
     return assigned.with_columns(awaited=pl.col("lead_id").is_in(named.implode())).select(*ASSIGNED)

@@ -28,6 +28,7 @@ from sync.routing import remember_given
 from sync.store.journal import HELD, REFUSED
 from sync.store.leads import NEW_LEADS, NEW_LINKS, NEW_VERDICTS
 from sync.turned import note_turned
+from sync.winners import deciders
 from sync.work import CRMS, Work, empty
 from sync.write import ENDED, Results
 
@@ -243,9 +244,10 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
 def _unsayable(decided: Decided) -> list[dict[str, str | None]]:
     """Values that the other CRM has no word for."""
     rows: list[dict[str, str | None]] = []
-    for column in (name for name in decided.leads.columns if name.startswith(WINNER)):
-        name = column.removeprefix(WINNER)
-        stuck = decided.leads.filter(pl.col(column) == int(Winner.UNSAYABLE))
+    for name, codes in deciders(decided.leads).items():
+        if Winner.UNSAYABLE not in codes:
+            continue
+        stuck = decided.leads.filter(pl.col(WINNER + name) == int(Winner.UNSAYABLE))
         for lead, record in stuck.select("lead_id", "h._id").iter_rows():
             why = "the other CRM has no word for this value: add one under [values], or correct the value"
             rows.append(

@@ -225,6 +225,8 @@ def _half_done(work: Work) -> list[tuple[str, str]]:
 
 def _with_links(work: Work, new: pl.DataFrame) -> pl.DataFrame:
     """The links that other runs have made since the records were read."""
+    if new.is_empty():
+        return new
     links = work.store.leads.links_of_records(new)
     return (
         new.drop("lead_id")

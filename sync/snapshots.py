@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
+from sync.fewsnapshots import can_spell, read, spelled
 from sync.inorder import blanks
 
 #: What JSON cannot hold in a text as it is.
@@ -33,6 +34,10 @@ class Snapshots:
         }
         if not known:
             return pl.Series("snapshot", ["{}"], dtype=pl.String).new_from_index(0, frame.height)
+        if can_spell(self.schema, frame.height):
+            few = spelled(known)
+            if few is not None:
+                return pl.Series("snapshot", few, dtype=pl.String)
         texts, members = [], []
         begun: pl.Expr | bool = False  # whether a member stands before: a comma belongs between two
         for name, one in known.items():
@@ -54,6 +59,10 @@ class Snapshots:
         """
         if texts.null_count() == len(texts):
             return blanks({prefix + name: dtype for name, dtype in self.schema.items()}, len(texts))
+        if can_spell(self.schema, len(texts)):
+            few = read(texts.to_list(), self.schema, prefix)
+            if few is not None:
+                return few
         lines = b"\n".join(texts.fill_null("{}").cast(pl.Binary).to_list())
         return self.decode_lines(lines, len(texts), prefix)
 

@@ -12,6 +12,7 @@ from sync.decide import Decided
 from sync.merge import WINNER, Winner
 from sync.plan import SIDES
 from sync.store.runs import Numbers
+from sync.winners import deciders
 from sync.write import Results
 
 
@@ -48,7 +49,9 @@ def held_leads(decided: Decided) -> pl.Series:
     """Leads with a field that waits for a person: both changed it, a CRM has no word for it, or others set it back."""
     contested = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"]
     stuck = [
-        pl.col(name) == int(Winner.UNSAYABLE) for name in decided.leads.columns if name.startswith(WINNER)
+        pl.col(WINNER + name) == int(Winner.UNSAYABLE)
+        for name, codes in deciders(decided.leads).items()
+        if Winner.UNSAYABLE in codes
     ]
     wordless = decided.leads.filter(pl.any_horizontal(stuck))["lead_id"] if stuck else contested.clear()
     loud = contested.clear() if decided.loud is None else decided.loud["lead_id"]

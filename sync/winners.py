@@ -70,6 +70,13 @@ class MergeRule:
         return (self.field, self.travels_with) if self.travels_with else (self.field,)
 
 
+def deciders(leads: pl.DataFrame) -> dict[str, frozenset[int]]:
+    """Field to the codes of those who decided it for any lead. All are asked at once: each alone costs as much."""
+    names = [name for name in leads.columns if name.startswith(WINNER)]
+    found = leads.select(pl.col(names).unique().drop_nulls().implode()).row(0) if names else ()
+    return {name.removeprefix(WINNER): frozenset(codes) for name, codes in zip(names, found, strict=True)}
+
+
 def won_by(winner: pl.Series, *winners: Winner) -> pl.Series:
     """Where one of these decided, in a column ``w.<field>``."""
     return looked_up(_among(winners), winner)

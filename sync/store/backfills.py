@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 NEW_SLICES: Mapping[str, pl.DataType] = {
@@ -71,9 +70,7 @@ class Backfills(Tables):
             row = self._do("start_backfill", asked=_spelled(asked), field_map=field_map, now=now).fetchone()
             number = int(row[0]) if row else 0
             rows = [(one.number, one.crm, one.start, one.end, one.records, one.calls) for one in slices]
-            as_temporary(
-                self._connection, "new_slices", pl.DataFrame(rows, schema=dict(NEW_SLICES), orient="row")
-            )
+            self._lay("new_slices", pl.DataFrame(rows, schema=dict(NEW_SLICES), orient="row"))
             self._do("cut_slices", backfill=number)
         return number
 
@@ -94,7 +91,7 @@ class Backfills(Tables):
         if records.is_empty():
             return records["record_id"]
         with self._connection.transaction():
-            as_temporary(self._connection, "asked", records.unique())
+            self._lay("asked", records.unique())
             rows = self._do("read_by_backfill", backfill=backfill).fetchall()
         return pl.Series("record_id", [row[0] for row in rows], dtype=pl.String)
 

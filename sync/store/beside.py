@@ -8,7 +8,6 @@ from typing import Literal
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 #: One record that tells of a lead's opportunities.
@@ -39,22 +38,22 @@ class BesideRecords(Tables):
         """``PARTIES`` of these leads in one CRM, in place of those known before. Inside the remembering transaction."""
         if lead_ids.is_empty():
             return
-        as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+        self._lay("asked", lead_ids.unique().to_frame("lead_id"))
         self._do("forget_deal_parties", crm=crm)
         if not parties.is_empty():
-            as_temporary(self._connection, "new_parties", parties.select(*PARTIES).unique())
+            self._lay("new_parties", parties.select(*PARTIES).unique())
             self._do("note_deal_parties")
 
     def changed(self, records: pl.DataFrame, why: Why, now: datetime) -> None:
         """``CHANGED``: the leads beside which these stand are to be looked at again. In a transaction."""
         if not records.is_empty():
-            as_temporary(self._connection, "changed", records.select(*CHANGED).unique())
+            self._lay("changed", records.select(*CHANGED).unique())
             self._do("look_again_by_party", why=why, now=now)
 
     def look_again(self, lead_ids: pl.Series, why: Why, now: datetime) -> None:
         """These leads are to be looked at again. In a transaction."""
         if not lead_ids.is_empty():
-            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+            self._lay("asked", lead_ids.unique().to_frame("lead_id"))
             self._do("look_again", why=why, now=now)
 
     def to_look_at(self, why: Why, most: int) -> list[tuple[str, str]]:
@@ -64,5 +63,5 @@ class BesideRecords(Tables):
     def looked_at(self, lead_ids: pl.Series, why: Why, now: datetime) -> None:
         """These leads were decided with what was known at ``now``. Inside the remembering transaction."""
         if not lead_ids.is_empty():
-            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+            self._lay("asked", lead_ids.unique().to_frame("lead_id"))
             self._do("looked_at_again", why=why, now=now)

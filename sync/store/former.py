@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.identity import ALSO
 from sync.store.tables import Tables
 
@@ -22,7 +21,7 @@ class FormerAddresses(Tables):
     def note(self, moved: pl.DataFrame, run: int, now: datetime) -> None:
         """``MOVED``: what these leads had is a former address; what they have is none any more."""
         if not moved.is_empty():
-            as_temporary(self._connection, "moved", moved.select(*MOVED))
+            self._lay("moved", moved.select(*MOVED))
             self._do("strike_former")
             self._do("note_former", run=run, now=now)
 

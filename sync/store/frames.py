@@ -51,7 +51,7 @@ def _as_csv(frame: pl.DataFrame) -> str:
 def as_temporary(connection: psycopg.Connection, name: str, frame: pl.DataFrame) -> None:
     """Make a temporary table of a frame, gone at the end of the transaction."""
     columns = sql.SQL(", ").join(
-        sql.Identifier(column) + sql.SQL(f" {_sql_type(dtype)}") for column, dtype in frame.schema.items()
+        sql.Identifier(column) + sql.SQL(f" {sql_type(dtype)}") for column, dtype in frame.schema.items()
     )
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", name)))
     connection.execute(
@@ -60,7 +60,8 @@ def as_temporary(connection: psycopg.Connection, name: str, frame: pl.DataFrame)
     copy_in(connection, name, frame)
 
 
-def _sql_type(dtype: pl.DataType) -> str:
+def sql_type(dtype: pl.DataType) -> str:
+    """PostgreSQL's name of a column's type. Raises KeyError for a type that no frame of the store has."""
     return _SQL_TYPES[type(dtype)]
 
 
@@ -81,6 +82,27 @@ def read_frame(
     return from_csv(buffer.getvalue(), schema)
 
 
+def fetch_frame(
+    connection: psycopg.Connection,
+    query: str,
+    schema: Mapping[str, pl.DataType],
+    parameters: Mapping[str, Any],
+) -> pl.DataFrame:
+    """The few rows of a query as a frame of the given schema. Columns are taken in order.
+
+    The parameters travel beside the statement, so that those about people stand in no log of the server's. COPY takes
+    none.
+    """
+    found = connection.execute(query.encode(), parameters).pgresult
+    if found is None or not found.ntuples:
+        return pl.DataFrame(schema=dict(schema))
+    columns = [
+        pl.Series(name, [found.get_value(row, place) for row in range(found.ntuples)], dtype=pl.Binary)
+        for place, name in enumerate(schema)
+    ]
+    return _in_types(pl.DataFrame(columns).cast(pl.String), schema)
+
+
 def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Rows in CSV as a frame of the given schema; without any, an empty one. Columns are taken in order."""
     if not data:
@@ -90,10 +112,20 @@ def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         for name, dtype in schema.items()
     }
     frame = pl.read_csv(data, has_header=False, schema=as_text, quote_char=_QUOTE)
-    return frame.with_columns(_typed(name, dtype) for name, dtype in schema.items() if as_text[name] != dtype)
+    return _in_types(frame, schema)
+
+
+def _in_types(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    return frame.with_columns(
+        _typed(name, dtype) for name, dtype in schema.items() if frame.schema[name] != dtype
+    )
 
 
 def _typed(name: str, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Date):
+        return pl.col(name).str.to_date("%Y-%m-%d")
+    if not isinstance(dtype, pl.Boolean | pl.Datetime):
+        return pl.col(name).cast(dtype)
     if isinstance(dtype, pl.Boolean):
         return pl.col(name) == "t"
     return pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us").dt.convert_time_zone("UTC")

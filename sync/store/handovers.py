@@ -10,7 +10,6 @@ import polars as pl
 
 from mapping.qualification.handover import LEDGER, Advanced
 from mapping.qualification.handover_events import EVENTS
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 #: Open handovers that are looked at again in one run because their time is up.
@@ -81,10 +80,10 @@ class Handovers(Tables):
         """
         if not advanced.rows.is_empty():
             rows = self._with_stretches(advanced.rows, hot)
-            as_temporary(self._connection, "new_handovers", rows.select(*LEDGER))
+            self._lay("new_handovers", rows.select(*LEDGER))
             self._do("remember_handovers", run=run)
         if not advanced.events.is_empty():
-            as_temporary(self._connection, "new_handover_events", advanced.events.select(*EVENTS))
+            self._lay("new_handover_events", advanced.events.select(*EVENTS))
             self._do("remember_handover_events", run=run, now=now)
 
     def _with_stretches(self, rows: pl.DataFrame, hot: str) -> pl.DataFrame:

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.leads import RECORDS
 from sync.store.tables import Tables
 
@@ -104,7 +103,7 @@ class Identity(Tables):
         """``RECORDS`` that were seen alive: none of them is gone."""
         if not records.is_empty():
             with self._connection.transaction():
-                as_temporary(self._connection, "asked", records.select(*RECORDS).unique())
+                self._lay("asked", records.select(*RECORDS).unique())
                 self._do("strike_fates")
 
     def fates(self, lead_ids: pl.Series) -> pl.DataFrame:
@@ -129,9 +128,9 @@ class Identity(Tables):
         if seen.is_empty():
             return
         with self._connection.transaction():
-            as_temporary(self._connection, "addresses", seen.select(*RECORDS).unique())
+            self._lay("addresses", seen.select(*RECORDS).unique())
             self._do("strike_second_addresses")
-            as_temporary(self._connection, "addresses", addresses.select(*ADDRESSES))
+            self._lay("addresses", addresses.select(*ADDRESSES))
             self._do("remember_second_addresses")
 
     def hold(self, row: Mapping[str, str | None], run: int, now: datetime) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 _NAMES = (
@@ -26,7 +25,7 @@ class Imports(Tables):
         """``IMPORTED`` rows; the same person, record and source again changes nothing. In a transaction."""
         if rows.is_empty():
             return
-        as_temporary(self._connection, "new_imported", rows.select(*IMPORTED))
+        self._lay("new_imported", rows.select(*IMPORTED))
         self._do("remember_imported", run=run, now=now)
 
     def by_key(self, row_keys: pl.Series) -> pl.DataFrame:

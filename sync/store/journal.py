@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 import psycopg
 
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 
@@ -39,7 +38,7 @@ class Journal(Tables):
 
     def _run(self, statement: str, tables: Mapping[str, pl.DataFrame], **wanted: Any) -> psycopg.Cursor:
         for table, frame in tables.items():
-            as_temporary(self._connection, table, frame)
+            self._lay(table, frame)
         return self._do(statement, **wanted)
 
     def _count_new(self, statement: str, table: str, frame: pl.DataFrame, run: int, now: datetime) -> int:

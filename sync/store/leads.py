@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_temporary, from_csv
 from sync.store.tables import Tables
 
 RECORDS: Mapping[str, pl.DataType] = {"crm": pl.String(), "object": pl.String(), "record_id": pl.String()}
@@ -42,19 +41,6 @@ DECIDED: Mapping[str, pl.DataType] = {
     "decided_at": pl.Datetime("us", "UTC"),
 }
 LEADS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "lead_values": pl.String(), **DECIDED}
-#: What a policy needs of a stored lead beside its values: the last verdict under the names of its columns.
-JUDGED: Mapping[str, pl.DataType] = {
-    "lead_id": pl.String(),
-    "stage": pl.String(),
-    "highest_stage": pl.String(),
-    "cycle": pl.Int32(),
-    "temperature": pl.String(),
-    "score": pl.Int32(),
-    "stage_why": pl.String(),
-    "temperature_since": pl.Date(),
-    "returned_on": pl.Date(),
-    "spent_rejection": pl.String(),
-}
 NEW_LEADS: Mapping[str, pl.DataType] = {**LEADS, "email_key": pl.String()}
 NEW_VERDICTS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), "inputs": pl.String(), **DECIDED}
 PAST: Mapping[str, pl.DataType] = {
@@ -108,12 +94,6 @@ class Leads(Tables):
         """The stored leads with these ids, as ``LEADS``."""
         return self._asked("leads_by_id", lead_ids.alias("lead_id").to_frame(), LEADS)
 
-    def judged_after(self, after: str, limit: int) -> tuple[pl.DataFrame, bytes]:
-        """The next stored leads in the order of their ids: ``JUDGED``, and their ``lead_values``, one line a lead."""
-        parts = self._bytes("judged_after", after=after, limit=limit)
-        verdicts = b"\n".join(part[1] for part in parts)
-        return from_csv(verdicts, JUDGED), b"\n".join(part[0] for part in parts)
-
     def ids_after(self, after: str, limit: int) -> pl.Series:
         """The next lead ids in order: a slice of all leads."""
         return self._read("lead_ids_after", {"lead_id": pl.String()}, after=after, limit=limit)["lead_id"]
@@ -165,7 +145,7 @@ class Leads(Tables):
     def _remember(self, statement: str, table: str, frame: pl.DataFrame, **wanted: Any) -> None:
         if frame.is_empty():
             return
-        as_temporary(self._connection, table, frame)
+        self._lay(table, frame)
         self._do(statement, **wanted)
 
     def remember_links(self, links: pl.DataFrame, run: int, now: datetime) -> None:

@@ -15,11 +15,16 @@ TRIES = 3
 UNSURE_DAYS = 7
 #: Who is no mailbox: the address of ``notify.alert_webhook``.
 WEBHOOK = "webhook"
+#: The kind of mail that tells of a handover.
+HANDOVER = "handover"
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail to one person. ``what``: monday or alerts; ``about``: the day it was due, or which alerts."""
+    """One mail to one person. ``what``: monday, alerts or handover.
+
+    ``about``: the day it was due, which alerts, or which notice (``Notice.letter``).
+    """
 
     what: str
     about: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import psycopg
 
-from sync.store.frames import as_temporary
+from sync.store.letters import HANDOVER, UNSURE_DAYS
 from sync.store.tables import Tables
 
 #: Tasks that are made in one go; the rest waits for the next run.
@@ -20,9 +20,12 @@ AT_ONCE = 1_000
 class Notice:
     """One notice that is due. ``kind``: handover or escalation. ``over``: sales have touched or answered the lead.
 
-    ``task_id``, ``task_owner``: the Salesforce task that was made for it, and whose it was made.
+    ``task_id``, ``task_owner``: the Salesforce task that was made for it, and whose it was made. ``made_at``: when
+    this recipient was first to be told (aware).
     """
 
+    number: int
+    made_at: datetime
     lead_id: str
     cycle: int
     kind: str
@@ -35,6 +38,11 @@ class Notice:
     owner: str | None = field(repr=False)
     over: bool
 
+    @property
+    def letter(self) -> str:
+        """What its mail is about, in the outbox: somebody else, or the same one anew, gets another mail."""
+        return f"{self.number} {self.made_at.astimezone(UTC).isoformat()}"
+
 
 class Notices(Tables):
     """The notices of one connection."""
@@ -42,7 +50,7 @@ class Notices(Tables):
     def queue(self, lead_ids: pl.Series, now: datetime, *, tasks: bool, mails: bool) -> None:
         """Whoever has one of these leads now is told, unless they were. Inside the remembering transaction."""
         if not lead_ids.is_empty():
-            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+            self._lay("asked", lead_ids.unique().to_frame("lead_id"))
             self._do("queue_notices", now=now, tasks=tasks, mails=mails)
 
     def escalate(self, row: dict[str, Any], recipient: str, now: datetime, *, task: bool, mail: bool) -> None:
@@ -55,8 +63,14 @@ class Notices(Tables):
         return self._notices("take_task_notices", limit=AT_ONCE)
 
     def take_mails(self, now: datetime) -> list[Notice]:
-        """Notices whose mail is to leave now; nobody else gets them."""
+        """Notices whose mail goes into the outbox now, in the caller's transaction; nobody else gets them."""
         return self._notices("take_mail_notices", now=now)
+
+    def of_letter(self, about: str) -> Notice | None:
+        """The notice that a mail in the outbox is about; None where it is gone, or another mail stands for it."""
+        number = about.partition(" ")[0]
+        found = self._notices("notice_of_number", number=int(number)) if number.isdecimal() else []
+        return next((one for one in found if one.letter == about), None)
 
     def _notices(self, statement: str, **wanted: Any) -> list[Notice]:
         with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
@@ -77,18 +91,19 @@ class Notices(Tables):
         key = {"lead": notice.lead_id, "cycle": notice.cycle, "kind": notice.kind}
         self._do("end_task_notice", **key, task=task, owner=owner, problem=problem, now=now)
 
-    def mail_ended(self, notice: Notice, problem: str | None, *, again: bool = False) -> None:
-        """The mail left (None), or not, and why; ``again``: it is to be tried again."""
+    def mail_refused(self, notice: Notice, problem: str) -> None:
+        """There will be no mail; ``problem`` says why, without naming anybody."""
         key = {"lead": notice.lead_id, "cycle": notice.cycle, "kind": notice.kind}
-        self._do("end_mail_notice", **key, problem=problem, again=again)
+        self._do("note_mail_problem", **key, problem=problem)
 
     def wait(self, problem: str) -> None:
         """What is still to be made could not be made now."""
         self._do("delay_notices", problem=problem)
 
     def problems(self) -> list[tuple[str, int]]:
-        """Why somebody was not told, and how often."""
-        return self._do("notice_problems").fetchall()
+        """Why somebody was not told, and how often; a mail that was not tried yet is no problem."""
+        wanted = {"what": HANDOVER, "days": UNSURE_DAYS}
+        return self._do("notice_problems", **wanted).fetchall()
 
     def of_lead(self, lead_id: str) -> list[dict[str, Any]]:
         """Everybody who was to be told of a lead."""

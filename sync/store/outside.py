@@ -7,7 +7,6 @@ from datetime import datetime
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 _IDS: Mapping[str, pl.DataType] = {"lead_id": pl.String()}
@@ -36,7 +35,7 @@ class Outside(Tables):
         with self._connection.transaction():
             for table, (statement, ids) in frames.items():
                 if not ids.is_empty():
-                    as_temporary(self._connection, table, ids.unique().to_frame("lead_id"))
+                    self._lay(table, ids.unique().to_frame("lead_id"))
                     self._do(statement, run=run, now=now)
 
     def scope_in_force(self) -> str | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.handovers import AT_ONCE
 from sync.store.tables import Tables
 
@@ -54,7 +53,7 @@ class Routing(Tables):
         """Replace what is known of the owners by ``OWNERS``."""
         with self._connection.transaction():
             self._do("note_owners_read", now=now)
-            as_temporary(self._connection, "new_owners", owners.select(*OWNERS))
+            self._lay("new_owners", owners.select(*OWNERS))
             self._do("strike_owners")
             self._do("keep_owners")
 
@@ -93,12 +92,12 @@ class Routing(Tables):
         with self._connection.transaction():
             if not self._do("next_version", version=version).rowcount:
                 return False
-            as_temporary(self._connection, "new_routed", given.select(*ROUTED))
+            self._lay("new_routed", given.select(*ROUTED))
             self._do("add_routed", now=now, run=run)
             if moves:
                 rows = [(route, owner, number) for (route, owner), number in moves.items()]
                 frame = pl.DataFrame(rows, schema=dict(TURNS), orient="row")
-                as_temporary(self._connection, "new_turns", frame)
+                self._lay("new_turns", frame)
                 self._do("keep_turns")
         return True
 
@@ -108,7 +107,7 @@ class Routing(Tables):
             return []
         with self._connection.transaction():
             frame = pl.DataFrame({"lead_id": sorted(set(lead_ids))}, schema={"lead_id": pl.String()})
-            as_temporary(self._connection, "asked", frame)
+            self._lay("asked", frame)
             return self._do("settle_routed").fetchall()
 
     def without_owner(self, gone: Sequence[str], absent: Sequence[str]) -> pl.Series:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import psycopg
 
-from sync.store.frames import as_temporary
+from sync.store.laid import Laid
 
 #: The class of the advisory locks that living runs hold, each under its own number.
 RUN_LOCK = 730_512
@@ -57,6 +57,7 @@ class Runs:
     ) -> None:
         self._connection = connection
         self._sql = {name: text.encode() for name, text in statements.items()}
+        self._laid = Laid(connection)
         self.connection_id = connection_id
         self.approved_at = approved_at
         #: A run that was begun here to whether others lived then, and the oldest transaction under way.
@@ -160,9 +161,9 @@ class Runs:
                 self._sql["release_claims_of_dead_runs"],
                 {"connection": self.connection_id, "run": run, "lock": RUN_LOCK},
             )
-            as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
-            got = self._connection.execute(
-                self._sql["claim_leads"],
+            self._laid.lay("claim_wanted", lead_ids.unique().to_frame("lead_id"))
+            got = self._about(
+                "claim_leads",
                 {
                     "connection": self.connection_id,
                     "run": run,
@@ -170,24 +171,25 @@ class Runs:
                     "now": now,
                     "until": now + timedelta(seconds=seconds),
                 },
-            ).fetchall()
+            )
         return fence, {row[0] for row in got}
+
+    def _about(self, statement: str, wanted: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement about leads that were laid out for it."""
+        text, values = self._laid.stated(self._sql[statement].decode(), wanted)
+        return self._connection.execute(text.encode(), values).fetchall()
 
     def claimed(self, lead_ids: pl.Series) -> pl.Series:
         """Those of the leads that a run has claimed."""
         with self._connection.transaction():
-            as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
-            rows = self._connection.execute(
-                self._sql["claimed_leads"], {"connection": self.connection_id}
-            ).fetchall()
+            self._laid.lay("claim_wanted", lead_ids.unique().to_frame("lead_id"))
+            rows = self._about("claimed_leads", {"connection": self.connection_id})
         return pl.Series("lead_id", [row[0] for row in rows], dtype=pl.String)
 
     def fenced_out(self, lead_ids: pl.Series, fence: int) -> set[str]:
         """Leads among these whose claim we no longer hold. Call inside the remembering transaction."""
-        as_temporary(self._connection, "claim_wanted", lead_ids.unique().to_frame("lead_id"))
-        rows = self._connection.execute(
-            self._sql["fenced_out"], {"connection": self.connection_id, "fence": fence}
-        ).fetchall()
+        self._laid.lay("claim_wanted", lead_ids.unique().to_frame("lead_id"))
+        rows = self._about("fenced_out", {"connection": self.connection_id, "fence": fence})
         return {row[0] for row in rows}
 
     def was_alone(self, run: int) -> bool:
@@ -208,8 +210,8 @@ class Runs:
         wanted = lead_ids.unique().to_frame("lead_id")
         wanted = wanted.with_columns(is_known=pl.col("lead_id").is_in(known.implode()))
         with self._connection.transaction():
-            as_temporary(self._connection, "claim_wanted", wanted)
-            found = self._connection.execute(self._sql["overtaken"], named).fetchall()
+            self._laid.lay("claim_wanted", wanted)
+            found = self._about("overtaken", named)
         gone = {lead for lead, is_gone in found if is_gone}
         return {lead for lead, _ in found} - gone, gone
 

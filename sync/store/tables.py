@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import psycopg
 
-from sync.store.frames import as_temporary, read_frame
+from sync.store.frames import fetch_frame, read_frame
+from sync.store.laid import Laid
 
 
 class Tables:
@@ -20,11 +21,19 @@ class Tables:
         self._connection = connection
         self._statements = statements
         self._id = connection_id
+        self._laid = Laid(connection)
+
+    def _stated(self, statement: str, wanted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        return self._laid.stated(self._statements[statement], {"connection": self._id, **wanted})
+
+    def _lay(self, name: str, frame: pl.DataFrame) -> None:
+        """The statements that follow find the rows of a frame under this name, until the end of the transaction."""
+        self._laid.lay(name, frame)
 
     def _do(self, statement: str, **wanted: Any) -> psycopg.Cursor:
         """Run a named statement."""
-        text = self._statements[statement].encode()
-        return self._connection.execute(text, {"connection": self._id} | wanted)
+        text, values = self._stated(statement, wanted)
+        return self._connection.execute(text.encode(), values)
 
     def _rows(self, statement: str, **wanted: Any) -> list[tuple[Any, ...]]:
         """The rows of a named statement."""
@@ -37,8 +46,10 @@ class Tables:
 
     def _read(self, statement: str, schema: Mapping[str, pl.DataType], **wanted: Any) -> pl.DataFrame:
         """The rows of a named statement as a frame."""
-        parameters = {"connection": self._id} | wanted
-        return read_frame(self._connection, self._statements[statement], schema, parameters)
+        text, values = self._stated(statement, wanted)
+        if len(values) > len(wanted) + 1:
+            return fetch_frame(self._connection, text, schema, values)
+        return read_frame(self._connection, text, schema, values)
 
     def _named(self, statement: str, **wanted: Any) -> list[dict[str, Any]]:
         """The rows of a named statement, by column."""
@@ -53,5 +64,5 @@ class Tables:
         if asked.is_empty():
             return pl.DataFrame(schema=dict(schema))
         with self._connection.transaction():
-            as_temporary(self._connection, "asked", asked.unique())
+            self._lay("asked", asked.unique())
             return self._read(statement, schema, **wanted)

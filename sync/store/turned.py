@@ -7,7 +7,6 @@ from datetime import datetime
 
 import polars as pl
 
-from sync.store.frames import as_temporary
 from sync.store.tables import Tables
 
 #: One Contact of a lead. ``origin_id``: the Lead that was converted into it.
@@ -27,7 +26,7 @@ class TurnedContacts(Tables):
     def note(self, turned: pl.DataFrame) -> None:
         """``TURNED``: whose lead each Contact is. Inside the remembering transaction."""
         if not turned.is_empty():
-            as_temporary(self._connection, "new_turned", turned.select(*TURNED).unique())
+            self._lay("new_turned", turned.select(*TURNED).unique())
             self._do("note_turned")
 
     def changed(self, crm: str, ids: Sequence[str], now: datetime) -> None:
@@ -58,5 +57,5 @@ class TurnedContacts(Tables):
     def looked_at(self, lead_ids: pl.Series) -> None:
         """These leads were decided with what their Contacts say now. Inside the remembering transaction."""
         if not lead_ids.is_empty() and self.to_look_at():
-            as_temporary(self._connection, "asked", lead_ids.unique().to_frame("lead_id"))
+            self._lay("asked", lead_ids.unique().to_frame("lead_id"))
             self._do("turned_looked_at")

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from sync.fewsnapshots import FEW
 from sync.snapshots import Snapshots
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -41,6 +43,31 @@ def test_every_value_comes_back_as_it_was(rows: list[dict[str, Any]]) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA)
     texts = Snapshots(SCHEMA).encode(frame)
     assert_frame_equal(Snapshots(SCHEMA).decode(texts), frame)
+
+
+@settings(max_examples=100, deadline=None)
+@given(_rows)
+def test_a_few_rows_are_spelled_and_read_as_among_many(rows: list[dict[str, Any]]) -> None:
+    snapshots = Snapshots(SCHEMA)
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    blank = pl.DataFrame([dict.fromkeys(SCHEMA)] * (FEW + 1), schema=SCHEMA)
+    texts = snapshots.encode(frame)
+    assert snapshots.encode(pl.concat([frame, blank])).head(frame.height).to_list() == texts.to_list()
+    among_many = snapshots.decode(pl.concat([texts, pl.Series([None] * (FEW + 1), dtype=pl.String)]))
+    assert_frame_equal(snapshots.decode(texts), among_many.head(frame.height))
+
+
+@pytest.mark.parametrize("text", ['{"whole":"seven"}', '{"day":"soon"}', '{"money":"much"}'])
+def test_a_value_that_is_not_what_the_schema_says_is_read_alike_among_few_and_many(text: str) -> None:
+    snapshots = Snapshots(SCHEMA)
+
+    def read(texts: list[str | None]) -> object:
+        try:
+            return snapshots.decode(pl.Series(texts, dtype=pl.String)).row(0)
+        except pl.exceptions.PolarsError as error:
+            return type(error)
+
+    assert read([text]) == read([text, *[None] * (FEW + 1)])
 
 
 def test_equal_values_give_equal_texts_however_they_came() -> None:

@@ -23,8 +23,8 @@ ON CONFLICT (connection_id, lead_id, cycle, kind) DO UPDATE
 
 -- take_task_notices --
 -- Those whose task is still to be made, ours alone until the transaction ends.
-SELECT n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature, h.score, h.owner,
-       h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over
+SELECT n.number, n.made_at, n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature,
+       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over
   FROM notice AS n
   JOIN handover AS h ON h.connection_id = n.connection_id AND h.lead_id = n.lead_id AND h.cycle = n.cycle
  WHERE n.connection_id = %(connection)s AND n.task_done_at IS NULL
@@ -32,27 +32,41 @@ SELECT n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owne
    FOR UPDATE OF n SKIP LOCKED;
 
 -- take_mail_notices --
--- Taken by whoever asks first: a mail leaves once.
-UPDATE notice AS n SET mail_done_at = %(now)s, problem = 'the mail was leaving'
+-- Taken by whoever asks first, in the transaction that puts them into the outbox. A program from before the outbox takes
+-- them by the same mark and sends them itself: one mail in either case.
+UPDATE notice AS n SET mail_done_at = %(now)s
   FROM handover AS h
  WHERE n.connection_id = %(connection)s AND n.mail_done_at IS NULL
    AND h.connection_id = n.connection_id AND h.lead_id = n.lead_id AND h.cycle = n.cycle
-RETURNING n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature, h.score, h.owner,
-       h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over;
+RETURNING n.number, n.made_at, n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature,
+       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over;
+
+-- notice_of_number --
+SELECT n.number, n.made_at, n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature,
+       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over
+  FROM notice AS n
+  JOIN handover AS h ON h.connection_id = n.connection_id AND h.lead_id = n.lead_id AND h.cycle = n.cycle
+ WHERE n.connection_id = %(connection)s AND n.number = %(number)s;
 
 -- end_task_notice --
 UPDATE notice SET task_id = %(task)s, task_owner = %(owner)s, task_done_at = %(now)s, problem = %(problem)s
  WHERE connection_id = %(connection)s AND lead_id = %(lead)s AND cycle = %(cycle)s AND kind = %(kind)s;
 
--- end_mail_notice --
-UPDATE notice SET mail_done_at = CASE WHEN %(again)s THEN NULL ELSE mail_done_at END, problem = %(problem)s
+-- note_mail_problem --
+UPDATE notice SET problem = %(problem)s
  WHERE connection_id = %(connection)s AND lead_id = %(lead)s AND cycle = %(cycle)s AND kind = %(kind)s;
 
 -- delay_notices --
 UPDATE notice SET problem = %(problem)s WHERE connection_id = %(connection)s AND task_done_at IS NULL;
 
 -- notice_problems --
-SELECT problem, count(*) FROM notice WHERE connection_id = %(connection)s AND problem IS NOT NULL
+SELECT problem, count(*)
+  FROM (SELECT problem FROM notice WHERE connection_id = %(connection)s AND problem IS NOT NULL
+        UNION ALL
+        SELECT said FROM letter
+         WHERE connection_id = %(connection)s AND what = %(what)s
+           AND (state = 'waiting' AND tries > 0
+                OR state = 'unsure' AND ended_at > now() - make_interval(days => %(days)s))) AS found
  GROUP BY problem ORDER BY count(*) DESC, problem;
 
 -- notices_of_lead --
