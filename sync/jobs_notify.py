@@ -2,7 +2,7 @@
 
     alerts     every few minutes: numbers against [alerts]
     schemas    every hour: both live schemas against the map
-    letters    sends the mails and webhooks about alerts
+    letters    sends the mails and webhooks about alerts, and the mails about handovers that no run could send
     mail       on Monday: queues the mail to each person, and sends it
 
 Each returns what came of it in one line, and the jobs that follow.
@@ -10,24 +10,27 @@ Each returns what came of it in one line, and the jobs that follow.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from connectors.errors import ConnectorError
 from sync.alerts import BY_NUMBERS, Changed, facts_of, findings, look_at, spelled_out, well_within
 from sync.app import App, utc_now
 from sync.cron import Cron, parse_cron
 from sync.mails.outbox import AWAY, Delivered, Gone, deliver
 from sync.mails.sender import BeforeContent, send
 from sync.mails.webhook import post
+from sync.notices_mails import mail_rules, send_mails
 from sync.schema_drift import drifted
 from sync.sections_notify import NotifySettings, kinds_of
 from sync.sections_service import OFF
 from sync.settings import Settings
 from sync.store.jobs import NewJob
-from sync.store.letters import WEBHOOK, Letter
+from sync.store.letters import HANDOVER, WEBHOOK, Letter
 from sync.work import Work
 
 if TYPE_CHECKING:
@@ -35,10 +38,13 @@ if TYPE_CHECKING:
     from sync.mails.alert_mail import Mail
     from sync.mails.monday import Week
 
+_log = logging.getLogger(__name__)
+
 Done = tuple[str, tuple[NewJob, ...]]
 #: What a letter is about to the job that sends it.
 SENDERS = {
     "alerts": NewJob("letters", "handover", {}, "letters"),
+    HANDOVER: NewJob("letters", "handover", {}, "letters"),
     "monday": NewJob("mail", "backfill", {}, "mail"),
 }
 
@@ -69,9 +75,18 @@ def look_at_schema(app: App, work: Work) -> Done:
 
 
 def send_letters(app: App, work: Work) -> Done:
-    """Send what waits about alerts."""
+    """Send what waits about alerts and handovers."""
     done = deliver(work.store.letters, "alerts", partial(_send_alerts, app, work))
-    return done.words, _again(work, done, "alerts")
+    if mail_rules(work) is None:
+        return done.words, _again(work, ("alerts", done))
+    try:
+        told = send_mails(work)
+    except ConnectorError as away:
+        # Alerts have gone out before; these mails point into Salesforce, and it does not say where it is.
+        _log.info("mails about handovers wait for Salesforce", exc_info=away)
+        told = Delivered(said="Salesforce is away", away={"mail"})
+    words = f"{done.words}; {told.words} of handovers" if told != Delivered() else done.words
+    return words, _again(work, ("alerts", done), (HANDOVER, told))
 
 
 def _send_alerts(app: App, work: Work, letter: Letter, before_content: BeforeContent) -> None:
@@ -103,18 +118,23 @@ def _send(app: App, work: Work, letter: Letter, mail: Mail, before_content: Befo
 
 def _letters(work: Work) -> tuple[NewJob, ...]:
     """Whoever looks makes sure that what waits is sent, whatever became of the job that was to send it."""
-    due = [(work.store.letters.next(what), job) for what, job in SENDERS.items()]
-    return tuple(job for at, job in due if at is not None and at <= utc_now())
+    kinds = [what for what in SENDERS if what != HANDOVER or mail_rules(work) is not None]
+    due = [(work.store.letters.next(what), SENDERS[what]) for what in kinds]
+    return tuple({job.what: job for at, job in due if at is not None and at <= utc_now()}.values())
 
 
-def _again(work: Work, done: Delivered, what: str) -> tuple[NewJob, ...]:
-    """The job that tries again what waits, not before its time. It does not stand for one that is to come at once."""
-    at = work.store.letters.next(what)
-    if at is None:
-        return ()
-    soonest = utc_now() + timedelta(seconds=AWAY[0] if done.away else 0)
-    job = SENDERS[what]
-    return (replace(job, fold=f"{job.fold} later", at=max(at, soonest)),)
+def _again(work: Work, *told: tuple[str, Delivered]) -> tuple[NewJob, ...]:
+    """The job that tries again what waits, not before its time. It does not stand for one that is to come at once.
+
+    ``told``: the kinds of mails that it sends, with what became of them now.
+    """
+    times = [_soonest(at, done) for what, done in told if (at := work.store.letters.next(what)) is not None]
+    job = SENDERS[told[0][0]]
+    return (replace(job, fold=f"{job.fold} later", at=min(times)),) if times else ()
+
+
+def _soonest(at: datetime, done: Delivered) -> datetime:
+    return max(at, utc_now() + timedelta(seconds=AWAY[0] if done.away else 0))
 
 
 def _words(changed: Changed) -> str:
@@ -149,7 +169,7 @@ def send_monday_mail(app: App, work: Work) -> Done:
                 if work.store.letters.queue("monday", due, mailbox):
                     work.store.letters.drop_earlier("monday", due, mailbox)
     done = deliver(work.store.letters, "monday", _Monday(app, work))
-    return done.words, _again(work, done, "monday")
+    return done.words, _again(work, ("monday", done))
 
 
 class _Monday:

@@ -1,22 +1,22 @@
 """Tell people of handovers: a task in Salesforce and, where a mail server is configured, a mail.
 
 A notice is a row before anybody is told. Its task carries a mark and is looked up by it first, so that a run that died
-between the task and its memory makes no second one. A mail leaves at most once: it is taken before it leaves.
+between the task and its memory makes no second one. Its mail goes by the outbox, like every other (``notices_mails``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from connectors.crm import RECORD_ID, Write, Written
 from connectors.errors import ConnectorError
-from sync.mails.sender import MailAway, NotSent, send
 from sync.notice_words import About, mark_of, notice_text
+from sync.notices_about import abouts_of, records_of
+from sync.notices_mails import tell_by_mail
 from sync.owners import Owners, owners_of
 from sync.routing_rules import RoutingRules
 from sync.store.notices import Notice
@@ -25,14 +25,6 @@ from sync.work import Work
 TASK = "Task"
 #: What is read of a task to know it again.
 _READ = ("WhoId", "Description", "OwnerId", "IsClosed")
-_REASONS = "shown_reasons"
-
-
-@runtime_checkable
-class HasPages(Protocol):
-    """A CRM whose records have pages for people."""
-
-    def page_of(self, record_id: str) -> str: ...
 
 
 def tell(work: Work, run: int, now: datetime, *, fresh: bool) -> None:
@@ -46,7 +38,7 @@ def tell(work: Work, run: int, now: datetime, *, fresh: bool) -> None:
         _escalate(work, rules, run, now)
     try:
         _tasks(work, rules, now)
-        _mails(work, rules, now)
+        tell_by_mail(work, now)
     except ConnectorError as away:
         work.store.notices.wait(f"{away.crm or 'a CRM'}: {away.code or type(away).__name__}")
 
@@ -73,9 +65,9 @@ def _tasks(work: Work, rules: RoutingRules, now: datetime) -> None:
         open_ones = _open(work, due, now)
         owners = owners_of(work, rules.same, now)
         people = _with_people(work, open_ones, owners, now)
-        records = _records(work, [notice.lead_id for notice, _ in people])
+        records = records_of(work, [notice.lead_id for notice, _ in people])
         there = _made_before(work, list(records.values()))
-        abouts = _abouts(work, rules, [notice for notice, _ in people], records)
+        abouts = abouts_of(work, rules, [notice for notice, _ in people], records)
         writes, waiting = [], {}
         for number, (notice, owner) in enumerate(people):
             record = records.get(notice.lead_id)
@@ -114,13 +106,6 @@ def _with_people(work: Work, due: list[Notice], owners: Owners, now: datetime) -
         else:
             found.append((notice, person.salesforce))
     return found
-
-
-def _records(work: Work, lead_ids: list[str]) -> dict[str, str]:
-    """Lead to its record in Salesforce."""
-    links = work.store.leads.links_of_leads(pl.Series("lead_id", lead_ids, dtype=pl.String))
-    mine = links.filter((pl.col("crm") == "salesforce") & (pl.col("object") == work.objects["salesforce"]))
-    return dict(mine.select("lead_id", "record_id").iter_rows())
 
 
 def _made_before(work: Work, records: list[str]) -> dict[str, dict[str, str | None]]:
@@ -174,72 +159,3 @@ def _ended(work: Work, notice: Notice, owner: str, one: Written, now: datetime) 
         work.store.handovers.note(notice.lead_id, notice.cycle, "told", "routing", told, None, now)
     elif one.outcome == "refused":
         work.store.notices.task_refused(notice, f"Salesforce refused the task: {one.code}", now)
-
-
-def _abouts(
-    work: Work, rules: RoutingRules, notices: list[Notice], records: Mapping[str, str]
-) -> dict[tuple[str, str], About]:
-    """(lead, kind) to what a notice tells."""
-    reasons = _reasons(work, list(records.values()))
-    found = {}
-    for notice in notices:
-        record = records.get(notice.lead_id, "")
-        found[notice.lead_id, notice.kind] = About(
-            notice.kind,
-            notice.due_at,
-            _zone(work, notice.recipient, rules),
-            notice.owner,
-            None if notice.temperature is None else work.policy.label(notice.temperature),
-            notice.score,
-            reasons.get(record),
-            _page(work, record) if record else "",
-        )
-    return found
-
-
-def _page(work: Work, record: str) -> str:
-    crm = work.crms["salesforce"]
-    return crm.page_of(record) if isinstance(crm, HasPages) else ""
-
-
-def _zone(work: Work, owner: str, rules: RoutingRules) -> str:
-    clock = None if work.handover is None else work.handover.clocks.of(owner)
-    zone = rules.zone if clock is None else clock.zone
-    return zone.key if isinstance(zone, ZoneInfo) else str(UTC)
-
-
-def _reasons(work: Work, records: list[str]) -> dict[str, str]:
-    """Salesforce record to the reasons that it shows."""
-    named = pl.DataFrame({"record_id": records}, schema={"record_id": pl.String()}).select(
-        crm=pl.lit("salesforce"), object=pl.lit(work.objects["salesforce"]), record_id="record_id"
-    )
-    bases = work.store.leads.bases(named)
-    shown = work.record_snapshots("salesforce").decode(bases["record_values"])
-    if _REASONS not in shown.columns:
-        return {}
-    both = pl.DataFrame([bases["record_id"], shown[_REASONS]]).drop_nulls()
-    return dict(both.iter_rows())
-
-
-def _mails(work: Work, rules: RoutingRules, now: datetime) -> None:
-    if rules.mail is None:
-        return
-    # What needs an answer of Salesforce comes before a mail is taken.
-    _page(work, "")
-    due = work.store.notices.take_mails(now)
-    records = _records(work, [notice.lead_id for notice in due])
-    abouts = _abouts(work, rules, due, records) if due else {}
-    for notice in due:
-        if notice.over:
-            work.store.notices.mail_ended(notice, None)
-            continue
-        subject, text = notice_text(abouts[notice.lead_id, notice.kind], work.language)
-        key = f"{mark_of(notice.lead_id, notice.cycle, notice.kind)} {notice.recipient}"
-        try:
-            send(rules.mail, notice.recipient, subject, text, now=now, key=key)
-        except MailAway as away:
-            work.store.notices.mail_ended(notice, str(away), again=True)
-        except NotSent as refused:
-            work.store.notices.mail_ended(notice, str(refused))
-        else:
-            work.store.notices.mail_ended(notice, None)

@@ -31,14 +31,17 @@ def mailbox_of(text: str) -> Address:
     return Address(display_name=name, addr_spec=address)
 
 
-def _mailbox(text: str) -> str:
+def is_mailbox(text: str) -> bool:
+    """Whether a mail can be sent to what somebody wrote, or a CRM holds, as an address."""
     try:
         mailbox_of(text)
     except (ValueError, IndexError):
-        readable = False
-    else:
-        readable = True
-    if not readable:
+        return False
+    return True
+
+
+def _mailbox(text: str) -> str:
+    if not is_mailbox(text):
         raise refuse('must be an e-mail address, or "Anna Sommer <anna@example.com>"')
     return text
 
