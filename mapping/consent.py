@@ -9,6 +9,7 @@ Only a withdrawal ever goes from one CRM to the other: a consent counts where it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
@@ -75,6 +76,16 @@ def forbidden(channel: str, columns: frozenset[str]) -> pl.Expr:
     if standing_field(channel) in columns:
         told.append(pl.col(standing_field(channel)).is_in([WITHDRAWN, PENDING]).fill_null(value=False))
     return pl.any_horizontal(told)
+
+
+def told(lead: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
+    """By channel what a lead's values say: ``standing`` (``unknown`` where nothing is known), and its proof."""
+    found = {}
+    for channel, flag in FLAGS.items():
+        word = WITHDRAWN if lead.get(flag) is True else lead.get(standing_field(channel))
+        proof = {what: lead.get(name) for what, name in zip(PROOF, proof_fields(channel), strict=True)}
+        found[channel] = {"standing": word or "unknown", **proof}
+    return found
 
 
 def says_withdrawn(field: LeadField, column: str) -> pl.Expr:

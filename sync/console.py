@@ -113,6 +113,10 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
     """One lead, explained to people."""
     _show_verdict(screen, told)
     screen.say("in scope" if told["scope"]["in"] else "out of scope: nothing is written but withdrawals")
+    for channel, said in told["consent"].items():
+        if said["standing"] != "unknown":
+            proof = ", ".join(str(said[what]) for what in ("at", "source", "wording") if said[what])
+            screen.say(f"consent, {channel}: {said['standing']}" + (f" ({proof})" if proof else ""))
     for one in told["scope"]["because"]:
         screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")
     for point in told["points"]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from mapping.consent import told as consent_told
 from mapping.qualification.declared import Policy
 from mapping.qualification.explain import Explanation
 from mapping.qualification.signals import SOCIAL
@@ -72,6 +73,7 @@ def explain_lead(
         "handover": handover_told(work, lead_id, at),
         "history": _history(work, lead_id, at),
         "scope": told_reach(work, inputs["lead"], newest, links),
+        "consent": consent_told(inputs["lead"]),
         "conflicts": _conflicts(work, lead_id, at),
         **_of_people(work, lead_id, at),
         "reproduced": reproduced(newest, told),

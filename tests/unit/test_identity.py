@@ -260,6 +260,13 @@ def test_derived_fields_have_the_declared_columns() -> None:
         ({"email": "a@firma.de", "email_opt_out": False}, "may_email", True),
         ({"email": "a@firma.de", "email_opt_out": True}, "may_email", False),
         ({"email_opt_out": False}, "may_email", False),
+        # Who was asked and has not confirmed yet is not reached, and neither is who withdrew in words
+        ({"email": "a@firma.de", "email_consent": "pending"}, "may_email", False),
+        ({"email": "a@firma.de", "email_consent": "withdrawn"}, "may_email", False),
+        ({"email": "a@firma.de", "email_consent": "confirmed"}, "may_email", True),
+        ({"email": "a@firma.de", "email_consent": "confirmed", "email_opt_out": True}, "may_email", False),
+        ({"phone": "+4922112345", "call_consent": "pending"}, "may_call", False),
+        ({"phone": "+4922112345", "post_consent": "pending"}, "may_call", True),
         ({"phone": "+4922112345", "call_opt_out": True}, "may_call", False),
         ({"phone": "+4922112345", "email_opt_out": True}, "may_call", True),
         ({"email": "a@firma.de"}, "in_hubspot", True),

@@ -1,0 +1,178 @@
+"""E-mail, calls and post: what somebody said about each, with its proof, in either CRM, and what both make of it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+WORDING = "Ja, ich möchte Angebote erhalten."
+STATED = "2026-10-01T08:00:00Z"
+#: By channel and CRM: the field that says no, and the one that holds the standing.
+FLAGS = {
+    ("email", "hubspot"): "hs_email_optout",
+    ("email", "salesforce"): "HasOptedOutOfEmail",
+    ("call", "hubspot"): "leadpact_call_opt_out",
+    ("call", "salesforce"): "DoNotCall",
+    ("post", "hubspot"): "leadpact_post_opt_out",
+    ("post", "salesforce"): "Leadpact_Post_Opt_Out__c",
+}
+CHANNELS = ("email", "call", "post")
+
+
+def standing(channel: str, crm: str, what: str = "") -> str:
+    """The CRM's field that holds a channel's standing, or what belongs to its proof."""
+    if crm == "hubspot":
+        return "_".join(filter(None, ("leadpact", channel, "consent", what)))
+    return "_".join(filter(None, ("Leadpact", channel.title(), "Consent", what.title()))) + "__c"
+
+
+def _map(channel: str) -> str:
+    flag = f'[fields.{channel}_opt_out]\nhubspot = "{FLAGS[channel, "hubspot"]}"\n'
+    flag += f'salesforce = "{FLAGS[channel, "salesforce"]}"\n'
+    said = [
+        f'[fields.{channel}_consent{what and "_" + what}]\nhubspot = "{standing(channel, "hubspot", what)}"\n'
+        f'salesforce = "{standing(channel, "salesforce", what)}"\n'
+        for what in ("", "at", "source", "wording")
+    ]
+    said[0] += 'values = "consent"\n'
+    return "\n".join([flag, *said])
+
+
+WORDS = """
+[values.consent]
+pending = { hubspot = "double opt-in sent", salesforce = "DOI sent" }
+confirmed = { hubspot = "confirmed", salesforce = "Confirmed" }
+withdrawn = { hubspot = "withdrawn", salesforce = "Withdrawn" }
+"""
+
+
+@pytest.fixture
+def asking(house: Any) -> Any:
+    """A house whose CRMs hold a standing with its proof for each channel."""
+    path = house.folder / "fields.toml"
+    text = path.read_text(encoding="utf-8")
+    start, end = text.index("[fields.email_opt_out]"), text.index("# --- What they did")
+    path.write_text(
+        text[:start] + "\n".join(map(_map, CHANNELS)) + "\n" + text[end:] + WORDS, encoding="utf-8"
+    )
+    made = house.command("setup", "--apply")
+    assert made.code == 0, made.err
+    return house
+
+
+def _said(channel: str, crm: str, word: str, **proof: str) -> dict[str, str]:
+    """A record's fields for a standing."""
+    return {standing(channel, crm): word} | {
+        standing(channel, crm, what): text for what, text in proof.items()
+    }
+
+
+def _proof(source: str = "Formular Newsletter") -> dict[str, str]:
+    return {"at": STATED, "source": source, "wording": WORDING}
+
+
+def _email(number: int) -> str:
+    return f"p{number}@shop{number}.example"
+
+
+#: HubSpot's word and proof, Salesforce's word and proof, what stands, and whose proof.
+TABLE = [
+    ("", {}, "", {}, "unknown", None),
+    ("double opt-in sent", {}, "", {}, "pending", None),
+    ("", {}, "DOI sent", {}, "pending", None),
+    ("confirmed", _proof(), "", {}, "confirmed", "Formular Newsletter"),
+    ("", {}, "Confirmed", _proof("Messe"), "confirmed", "Messe"),
+    # The one that forbids more counts
+    ("confirmed", _proof(), "DOI sent", {}, "pending", None),
+    ("double opt-in sent", {}, "Confirmed", _proof(), "pending", None),
+    # A confirmation without its time or its words proves nothing, and nothing is put together from two records
+    ("confirmed", {}, "", {}, "unknown", None),
+    ("confirmed", {"at": STATED}, "Confirmed", {"wording": WORDING}, "unknown", None),
+    ("confirmed", {"at": STATED}, "Confirmed", _proof("Messe"), "confirmed", "Messe"),
+]
+
+
+def test_the_standing_that_forbids_more_counts_with_its_own_proof_in_every_channel(asking: Any) -> None:
+    house = asking
+    people = [(channel, row) for channel in CHANNELS for row in TABLE]
+    for number, (channel, (h, h_proof, s, s_proof, _, _)) in enumerate(people):
+        about = {"lastname": f"Sommer{number}", "company": f"Shop {number}"}
+        in_hubspot = _said(channel, "hubspot", h, **h_proof) if h else {}
+        in_salesforce = _said(channel, "salesforce", s, **s_proof) if s else {}
+        house.couple(_email(number), about, in_hubspot, in_salesforce)
+    mark = house.mark()
+    house.sync()
+
+    for number, (channel, (*said, stands, source)) in enumerate(people):
+        told = house.explain(_email(number))["consent"][channel]
+        proof = (source, WORDING) if source else (None, None)
+        assert (told["standing"], told["source"], told["wording"]) == (stands, *proof), (channel, said)
+    written = " ".join(call["body"] for calls in house.writes(mark).values() for call in calls)
+    assert "onsent" not in written, "a consent counts where it was given, and is never written anywhere"
+
+
+#: Every way in which somebody withdraws: the channel, the CRM, and which of its fields says so.
+WAYS = list(itertools.product(CHANNELS, ("hubspot", "salesforce"), ("flag", "standing")))
+OTHER = {"hubspot": "salesforce", "salesforce": "hubspot"}
+CONFIRMED = {"hubspot": "confirmed", "salesforce": "Confirmed"}
+WITHDRAWN = {"hubspot": "withdrawn", "salesforce": "Withdrawn"}
+
+
+@pytest.fixture
+def withdrawing(asking: Any) -> tuple[Any, list[dict[str, str]]]:
+    """For each of ``WAYS`` somebody outside the scope who had confirmed in both CRMs: the house, and their records."""
+    people = []
+    for number, (channel, _, _) in enumerate(WAYS):
+        about = {"lastname": f"Sommer{number}", "company": f"Shop {number}", "country": "France"}
+        both = [_said(channel, crm, CONFIRMED[crm], **_proof()) for crm in OTHER]
+        people.append(dict(zip(OTHER, asking.couple(_email(number), about, *both), strict=True)))
+    asking.sync()
+    asking.later(3_600)
+    return asking, people
+
+
+def _flag(channel: str, crm: str, value: bool) -> dict[str, Any]:
+    # Salesforce's own flags are checkboxes; the one that setup makes is a list of two words.
+    plain = (channel, crm) in (("email", "salesforce"), ("call", "salesforce"))
+    return {FLAGS[channel, crm]: value if plain else str(value).lower()}
+
+
+def test_a_withdrawal_in_any_field_of_any_channel_holds_in_all_four_whatever_the_scope_and_for_good(
+    withdrawing: tuple[Any, list[dict[str, str]]],
+) -> None:
+    house, people = withdrawing
+    for ids, (channel, crm, said_in) in zip(people, WAYS, strict=True):
+        if said_in == "standing":
+            house.edit(crm, ids[crm], **{standing(channel, crm): WITHDRAWN[crm]})
+        elif channel == "email":
+            house.unsubscribe(crm, ids[crm])
+        else:
+            house.edit(crm, ids[crm], **_flag(channel, crm, value=True))
+    house.sync()
+    _withdrawn_everywhere(house, people)
+
+    # Nobody is brought back: neither by a cleared flag nor by a new confirmation in the other CRM.
+    house.later(3_600)
+    for ids, (channel, crm, _) in zip(people, WAYS, strict=True):
+        other = OTHER[crm]
+        if (channel, other) != ("email", "hubspot"):
+            house.edit(other, ids[other], **_flag(channel, other, value=False))
+        house.edit(other, ids[other], **_said(channel, other, CONFIRMED[other], **_proof("Telefon")))
+    house.sync()
+    _withdrawn_everywhere(house, people)
+    house.later(3_600)
+    mark = house.mark()
+    house.sync()
+    assert house.wrote_nothing(mark)
+
+
+def _withdrawn_everywhere(house: Any, people: list[dict[str, str]]) -> None:
+    for number, (ids, way) in enumerate(zip(people, WAYS, strict=True)):
+        channel = way[0]
+        for crm, record in ids.items():
+            held = house.record(crm, record)
+            assert str(held[FLAGS[channel, crm]]).lower() == "true", (way, crm)
+            assert held[standing(channel, crm)] == WITHDRAWN[crm], (way, crm)
+        assert house.explain(_email(number))["consent"][channel]["standing"] == "withdrawn", way
