@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ FLAGS = {
     ("post", "salesforce"): "Leadpact_Post_Opt_Out__c",
 }
 CHANNELS = ("email", "call", "post")
+CALLS = 'salesforce = "DoNotCall"\ndirection = "read_only"\n'
+OFF = re.compile("^# ", re.MULTILINE)
 
 
 def standing(channel: str, crm: str, what: str = "") -> str:
@@ -28,35 +31,15 @@ def standing(channel: str, crm: str, what: str = "") -> str:
     return "_".join(filter(None, ("Leadpact", channel.title(), "Consent", what.title()))) + "__c"
 
 
-def _map(channel: str) -> str:
-    flag = f'[fields.{channel}_opt_out]\nhubspot = "{FLAGS[channel, "hubspot"]}"\n'
-    flag += f'salesforce = "{FLAGS[channel, "salesforce"]}"\n'
-    said = [
-        f'[fields.{channel}_consent{what and "_" + what}]\nhubspot = "{standing(channel, "hubspot", what)}"\n'
-        f'salesforce = "{standing(channel, "salesforce", what)}"\n'
-        for what in ("", "at", "source", "wording")
-    ]
-    said[0] += 'values = "consent"\n'
-    return "\n".join([flag, *said])
-
-
-WORDS = """
-[values.consent]
-pending = { hubspot = "double opt-in sent", salesforce = "DOI sent" }
-confirmed = { hubspot = "confirmed", salesforce = "Confirmed" }
-withdrawn = { hubspot = "withdrawn", salesforce = "Withdrawn" }
-"""
-
-
 @pytest.fixture
 def asking(house: Any) -> Any:
-    """A house whose CRMs hold a standing with its proof for each channel."""
+    """A house whose CRMs hold a standing with its proof for each channel: what the config offers, switched on."""
     path = house.folder / "fields.toml"
-    text = path.read_text(encoding="utf-8")
-    start, end = text.index("[fields.email_opt_out]"), text.index("# --- What they did")
-    path.write_text(
-        text[:start] + "\n".join(map(_map, CHANNELS)) + "\n" + text[end:] + WORDS, encoding="utf-8"
-    )
+    before, offered = path.read_text(encoding="utf-8").split("# [fields.email_consent]", 1)
+    offered, after = offered.split("# --- What they did", 1)
+    switched_on = "\n" + OFF.sub("", "# [fields.email_consent]" + offered)
+    path.write_text(f"{before}{switched_on}# --- What they did{after}", encoding="utf-8")
+    house.rewrite("fields.toml", CALLS, 'hubspot = "leadpact_call_opt_out"\nsalesforce = "DoNotCall"\n')
     made = house.command("setup", "--apply")
     assert made.code == 0, made.err
     return house
@@ -80,13 +63,13 @@ def _email(number: int) -> str:
 #: HubSpot's word and proof, Salesforce's word and proof, what stands, and whose proof.
 TABLE = [
     ("", {}, "", {}, "unknown", None),
-    ("double opt-in sent", {}, "", {}, "pending", None),
-    ("", {}, "DOI sent", {}, "pending", None),
+    ("pending", {}, "", {}, "pending", None),
+    ("", {}, "Pending", {}, "pending", None),
     ("confirmed", _proof(), "", {}, "confirmed", "Formular Newsletter"),
     ("", {}, "Confirmed", _proof("Messe"), "confirmed", "Messe"),
     # The one that forbids more counts
-    ("confirmed", _proof(), "DOI sent", {}, "pending", None),
-    ("double opt-in sent", {}, "Confirmed", _proof(), "pending", None),
+    ("confirmed", _proof(), "Pending", {}, "pending", None),
+    ("pending", {}, "Confirmed", _proof(), "pending", None),
     # A confirmation without its time or its words proves nothing, and nothing is put together from two records
     ("confirmed", {}, "", {}, "unknown", None),
     ("confirmed", {"at": STATED}, "Confirmed", {"wording": WORDING}, "unknown", None),
