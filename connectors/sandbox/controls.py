@@ -1,7 +1,9 @@
 """The controls of one port, under ``/_sandbox/``: what a test or an admin does to a pretend CRM.
 
 ======================  ===================================================================================
-``POST reset``          ``{seed?}``: a new account without records, faults or latency
+``POST reset``          ``{seed?}``: a new account without records, faults or latency; ``{to: name}``: the
+                        account as it was kept under that name, without faults or latency
+``POST keep``           ``{name}``: keeps the account as it is now, to go back to; ``GET`` lists the names
 ``GET clock``           ``{now, frozen}``; one clock for both ports
 ``POST clock``          one of ``{now: time}`` (freezes), ``{advance_seconds}``, ``{run: true}`` (real time)
 ``POST latency``        ``{ms}`` before every answer of the CRM, not of the controls
@@ -50,6 +52,7 @@ class Controls:
         self._routes: Mapping[str, Mapping[str, Control]] = {
             "": {"GET": self._index},
             "reset": {"POST": self._reset},
+            "keep": {"GET": self._kept, "POST": self._keep},
             "clock": {"GET": self._time, "POST": self._move_clock},
             "latency": {"GET": self._latency, "POST": self._set_latency},
             "limits": {"GET": self._limits, "POST": self._limits},
@@ -84,13 +87,27 @@ class Controls:
         return {"side": self._side.name, "now": self._clock.now().isoformat(), "controls": controls}
 
     def _reset(self, ask: Ask) -> Mapping[str, Any]:
-        """A new account: no records, no faults, no latency. The shared clock and the request log stay."""
-        seed = _body(ask, {"seed"}).get("seed")
+        """A new account, or one that was kept: no faults, no latency. The shared clock and the request log stay."""
+        wanted = _body(ask, {"seed", "to"})
+        seed = wanted.get("seed")
+        if len(wanted) > 1:
+            raise ControlRefused("at most one of seed, to was expected")
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             raise ControlRefused("seed: a whole number was expected")
-        self._side.reset(seed)
+        if "to" in wanted:
+            self._side.go_back(_name(wanted["to"], "to"))
+        else:
+            self._side.reset(seed)
         self._conditions.clear()
-        return {"reset": self._side.name, "seed": seed}
+        return {"reset": self._side.name, **(wanted or {"seed": None})}
+
+    def _kept(self, ask: Ask) -> Mapping[str, Any]:
+        _query(ask)
+        return {"kept": self._side.states()}
+
+    def _keep(self, ask: Ask) -> Mapping[str, Any]:
+        self._side.keep(_name(_body(ask, {"name"}).get("name"), "name"))
+        return {"kept": self._side.states()}
 
     def _time(self, ask: Ask) -> Mapping[str, Any]:
         _query(ask)
@@ -250,6 +267,12 @@ def _refuse_unknown(wanted: Mapping[str, Any], known: AbstractSet[str] | None) -
     if unknown:
         expected = ", ".join(sorted(known or ())) or "nothing"
         raise ControlRefused(f"unknown key {unknown[0]!r}; expected: {expected}")
+
+
+def _name(wanted: object, key: str) -> str:
+    if not isinstance(wanted, str):
+        raise ControlRefused(f"{key}: a name was expected")
+    return wanted
 
 
 def _number(wanted: object, name: str) -> float:

@@ -76,6 +76,21 @@ class Side(Protocol):
         """Forget every record, token, limit and custom field; start again as a new account."""
         ...
 
+    def states(self) -> list[str]:
+        """The names under which states of the account were kept, in their order."""
+        ...
+
+    def keep(self, name: str) -> None:
+        """Keep the account as it is now under a name, beside what is kept already. Raises ControlRefused."""
+        ...
+
+    def go_back(self, name: str) -> None:
+        """Be the account that was kept under a name: records, fields, tokens, limits, ids still to be given.
+
+        Raises ControlRefused where nothing was kept under it.
+        """
+        ...
+
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Change call limits or behaviour switches; an empty mapping changes nothing. Returns all in force.
 

@@ -23,6 +23,7 @@ class Shelf:
         self.kept: list[str] = []
         self.rows: list[Mapping[str, Any]] = []
         self.seeds: list[int | None] = []
+        self.copies: dict[str, list[str]] = {}
         self.daily = 100
 
     def answer(self, ask: Ask) -> Answer:
@@ -38,6 +39,15 @@ class Shelf:
     def reset(self, seed: int | None = None) -> None:
         self.kept.clear()
         self.seeds.append(seed)
+
+    def states(self) -> list[str]:
+        return sorted(self.copies)
+
+    def keep(self, name: str) -> None:
+        self.copies[name] = list(self.kept)
+
+    def go_back(self, name: str) -> None:
+        self.kept[:] = self.copies[name]
 
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         if set(wanted) - {"daily"}:
@@ -136,6 +146,10 @@ def test_a_running_clock_that_was_moved_runs_on(url: str) -> None:
         ("latency", {"seconds": 1}, "unknown key 'seconds'; expected: ms"),
         ("reset", {"seed": "1"}, "seed: a whole number"),
         ("reset", {"sed": 1}, "unknown key 'sed'"),
+        ("reset", {"seed": 1, "to": "monday"}, "at most one of seed, to"),
+        ("reset", {"to": 5}, "to: a name was expected"),
+        ("keep", {}, "name: a name was expected"),
+        ("keep", {"name": "monday", "to": 1}, "unknown key 'to'"),
         ("limits", {"dayly": 1}, "daily was expected"),
         ("people", {"action": "dance"}, "action: edit was expected"),
         ("load", {"object": "contacts"}, "rows: a list of objects"),
@@ -216,6 +230,20 @@ def test_a_reset_clears_the_side_its_faults_and_its_latency(url: str, sides: lis
     control(url, "faults", status=500)
     assert control(url, "reset", seed=42) == {"reset": "hubspot", "seed": 42}
     assert (sides[0].seeds, sides[0].kept, sides[1].seeds) == ([42], [], [])
+    assert control(url, "faults", "GET") == {"faults": []}
+    assert requests.get(f"{url}/a", timeout=10).status_code == 200
+
+
+def test_going_back_brings_what_the_side_kept_without_its_faults_and_latency(
+    url: str, sides: list[Shelf]
+) -> None:
+    requests.post(f"{url}/a", data="kept")
+    assert requests.post(f"{url}/_sandbox/keep", json={"name": "one"}).json() == {"kept": ["one"]}
+    requests.post(f"{url}/a", data="later")
+    control(url, "latency", ms=60_000)
+    control(url, "faults", status=500)
+    assert control(url, "reset", to="one") == {"reset": "hubspot", "to": "one"}
+    assert (sides[0].kept, sides[0].seeds, sides[1].kept) == (["kept"], [], [])
     assert control(url, "faults", "GET") == {"faults": []}
     assert requests.get(f"{url}/a", timeout=10).status_code == 200
 

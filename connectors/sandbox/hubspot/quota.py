@@ -50,19 +50,22 @@ class Quota:
         self._calls: deque[float] = deque()
         self._searches: deque[float] = deque() if beside is None else beside._searches
         self._associations: deque[float] = deque()
-        words = (kept or "").split()
-        self.day = date.fromisoformat(words[0]) if words else None
-        self.used_today, self.associations_today = (int(words[n]) if len(words) > n else 0 for n in (1, 2))
+        self._count_on(kept)
 
     def kept(self) -> str:
         """The day and what was used of it, to be handed to the next one."""
         return f"{self.day} {self.used_today} {self.associations_today}" if self.day else ""
 
-    def clear(self) -> None:
-        """Forget every call."""
+    def clear(self, kept: str | None = None) -> None:
+        """Forget every call, but for the count of a day that was kept."""
         for window in (self._calls, self._searches, self._associations):
             window.clear()
-        self.used_today = self.associations_today = 0
+        self._count_on(kept)
+
+    def _count_on(self, kept: str | None) -> None:
+        words = (kept or "").split()
+        self.day = date.fromisoformat(words[0]) if words else None
+        self.used_today, self.associations_today = (int(words[n]) if len(words) > n else 0 for n in (1, 2))
 
     def take(self, switches: Switches, now: datetime, group: Group) -> Over | None:
         """Count one call; returns the limit it breaks, or None.

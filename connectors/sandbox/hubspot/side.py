@@ -37,6 +37,7 @@ from connectors.sandbox.hubspot.webhooks import admission
 from connectors.sandbox.hubspot.webhooks.app_calls import declare
 from connectors.sandbox.hubspot.webhooks.courier import Courier
 from connectors.sandbox.hubspot.webhooks.store import EventStore, wire_of
+from connectors.sandbox.keeping import Shelf, bring_back
 from connectors.sandbox.side import Answer, Ask, ControlRefused
 
 FILE = "hubspot.sqlite"
@@ -49,6 +50,7 @@ class HubSpotSide:
     name = "hubspot"
 
     def __init__(self, folder: Path, clock: Clock, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._shelf = Shelf(folder, self.name)
         self._database = open_database(folder / FILE)
         register(self._database)
         seed = int(note(self._database, "seed") or 0)
@@ -64,9 +66,12 @@ class HubSpotSide:
             keep_note(self._database, "starts", str(starts + 1))
         if starts:
             self._portal.reseed(seed, starts)
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Go on as the files say: the switches in force, and what is still to be told."""
         kept = note(self._database, "switches")
-        if kept:
-            self._portal.switches = changed(Switches(), orjson.loads(kept))
+        self._portal.switches = changed(Switches(), orjson.loads(kept)) if kept else Switches()
         if self._events.counts()["waiting"]:
             self._courier.wake()
 
@@ -151,6 +156,34 @@ class HubSpotSide:
         self._portal.reseed(seed or 0)
         self._quota.clear()
         self._oauth_quota.clear()
+
+    def states(self) -> list[str]:
+        """The names under which states of the account were kept."""
+        return self._shelf.names()
+
+    def keep(self, name: str) -> None:
+        """Keep the account as it is now under a name. Raises ControlRefused."""
+        keep_note(self._database, "used", self._quota.kept())
+        with self._events.still() as events:
+            self._shelf.keep(name, {FILE: self._database, EVENTS: events})
+
+    def go_back(self, name: str) -> None:
+        """Be the account that was kept under a name; its sequences go on as after a restart.
+
+        What the app has called in the last seconds is forgotten, what it has called that day is as it was kept.
+        Raises ControlRefused.
+        """
+        kept = self._shelf.find(name)
+        bring_back(kept / FILE, self._database)
+        seed, starts = (int(note(self._database, each) or 0) for each in ("seed", "starts"))
+        self._events.go_back(kept / EVENTS, seed)
+        keep_note(self._database, "starts", str(starts + 1))
+        self._portal.happened.clear()
+        self._portal.definitions.forget()
+        self._portal.reseed(seed, starts)
+        self._quota.clear(note(self._database, "used"))
+        self._oauth_quota.clear()
+        self._take_up()
 
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Set limits and switches (see ``Switches``); returns all in force. Raises ControlRefused."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from connectors.sandbox.keeping import bring_back
 from connectors.sandbox.salesforce import (
     currencies,
     moments,
@@ -24,6 +25,8 @@ from connectors.sandbox.salesforce.schema import Field, Schema, SObject, make_fi
 from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.side import ControlRefused
 
+FILE = "salesforce.sqlite"
+
 
 class Clock(Protocol):
     """The time of the sandbox."""
@@ -37,7 +40,7 @@ class Org:
     """One pretend org. ``full`` is its whole schema, ``seen`` what the integration user may read."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
-        self.file = folder / "salesforce.sqlite"
+        self.file = folder / FILE
         self.store = Store(self.file)
         self.clock = clock
         self.full: Schema = standard_schema()
@@ -68,6 +71,12 @@ class Org:
     def reset(self) -> None:
         """Forget everything; the org is as new."""
         self.store.clear()
+        self.start()
+
+    def go_back(self, kept: Path) -> None:
+        """Be the org whose file was kept."""
+        bring_back(kept, self.store.db)
+        self.purged = None
         self.start()
 
     def begin(self) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from connectors.sandbox.keeping import Shelf
 from connectors.sandbox.salesforce import control, oauth, usage
 from connectors.sandbox.salesforce.call import answer_json
 from connectors.sandbox.salesforce.loading import Loader
 from connectors.sandbox.salesforce.moments import http_date
-from connectors.sandbox.salesforce.org import Clock, Org
+from connectors.sandbox.salesforce.org import FILE, Clock, Org
 from connectors.sandbox.salesforce.outbound.actions import unheard
 from connectors.sandbox.salesforce.outbound.sender import Sender
 from connectors.sandbox.salesforce.pubsub.changelog import PERSON, origin_of
@@ -38,6 +39,7 @@ class SalesforceSide:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.org = Org(folder, clock)
         self._folder = folder
+        self._shelf = Shelf(folder, self.name)
         self.outbound = Sender(self.org, folder)
         self.outbound.look()
 
@@ -143,6 +145,22 @@ class SalesforceSide:
         self.outbound.close()
         self.org.reset()
         self.outbound = Sender(self.org, self._folder)
+
+    def states(self) -> list[str]:
+        """The names under which states of the org were kept."""
+        return self._shelf.names()
+
+    def keep(self, name: str) -> None:
+        """Keep the org as it is now under a name. Raises ControlRefused."""
+        self._shelf.keep(name, {FILE: self.org.store.db})
+
+    def go_back(self, name: str) -> None:
+        """Be the org that was kept under a name. Raises ControlRefused."""
+        kept = self._shelf.find(name)
+        self.outbound.close()
+        self.org.go_back(kept / FILE)
+        self.outbound = Sender(self.org, self._folder)
+        self.outbound.look()
 
     def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Change limits and switches (see ``switches.py``); returns all in force."""

@@ -94,8 +94,9 @@ class Store:
                 f"CREATE TABLE IF NOT EXISTS {quoted(sobject.name)} "
                 f"(row INTEGER PRIMARY KEY, Id TEXT NOT NULL UNIQUE, {', '.join(columns)})"
             )
+            there = self._columns(sobject.name)
             for each in sobject.fields.values():
-                if each.stored and each.name != "Id":
+                if each.stored and each.name.lower() not in there:
                     self.add_column(sobject.name, each)  # a file of an older version may lack it
             self._index(sobject.name, sobject.stamp, f"{sobject.stamp}, Id")
             for each in sobject.fields.values():
@@ -109,7 +110,7 @@ class Store:
 
     def add_column(self, table: str, field: Field) -> None:
         """A column for a custom field, with an index when it identifies records."""
-        if not self._has_column(table, field.name):
+        if field.name.lower() not in self._columns(table):
             start = " DEFAULT 0" if field.type == "boolean" else ""
             self.db.execute(
                 f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(field.name)} {column_type(field)}{start}"
@@ -117,11 +118,11 @@ class Store:
         if field.unique or field.external_id:
             self._index(table, field.name, quoted(field.name))
 
-    def _has_column(self, table: str, name: str) -> bool:
-        found = self.db.execute(
-            "SELECT 1 FROM pragma_table_info(?) WHERE name = ? COLLATE NOCASE", (table, name)
-        )
-        return found.fetchone() is not None
+    def _columns(self, table: str) -> set[str]:
+        """The names of a table's columns in lower case: to SQLite they are the same in any."""
+        return {
+            name.lower() for (name,) in self.db.execute("SELECT name FROM pragma_table_info(?)", (table,))
+        }
 
     def next_number(self, name: str, count: int = 1) -> int:
         """The first of ``count`` numbers that nobody else will get."""

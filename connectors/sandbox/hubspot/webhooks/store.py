@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from connectors.sandbox.hubspot.switches import Switches
 from connectors.sandbox.hubspot.webhooks.bodies import Body, Subscription, webhook_bodies
 from connectors.sandbox.hubspot.webhooks.happening import Happening
 from connectors.sandbox.hubspot.webhooks.journal_store import JOURNAL_TABLES, JournalStore
+from connectors.sandbox.keeping import bring_back
 
 BATCH = 100
 RETRIES = 10
@@ -78,14 +80,17 @@ class EventStore:
         for setting in ("journal_mode=WAL", "synchronous=OFF"):
             self._file.execute(f"PRAGMA {setting}").close()
         self._file.executescript(_TABLES + JOURNAL_TABLES)
-        # Whatever was with a subscriber when a server was killed is sent again.
-        self._file.execute("UPDATE event SET state = 'waiting' WHERE state = 'flying'")
+        self._wait_again()
         self.journal = JournalStore(self._file, self._lock)
         self._dice = random.Random(seed)
         self._closed = False
         self._told = 0
         self._active = self._read_subscriptions()
         self._refresh()
+
+    def _wait_again(self) -> None:
+        """Whatever was with a subscriber when a server was killed, or the state kept, is sent again."""
+        self._file.execute("UPDATE event SET state = 'waiting' WHERE state = 'flying'")
 
     @property
     def listening(self) -> bool:
@@ -307,6 +312,21 @@ class EventStore:
                 self._file.execute(f"DELETE FROM {table}")
             self._file.execute("DELETE FROM sqlite_sequence")
             self.journal.forget()
+            self._dice.seed(seed)
+            self._told = 0
+            self._refresh()
+
+    @contextmanager
+    def still(self) -> Iterator[sqlite3.Connection]:
+        """The open file, while nobody else uses it."""
+        with self._lock:
+            yield self._file
+
+    def go_back(self, kept: Path, seed: int) -> None:
+        """Be what a kept copy of the file holds; what was with a subscriber then is sent again."""
+        with self._lock:
+            bring_back(kept, self._file)
+            self._wait_again()
             self._dice.seed(seed)
             self._told = 0
             self._refresh()

@@ -15,13 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from connectors.sandbox.requestlog import Call, RequestLog
-from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.org import FILE, Org
 from connectors.sandbox.salesforce.outbound.actions import Action, actions
 from connectors.sandbox.salesforce.outbound.envelope import is_heard, message
 from connectors.sandbox.salesforce.outbound.queue import Note, Outcome, Queue
 from connectors.sandbox.side import Ask
 
-FILE, LOG = "salesforce.sqlite", "requests-salesforce.sqlite"
+LOG = "requests-salesforce.sqlite"
 #: Seconds between two looks at the clock while something waits, and for a listener to answer.
 LOOK_SECONDS = 0.05
 LISTENER_SECONDS = 5.0
