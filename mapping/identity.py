@@ -5,7 +5,7 @@ Keys are for comparing and joining, never for showing: they lose case, accents, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache, lru_cache
 
 import polars as pl
@@ -279,40 +279,54 @@ def derive(
     *,
     in_hubspot: pl.Expr | None = None,
     in_salesforce: pl.Expr | None = None,
+    wanted: Collection[str] | None = None,
 ) -> pl.DataFrame:
     """Add the ``DERIVED_FIELDS`` to a frame of merged leads (a column that is missing counts as null).
 
     ``in_hubspot`` and ``in_salesforce`` are Boolean expressions on the frame; left out, the columns of these
     names are taken. A full address is street, city and a postal code or a country. Who said nothing about mail,
     calls or post has not forbidden them: whether consent was given is kept elsewhere. A company or its web site
-    without a name, and with no address or one of a role (info@ …), is a company lead.
+    without a name, and with no address or one of a role (info@ …), is a company lead. ``wanted``: of the
+    fields whose making costs something, only those with these names are added; None: all of them.
     """
-    wanted = (
+    sources = (
         *("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
         *("first_name", "last_name", "company", "website"),
     )
-    known = _with_missing(leads, wanted)
+    known = _with_missing(leads, sources)
     said = frozenset(leads.columns)
     has_phone = pl.col("phone").is_not_null() | pl.col("mobile_phone").is_not_null()
     somewhere = pl.col("postal_code").is_not_null() | pl.col("country").is_not_null()
     has_address = pl.col("street").is_not_null() & pl.col("city").is_not_null() & somewhere
     has_email = pl.col("email").is_not_null()
-    # Each once, as a column: as expressions they would be worked out again wherever they are named.
-    domain = known.select(_email_domain().alias("email_domain")).to_series()
-    registrable = _by_distinct(domain, _registrable_domains)
-    free = domain.is_in(FREE_MAIL_DOMAINS) | registrable.is_in(FREE_MAIL_DOMAINS)
     made = known.select(
-        domain,
-        free.alias("is_free_mail"),
+        *_of_address(known, wanted),
         (has_email | has_phone | has_address).alias("has_contact_data"),
         (has_email & ~forbidden("email", said)).alias("may_email"),
         (has_phone & ~forbidden("call", said)).alias("may_call"),
         (has_address & ~forbidden("post", said)).alias("may_post"),
-        _company_only(known).alias("is_company_only"),
+        *([_company_only(known).alias("is_company_only")] if _is_wanted("is_company_only", wanted) else []),
         (pl.col("in_hubspot") if in_hubspot is None else in_hubspot).alias("in_hubspot"),
         (pl.col("in_salesforce") if in_salesforce is None else in_salesforce).alias("in_salesforce"),
     )
     return leads.with_columns(made)
+
+
+def _is_wanted(name: str, wanted: Collection[str] | None) -> bool:
+    return wanted is None or name in wanted
+
+
+def _of_address(leads: pl.DataFrame, wanted: Collection[str] | None) -> list[pl.Series]:
+    """The domain of each address, and whether it is a free-mail provider's, where they are wanted."""
+    if not _is_wanted("email_domain", wanted) and not _is_wanted("is_free_mail", wanted):
+        return []
+    # Each once, as a column: as expressions they would be worked out again wherever they are named.
+    domain = leads.select(_email_domain().alias("email_domain")).to_series()
+    if not _is_wanted("is_free_mail", wanted):
+        return [domain]
+    registrable = _by_distinct(domain, _registrable_domains)
+    free = domain.is_in(FREE_MAIL_DOMAINS) | registrable.is_in(FREE_MAIL_DOMAINS)
+    return [domain, free.alias("is_free_mail")]
 
 
 def _company_only(leads: pl.DataFrame) -> pl.Series:

@@ -9,10 +9,20 @@ from datetime import datetime
 
 import polars as pl
 
+from mapping.consent import standing_field
 from mapping.identity import derive
 from mapping.lead import columns_of
 from mapping.qualification.declared import Policy
-from mapping.qualification.diffing import TOGETHER, Diff, Single, diff, singles, together
+from mapping.qualification.diffing import (
+    TOGETHER,
+    Compared,
+    Diff,
+    Single,
+    compare,
+    singles,
+    together,
+    told,
+)
 from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.app import VOCABULARIES
 from sync.snapshots import Snapshots
@@ -25,9 +35,9 @@ _DERIVED_FROM: Mapping[str, tuple[str, ...]] = {
     "email_domain": ("email",),
     "is_free_mail": ("email",),
     "has_contact_data": ("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
-    "may_email": ("email", "email_opt_out"),
-    "may_call": ("phone", "mobile_phone", "call_opt_out"),
-    "may_post": ("street", "city", "postal_code", "country", "post_opt_out"),
+    "may_email": ("email", "email_opt_out", standing_field("email")),
+    "may_call": ("phone", "mobile_phone", "call_opt_out", standing_field("call")),
+    "may_post": ("street", "city", "postal_code", "country", "post_opt_out", standing_field("post")),
     "is_company_only": ("email", "first_name", "last_name", "company", "website"),
 }
 #: What asks whether a CRM has a record of a lead.
@@ -40,10 +50,16 @@ def policy_diff(work: Work, other: Policy, *, each: int = 3) -> tuple[Diff, list
     """Every stored lead judged by ``work.policy`` and by ``other``, as of now; and the changes between the two."""
     changes = singles(work.policy, other, vocabularies=VOCABULARIES)
     now = work.clock()
-    parts = [
-        diff(leads, work.policy, other, now, changes, each=each)
-        for leads in stored_leads(work, work.policy.needed() | other.needed())
-    ]
+    parts: list[Diff] = []
+    waiting: list[Compared] = []
+    for leads in stored_leads(work, work.policy.needed() | other.needed()):
+        waiting.append(compare(leads, work.policy, other, now))
+        # Few leads move: to try every change alone on those of one slice would cost nearly as much as on all.
+        if sum(part.moved.height for part in waiting) >= AT_ONCE:
+            parts.append(told(waiting, changes, now, each=each))
+            waiting = []
+    if waiting:
+        parts.append(told(waiting, changes, now, each=each))
     return together(parts, each=each), changes
 
 
@@ -61,7 +77,7 @@ def stored_leads(work: Work, needed: set[str]) -> Iterator[pl.DataFrame]:
         if not_scored.any():
             leads = leads.filter(~not_scored)
         there = leads.with_columns(_there(crm, links).alias(name) for name, crm in _IN.items())
-        yield derive(there)
+        yield derive(there, wanted=needed)
 
 
 _Slice = tuple[pl.DataFrame, bytes, pl.DataFrame | None]

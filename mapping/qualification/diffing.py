@@ -119,6 +119,32 @@ def _said(kind: str, name: str, before: Mapping[str, Any] | None, after: Mapping
     return f"{kind} “{name}”: another {', '.join(changed)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Some leads judged by both policies: how many they are, and those of them that would stand elsewhere.
+
+    ``moved``: ``lead_id``, and ``stage temperature score`` now and, under names ending in ``_then``, by the other
+    policy. ``inputs``: the same leads in the same order, as ``judge`` takes them.
+    """
+
+    leads: int
+    moved: pl.DataFrame
+    inputs: pl.DataFrame
+
+
+def compare(leads: pl.DataFrame, ours: Policy, other: Policy, now: datetime) -> Compared:
+    """Judge the leads by both policies. ``leads`` is what ``judge`` takes, with the columns that either needs."""
+    mine = judge(leads, ours, now).select("lead_id", *_COMPARED, "score")
+    theirs = judge(leads, other, now).select(
+        *(pl.col(name).alias(f"{name}_then") for name in (*_COMPARED, "score"))
+    )
+    both = mine.hstack(theirs)
+    differs = both.select(
+        pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_then")) for name in _COMPARED)
+    ).to_series()
+    return Compared(leads.height, both.filter(differs), leads.filter(differs))
+
+
 def diff(
     leads: pl.DataFrame,
     ours: Policy,
@@ -128,21 +154,16 @@ def diff(
     *,
     each: int = 3,
 ) -> Diff:
-    """Judge the leads by both policies and compare.
+    """``compare`` and ``told`` of leads that are there all at once."""
+    return told([compare(leads, ours, other, now)], changes, now, each=each)
 
-    ``leads`` is what ``judge`` takes, with the columns that either policy needs. ``changes``: see ``singles``.
-    ``each``: leads of every direction in the sample.
-    """
-    mine = judge(leads, ours, now).select("lead_id", *_COMPARED, "score")
-    theirs = judge(leads, other, now).select(
-        *(pl.col(name).alias(f"{name}_then") for name in (*_COMPARED, "score"))
-    )
-    both = mine.hstack(theirs)
-    differs = both.select(
-        pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_then")) for name in _COMPARED)
-    ).to_series()
-    moved = both.filter(differs)
-    moved = moved.with_columns(because=_because(leads.filter(differs), moved, changes, now))
+
+def told(parts: Sequence[Compared], changes: Sequence[Single], now: datetime, *, each: int = 3) -> Diff:
+    """What comparing came to. ``parts``: at least one. ``changes``: see ``singles``; each is tried alone on the leads
+    that moved, on those of all parts at once. ``each``: leads of every direction in the sample."""
+    moved = pl.concat([part.moved for part in parts])
+    inputs = pl.concat([part.inputs for part in parts])
+    moved = moved.with_columns(because=_because(inputs, moved, changes, now))
     rank, then = (
         pl.col(name).replace_strict(_RANKS, return_dtype=pl.Int8) for name in ("stage", "stage_then")
     )
@@ -154,7 +175,7 @@ def diff(
         (mql & ~mql_then).sum().alias("lost"),
     ).row(0)
     return Diff(
-        leads.height, moved.height, forward, back, gained, lost,
+        sum(part.leads for part in parts), moved.height, forward, back, gained, lost,
         _counted(moved, "stage"), _counted(moved, "temperature"),
         dict(moved["because"].value_counts().rows()), _sampled(moved, each),
     )  # fmt: skip
