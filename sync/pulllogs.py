@@ -35,6 +35,7 @@ NEW = "it was not listened to before"
 TOO_OLD = "it is kept for three days, and nobody read it for longer"
 LOST_PLACE = "the place that was read to is no longer known there"
 OVERFLOW = "too much changed at once to be told one by one"
+EVERY = "every record changed at once, as when a field is given another type"
 NO_DATA = "records were named without what happened to them"
 
 _log = logging.getLogger(__name__)
@@ -44,13 +45,15 @@ _log = logging.getLogger(__name__)
 class Loss:
     """What a log cannot tell, between two times of the CRM's clock (aware).
 
-    ``records``: how many it names nevertheless, which are among the hints; None where it names none.
+    ``records``: how many it names nevertheless, which are among the hints; None where it names none. ``whole``: every
+    record is concerned, and none need show when it changed.
     """
 
     why: str
     begins_at: datetime
     ends_at: datetime
     records: int | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def take_in(work: Work, name: str, crm: str, step: Step) -> None:
         store.offsets.keep(PullLog(name, crm, step.place, step.known_until, now, step.events))
         for loss in step.losses:
             times = (min(loss.begins_at, loss.ends_at), loss.ends_at)
-            store.offsets.open_gap(name, crm, loss.why, times, now, records=loss.records)
+            store.offsets.open_gap(name, crm, loss.why, times, now, records=loss.records, whole=loss.whole)
         if any(loss.records is None for loss in step.losses):
             store.jobs.enqueue(read_gaps())
         if step.hints:

@@ -14,7 +14,7 @@ from connectors.salesforce.pubsub.listening import Batch, Listening, PubSub, top
 from sync import app_logs
 from sync.app import App
 from sync.inbox import Wanted, wanted
-from sync.pulllogs import LOST_PLACE, NO_DATA, OVERFLOW, Loss, Step, begun, noted, take_in
+from sync.pulllogs import EVERY, LOST_PLACE, NO_DATA, OVERFLOW, Loss, Step, begun, noted, take_in
 from sync.store.inbox import Hint, Hints, fold
 from sync.work import Work
 
@@ -113,7 +113,8 @@ def _next(found: queue.SimpleQueue[Batch | BaseException], stop: threading.Event
 def step_of(batch: Batch, asked: Wanted, known_until: datetime, now: datetime) -> Step:
     """Change events as what is to be kept of them. ``known_until``: before them. Pure."""
     name = asked.objects[CRM]
-    ours = [one for one in batch.changes if one.object == name or (one.kind is Kind.LOST and not one.object)]
+    unnamed = (Kind.LOST, Kind.EVERY)
+    ours = [one for one in batch.changes if one.object == name or (one.kind in unnamed and not one.object)]
     hints: Hints = {}
     for change in ours:
         hint = _hint(change, asked, now)
@@ -137,6 +138,9 @@ def _losses(changes: list[Change], known_until: datetime, now: datetime) -> Iter
     if lost:
         # Its transaction began before it was committed, and told of nothing until then.
         yield Loss(OVERFLOW, min([known_until, *(one.committed_at or known_until for one in lost)]), now)
+    every = [one.committed_at or now for one in changes if one.kind is Kind.EVERY]
+    if every:
+        yield Loss(EVERY, min(every), max(every), whole=True)
     blind = [one for one in changes if one.kind is Kind.GAP]
     if blind:
         times = [one.committed_at or now for one in blind]

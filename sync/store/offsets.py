@@ -40,7 +40,7 @@ class PullGap:
     """What a log could not tell, between two times of the CRM's clock (aware).
 
     ``records``: how many it named, which went into the inbox; None where it named none. ``read_at`` None: it was not
-    yet read again; ``by_run``: the run that did.
+    yet read again; ``by_run``: the run that did. ``whole``: every record is concerned, whatever its times say.
     """
 
     gap: int
@@ -53,6 +53,7 @@ class PullGap:
     found_at: datetime
     read_at: datetime | None
     by_run: int | None
+    whole: bool = False
 
 
 class Offsets(Tables):
@@ -92,11 +93,12 @@ class Offsets(Tables):
         now: datetime,
         *,
         records: int | None = None,
+        whole: bool = False,
     ) -> None:
         """Note what was not told from the first to the second time; with ``records`` in the inbox it is seen to."""
         begins, ends = times
         wanted = {"name": name, "crm": crm, "why": why, "begins_at": begins, "ends_at": ends, "now": now}
-        self._do("open_pull_gap", records=records, **wanted)
+        self._do("open_pull_gap", records=records, whole=whole, **wanted)
 
     def open_gaps(self) -> list[PullGap]:
         """What was not yet read again, the newest first."""

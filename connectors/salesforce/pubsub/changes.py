@@ -26,6 +26,8 @@ HEADER = "ChangeEventHeader"
 #: The record id of an overflow event, which means every record of its object.
 NO_RECORD = "000000000000000AAA"
 
+#: The beginning that all ids of an object share, and a star.
+_WILDCARD = re.compile(r"[A-Za-z0-9]{3}\*")
 _CLIENT = re.compile(r";client=([^;/]*)")
 
 
@@ -38,6 +40,7 @@ class Kind(Enum):
     UNDELETED = "undeleted"
     GAP = "gap"  #: something happened to these records, and the event does not say what: read them again
     LOST = "lost"  #: any record of the object may have changed: read its range again
+    EVERY = "every"  #: every record of the object changed, and need not show when: read the object from its beginning
 
 
 KINDS: Mapping[str, Kind] = {
@@ -48,12 +51,16 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+#: What says less than what happened.
+UNTOLD = (Kind.GAP, Kind.LOST, Kind.EVERY)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change event.
 
     ``object`` is the API name, empty where it is not known (then: every object of the topic). ``record_ids``
-    have 18 characters and are empty for LOST. ``fields`` and ``nulled`` (those of them that are now empty)
+    have 18 characters and are empty for LOST and EVERY. ``fields`` and ``nulled`` (those of them that are now empty)
     are names of record fields, such as ``MailingCity``; ``fields`` is None where it is not known which.
     ``committed_at`` is aware UTC, in whole milliseconds. Changes with one ``transaction`` were committed
     together, in the order of ``sequence``.
@@ -78,7 +85,7 @@ class Change:
     @property
     def needs_reading(self) -> bool:
         """Whether the event tells less than what happened, so that older knowledge no longer counts."""
-        return self.kind in (Kind.GAP, Kind.LOST)
+        return self.kind in UNTOLD
 
 
 class EventSchema:
@@ -117,7 +124,7 @@ def change_of(header: Mapping[str, Any], places: Sequence[Place]) -> Change:
         kind=kind,
         object=header["entityName"],
         record_ids=ids,
-        fields=fields if kind not in (Kind.GAP, Kind.LOST) else None,
+        fields=fields if kind not in UNTOLD else None,
         nulled=nulled,
         committed_at=datetime.fromtimestamp(header["commitTimestamp"] / 1000, UTC),
         user_id=header["commitUser"],
@@ -128,11 +135,16 @@ def change_of(header: Mapping[str, Any], places: Sequence[Place]) -> Change:
 
 
 def _kind(change_type: str, raw_ids: Sequence[str]) -> tuple[Kind, tuple[str, ...]]:
-    """What to make of a change type and its ids: a type that is not known is a gap, a wildcard is a loss.
+    """What to make of a change type and its ids: a type that is not known is a gap, ids that are none are a loss.
 
-    ``001*`` stands for every record, after a field changed its type (Salesforce reference, section 8).
+    An overflow says that a transaction changed too much; ``001*`` that every record of the object changed, because a
+    field was given another type (Salesforce reference, section 8).
     """
-    if change_type == "GAP_OVERFLOW" or not raw_ids or not all(looks_like_id(each) for each in raw_ids):
+    if change_type == "GAP_OVERFLOW" or not raw_ids:
+        return Kind.LOST, ()
+    if any(_WILDCARD.fullmatch(each) for each in raw_ids):
+        return Kind.EVERY, ()
+    if not all(looks_like_id(each) for each in raw_ids):
         return Kind.LOST, ()
     ids = tuple(eighteen(each) for each in raw_ids)
     if NO_RECORD in ids:

@@ -16,13 +16,13 @@ VALUES (%(connection)s, %(name)s, %(crm)s, '{}', %(now)s, %(now)s, %(problem)s)
 ON CONFLICT (connection_id, name) DO UPDATE SET problem = excluded.problem;
 
 -- open_pull_gap --
-INSERT INTO pull_gap (connection_id, name, crm, why, begins_at, ends_at, records, found_at, read_at)
-VALUES (%(connection)s, %(name)s, %(crm)s, %(why)s, %(begins_at)s, %(ends_at)s, %(records)s, %(now)s,
+INSERT INTO pull_gap (connection_id, name, crm, why, begins_at, ends_at, records, whole, found_at, read_at)
+VALUES (%(connection)s, %(name)s, %(crm)s, %(why)s, %(begins_at)s, %(ends_at)s, %(records)s, %(whole)s, %(now)s,
         CASE WHEN %(records)s::integer IS NOT NULL THEN %(now)s::timestamptz END);
 
 -- pull_gaps --
 -- Open ones first, then the newest.
-SELECT gap_id, name, crm, why, begins_at, ends_at, records, found_at, read_at, by_run
+SELECT gap_id, name, crm, why, begins_at, ends_at, records, found_at, read_at, by_run, whole
   FROM pull_gap
  WHERE connection_id = %(connection)s AND (read_at IS NULL OR NOT %(open)s)
  ORDER BY read_at IS NOT NULL, gap_id DESC LIMIT %(most)s;

@@ -76,15 +76,20 @@ def test_an_update_says_who_what_when_and_in_which_transaction() -> None:
         ("GAP_OVERFLOW", ["000000000000000AAA"], Kind.LOST, ()),
         ("GAP_OVERFLOW", [LEAD], Kind.LOST, ()),
         ("UPDATE", ["000000000000000AAA"], Kind.LOST, ()),
-        ("UPDATE", ["001*"], Kind.LOST, ()),
-        ("UPDATE", [LEAD, "001*"], Kind.LOST, ()),
+        ("UPDATE", ["000000000000000"], Kind.LOST, ()),
+        ("UPDATE", ["somebody"], Kind.LOST, ()),
         ("UPDATE", [], Kind.LOST, ()),
+        # A field was given another type: every record changed, and none need show when
+        ("UPDATE", ["00Q*"], Kind.EVERY, ()),
+        ("UPDATE", [LEAD, "00Q*"], Kind.EVERY, ()),
+        ("GAP_UPDATE", ["00Q*"], Kind.EVERY, ()),
+        ("GAP_OVERFLOW", ["00Q*"], Kind.LOST, ()),
     ],
 )
 def test_a_change_is_of_one_kind(change_type: str, ids: list[str], kind: Kind, left: tuple[str, ...]) -> None:
     found = change(changeType=change_type, recordIds=ids)
     assert (found.kind, found.record_ids, found.object) == (kind, left, "Lead")
-    assert found.needs_reading is (kind in (Kind.GAP, Kind.LOST))
+    assert found.needs_reading is (kind in (Kind.GAP, Kind.LOST, Kind.EVERY))
 
 
 @pytest.mark.parametrize(
