@@ -218,16 +218,25 @@ class ChangeLog:
         return sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
 
     def _prune(self) -> None:
-        oldest = self._milliseconds() - RETENTION // timedelta(milliseconds=1)
-        self._store.db.execute("DELETE FROM _change WHERE at < ?", (oldest,))
+        self._store.db.execute("DELETE FROM _change WHERE at < ?", (oldest_kept(self._now()),))
 
     def _milliseconds(self) -> int:
-        return int(self._now().timestamp() * 1000)
+        return milliseconds(self._now())
 
     def _new_key(self) -> str:
         number = self._store.next_number("transaction")
         # A counter under a digest: looks like Salesforce's, and is the same again in a repeated run.
         return str(UUID(bytes=b"\0\0" + sha256(f"transaction {number}".encode()).digest()[:14]))
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as the log counts time: whole milliseconds since 1970."""
+    return int(moment.timestamp() * 1000)
+
+
+def oldest_kept(now: datetime) -> int:
+    """The oldest millisecond whose changes can still be had."""
+    return milliseconds(now - RETENTION)
 
 
 def told(before: Any, after: Any) -> Any:

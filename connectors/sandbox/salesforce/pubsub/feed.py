@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any
 
 from connectors.sandbox.salesforce import moments, seed, switches
-from connectors.sandbox.salesforce.pubsub.changelog import NUMBERS_A_MILLISECOND, RETENTION
+from connectors.sandbox.salesforce.pubsub.changelog import NUMBERS_A_MILLISECOND, milliseconds, oldest_kept
 from connectors.sandbox.salesforce.pubsub.events import Event, Noted, event_of, runs
 from connectors.sandbox.salesforce.schema import Schema
 
@@ -105,7 +105,7 @@ class Feed:
 
     def oldest(self) -> int:
         """The lowest place that is still kept."""
-        return self._oldest_ms() * NUMBERS_A_MILLISECOND
+        return oldest_kept(self.now()) * NUMBERS_A_MILLISECOND
 
     def is_kept(self, place: int) -> bool:
         """Whether everything after a place can still be delivered, and the place was ever given out."""
@@ -113,7 +113,7 @@ class Feed:
             return False
         row = self._db.execute("SELECT at FROM _change WHERE number = ?", (place,)).fetchone()
         # A change says itself how old it is: its number may be ahead of a clock that was set back since.
-        return self.oldest() <= place if row is None else bool(row[0] >= self._oldest_ms())
+        return self.oldest() <= place if row is None else bool(row[0] >= oldest_kept(self.now()))
 
     def after(self, place: int, objects: Sequence[str], count: int) -> list[Event]:
         """At most ``count`` events of some objects after a place, in commit order."""
@@ -124,7 +124,7 @@ class Feed:
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM _change WHERE number > ? AND +at >= ? AND object IN ({marks}) "
             "ORDER BY number LIMIT ?",
-            (place, self._oldest_ms(), *objects, count * ROWS_AN_EVENT),
+            (place, oldest_kept(self.now()), *objects, count * ROWS_AN_EVENT),
         )
         found: list[Event] = []
         for run in runs((Noted(*row) for row in rows), set_to["cdc_merge"]):
@@ -134,11 +134,8 @@ class Feed:
                     return found
         return found
 
-    def _oldest_ms(self) -> int:
-        return self._milliseconds() - RETENTION // timedelta(milliseconds=1)
-
     def _milliseconds(self) -> int:
-        return int(self.now().timestamp() * 1000)
+        return milliseconds(self.now())
 
 
 def is_ours(tenant: str, instance: str) -> bool:
