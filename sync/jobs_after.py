@@ -54,9 +54,8 @@ def judge(error: BaseException, lane: str, attempts: int, now: datetime, place: 
         return Verdict("again", at=now + _doubled(SOON, attempts, SOON_AT_MOST))
     if isinstance(error, RetryLater | CrmAway):
         at = now + _doubled(LATER, attempts, LATER_AT_MOST[lane])
-        asked = error.not_before if isinstance(error, RetryLater) else None
         failure = Failure(kind, place, str(error), "nothing to do: it is tried again by itself", counts=False)
-        return Verdict("again", failure, max(at, asked) if asked else at)
+        return Verdict("again", failure, max(at, _asked(error, now)))
     if isinstance(error, GuardStopped):
         # What it stopped is read again by the next run, so nothing is lost with the job.
         return Verdict("drop", Failure(kind, place, str(error), error.fix))
@@ -66,6 +65,14 @@ def judge(error: BaseException, lane: str, attempts: int, now: datetime, place: 
     said = str(error) if isinstance(error, OurBug | RecordRefused) else "an error that nobody foresaw"
     failure = Failure(kind, place, said, "look at its place; report it if it is ours")
     return Verdict("again", failure, now + _doubled(UNFORESEEN, attempts, LATER_AT_MOST["consent"]))
+
+
+def _asked(error: RetryLater | CrmAway, now: datetime) -> datetime:
+    """When the CRM wants to be asked again, as far as it said so and within a day; else now."""
+    if not isinstance(error, RetryLater):
+        return now
+    seconds = min(error.wait_seconds or 0.0, GIVE_UP_SECONDS)
+    return max(now + timedelta(seconds=seconds), error.not_before or now)
 
 
 def tired(verdict: Verdict, failures: int, seconds: float, most: int) -> Verdict:

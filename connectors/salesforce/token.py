@@ -103,9 +103,9 @@ class Tokens:
 
     def _fetch(self) -> Token:
         try:
-            status, body = self._post()
+            status, body, asked = self._post()
             if status != 200:
-                raise _refusal(status, body, self._grant)
+                raise _asked_for(asked, _refusal(status, body, self._grant))
             token = _read(body)
             self._grant.heard(body)
             return token
@@ -114,12 +114,13 @@ class Tokens:
             error.sent = False
             raise
 
-    def _post(self) -> tuple[int, Any]:
+    def _post(self) -> tuple[int, Any, str | None]:
+        """Status, decoded body, and the Retry-After of the endpoint's answer."""
         failure: ConnectorError
         form, credentials = self._grant.request()
         try:
             answer = self._session.post(self._url, data=form, auth=credentials)
-            return answer.status_code, _decoded(answer.content)
+            return answer.status_code, _decoded(answer.content), answer.headers.get("Retry-After")
         except CAUGHT as error:
             failure = translate(error)
         raise failure
@@ -142,6 +143,17 @@ def _refusal(status: int, body: Any, grant: Grant) -> ConnectorError:
     if meaning.kind is Kind.RETRY:
         return RetryLater(text, crm=CRM, code=error.code, wait_seconds=meaning.wait_seconds)
     return NeedsPerson(text, crm=CRM, code=error.code, fix=meaning.fix or grant.fix)
+
+
+def _asked_for(asked: str | None, error: ConnectorError) -> ConnectorError:
+    """The error, waiting no shorter than the endpoint asked for in ``Retry-After``.
+
+    The Salesforce reference names no such header; a gateway before the endpoint may send it, in seconds or as a date
+    (RFC 9110, section 10.2.3). A date is left to the usual waits, for whose clock it is nobody says.
+    """
+    if isinstance(error, RetryLater) and asked is not None and asked.strip().isdecimal():
+        error.wait_seconds = max(error.wait_seconds or 0.0, float(asked))
+    return error
 
 
 def _decoded(content: bytes) -> Any:
