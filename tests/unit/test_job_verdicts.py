@@ -48,6 +48,9 @@ LATE = NOW + timedelta(hours=9)
         (CrmAway("away"), "live", 30, "again", 900),
         # and never before the CRM said
         (RetryLater("daily", not_before=LATE), "consent", 0, "again", 9 * 3_600),
+        (RetryLater("login", wait_seconds=600.0), "consent", 0, "again", 600),
+        (RetryLater("login", wait_seconds=10.0), "consent", 0, "again", 60),
+        (RetryLater("nonsense", wait_seconds=1e12), "consent", 0, "again", 86_400),
         # The worker ends, or the database went away: at once, by whoever is there
         (GivenBack(), "live", 4, "again", None),
         (DatabaseAway("away"), "live", 4, "again", None),
