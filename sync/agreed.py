@@ -12,7 +12,7 @@ from mapping.lead import columns_of
 from mapping.own import SHOWN
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.plan import RESTORE, SIDES, STAGE
-from sync.read import typed_records
+from sync.read import read_records
 from sync.store.leads import BASES
 from sync.winners import deciders
 from sync.work import Work, empty
@@ -176,7 +176,7 @@ def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | No
         for name, dtype in SLAB_SCHEMA.items()
         if name not in frame.columns
     ]
-    typed = typed_records(work, crm, frame.with_columns(blank))
+    typed = read_records(work, crm, frame.with_columns(blank))
     known = columns_of(work.field_map.known(crm))
     return typed.select("_id", *(name for name in typed.columns if name in known))
 

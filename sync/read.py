@@ -7,6 +7,8 @@ be read (both named in ``_unread``). Only the first is ever a change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -26,6 +28,8 @@ from sync.work import CRMS, SHOULD_FORGET, Work
 RAW = "raw:"
 #: The problem of a field that was asked for and did not come.
 NOT_RETURNED = "not returned"
+#: Named records of one CRM up to which both CRMs are asked at the same time: they are held in memory.
+AT_THE_SAME_TIME = 500
 
 
 @dataclass(slots=True)
@@ -79,11 +83,24 @@ def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None =
     gathered = Gathered(shelf or Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
-    for crm in CRMS:
-        if ids.get(crm):
-            slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), ids[crm])
-            _take_in(work, crm, slabs, gathered, intents)
+    for crm, slabs in _fetched(work, {crm: ids[crm] for crm in CRMS if ids.get(crm)}).items():
+        _take_in(work, crm, slabs, gathered, intents)
     return gathered
+
+
+def _fetched(work: Work, ids: Mapping[str, list[str]]) -> dict[str, Iterator[Slab]]:
+    """The named records of each CRM. Few are asked for in both at the same time: only one answer is waited for."""
+
+    def fetch(crm: str) -> Iterator[Slab]:
+        return work.crms[crm].fetch(work.objects[crm], _asked(work, crm), ids[crm])
+
+    if len(ids) < 2 or max(map(len, ids.values())) > AT_THE_SAME_TIME:
+        return {crm: fetch(crm) for crm in ids}
+    first, second = ids
+    with ThreadPoolExecutor(1, thread_name_prefix="leadpact-read") as beside:
+        # In the same context, so that its lines in the log carry the run.
+        others = beside.submit(copy_context().run, lambda: list(fetch(second)))
+        return {first: iter(list(fetch(first))), second: iter(others.result())}
 
 
 def gather_slabs(work: Work, crm: str, slabs: Iterator[Slab]) -> Gathered:

@@ -30,7 +30,9 @@ class Snapshots:
         """One text a row, of the columns ``prefix + name``; a column that is not there counts as null."""
         columns = {name: frame[prefix + name] for name in self.schema if prefix + name in frame.columns}
         known = {
-            name: one.cast(self.schema[name]) for name, one in columns.items() if one.null_count() < len(one)
+            name: one if one.dtype == self.schema[name] else one.cast(self.schema[name])
+            for name, one in columns.items()
+            if one.null_count() < len(one)
         }
         if not known:
             return pl.Series("snapshot", ["{}"], dtype=pl.String).new_from_index(0, frame.height)

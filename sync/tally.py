@@ -93,28 +93,22 @@ def summarise(summary: dict[str, int], decided: Decided) -> None:
 
 def count_targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
     """Count each lead in each CRM once; the worst outcome of its fields counts."""
-    held = held_leads(decided)
+    leads, held = decided.leads, set(held_leads(decided))
     changes = decided.changes if results is None else results.changes
     counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
     for crm, side in SIDES.items():
-        touched = changes.filter(pl.col("crm") == crm)
-        refused = held.clear()
+        theirs_changed = changes.filter(pl.col("crm") == crm)
+        touched, refused = set(theirs_changed["lead_id"]), set()
         if results is not None:
-            refused = touched.filter(pl.col("state") != "written")["lead_id"]
+            refused = set(theirs_changed.filter(pl.col("state") != "written")["lead_id"])
         if decided.moved is not None:
-            refused = pl.concat([refused, decided.moved.filter(pl.col("crm") == crm)["lead_id"]]).unique()
-        theirs = decided.leads.filter(
-            pl.col(side + "_id").is_not_null()
-            | pl.col("lead_id").is_in(touched["lead_id"].implode())
-            | pl.col("lead_id").is_in(refused.implode())
-        )["lead_id"]
-        is_refused = theirs.is_in(refused.implode())
-        is_held = theirs.is_in(held.implode()) & ~is_refused
-        is_written = theirs.is_in(touched["lead_id"].implode()) & ~is_refused & ~is_held
+            refused |= set(decided.moved.filter(pl.col("crm") == crm)["lead_id"])
+        there = set(leads["lead_id"].filter(leads[side + "_id"].is_not_null()))
+        theirs = there | ((touched | refused) & set(leads["lead_id"]))
         counts["targets"] += len(theirs)
-        counts["refused"] += int(is_refused.sum())
-        counts["held"] += int(is_held.sum())
-        counts["written"] += int(is_written.sum())
+        counts["refused"] += len(theirs & refused)
+        counts["held"] += len((theirs & held) - refused)
+        counts["written"] += len((theirs & touched) - refused - held)
     counts["unchanged"] = counts["targets"] - counts["refused"] - counts["held"] - counts["written"]
     add_numbers(outcome, **counts)
 

@@ -58,6 +58,7 @@ class Laid:
 
 def _plain(values: pl.Series) -> list[Any]:
     """The values for PostgreSQL, which holds no zero bytes."""
+    plain = values.to_list()
     if values.dtype == pl.String:
-        values = values.str.replace_all("\0", "", literal=True)
-    return values.to_list()
+        return [text.replace("\0", "") if text else text for text in plain]
+    return plain
