@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sync.errors import GuardStopped
 from sync.explaining import find_lead
 from sync.newly_mapped import not_read_for_all, policy_news
 from sync.read import with_counterparts
+from sync.rescored import rescore as rescore_all
 from sync.run import Asked, as_json, perform
 from sync.saved import load_plan, save_plan
 from sync.tally import Outcome
@@ -114,24 +116,6 @@ def apply(context: Context, file: Path, with_changes: bool) -> None:
     sys.exit(_exit_code(outcome))
 
 
-def _run(context: Context, asked: Asked, *, with_changes: bool) -> None:
-    with opened(context.settings()) as app:
-        work = app.work()
-        if work.mode == "observe":
-            context.screen.say("sync.mode is observe: nothing is written to a CRM.")
-        before = work.store.standing.last_policy()
-        outcome = perform(work, asked)
-        # All of it while the CRMs and the memory are open: some of it is asked of them.
-        news = [*_news(work, before)] if asked.command == "sync" else []
-        if asked.command == "sync" or outcome.numbers.written:
-            news.append(beside_news(work))
-    show_outcome(context.screen, outcome, planned=work.mode == "observe")
-    for sentence in filter(None, news):
-        context.screen.say(sentence)
-    context.screen.document(as_json(outcome, with_changes=with_changes))
-    sys.exit(_exit_code(outcome))
-
-
 def _news(work: Work, before: str | None) -> Iterator[str]:
     for one in not_read_for_all(work):
         yield f"{one}; {one.fix}"
@@ -144,23 +128,51 @@ def _news(work: Work, before: str | None) -> Iterator[str]:
 @click.pass_obj
 def sync(context: Context, approve: bool, with_changes: bool) -> None:
     """Incremental: read, decide, write under the guards, remember."""
-    _run(
-        context,
-        Asked("sync", approve=approve, collect=with_changes),
-        with_changes=with_changes,
-    )
+    with opened(context.settings()) as app:
+        work = app.work()
+        _say_that_it_observes(context, work)
+        before = work.store.standing.last_policy()
+        outcome = perform(work, Asked("sync", approve=approve, collect=with_changes))
+        # All of it while the CRMs and the memory are open: some of it is asked of them.
+        news = [*_news(work, before), beside_news(work)]
+    show_outcome(context.screen, outcome, planned=work.mode == "observe")
+    _say_all(context, news)
+    context.screen.document(as_json(outcome, with_changes=with_changes))
+    sys.exit(_exit_code(outcome))
+
+
+def _say_that_it_observes(context: Context, work: Work) -> None:
+    if work.mode == "observe":
+        context.screen.say("sync.mode is observe: nothing is written to a CRM.")
+
+
+def _say_all(context: Context, sentences: Iterable[str | None]) -> None:
+    for sentence in filter(None, sentences):
+        context.screen.say(sentence)
 
 
 @click.command()
 @click.option("--changes", "with_changes", is_flag=True, help="List the changes in the JSON document.")
 @click.pass_obj
 def rescore(context: Context, with_changes: bool) -> None:
-    """What time alone changed, from stored values, without reading the CRMs."""
-    _run(
-        context,
-        Asked("rescore", from_memory=True, collect=with_changes),
-        with_changes=with_changes,
-    )
+    """What time alone changed, from stored values, without reading the CRMs.
+
+    A lead that this hands over to sales is then read in both CRMs, alone, and gets its owner as in a sync.
+    """
+    with opened(context.settings()) as app:
+        work = app.work()
+        _say_that_it_observes(context, work)
+        judged, routed = rescore_all(work, collect=with_changes)
+        news = beside_news(work) if judged.numbers.written else None
+    show_outcome(context.screen, judged, planned=work.mode == "observe")
+    if routed is not None:
+        context.screen.say(f"Run {routed.run} gave owners to leads that waited for one.")
+        show_outcome(context.screen, routed, planned=False)
+    _say_all(context, [news])
+    document = json.loads(as_json(judged, with_changes=with_changes))
+    then = None if routed is None else json.loads(as_json(routed, with_changes=with_changes))
+    context.screen.document({**document, "owners": then})
+    sys.exit(max(_exit_code(one) for one in (judged, routed) if one is not None))
 
 
 @click.command()

@@ -17,6 +17,7 @@ from sync.jobs_gaps import see_to_gaps
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
 from sync.jobs_report import write_report
 from sync.read import with_counterparts
+from sync.rescored import rescore
 from sync.retain import retain
 from sync.run import Asked, perform
 from sync.store.backfills import SliceRow
@@ -94,7 +95,9 @@ def _gaps(given: Given) -> Said:
 
 
 def _rescore(given: Given) -> Said:
-    return _ended(perform(given.work, Asked("rescore", from_memory=True)))
+    judged, routed = rescore(given.work)
+    said = _ended(judged)
+    return said if routed is None else Said(f"{said.words}; owners given in {_ended(routed).words}")
 
 
 def _agree(given: Given) -> Said:

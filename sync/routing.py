@@ -84,11 +84,18 @@ def waiting_for_sales(work: Work) -> pl.Series:
     """
     now = work.clock()
     late = work.store.handovers.run_out(now)
+    return pl.concat([late, without_owner(work, now)]).unique(maintain_order=True)
+
+
+def without_owner(work: Work, now: datetime) -> pl.Series:
+    """Leads that were handed over to nobody, or to somebody who cannot have them now; none where nobody is given any.
+
+    Raises the connectors' errors.
+    """
     if work.routing is None or not work.routing.routes or work.mode != "full":
-        return late
+        return pl.Series("lead_id", [], dtype=pl.String)
     owners = owners_of(work, work.routing.same, now)
-    waiting = work.store.routing.without_owner(sorted(owners.gone), work.routing.away(now))
-    return pl.concat([late, waiting]).unique(maintain_order=True)
+    return work.store.routing.without_owner(sorted(owners.gone), work.routing.away(now))
 
 
 def give_away(
