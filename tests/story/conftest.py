@@ -1,7 +1,8 @@
 """Real PostgreSQL servers for the tests of memory: the embedded one, and the machine's own where it has one.
 
-Each server starts once a session; every test gets a database of its own. And what a sync ends in: both CRMs and our
-tables as texts, for the tests that disturb one and compare.
+Each server starts once a session. A test that needs a migrated database gets one that is as new: emptied, which takes
+a tenth of making one, and compared with a new one first. And what a sync ends in: both CRMs and our tables as texts,
+for the tests that disturb one and compare.
 """
 
 from __future__ import annotations
@@ -198,20 +199,8 @@ def machine_url() -> Iterator[str]:
 
 def _served(programs: Path, folder: Path, run_as: list[str]) -> Iterator[str]:
     data = folder / "data"
-    made = [
-        *run_as,
-        str(programs / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "leadpact",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "-N",
-    ]
-    subprocess.run([*made, "--locale=C"], cwd=folder, check=True, capture_output=True)
+    made = [*run_as, str(programs / "initdb"), "-D", str(data), "-U", "leadpact", "-A", "trust"]
+    subprocess.run([*made, "-E", "UTF8", "-N", "--locale=C"], cwd=folder, check=True, capture_output=True)
     options = ["-D", str(data), "-k", str(folder), "-h", "", "-F", "-c", "max_connections=40"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -245,6 +234,113 @@ def server_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
+#: Everything that a database is but for its rows: columns, indexes, constraints, functions, triggers, kinds, owners,
+#: rights, settings, the migrations it has seen, and what it does for other databases.
+SHAPE = """
+SELECT md5(string_agg(line, chr(10) ORDER BY line)) FROM (
+  SELECT concat_ws(' ', c.relkind, c.relname, c.relacl, c.reloptions, a.attnum, a.attname, a.attnotnull,
+                   format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid)) AS line
+    FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+   WHERE c.relnamespace = 'public'::regnamespace
+  UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+             WHERE c.relnamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+             WHERE connamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', proname, prosrc, proacl) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger WHERE NOT tgisinternal
+  UNION ALL SELECT concat_ws(' ', enumtypid::regtype, enumlabel, enumsortorder) FROM pg_enum
+  UNION ALL SELECT concat_ws(' ', nspname, nspowner, CASE nspname WHEN 'public' THEN obj_description(oid) END)
+              FROM pg_namespace WHERE nspname !~ '^pg_(temp|toast_temp)_'
+  UNION ALL SELECT extname FROM pg_extension
+  UNION ALL SELECT concat_ws(' ', setconfig) FROM pg_db_role_setting
+  UNION ALL SELECT slot_name::text FROM pg_replication_slots
+  UNION ALL SELECT schema_migration::text FROM schema_migration
+) AS everything
+"""
+ROWS = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    " AND relname <> 'schema_migration'"
+)
+OTHERS_END = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+#: Each table with its rows, and each sequence that has begun with its last number.
+Rows = tuple[dict[str, bytes], dict[str, int]]
+
+
+class Reused:
+    """One migrated database of a server for many tests. One that a test has left in another shape is given up."""
+
+    def __init__(self, server_url: str, name: str) -> None:
+        self._server, self._name, self._numbers = server_url, name, count(1)
+        self._url = self._shape = ""
+
+    def empty(self) -> str:
+        """The address of a migrated database without rows. Ends every connection to it."""
+        if self._url:
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                connection.execute(OTHERS_END)
+                if connection.execute("SELECT to_regclass('schema_migration')").fetchone() != (None,):
+                    _forget_rows(connection)
+                    if connection.execute(SHAPE.encode()).fetchone() == (self._shape,):
+                        return self._url
+        return self._new()
+
+    def _new(self) -> str:
+        name = f"{self._name}_{os.getpid()}_{next(self._numbers)}"
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        self._url = self._server.replace("/postgres?", f"/{name}?", 1)
+        Store(self._url).close()
+        with psycopg.connect(self._url) as connection:
+            (self._shape,) = connection.execute(SHAPE.encode()).fetchone() or ("",)
+        return self._url
+
+    def rows(self) -> Rows:
+        """Every row, and how far its sequences are."""
+        with psycopg.connect(self._url) as connection:
+            tables = {}
+            for name in _tables_with_rows(connection):
+                with connection.cursor().copy(f'COPY "{name}" TO STDOUT'.encode()) as copied:
+                    tables[name] = b"".join(map(bytes, copied))
+            begun = "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL"
+            return tables, dict(connection.execute(begun.encode()).fetchall())
+
+    def put_back(self, rows: Rows) -> None:
+        """Into the empty database what it held at another time."""
+        tables, sequences = rows
+        with psycopg.connect(self._url) as connection:
+            connection.execute("SET LOCAL session_replication_role = replica")
+            for name, lines in tables.items():
+                with connection.cursor().copy(f'COPY "{name}" FROM STDIN'.encode()) as copied:
+                    copied.write(lines)
+            for name, last in sequences.items():
+                connection.execute("SELECT setval(%s, %s)", (name, last))
+
+
+def _forget_rows(connection: psycopg.Connection[Any]) -> None:
+    """By rows: most tables have none, and to truncate them all makes hundreds of files anew."""
+    with connection.transaction():
+        # As a replica does: keys between tables, and what a row's end sets off, are not asked for.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for name in _tables_with_rows(connection):
+            connection.execute(f'DELETE FROM "{name}"'.encode())
+        connection.execute(
+            "SELECT setval(format('%I.%I', schemaname, sequencename), start_value, false) FROM pg_sequences"
+            " WHERE last_value IS NOT NULL"
+        )
+
+
+def _tables_with_rows(connection: psycopg.Connection[Any]) -> list[str]:
+    names = [name for (name,) in connection.execute(ROWS)]
+    looks = (f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names)
+    return [name for (name,) in connection.execute(" UNION ALL ".join(looks).encode())]
+
+
 @contextmanager
 def _made(server_url: str, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
@@ -263,26 +359,21 @@ def database(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated() -> dict[str, str]:
-    """The address of each server's migrated database."""
+def migrated() -> dict[str, Reused]:
+    """Each server's migrated database."""
     return {}
 
 
+@pytest.fixture(scope="session")
+def reused() -> type[Reused]:
+    """Makes one database of a server for many tests: ``reused(SERVER URL, NAME)``."""
+    return Reused
+
+
 @pytest.fixture
-def migrated_database(server_url: str, migrated: dict[str, str]) -> Iterator[str]:
-    """A migrated database that knows nothing yet. It is emptied after each test, which is faster than a new one."""
-    if server_url not in migrated:
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE remembering TEMPLATE template0")
-        migrated[server_url] = server_url.replace("/postgres?", "/remembering?")
-        Store(migrated[server_url]).close()
-    yield migrated[server_url]
-    with psycopg.connect(migrated[server_url], autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        connection.execute("TRUNCATE connection RESTART IDENTITY CASCADE")
+def migrated_database(server_url: str, migrated: dict[str, Reused]) -> str:
+    """A migrated database that knows nothing yet."""
+    return migrated.setdefault(server_url, Reused(server_url, "remembering")).empty()
 
 
 def _open(url: str, opened: list[Store], portal: str = "101", organisation: str = "00D1") -> Store:

@@ -7,7 +7,6 @@ test asks the house for is checked at the end: one document, and four numbers th
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import os
 import subprocess
@@ -19,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 
@@ -31,7 +29,6 @@ from sync.initdir import write_config
 from sync.run import Asked, perform
 from sync.settings import Settings, load_settings
 from sync.setup import create_missing
-from sync.store.store import Store
 from sync.tally import Outcome
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -247,22 +244,12 @@ def _environment(ours: Mapping[str, str]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def new_database(embedded_url: str) -> Callable[[], str]:
-    """Makes a database that knows nothing on the session's embedded server; returns its address.
+def memory(embedded_url: str, reused: Callable[[str, str], Any]) -> Any:
+    """The database of every house of the session, on the session's embedded server.
 
-    It is a copy of one that was migrated: to migrate each takes three times as long. ``tests/story/test_migrations``
-    begins with nothing.
+    ``tests/story/test_migrations`` begins with nothing; a story finds it migrated and empty.
     """
-    numbers = itertools.count(1)
-    template = f"migrated_{os.getpid()}"
-
-    def made(name: str, of: str) -> str:
-        with psycopg.connect(embedded_url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {of}".encode())
-        return embedded_url.replace("/postgres?", f"/{name}?", 1)
-
-    Store(made(template, "template0")).close()
-    return lambda: made(f"main_job_{os.getpid()}_{next(numbers)}", template)
+    return reused(embedded_url, "main_job")
 
 
 @pytest.fixture(scope="session")
@@ -279,12 +266,12 @@ def house_in() -> Callable[[Path, Any], House]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, crms: Serving, new_database: Callable[[], str]) -> Iterator[House]:
+def house(tmp_path: Path, crms: Serving, memory: Any) -> Iterator[House]:
     """Empty CRMs without our fields, an empty database, and the config of ``init`` in mode full."""
-    for url in (crms.hubspot_url, crms.salesforce_url):
-        assert requests.post(f"{url}/_sandbox/reset", json={}, timeout=60).status_code == 200
     crms.clock.set(NOW)
-    house = House(tmp_path / "leadpact", crms, new_database())
+    house = House(tmp_path / "leadpact", crms, memory.empty())
+    for crm in OBJECTS:
+        house.control(crm, "reset", {})
     # Windows of rate limits pass by the sandbox's clock, and in a story that stands still.
     house.control("hubspot", "limits", {"ten_secondly": None, "secondly_search": None, "daily": None})
     write_config(house.folder)
@@ -309,9 +296,23 @@ def _access(house: House) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def set_up() -> dict[str, Any]:
+    """What our memory held after the session's first set-up."""
+    return {}
+
+
 @pytest.fixture
-def furnished(house: House) -> House:
-    """A house whose CRMs have Leadpact's fields."""
-    with house.app() as app:
-        create_missing(app.work())
+def furnished(house: House, memory: Any, set_up: dict[str, Any]) -> House:
+    """A house whose CRMs have Leadpact's fields: made once, and gone back to by all that follow."""
+    if set_up:
+        for crm in OBJECTS:
+            house.control(crm, "reset", {"to": "furnished"})
+        memory.put_back(set_up["rows"])
+    else:
+        with house.app() as app:
+            create_missing(app.work())
+        for crm in OBJECTS:
+            house.control(crm, "keep", {"name": "furnished"})
+        set_up["rows"] = memory.rows()
     return house
