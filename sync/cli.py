@@ -16,6 +16,7 @@ from sync.check import check as check_config
 from sync.check import failed
 from sync.check_logs import of_logs
 from sync.cli_agree import agree
+from sync.cli_alerts import alerts
 from sync.cli_backfill import backfill
 from sync.cli_backup import backup, restore, retain
 from sync.cli_context import Context, wanted_time
@@ -52,6 +53,7 @@ from sync.wrongconfig import WrongConfig
         sync,
         rescore,
         status,
+        alerts,
         backfill,
         agree,
         drift,

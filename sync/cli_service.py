@@ -9,6 +9,7 @@ import click
 from sync.app import App, opened
 from sync.cli_context import Context, age
 from sync.errors import WrongUse
+from sync.sentences import clause
 from sync.store.jobs import JobRow
 
 #: Jobs shown before the rest is only counted.
@@ -81,7 +82,7 @@ def list_jobs(context: Context) -> None:
         context.screen.say("No job is queued, running or parked.")
     for row in rows:
         if row.state == "parked" and row.fix:
-            context.screen.say(f"  job {row.id}: {row.fix}, then `leadpact jobs retry {row.id}`")
+            context.screen.say(f"  job {row.id}: {clause(row.fix)}, then `leadpact jobs retry {row.id}`")
     counts = [
         {
             "lane": one.lane,

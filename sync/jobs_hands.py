@@ -24,6 +24,7 @@ from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
 from sync.jobs_kinds import FROM_MEMORY, Given, Said, do
 from sync.logs import about
+from sync.sentences import joined
 from sync.store.jobs import SERVER_GONE
 
 #: An app is opened anew after so many seconds: fields and rights in the CRMs change, and it has read them once.
@@ -180,11 +181,9 @@ class Hands:
         if verdict.then == "park" and task.fold is not None:
             jobs.drop_others_parked(task.job, task.fold)
         if verdict.then != "again" and verdict.failure is not None:
-            fix = f"; {verdict.failure.fix}" if verdict.failure.fix else ""
             ended = "is parked" if verdict.then == "park" else "was stopped"
-            _log.warning(
-                "job %s %s: %s%s", task.what, ended, verdict.failure.said, fix, extra={"job": task.job}
-            )
+            told = joined(verdict.failure.said, verdict.failure.fix)
+            _log.warning("job %s %s: %s", task.what, ended, told, extra={"job": task.job})
         return verdict
 
     def _at_point(self, point: str) -> None:  # noqa: ARG002 - any point will do

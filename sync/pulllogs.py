@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
 from sync.jobs import drain_inbox, read_gaps
+from sync.sentences import joined
 from sync.store.inbox import Hints
 from sync.store.offsets import PullLog
 from sync.work import Work
@@ -141,8 +142,8 @@ def noted(work: Work, name: str, crm: str, stop: threading.Event) -> Iterator[No
     try:
         yield
     except ConnectorError as problem:
-        fix = f"; {problem.fix}" if isinstance(problem, NeedsPerson) and problem.fix else ""
-        work.store.offsets.note_problem(name, crm, f"{problem}{fix}", work.clock())
+        fix = problem.fix if isinstance(problem, NeedsPerson) else ""
+        work.store.offsets.note_problem(name, crm, joined(str(problem), fix), work.clock())
         if isinstance(problem, RetryLater):
             stop.wait(_rest(problem, work.clock()).total_seconds())
         raise

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from connectors.errors import NeedsPerson
+from sync.sentences import clause
 from sync.settings import Settings
 from sync.work import Work
 
@@ -56,4 +57,4 @@ def watch_changes(work: Work, settings: Settings, *, really: bool) -> Watched:
     try:
         return Watched(name, selected=bool(crm.watch([name])))
     except NeedsPerson as refused:
-        return Watched(name, by_hand=f"{refused}: {refused.fix}.")
+        return Watched(name, by_hand=f"{refused}: {clause(refused.fix)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sync.sections_notify import Language
+from sync.sentences import clause
 
 Sentences = Mapping[Language, str]
 
@@ -151,6 +152,11 @@ FRAME: Mapping[str, Sentences] = {
     "cleared": {"de": "Vorbei", "en": "Over"},
     "since": {"de": "seit {at}", "en": "since {at}"},
     "lasted": {"de": "von {at} bis {end}", "en": "from {at} to {end}"},
+    "test.subject": {"de": "Leadpact: Testnachricht", "en": "Leadpact: a test"},
+    "test.text": {
+        "de": "So kommen Alarme hier an. Es ist nichts zu tun.",
+        "en": "This is how alerts arrive here. There is nothing to do.",
+    },
     "to_do": {"de": "Zu tun: {fix}.", "en": "To do: {fix}."},
     "more": {
         "de": "`leadpact status` zeigt, was offen ist; die Betriebsanleitung (docs/operations.md) erklärt jeden Alarm.",
@@ -161,9 +167,14 @@ FRAME: Mapping[str, Sentences] = {
 
 def said(found: Mapping[str, object], language: Language) -> str:
     """What is so, of a finding's ``name`` and values."""
-    return SAID[str(found["name"])][language].format(**found)
+    return SAID[str(found["name"])][language].format(**_clauses(found))
 
 
 def fix_of(found: Mapping[str, object], language: Language) -> str:
     """What to do about it."""
-    return FIX[str(found["name"])][language].format(**found)
+    return FIX[str(found["name"])][language].format(**_clauses(found))
+
+
+def _clauses(found: Mapping[str, object]) -> dict[str, object]:
+    """The values as they stand within a sentence: some are sentences of their own."""
+    return {name: clause(value) if isinstance(value, str) else value for name, value in found.items()}
