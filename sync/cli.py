@@ -14,6 +14,7 @@ from sync import logs, telemetry
 from sync.app import data_folder, opened
 from sync.check import check as check_config
 from sync.check import failed
+from sync.check_escalation import of_escalation
 from sync.check_logs import of_logs
 from sync.cli_agree import agree
 from sync.cli_alerts import alerts
@@ -150,6 +151,8 @@ def check(context: Context) -> None:
             work = app.work()
             problems = check_config(work, settings.where) + of_logs(app, work)
             problems += report_problems(settings, app.policy.currency)
+            told = work.handover if work.routing is not None else None
+            problems += of_escalation(told, settings.schedule, app.clock(), settings.where)
     except WrongConfig as wrong:
         context.screen.document({"problems": wrong.problems})
         raise

@@ -54,6 +54,12 @@ class Cron:
                 return min(found)
         raise WrongCron("it is never due")
 
+    def between(self, start: datetime, end: datetime, zone: tzinfo) -> list[datetime]:
+        """Every moment from ``start`` to ``end`` that it is due, in order. Aware, in UTC."""
+        first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+        days = [first + timedelta(days=number) for number in range(-1, (last - first).days + 2)]
+        return sorted(moment for day in days for moment in self._on(day, zone) if start <= moment <= end)
+
     def _on(self, day: date, zone: tzinfo) -> Iterator[datetime]:
         """The moments of one day of the calendar."""
         if not self._falls_on(day):

@@ -47,9 +47,11 @@ SELECT lead_id FROM handover
  ORDER BY owner_due_at LIMIT %(limit)s;
 
 -- handovers_to_escalate --
+-- One whose time is over is told late rather than never: nothing may have run before it was. After a day it is history.
 SELECT lead_id, cycle, state, owner, owner_due_at, escalate_at FROM handover
  WHERE connection_id = %(connection)s AND closed_at IS NULL AND first_touch_at IS NULL
-   AND state IN ('open', 'reassigned') AND escalate_at <= %(now)s AND escalated_at IS NULL
+   AND state IN ('open', 'reassigned', 'overdue') AND escalate_at <= %(now)s AND escalated_at IS NULL
+   AND owner_due_at > %(now)s - interval '1 day'
  ORDER BY escalate_at, lead_id;
 
 -- mark_escalated --
