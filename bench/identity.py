@@ -25,7 +25,7 @@ from sync.pairs import RECORD_KEYS, pair
 
 #: How many suggestions a person is shown.
 SHOWN = 5
-_PERSON = ("email", "first_name", "last_name", "company", "phone")
+_PERSON = ("email", "first_name", "last_name", "company", "phone", "city")
 
 
 def known_duplicates(folder: Path) -> pl.DataFrame:
@@ -47,6 +47,7 @@ def known_duplicates(folder: Path) -> pl.DataFrame:
         last_name="surname",
         company=nothing,
         phone=nothing,
+        city="city",
     )
 
 
@@ -56,11 +57,11 @@ def buyers(folder: Path, seed: int = 1) -> pl.DataFrame:
     rows = pl.read_csv(path, infer_schema=False, null_values=["", "NULL"])
     draw = random.Random(seed)
     made: list[dict[str, str | None]] = []
-    for key, email, first, last, phone in rows.select(
-        "ProspectiveBuyerKey", "EmailAddress", "FirstName", "LastName", "Phone"
+    for key, email, first, last, phone, city in rows.select(
+        "ProspectiveBuyerKey", "EmailAddress", "FirstName", "LastName", "Phone", "City"
     ).iter_rows():
         person: dict[str, str | None] = {"first_name": first, "last_name": last, "company": None}
-        person |= {"email": email and email.lower(), "phone": phone}
+        person |= {"email": email and email.lower(), "phone": phone, "city": city}
         made.append({"person": key, "record": f"h{key}", "crm": "hubspot", **person})
         made.append({"person": key, "record": f"s{key}", "crm": "salesforce", **_typed_again(person, draw)})
     return pl.DataFrame(made, schema=dict.fromkeys(("person", "record", "crm", *_PERSON), pl.String()))
@@ -123,6 +124,7 @@ def candidates(people: pl.DataFrame) -> pl.DataFrame:
     ]
     spoken = pl.col("_name_key").str.split(" ")
     written = pl.col("_email_key").str.extract("^([^@]+)").str.extract_all("[a-z]{2,}")
+    blocks += [keyed.with_columns(block=pl.col("city").str.to_lowercase().str.slice(0, 2) + pl.lit("|"))]
     for words in (spoken, written):
         each = keyed.with_columns(block=words).explode("block").filter(pl.col("block").str.len_chars() > 1)
         # Two letters at the beginning, and the two after the first: a slip at the first letter leaves those.
@@ -157,7 +159,7 @@ def seen(people: pl.DataFrame) -> Iterator[tuple[str, str, float, float]]:
     """(comparison, level, m, u) as the training half shows them, beside what ``mapping.likeness`` holds."""
     pairs = candidates(people)
     found = levels(pairs).with_columns(same=pairs["person"] == pairs["person_s"])
-    for name in ("email", "name", "written", "phone"):
+    for name in ("email", "name", "written", "phone", "city"):
         for place, level in enumerate(LEVELS[name]):
             shares = [
                 int((some[name] == place).sum()) / max(some.height, 1)

@@ -7,15 +7,15 @@ add up; with the odds beforehand they make a probability. It ranks suggestions f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from mapping.names import one_typo, same_company, same_name
+from mapping.names import few_slips, one_typo, same_company, same_name
 
-#: The columns of ``mapping.identity.keys`` that are compared.
-COMPARED = ("_email_key", "_is_role", "_name_key", "_company_key", "_phone_key", "_domain_key")
+#: What is compared: columns of ``mapping.identity.keys``, and the city as the lead has it.
+COMPARED = ("_email_key", "_is_role", "_name_key", "_company_key", "_phone_key", "_domain_key", "city")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Level:
 
 #: Comparison to its levels, best first; what is missing on a side says nothing. The shares come from the training
 #: half of public rows with known duplicates (``bench/identity.py``); company, telephone and domain are not in
-#: those rows and are set by judgement.
+#: those rows and are set by judgement. In those rows nobody has moved: a different city counts for less here.
 LEVELS: Mapping[str, tuple[Level, ...]] = {
     "email": (
         Level("the same e-mail address", agrees=True, m=0.54, u=0.002),
@@ -43,7 +43,8 @@ LEVELS: Mapping[str, tuple[Level, ...]] = {
         Level("the same name", agrees=True, m=0.26, u=0.0005),
         Level("a name that may be the same", agrees=True, m=0.42, u=0.016),
         Level("a word of the name in common", agrees=True, m=0.22, u=0.06),
-        Level("different names", agrees=False, m=0.11, u=0.92),
+        Level("a word of the name in common but for two letters", agrees=True, m=0.055, u=0.05),
+        Level("different names", agrees=False, m=0.06, u=0.89),
     ),
     "written": (
         Level("the name stands in the e-mail address", agrees=True, m=0.64, u=0.06),
@@ -60,6 +61,11 @@ LEVELS: Mapping[str, tuple[Level, ...]] = {
     "domain": (
         Level("the same company domain", agrees=True, m=0.75, u=0.02),
         Level("different company domains", agrees=False, m=0.25, u=0.98),
+    ),
+    "city": (
+        Level("the same city", agrees=True, m=0.59, u=0.23),
+        Level("nearly the same city", agrees=True, m=0.26, u=0.19),
+        Level("different cities", agrees=False, m=0.15, u=0.58),
     ),
 }
 #: The odds that a pair that shares something is one person, before anything is compared.
@@ -78,6 +84,7 @@ def levels(pairs: pl.DataFrame) -> pl.DataFrame:
         phone=_alike("_phone_key"),
         company=_of_answer(same_company("_company_key", "_company_key_s")),
         domain=_alike("_domain_key"),
+        city=_city(),
     )
 
 
@@ -139,10 +146,23 @@ def _name() -> pl.Expr:
         .then(0)
         .when(answer.fill_null(value=True))
         .then(1)
-        .when(_common_word("_name_key", "_name_key_s"))
+        .when(_both_alike("_name_key", "_name_key_s", _share_a_word))
         .then(2)
-        .otherwise(3)
+        .when(_both_alike("_name_key", "_name_key_s", _share_nearly_a_word))
+        .then(3)
+        .otherwise(4)
     )
+
+
+def _city() -> pl.Expr:
+    one, other = pl.col("city").str.to_lowercase(), pl.col("city_s").str.to_lowercase()
+    nearly = _both_alike("city", "city_s", _nearly_one_city)
+    known = one.is_not_null() & other.is_not_null()
+    return pl.when(known).then(pl.when(one == other).then(0).when(nearly).then(1).otherwise(2))
+
+
+def _nearly_one_city(one: str, other: str) -> bool:
+    return min(len(one), len(other)) > 3 and few_slips(one.lower(), other.lower())
 
 
 def _written() -> pl.Expr:
@@ -183,19 +203,29 @@ def _in_address(name: str | None, address: str | None) -> bool:
     )
 
 
-def _common_word(left: str, right: str) -> pl.Expr:
-    """Some word of one name is, but for one slip, a word of the other."""
+def _both_alike(left: str, right: str, alike: Callable[[str, str], bool]) -> pl.Expr:
+    """Whether both texts are alike; what is missing is like nothing."""
 
     def shared(pairs: pl.Series) -> pl.Series:
         sides = zip(pairs.struct.field(left), pairs.struct.field(right), strict=True)
-        return pl.Series([_share_a_word(a or "", b or "") for a, b in sides], dtype=pl.Boolean)
+        return pl.Series([alike(a or "", b or "") for a, b in sides], dtype=pl.Boolean)
 
     return pl.struct(left, right).map_batches(shared, return_dtype=pl.Boolean)
 
 
 def _share_a_word(one: str, other: str) -> bool:
+    """Some word of one name is, but for one slip, a word of the other."""
     return any(
         len(word) > 1 and (word == each or (min(len(word), len(each)) > 3 and one_typo(word, each)))
+        for word in one.split()
+        for each in other.split()
+    )
+
+
+def _share_nearly_a_word(one: str, other: str) -> bool:
+    """Some word of five letters and more of one name is, but for two slips, a word of the other."""
+    return any(
+        max(len(word), len(each)) > 4 and few_slips(word, each)
         for word in one.split()
         for each in other.split()
     )

@@ -53,6 +53,24 @@ def one_typo(left: str, right: str) -> bool:
     return a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
+def few_slips(left: str, right: str) -> bool:
+    """Whether two letters at most were added, left out, exchanged or swapped with their neighbours."""
+    if abs(len(left) - len(right)) > 2:
+        return False
+    above: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, letter in enumerate(left, 1):
+        above, before, row = row, above, [i]
+        for j, other in enumerate(right, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > 2:
+            return False
+    return row[-1] <= 2
+
+
 def _swapped(left: str, right: str) -> bool:
     return sorted(left) == sorted(right) and one_typo(left, right)
 

@@ -15,7 +15,7 @@ from mapping.likeness import COMPARED, levels, likeness, reasons
 from sync.work import CRMS, Work
 
 #: What is compared, as typed columns of the common lead.
-TYPED = ("email", "first_name", "last_name", "company", "phone", "mobile_phone", "website")
+TYPED = ("email", "first_name", "last_name", "company", "phone", "mobile_phone", "website", "city")
 Suggested = Mapping[tuple[str, str], Sequence[Mapping[str, object]]]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -19,8 +21,8 @@ ANNA = {
 }
 
 
-def _levels(one: dict[str, str | None], other: dict[str, str | None]) -> pl.DataFrame:
-    schema = {name: pl.String() for name in (*ANNA, "mobile_phone", "website")}
+def _levels(one: Mapping[str, str | None], other: Mapping[str, str | None]) -> pl.DataFrame:
+    schema = {name: pl.String() for name in (*ANNA, "mobile_phone", "website", "city")}
     both = keys(pl.DataFrame([one, other], schema=schema)).select(*COMPARED)
     return levels(pl.concat([both[:1], both[1:].rename(lambda name: name + "_s")], how="horizontal"))
 
@@ -75,6 +77,28 @@ def test_the_levels_of_a_comparison_get_less_likely_and_those_that_agree_speak_f
     ratios = [level.m / level.u for level in plain]
     assert ratios == sorted(ratios, reverse=True)
     assert ratios[-1] < 1 < ratios[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        ({"city": "Köln"}, {"city": "KÖLN"}, "the same city"),
+        ({"city": "Bradford"}, {"city": "Brddfora"}, "nearly the same city"),
+        ({"city": "Bonn"}, {"city": "Köln"}, "different cities"),
+        ({"last_name": "Florence"}, {"last_name": "Forcnee"}, "different names"),
+        (
+            {"last_name": "Jackson"},
+            {"last_name": "Jakcsno"},
+            "a word of the name in common but for two letters",
+        ),
+        ({"last_name": "Lee"}, {"last_name": "Ley"}, "different names"),
+    ],
+)
+def test_slips_of_the_keyboard_are_told_from_other_words(
+    one: dict[str, str | None], other: dict[str, str | None], says: str
+) -> None:
+    agree, differ = reasons(_levels(one, other).row(0, named=True))
+    assert [*agree, *differ] == [says]
 
 
 _word = st.sampled_from(["anna", "berta", "anan", "a", "sommer", "sommr", "winter"])
