@@ -98,6 +98,16 @@ class FieldInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordType:
+    """A kind of records of one object, as Salesforce has them; the one that every organisation has is left out."""
+
+    id: str  #: 18 characters
+    name: str
+    usable: bool  #: this user may give it to a record
+    default: bool = False  #: a record that names none gets it
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectSchema:
     """The fields of one object that this account lets us see, and the order of its lifecycle stages."""
 
@@ -105,6 +115,7 @@ class ObjectSchema:
     object: str
     fields: Mapping[str, FieldInfo]
     stages: tuple[str, ...] = ()  #: HubSpot: lifecycle stages in the pipeline's order; Salesforce: Status
+    record_types: tuple[RecordType, ...] = ()  #: those that are active; HubSpot has none
 
 
 @dataclass(frozen=True, slots=True)

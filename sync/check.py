@@ -16,6 +16,7 @@ from mapping.qualification.hits import hits
 from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
 from sync.beside import problems_beside
+from sync.check_creates import of_creates
 from sync.check_policy import of_policy, signals_told
 from sync.check_routing import of_routing
 from sync.errors import GuardStopped
@@ -45,6 +46,7 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_noise(work, where)
     problems += _of_pilot(work, where)
     problems += _of_contacts(work)
+    problems += of_creates(work, where)
     problems += of_routing(work, where)
     problems += problems_beside(work, where)
     problems += [

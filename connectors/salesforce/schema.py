@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.crm import FieldInfo, ObjectSchema
+from connectors.crm import FieldInfo, ObjectSchema, RecordType
 from connectors.errors import ConnectorError, NeedsPerson, OurBug
 from connectors.salesforce.calls import Calls, part
 from connectors.salesforce.errors import CRM
+from connectors.salesforce.ids import eighteen
 
 #: Salesforce's field types as the port's; every other one (address, location, base64, time) is "other".
 TYPES: Mapping[str, str] = {
@@ -121,11 +122,25 @@ def described_from(answer: Mapping[str, Any], stages: tuple[str, ...] = ()) -> D
         if item.get("relationshipName")
     }
     return Described(
-        ObjectSchema(CRM, answer["name"], infos, stages),
+        ObjectSchema(CRM, answer["name"], infos, stages, _record_types(answer)),
         {item["name"]: item["type"] for item in fields},
         relations,
         answer.get("keyPrefix") or "",
         frozenset(item["name"] for item in fields if item.get("externalId")),
+    )
+
+
+def _record_types(answer: Mapping[str, Any]) -> tuple[RecordType, ...]:
+    """``recordTypeInfos`` without the master type, which is no choice of anybody's."""
+    return tuple(
+        RecordType(
+            eighteen(one["recordTypeId"]),
+            one["name"],
+            usable=bool(one.get("available")),
+            default=bool(one.get("defaultRecordTypeMapping")),
+        )
+        for one in answer.get("recordTypeInfos") or ()
+        if one.get("active", True) and not one.get("master")
     )
 
 

@@ -154,7 +154,8 @@ def _children(call: Call, sobject: SObject) -> list[dict[str, Any]]:
 
 def _record_types(call: Call, sobject: SObject) -> list[dict[str, Any]]:
     field = sobject.find("RecordTypeId")
-    found = record_types.infos(call.org.store, sobject.name, field.default if field else None)
+    default = field.default if field else None
+    found = record_types.infos(call.org.store, sobject.name, default, call.org.closed_types)
     base = call.url(f"sobjects/{sobject.name}/describe/layouts")
     return [{**each, "urls": {"layout": f"{base}/{each['recordTypeId']}"}} for each in found]
 

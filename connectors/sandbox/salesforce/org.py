@@ -48,6 +48,7 @@ class Org:
         self.switches: dict[str, Any] = dict(switches.START)
         #: for each record type, by its id, the picklists that it narrows and their values
         self.record_types: dict[str, Mapping[str, Sequence[str]]] = {}
+        self.closed_types: frozenset[str] = frozenset()
         self.purged: datetime | None = None  #: when the recycle bin was last looked through
         self.refreshed = False  #: whether the schema was built from rows that may yet be rolled back
         self.waited_for: list[str] = []  #: records whose late writes were made visible for a second writer
@@ -153,6 +154,7 @@ class Org:
         rows = self.store.rows("SELECT ApiName, IsDefault FROM LeadStatus ORDER BY SortOrder")
         default = next((row["ApiName"] for row in rows if row["IsDefault"]), None)
         self.record_types = record_types.allowed(self.store, self.switches["record_types"])
+        self.closed_types = record_types.closed(self.store, self.switches["record_types"])
         self.full = (
             standard_schema()
             .with_statuses([row["ApiName"] for row in rows], default)

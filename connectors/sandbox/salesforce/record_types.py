@@ -1,7 +1,9 @@
 """Record types: rows that a switch brings, a field that only objects with such rows have, and what each allows.
 
-The switch maps objects to lists of ``{"name", "values", "default"}``; ``values`` maps a picklist to the values
-that records of the type may have. Salesforce reference, section 4 (a value may exist, but not for the type).
+The switch maps objects to lists of ``{"name", "values", "default", "available"}``; ``values`` maps a picklist to the
+values that records of the type may have, and a type that is not available is not the user's to give. Salesforce
+reference, section 4 (a value may exist, but not for the type); what a type that is not ours is answered with is from
+memory.
 """
 
 from __future__ import annotations
@@ -76,18 +78,33 @@ def allowed(store: Store, wanted: Wanted) -> dict[str, Mapping[str, Sequence[str
     }
 
 
+def closed(store: Store, wanted: Wanted) -> frozenset[str]:
+    """The ids of the record types that the user may not give to a record."""
+    ids = _ids(store)
+    return frozenset(
+        ids[name, one["name"]]
+        for name, types in wanted.items()
+        for one in types
+        if not one.get("available", True) and (name, one["name"]) in ids
+    )
+
+
 def _ids(store: Store) -> dict[tuple[str, str], str]:
     rows = store.rows("SELECT Id, SobjectType, Name FROM RecordType WHERE IsActive = 1")
     return {(row["SobjectType"], row["Name"]): row["Id"] for row in rows}
 
 
-def infos(store: Store, name: str, default: object) -> list[dict[str, Any]]:
-    """What describe says of an object's record types, the master one last."""
+def infos(store: Store, name: str, default: object, closed: frozenset[str]) -> list[dict[str, Any]]:
+    """What describe says of an object's record types, the master one last. ``closed``: those not available to us."""
     rows = store.rows(
         "SELECT Id, Name, DeveloperName FROM RecordType WHERE SobjectType = ? AND IsActive = 1 ORDER BY Id",
         (name,),
     )
-    own = [_info(row["Id"], row["Name"], row["DeveloperName"], row["Id"] == default) for row in rows]
+    own = [
+        _info(row["Id"], row["Name"], row["DeveloperName"], row["Id"] == default)
+        | {"available": row["Id"] not in closed}
+        for row in rows
+    ]
     return [
         *own,
         {

@@ -16,7 +16,7 @@ from connectors.sandbox.salesforce.duplicates import WATCHED, check_duplicates
 from connectors.sandbox.salesforce.field_history import keep_history
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import NOT_FOUND_TEXT, RowRefused
-from connectors.sandbox.salesforce.rules import check_record_type, check_validation
+from connectors.sandbox.salesforce.rules import check_record_type, check_type_is_ours, check_validation
 from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import reader
@@ -325,6 +325,8 @@ class Records:
     ) -> None:
         narrowed = {name: row[name] for name in changed} | {"RecordTypeId": row.get("RecordTypeId")}
         check_record_type(self.org.record_types, sobject, narrowed)
+        if writer.api and "RecordTypeId" in changed:
+            check_type_is_ours(self.org.closed_types, changed["RecordTypeId"])
         check_validation(self.org.switches["validation_rules"], sobject, row)
         rule = self.org.switches["duplicate_rule"]
         if writer.api and rule != "off" and WATCHED.intersection(changed):

@@ -55,6 +55,13 @@ def check_record_type(allowed: Mapping[str, Mapping[str, Sequence[str]]], sobjec
             )
 
 
+def check_type_is_ours(closed: frozenset[str], record_type: object) -> None:
+    """Raise RowRefused for a record type that exists and that this user may not give to a record."""
+    if record_type in closed:
+        text = f"Record Type ID: this ID value isn't valid for the user: {record_type}"
+        raise RowRefused("INVALID_CROSS_REFERENCE_KEY", text, ["RecordTypeId"])
+
+
 def check_rules_fit(rules: Sequence[Row], schema: Schema) -> None:
     """Raise ControlRefused for a validation rule about an object or a field that is not there."""
     for rule in rules:

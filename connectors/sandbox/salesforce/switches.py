@@ -120,9 +120,10 @@ def _record_types(value: Any) -> bool:
 def _record_type(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
-        and set(value) <= {"name", "values", "default"}
+        and set(value) <= {"name", "values", "default", "available"}
         and isinstance(value.get("name"), str)
         and isinstance(value.get("default", False), bool)
+        and isinstance(value.get("available", True), bool)
         and isinstance(value.get("values", {}), Mapping)
         and _names(value.get("values", {}))
     )
@@ -170,7 +171,8 @@ RULES = {
         _validation_rules, "a list of {object, when: {field: value}, message, field?, code?}"
     ),
     "record_types": _Rule(
-        _record_types, "object names with lists of {name, values?: {picklist: [values]}, default?}"
+        _record_types,
+        "object names with lists of {name, values?: {picklist: [values]}, default?, available?}",
     ),
     "currencies": _Rule(
         are_rates, "ISO codes with units for one of the corporate currency, which comes first with 1"
