@@ -207,6 +207,8 @@ def _first_sync_of_all(
     """Everybody into an empty memory, as a first run does, from CRMs that answer at once."""
     caps = ("MAX_CREATES", "MAX_UPDATES", "MAX_STAGE_MOVES")
     elsewhere = {**environ, **{f"LEADPACT_GUARDS__{name}": str(10**8) for name in caps}}
+    # What is written is not kept by the copies, so reading it back would tell nothing.
+    elsewhere["LEADPACT_GUARDS__CANARY"] = "0"
     elsewhere["LEADPACT_DATABASE__DIR"] = str(folder / "empty")
     with opened(load_settings(config, elsewhere)) as app:
         work = of_copies(app.work(), block, copies)
