@@ -1,4 +1,4 @@
-"""What a changed map or policy asks for: fields that were not read for all records, verdicts of another policy.
+"""What a changed map, program or policy asks for: fields not read for all records, verdicts of another policy.
 
 A change log brings records that change. What a new rule of the map would say of all others is only known once they
 are read again: a backfill does that, and until then `check` and `sync` say so.
@@ -19,6 +19,11 @@ from sync.work import CRMS, Work
 NOT_ABOUT_READING = frozenset({"hubspot", "salesforce", "if_both_changed", "if_emptied", "label"})
 
 
+#: What is remembered of a field beside its value, since a version after the first: a memory that an older program made
+#: has it only of records that changed since. Telephone numbers find candidates, for every record that has one.
+KEPT_BESIDE = {"phone": "finds candidates", "mobile_phone": "finds candidates"}
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
     """The lead fields of one CRM that only records that change are read for."""
@@ -29,8 +34,8 @@ class Unread:
     def __str__(self) -> str:
         one = len(self.fields) == 1
         return (
-            f"{self.crm}: {', '.join(self.fields)} {'is' if one else 'are'} mapped anew, and so far read only for"
-            " records that change"
+            f"{self.crm}: {', '.join(self.fields)} {'is' if one else 'are'} mapped anew, or remembered in another way"
+            " since an upgrade, and so far read only for records that change"
         )
 
     @property
@@ -48,7 +53,10 @@ def rules_of(work: Work, crm: str) -> dict[str, str]:
         words = work.field_map.values.get(name)
         # Who wins and what a blank does is asked when records meet; it changes nothing about what was read.
         said = {key: value for key, value in asdict(rule).items() if key not in NOT_ABOUT_READING}
-        text = json.dumps([source, said, words.heard(crm) if words else None], sort_keys=True, default=str)
+        beside = [KEPT_BESIDE[name]] if name in KEPT_BESIDE else []
+        text = json.dumps(
+            [source, said, words.heard(crm) if words else None, *beside], sort_keys=True, default=str
+        )
         found[name] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return found
 

@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from connectors.crm import AtPoint, Window, no_stop
@@ -94,6 +95,44 @@ def test_a_newly_mapped_field_reaches_records_that_do_not_change_by_a_backfill(p
     assert told.document["written"] == 10
     assert "mapped anew" not in house.command("sync").out
     assert house.command("--json", "agree").document["unexplained"] == 0
+
+
+def test_a_memory_that_knows_no_telephone_numbers_offers_a_backfill_that_makes_them_known(
+    furnished: Any,
+) -> None:
+    house = furnished
+    house.couple("anna@sommer.de", {"phone": "+49 221 1234567"})
+    house.sync()
+    _forget_numbers(house)
+    warned = [
+        one["problem"]
+        for one in house.command("--json", "check").document["problems"]
+        if "since an upgrade" in one["problem"]
+    ]
+    assert [said.split(" ")[1] for said in warned] == ["phone", "phone"]
+    assert "phone is mapped anew, or remembered in another way" in house.command("status").out
+
+    told = house.command("--json", "backfill", "--approve")
+
+    assert told.code == 0, told.out + told.err
+    assert _numbers(house) == ["+492211234567", "+492211234567"]
+    assert "since an upgrade" not in house.command("status").out
+
+
+def _forget_numbers(house: Any) -> None:
+    """The memory as a program before migration 0020 left it."""
+    with house.app() as app:
+        backfills = app.work().store.backfills
+        for (crm, name), fields in backfills.read_maps().items():
+            older = {field: "as it was" if field == "phone" else digest for field, digest in fields.items()}
+            backfills.note_read_map(crm, name, older, app.work().clock())
+    with psycopg.connect(house.database) as connection:
+        connection.execute("UPDATE link SET phone_key = NULL")
+
+
+def _numbers(house: Any) -> list[str | None]:
+    with psycopg.connect(house.database) as connection:
+        return [row[0] for row in connection.execute("SELECT phone_key FROM link").fetchall()]
 
 
 def test_a_dry_run_counts_records_slices_and_calls_and_writes_nothing(people: Any) -> None:
