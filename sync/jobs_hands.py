@@ -1,7 +1,8 @@
 """The threads that do the work of jobs. Each keeps an open app, so that a job costs no start-up.
 
 A run is synchronous: it waits for CRMs and computes in libraries that let other threads go on. So each hand is a
-thread, with its own connection to the database, and the engine's event loop only hands jobs out.
+thread, with its own connection to the database, and the engine's event loop only hands jobs out: to the free hand that
+worked last, whose app is open and has asked the CRMs what they are like.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -22,16 +24,16 @@ from sync import telemetry
 from sync.app import App, utc_now
 from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
+from sync.jobs_desk import Desk
 from sync.jobs_kinds import FROM_MEMORY, Given, Said, do
 from sync.logs import about
 from sync.sentences import joined
 from sync.store.jobs import SERVER_GONE
 
-#: An app is opened anew after so many seconds: fields and rights in the CRMs change, and it has read them once.
-KEPT_SECONDS = 600.0
-
 #: Opens an app, which tells what it is handed of each point of a run.
 Opens = Callable[[Callable[[str], None]], App]
+#: A job, and who waits for what came of it; None sends a thread home.
+Errand = tuple["Task", "Future[Said]"] | None
 
 _log = logging.getLogger(__name__)
 
@@ -76,27 +78,37 @@ class Unfinished(Exception):
 
 @dataclass(slots=True)
 class Hands:
-    """Some threads that do jobs. ``opens`` gives an app; ``most_failures``: a job that failed so often is parked."""
+    """Some threads that do jobs. ``opens`` gives an app; ``most_failures``: a job that failed so often is parked.
+
+    ``ready`` asks an app everything that it asks once, so that no job has to wait for it.
+    """
 
     opens: Opens
     most_failures: int
     clock: Callable[[], datetime] = utc_now
     spans: telemetry.Spans | None = None  #: where those of its jobs go
+    ready: Callable[[App], object] = App.recalled
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _waiting: SimpleQueue[tuple[Task, Future[Said]] | None] = field(default_factory=SimpleQueue)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: deque[Errand] = field(default_factory=deque)
+    _free: list[SimpleQueue[Errand]] = field(
+        default_factory=list
+    )  #: the threads without work, who worked last at the end
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self, count: int) -> None:
         """Add threads. They do not keep the process alive: one that hangs in a call is left behind."""
-        for _ in range(count):
-            thread = threading.Thread(target=self._work, daemon=True, name="leadpact-hand")
+        for place in range(count):
+            thread = threading.Thread(
+                target=self._work, args=(place == 0,), daemon=True, name="leadpact-hand"
+            )
             self._threads.append(thread)
             thread.start()
 
     async def do(self, task: Task) -> Said:
         """Do a job in one of the threads. Raises Unfinished where it did not end well."""
         done: Future[Said] = Future()
-        self._waiting.put((task, done))
+        self._hand_out((task, done))
         return await asyncio.wrap_future(done)
 
     def give_back(self) -> None:
@@ -106,20 +118,39 @@ class Hands:
     def end(self, seconds: float) -> bool:
         """Send the threads home and wait so long for them; False where one still works."""
         for _ in self._threads:
-            self._waiting.put(None)
+            self._hand_out(None)
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0.0))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def _hand_out(self, given: Errand) -> None:
+        with self._lock:
+            if self._free:
+                self._free.pop().put(given)
+            else:
+                self._waiting.append(given)
+
     # --- in a thread ------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
+    def _work(self, begins: bool) -> None:
+        desk = Desk(lambda: self.opens(self._at_point), self.ready)
         with telemetry.using(self.spans):
-            self._keep_on(_Desk(lambda: self.opens(self._at_point)))
+            if begins:
+                # Of the others each opens its app when it is needed: what the CRMs are like costs calls.
+                desk.renew()
+            self._keep_on(desk)
 
-    def _keep_on(self, desk: _Desk) -> None:
-        while (given := self._waiting.get()) is not None:
+    def _next(self, mine: SimpleQueue[Errand]) -> Errand:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free.append(mine)
+        return mine.get()
+
+    def _keep_on(self, desk: Desk) -> None:
+        mine: SimpleQueue[Errand] = SimpleQueue()
+        while (given := self._next(mine)) is not None:
             task, done = given
             if not done.set_running_or_notify_cancel():
                 continue
@@ -132,9 +163,10 @@ class Hands:
                 _log.exception("what became of a job could not be noted", extra={"job": task.job})
                 later = self.clock() + timedelta(seconds=UNFORESEEN)
                 done.set_exception(Unfinished(Verdict("again", at=later)).with_traceback(error.__traceback__))
+            desk.renew_in_time()
         desk.clear()
 
-    def _done(self, task: Task, desk: _Desk) -> Said:
+    def _done(self, task: Task, desk: Desk) -> Said:
         try:
             with telemetry.span(f"job {task.what}", **task.told):
                 return self._said(desk.app(), task)
@@ -160,7 +192,7 @@ class Hands:
             jobs.enqueue(job)
         return said
 
-    def _judged(self, task: Task, error: BaseException, desk: _Desk) -> Verdict:
+    def _judged(self, task: Task, error: BaseException, desk: Desk) -> Verdict:
         verdict = judge(error, task.lane, task.attempts, self.clock(), _place(error))
         try:
             return self._noted(task, verdict, desk.kept)
@@ -189,30 +221,6 @@ class Hands:
     def _at_point(self, point: str) -> None:  # noqa: ARG002 - any point will do
         if self._stopping.is_set():
             raise GivenBack
-
-
-@dataclass(slots=True)
-class _Desk:
-    """The open app of one thread, None between two of them."""
-
-    opens: Callable[[], App]
-    kept: App | None = None
-    _since: float = 0.0
-
-    def app(self) -> App:
-        """Opened anew where it was kept too long."""
-        if self.kept is not None and time.monotonic() - self._since > KEPT_SECONDS:
-            self.clear()
-        if self.kept is None:
-            self.kept, self._since = self.opens(), time.monotonic()
-            # So that a failure can be noted also where a CRM does not even say whose it is.
-            self.kept.recalled()
-        return self.kept
-
-    def clear(self) -> None:
-        kept, self.kept = self.kept, None
-        if kept is not None:
-            kept.close()
 
 
 def _place(error: BaseException) -> str:

@@ -115,12 +115,17 @@ def _worker(asked: Asked) -> Service:
     if asked.concurrency is not None:
         worker = worker.model_copy(update={"concurrency": asked.concurrency})
     opens = partial(_opened, settings)
-    hands = partial(Hands, opens, worker.max_attempts, spans=telemetry.current())
+    hands = partial(Hands, opens, worker.max_attempts, spans=telemetry.current(), ready=_ready)
     return Service(partial(_place, settings, asked.tell), hands, worker, asked.tell)
 
 
 def _opened(settings: Settings, at_point: Callable[[str], None]) -> App:
     return build(settings, at_point=at_point)
+
+
+def _ready(app: App) -> None:
+    """What every job asks of both CRMs, once in a while: whose they are, and what may be written there."""
+    app.work().writable()
 
 
 def _place(settings: Settings, tell: Tell) -> Place:
