@@ -1,11 +1,14 @@
 """How long it takes from a change in HubSpot to the answer in both CRMs, by way of a webhook.
 
-    python -m bench.latency [--leads 100000] [--probes 40] [--answer-ms 0 150] [--people 200]
+    python -m bench.latency [--leads 100000] [--probes 40] [--answer-ms 0 150] [--seed 1] [--concurrency 1]
 
 A real ``leadpact serve`` on the embedded PostgreSQL (fsync on), and pretend CRMs that send signed webhooks over HTTP
 and take ``--answer-ms`` for every call. A probe is a person's edit that changes a mapped field and the score, so that
-both CRMs have to be written; its time ends with the later of the two writes, by the log of the CRM that got it. First
-nobody else does anything, then a queued backfill of ``--leads`` people runs beside it.
+both CRMs have to be written; its time ends with the later of the two writes, by the log of the CRM that got it.
+
+    idle, one at a time              the next probe begins a random 1.5 to 3 s after the answer to the last one
+    one after the other, every 0.7 s the next begins while the last one is under way, and waits for its run
+    beside a backfill                the same, while a queued backfill of ``--leads`` people runs
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import argparse
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -31,16 +35,20 @@ from sync.app import opened
 from sync.backfill import Wanted
 from sync.jobs import backfill_slice
 
-#: Seconds between two probes: the answer to one is under way when the next begins, as in life.
+#: Seconds between two probes that do not wait for each other.
 BETWEEN = 0.7
+#: Seconds from an answer to the next probe of an idle system: the run behind it, which goes on after its last write,
+#: is over, and the waits are random so that no probe meets the same beat of the workers' clocks.
+REST = (1.5, 3.0)
 #: Seconds before a record itself is asked whether it was written.
 PATIENT = 3.0
 #: Seconds after which a probe without an answer is a failure.
 WAIT = 120.0
 #: People loaded with one call.
 AT_ONCE = 5_000
-#: Aims in seconds, idle and beside a backfill.
-AIMS = {"idle": 2.0, "beside a backfill": 10.0}
+IDLE, QUEUED, BESIDE = "idle, one at a time", "one after the other, every 0.7 s", "beside a backfill"
+#: Aims in seconds; there is none for probes that wait for each other.
+AIMS = {IDLE: 2.0, BESIDE: 10.0}
 OWN = {"hubspot": "leadpact_score", "salesforce": "Leadpact_Score__c"}
 
 
@@ -102,11 +110,15 @@ class Probing:
 
 
 @contextmanager
-def probing(bench: Bench, port: int) -> Iterator[Probing]:
+def probing(bench: Bench, port: int, concurrency: int = 1) -> Iterator[Probing]:
     """``serve`` runs, and HubSpot tells it of every change."""
     url = f"http://127.0.0.1:{port}"
     secret = str(bench.serving.ready["hubspot_client_secret"])
-    environ = {"LEADPACT_HUBSPOT__CLIENT_SECRET": secret, "LEADPACT_WEB__PUBLIC_URL": url}
+    environ = {
+        "LEADPACT_HUBSPOT__CLIENT_SECRET": secret,
+        "LEADPACT_WEB__PUBLIC_URL": url,
+        "LEADPACT_WORKER__CONCURRENCY": str(concurrency),
+    }
     log = bench.config.parent / "serve.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -172,8 +184,10 @@ def _scored(body: str, field_name: str) -> Iterator[str]:
             yield str(row.get("id") or row.get("Id"))
 
 
-def measure(there: Probing, probes: int, beside: str, answer_ms: int) -> Figures:
-    """So many probes, each of a lead of its own, one after the other."""
+def measure(
+    there: Probing, probes: int, beside: str, answer_ms: int, rests: random.Random | None = None
+) -> Figures:
+    """So many probes, each of a lead of its own. ``rests``: after each one's answer; None: each ``BETWEEN`` s."""
     for crm in OWN:
         there.control(crm, "latency", ms=answer_ms)
     contacts = [there.untouched.pop() for _ in range(probes)]
@@ -183,16 +197,26 @@ def measure(there: Probing, probes: int, beside: str, answer_ms: int) -> Figures
     done: dict[str, dict[str, float]] = {contact: {} for contact in contacts}
     for contact in contacts:
         asked[contact] = there.edit(contact)
-        time.sleep(BETWEEN)
+        if rests is None:
+            time.sleep(BETWEEN)
+        else:
+            _until_answered(there, mark, asked, done)
+            time.sleep(rests.uniform(*REST))
+    _until_answered(there, mark, asked, done)
+    found = {contact: max(times.values()) - asked[contact] for contact, times in done.items()}
+    spent = (there.cpu() - cpu) / len(asked) * 1000
+    return Figures(beside, answer_ms, tuple(found.values()), spent, _slices_done(there.bench))
+
+
+def _until_answered(
+    there: Probing, mark: dict[str, int], asked: Mapping[str, float], done: dict[str, dict[str, float]]
+) -> None:
     until = time.monotonic() + WAIT
-    while any(len(one) < 2 for one in done.values()):
+    while any(len(done[contact]) < 2 for contact in asked):
         _note_answers(there, mark, asked, done)
         if time.monotonic() > until:
             raise TimeoutError(f"some of {len(asked)} changes were never answered")
         time.sleep(0.2)
-    found = {contact: max(times.values()) - asked[contact] for contact, times in done.items()}
-    spent = (there.cpu() - cpu) / len(asked) * 1000
-    return Figures(beside, answer_ms, tuple(found.values()), spent, _slices_done(there.bench))
 
 
 def _slices_done(bench: Bench) -> int:
@@ -222,11 +246,13 @@ def _arrive(bench: Bench, count: int) -> None:
 
 
 def _print(one: Figures, leads: int) -> None:
-    met = "yes" if one.at(0.95) < AIMS[one.beside] else "no"
-    beside = one.beside if one.beside == "idle" else f"{one.beside} of {leads:,}"
+    aim = AIMS.get(one.beside)
+    met = "" if aim is None else "yes" if one.at(0.95) < aim else "no"
+    wanted = "" if aim is None else f"{aim:.0f}"
+    beside = f"{one.beside} of {leads:,}" if one.beside == BESIDE else one.beside
     print(
-        f"{beside:<30}{one.answer_ms:>10}{len(one.seconds):>8}{one.at(0.5):>8.2f}{one.at(0.95):>8.2f}"
-        f"{max(one.seconds):>8.2f}{AIMS[one.beside]:>8.0f}{met:>6}{one.cpu_ms:>9.0f}{os.getloadavg()[0]:>7.1f}",
+        f"{beside:<34}{one.answer_ms:>10}{len(one.seconds):>8}{one.at(0.5):>8.2f}{one.at(0.95):>8.2f}"
+        f"{max(one.seconds):>8.2f}{wanted:>8}{met:>6}{one.cpu_ms:>9.0f}{os.getloadavg()[0]:>7.1f}",
         flush=True,
     )
 
@@ -240,21 +266,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--probes", type=int, default=40)
     parser.add_argument("--answer-ms", type=int, nargs="+", default=[0, 150])
     parser.add_argument("--port", type=int, default=18_470)
+    parser.add_argument("--seed", type=int, default=1, help="of the rests of an idle system")
+    parser.add_argument("--concurrency", type=int, default=1, help="worker.concurrency")
     given = parser.parse_args(arguments)
+    print(f"seed {given.seed}, worker.concurrency {given.concurrency}")
     print(
-        f"{'':<30}{'answer ms':>10}{'probes':>8}{'p50 s':>8}{'p95 s':>8}{'max s':>8}{'aim':>8}{'met':>6}"
+        f"{'':<34}{'answer ms':>10}{'probes':>8}{'p50 s':>8}{'p95 s':>8}{'max s':>8}{'aim':>8}{'met':>6}"
         f"{'cpu ms':>9}{'load':>7}"
     )
-    people = 1 + given.probes * 2 * len(given.answer_ms)
-    with furnished(people) as bench, probing(bench, given.port) as there:
-        # The first job of a process opens its connections and reads both schemas, once in ten minutes.
-        measure(there, 1, "idle", 0)
+    people = 1 + given.probes * 3 * len(given.answer_ms)
+    with furnished(people) as bench, probing(bench, given.port, given.concurrency) as there:
+        # The first job of a process loads what the following ones find loaded.
+        measure(there, 1, IDLE, 0)
         for answer_ms in given.answer_ms:
-            _print(measure(there, given.probes, "idle", answer_ms), 0)
+            rests = random.Random(given.seed)
+            _print(measure(there, given.probes, IDLE, answer_ms, rests), 0)
+            _print(measure(there, given.probes, QUEUED, answer_ms), 0)
         _arrive(bench, given.leads)
         for answer_ms in given.answer_ms:
             with _backfill(bench):
-                _print(measure(there, given.probes, "beside a backfill", answer_ms), given.leads)
+                _print(measure(there, given.probes, BESIDE, answer_ms), given.leads)
 
 
 if __name__ == "__main__":
