@@ -16,11 +16,13 @@ from mapping.qualification.hits import hits
 from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
 from sync.beside import problems_beside
+from sync.bytime import NEWEST
 from sync.check_creates import of_creates
 from sync.check_policy import of_policy, signals_told
 from sync.check_routing import of_routing
 from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
+from sync.record_types import of_types
 from sync.setup import OURS, needed_fields, options_told
 from sync.turned import CONTACT, can_see_contacts
 from sync.work import CRMS, Work
@@ -47,6 +49,7 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_pilot(work, where)
     problems += _of_contacts(work)
     problems += of_creates(work, where)
+    problems += of_types(work)
     problems += of_routing(work, where)
     problems += problems_beside(work, where)
     problems += [
@@ -119,13 +122,14 @@ def failed(problems: list[Problem]) -> bool:
 
 
 def _of_rule(rule: FieldRule, where: Callable[[str], str]) -> Iterator[Problem]:
-    if rule.if_both_changed == "newest":
+    if rule.if_both_changed == NEWEST and rule.direction == "both":
         yield _found(
             where(f"fields.{rule.lead}.if_both_changed"),
-            "error",
-            "`newest` needs the time of each field's last change, and this version does not read it:"
-            " a record's own time says nothing about one of its fields",
-            "choose salesforce, hubspot or hold",
+            "note",
+            f"{rule.lead}: the later change stands where both CRMs tell when the field was changed; HubSpot always"
+            " does, Salesforce where an admin tracks the field's history",
+            "turn on field history for it in Salesforce (at most 20 fields of an object); without it, what both changed"
+            " is held for a person",
         )
 
 

@@ -39,6 +39,7 @@ from sync.demo import DemoAsked, run_demo
 from sync.errors import CrmAway, GuardStopped, Stopped
 from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
+from sync.record_types import lacking_values, types_told
 from sync.reports.rules import report_problems
 from sync.setup import create_missing, needed_fields, options_told, setup_told, setup_wanted
 from sync.watching import watch_changes
@@ -177,6 +178,7 @@ def setup(context: Context, really: bool) -> None:
         needed = needed_fields(work)
         made = create_missing(work) if really else []
         left = options_told(needed_fields(work)) if really else []
+        types = types_told(lacking_values(work))
         watched = watch_changes(work, app.settings, really=really)
     rows = [
         (one.crm, one.object, one.spec.name, one.spec.type, "there" if one.there else "missing")
@@ -187,6 +189,8 @@ def setup(context: Context, really: bool) -> None:
         context.screen.table(("crm", "object", "field", "type", "state"), rows)
     said = setup_told(needed, made, left) if really else setup_wanted(needed)
     context.screen.say(said + watched.told(really=really))
+    for sentence in types:
+        context.screen.say(sentence)
     context.screen.document(
         {
             "fields": [
@@ -195,6 +199,7 @@ def setup(context: Context, really: bool) -> None:
             "created": [{"crm": crm, "field": name} for crm, name in made],
             "options": options,
             "left": left,
+            "record_types": types,
             "watched": watched.selected,
             "watch_by_hand": watched.by_hand,
         }

@@ -44,6 +44,7 @@ from connectors.salesforce.lastchange import last_changes
 from connectors.salesforce.membership import add_members
 from connectors.salesforce.merging import Merged, merge_records
 from connectors.salesforce.owners import Owner, read_owners
+from connectors.salesforce.picklists import values_of_type
 from connectors.salesforce.reading import Reading as Records
 from connectors.salesforce.removed import Removed, read_removed
 from connectors.salesforce.roleless import read_roleless
@@ -252,6 +253,10 @@ class SalesforceCrm:
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create missing custom fields and give ourselves access; see ``connectors.salesforce.setup``."""
         return self._setup.add_fields(object_name, specs)
+
+    def values_of_type(self, object_name: str, record_type: str) -> dict[str, frozenset[str]] | None:
+        """Which values of its picklists a record type has; see ``connectors.salesforce.picklists``. Beyond the port."""
+        return values_of_type(self._calls, object_name, record_type)
 
     def watch(self, object_names: Sequence[str]) -> list[str]:
         """Select objects for Change Data Capture; those that were not. See ``salesforce.watching``. Beyond the port."""

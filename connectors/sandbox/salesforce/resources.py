@@ -18,6 +18,7 @@ from connectors.sandbox.salesforce import (
     queries,
     rows,
     tree,
+    ui_api,
     usage,
 )
 from connectors.sandbox.salesforce.bulk import ingest_jobs, query_jobs
@@ -31,7 +32,7 @@ OLDEST, NEWEST = 31, 67
 RETIRED = range(21, 31)
 VERSION = re.compile(r"/services/data/(v(\d\d)\.0)(?:/(.*))?", re.DOTALL)
 SEASONS = ("Winter", "Spring", "Summer")  # by (version + 1) modulo 3
-RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "metadata", "jobs")
+RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "metadata", "jobs", "ui-api")
 Work = Callable[..., Answer]
 
 
@@ -69,6 +70,7 @@ TABLE = (
     _resource("composite/sobjects", POST=many.write, PATCH=many.write, DELETE=many.delete),
     _resource(f"composite/sobjects/{NAME}", GET=many.read, POST=many.read),
     _resource(f"composite/sobjects/{NAME}/{NAME}", PATCH=many.upsert),
+    _resource(rf"ui-api/object-info/{NAME}/picklist-values/(\w+)", GET=ui_api.picklist_values),
     _resource("metadata/deployRequest", POST=metadata.deploy),
     _resource("metadata/deployRequest/([^/]+)", GET=metadata.status),
     _resource("jobs/query", GET=query_jobs.every, POST=query_jobs.create),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.crm import FieldSpec
-from connectors.errors import NeedsPerson
+from connectors.errors import NeedsPerson, RetryLater
 from connectors.salesforce.crm import SalesforceCrm
 
 BAND = "Leadpact_Band__c"
@@ -49,3 +49,25 @@ def test_somebody_without_the_right_to_add_values_is_told_whom_to_ask(org: Any) 
     with pytest.raises(NeedsPerson) as refused:
         connect(org).add_fields("Lead", [band("cold", "hot")])
     assert "administrator" in refused.value.fix
+
+
+def test_the_values_that_a_record_type_has_are_told_by_picklist(org: Any) -> None:
+    connect(org).add_fields("Lead", [band("cold", "warm", "hot")])
+    narrow = {"name": "Partner", "values": {BAND: ["cold", "hot"]}}
+    org.control("limits", record_types={"Lead": [narrow, {"name": "Direct Sale"}]})
+    crm = connect(org)
+    partner, direct = (crm.values_of_type("Lead", one.id) for one in crm.describe("Lead").record_types)
+    assert partner is not None
+    assert direct is not None
+    assert partner[BAND] == {"cold", "hot"}
+    assert direct[BAND] == {"cold", "warm", "hot"}
+    assert {"Status", "LeadSource"} <= partner.keys() & direct.keys()
+
+
+def test_where_the_values_of_record_types_are_not_told_nothing_is_guessed(org: Any) -> None:
+    crm = connect(org)
+    assert crm.values_of_type("Lead", "012000000000999AAA") is None
+    body = '[{"errorCode":"SERVER_UNAVAILABLE","message":"no"}]'
+    org.control("faults", match="picklist-values", status=503, body=body, times=-1)
+    with pytest.raises(RetryLater):
+        crm.values_of_type("Lead", "012000000000000AAA")
