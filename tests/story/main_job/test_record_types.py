@@ -37,7 +37,9 @@ def test_a_record_type_that_lacks_a_value_we_write_is_named_with_the_values_and_
     assert house.command("check").code == 0
 
 
-def test_for_the_type_of_new_records_it_is_an_error_and_setup_tells_it_until_it_is_mended(furnished: Any) -> None:
+def test_for_the_type_of_new_records_it_is_an_error_and_setup_tells_it_until_it_is_mended(
+    furnished: Any,
+) -> None:
     house = furnished
     _with_types(house, {"name": "Direct Sale", "default": True, "values": {STAGE: FEW}})
     [one] = _told(house, "the record type")
