@@ -6,6 +6,8 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -40,24 +42,38 @@ DEVELOPMENT = _names([*PROJECT["optional-dependencies"]["dev"], *PROJECT["option
 READERS = ROOT / "tests/contract/readers"
 
 
+@cache
+def _files_of(folder: str) -> tuple[Path, ...]:
+    return tuple((ROOT / folder).rglob("*.py"))
+
+
+@cache
+def _imported_by(path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return frozenset(found)
+
+
 def _imported(*folders: str, apart: Path | None = READERS) -> set[str]:
     """Top-level modules of other people that the Python files of these folders import, those ``apart`` left out."""
-    found: set[str] = set()
-    for path in (file for folder in folders for file in (ROOT / folder).rglob("*.py")):
-        if apart in path.parents:
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.split(".")[0])
-    beside_a_test = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    files = (path for folder in folders for path in _files_of(folder) if apart not in path.parents)
+    found = set().union(*map(_imported_by, files))
+    beside_a_test = {path.stem for path in _files_of("tests")}
     return found - set(sys.stdlib_module_names) - OURS - beside_a_test
+
+
+@cache
+def _known() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def _distributions(modules: set[str]) -> set[str]:
     """Who brings these modules. Of several that share one (``google``) those that are asked for count."""
-    known, asked = packages_distributions(), RUNTIME | OPTIONAL | DEVELOPMENT
+    known, asked = _known(), RUNTIME | OPTIONAL | DEVELOPMENT
     found: set[str] = set()
     for module in modules:
         names = {_plain(name) for name in known.get(module, [module])}
