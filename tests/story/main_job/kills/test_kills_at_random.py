@@ -1,6 +1,6 @@
 """``kill -9`` at any moment of a sync, and of its database: the next sync ends as if nothing had happened.
 
-Eight moments as it comes, and as many as LEADPACT_TEST_KILLS says: twenty are promised, and hundreds are a good night.
+Four moments as it comes, and as many as LEADPACT_TEST_KILLS says: twenty are promised, and hundreds are a good night.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sync.store.embedded import EmbeddedServer
 
 #: Names the random moments of an earlier session, to live through them again.
 SEED_VARIABLE = "LEADPACT_TEST_KILL_SEED"
-MOMENTS = int(os.environ.get("LEADPACT_TEST_KILLS", "8"))
+MOMENTS = int(os.environ.get("LEADPACT_TEST_KILLS", "4"))
 
 
 @pytest.fixture(scope="module")

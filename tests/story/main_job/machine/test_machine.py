@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-EXAMPLES = int(os.environ.get("LEADPACT_TEST_MACHINE_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("LEADPACT_TEST_MACHINE_EXAMPLES", "4"))
 #: Making a story that went wrong shorter takes minutes: for a person who wants to understand it.
 SHRINK = os.environ.get("LEADPACT_TEST_MACHINE_SHRINK") == "1"
 STEPS = int(os.environ.get("LEADPACT_TEST_MACHINE_STEPS", "12"))
