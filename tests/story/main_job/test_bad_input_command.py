@@ -187,7 +187,7 @@ def test_a_csv_with_a_bad_row_loads_nothing(house: Any, text: str, words: tuple[
     settings = house.config.read_text(encoding="utf-8")
     house.config.write_text(settings + '\n[sandbox]\ndir = "pretend"\n', encoding="utf-8")
 
-    told = house.process("sandbox", "load", "salesforce", str(file))
+    told = house.command("sandbox", "load", "salesforce", str(file))
 
     _refused(told, 2, *words)
 
