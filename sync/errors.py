@@ -31,6 +31,10 @@ class DatabaseAway(Stopped):
     exit_code = 4
 
 
+class DatabaseNewer(DatabaseAway):
+    """A newer program has migrated the database: this one is to be replaced."""
+
+
 class CrmAway(Stopped):
     """A CRM cannot be reached or will not let us in."""
 

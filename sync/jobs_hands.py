@@ -22,6 +22,7 @@ from typing import Any
 
 from sync import telemetry
 from sync.app import App, utc_now
+from sync.errors import DatabaseNewer
 from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
 from sync.jobs_desk import Desk
@@ -76,6 +77,10 @@ class Unfinished(Exception):
         self.verdict = verdict
 
 
+def nobody_asks() -> None:
+    """For hands whose worker does not want to know."""
+
+
 @dataclass(slots=True)
 class Hands:
     """Some threads that do jobs. ``opens`` gives an app; ``most_failures``: a job that failed so often is parked.
@@ -88,6 +93,9 @@ class Hands:
     clock: Callable[[], datetime] = utc_now
     spans: telemetry.Spans | None = None  #: where those of its jobs go
     ready: Callable[[App], object] = App.recalled
+    replaced: Callable[[], object] = (
+        nobody_asks  #: called when the database turns out to be a newer program's
+    )
     _stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _waiting: deque[Errand] = field(default_factory=deque)
@@ -193,6 +201,9 @@ class Hands:
         return said
 
     def _judged(self, task: Task, error: BaseException, desk: Desk) -> Verdict:
+        if isinstance(error, DatabaseNewer):
+            # Each of our jobs would come straight back to us.
+            self.replaced()
         verdict = judge(error, task.lane, task.attempts, self.clock(), _place(error))
         try:
             return self._noted(task, verdict, desk.kept)

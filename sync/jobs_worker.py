@@ -17,13 +17,14 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import procrastinate
 from procrastinate import exceptions, job_context, jobs, manager, retry, worker
 
 from connectors.errors import ConnectorError
-from sync.errors import CrmAway, DatabaseAway
+from sync.errors import CrmAway, DatabaseAway, DatabaseNewer
 from sync.jobs_hands import Hands, Task, Unfinished
 from sync.jobs_kinds import Said
 from sync.jobs_watch import Watch
@@ -128,6 +129,7 @@ class Service:
     settings: WorkerSettings
     tell: Callable[[str], None]
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _replaced: asyncio.Event = field(default_factory=asyncio.Event)
     _hands: list[Hands] = field(default_factory=list)
 
     def stop(self) -> None:
@@ -152,7 +154,7 @@ class Service:
                 tries = 0 if await self._worked(place) else tries + 1
             finally:
                 await asyncio.to_thread(place.close)
-            if not self._stop.is_set():
+            if not self._stop.is_set() and not self._replaced.is_set():
                 away = away or self._told_away(
                     DatabaseAway("the database went away, or a worker was cut off"), ""
                 )
@@ -164,7 +166,9 @@ class Service:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, SERVER_GONE):
             said = "the database cannot be reached"
-        if told != said:
+        if told != said and isinstance(error, DatabaseNewer):
+            self.tell(f"takes no more jobs: {said}; {error.fix}")
+        elif told != said:
             self.tell(f"waiting: {said}; trying again until it is back, and nothing is lost")
         return said
 
@@ -201,9 +205,12 @@ class Service:
         workers: list[Any] = [self._worker(engine, one, place.connection_id) for one in arranged_lanes]
         parts = [asyncio.ensure_future(each.run()) for each in workers]
         parts.append(asyncio.ensure_future(self._watched(place.watch)))
-        stop = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait([*parts, stop], return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
+        self._replaced.clear()
+        hands.replaced = partial(asyncio.get_running_loop().call_soon_threadsafe, self._replaced.set)
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._replaced)]
+        await asyncio.wait([*parts, *ends], return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         for each in workers:
             each.stop()
         await self._given_back(parts, hands)

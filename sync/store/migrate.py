@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import psycopg
 
-from sync.errors import DatabaseAway
+from sync.errors import DatabaseAway, DatabaseNewer
 
 #: Any number nobody else uses: it names our lock among a server's advisory locks.
 LOCK = 7_305_120_226
@@ -42,8 +42,8 @@ def migrate(connection: psycopg.Connection, migrations: list[Migration] | None =
     """Bring the database up to this program; returns what was applied (nothing when it was up to date).
 
     All steps run in one transaction under an advisory lock, so two commands starting at once do the work
-    once. Raises DatabaseAway when the server is older than PostgreSQL 15, or the database newer than the
-    program, or an applied migration differs from ours.
+    once. Raises DatabaseNewer when the database is newer than the program, and DatabaseAway when the server
+    is older than PostgreSQL 15 or an applied migration differs from ours.
     """
     migrations = known_migrations() if migrations is None else migrations
     version = connection.info.server_version
@@ -75,7 +75,7 @@ def _refuse_a_newer_database(applied: dict[int, str], migrations: list[Migration
     newest = max((migration.number for migration in migrations), default=0)
     beyond = [number for number in applied if number > newest]
     if beyond:
-        raise DatabaseAway(
+        raise DatabaseNewer(
             f"the database is newer than this program: it has migration {max(beyond)},"
             f" and this Leadpact knows {newest} at most. Nothing was changed",
             fix="use the Leadpact version that migrated it, or restore an older backup",

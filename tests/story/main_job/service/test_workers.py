@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,33 @@ def test_three_workers_do_a_schedule_once_and_take_over_from_one_that_is_killed(
 def _begun(crew: Any, process: Any) -> int:
     """How many runs this worker has brought to an end."""
     return int(process.said().count("INFO sync.jobs_worker: job incremental: "))
+
+
+def test_a_worker_whose_database_a_newer_program_has_migrated_leaves_the_jobs_to_it(crew: Any) -> None:
+    house = crew.house
+    contact, lead = house.couple("anna@sommer.example")
+    house.later(60)
+    worker = crew.start("worker")
+    with house.app() as app:
+        app.work()
+        crew.ask("INSERT INTO schema_migration (number, name, checksum) VALUES (999, 'from_tomorrow', '')")
+        try:
+            # After a job that fails the next one is done with everything opened anew.
+            app.store.jobs.enqueue(NewJob("of_tomorrow", "live"))
+            crew.wait(lambda: "takes no more jobs: the database is newer" in worker.said(), "it to be said")
+            begun = worker.said().count(" begins")
+            for job in look_at("hubspot", [contact]):
+                app.store.jobs.enqueue(job)
+            time.sleep(2.0)
+            assert worker.said().count(" begins") == begun
+            assert not crew.queued("doing")
+        finally:
+            crew.ask("DELETE FROM schema_migration WHERE number = 999")
+    # As when the new one takes over.
+    crew.wait(lambda: "it is back" in worker.said(), "somebody to work again")
+    crew.wait(
+        lambda: house.record("hubspot", contact).get("leadpact_salesforce_id") == lead, "the job to be done"
+    )
 
 
 def test_a_worker_waits_for_a_database_that_went_away_and_nothing_is_lost(
