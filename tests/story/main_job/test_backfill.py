@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,9 +25,12 @@ class Stopped(Exception):
 
 
 @pytest.fixture
-def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
+def people(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Ten linked people, created an hour apart, whose city HubSpot alone knows, and which is not mapped yet."""
-    house = furnished
+    return furnished, begin(_linked)
+
+
+def _linked(house: Any) -> list[tuple[str, str]]:
     _unmap(house)
     pairs = []
     for number in range(10):
@@ -41,7 +45,7 @@ def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
     for _ in range(2):  # the second reads our own writes of the first
         house.sync()
         house.later(3600)
-    return house, pairs
+    return pairs
 
 
 def _unmap(house: Any) -> None:
@@ -172,7 +176,15 @@ def test_only_what_was_created_in_the_range_is_read(people: Any) -> None:
     assert "mapped anew" in house.command("sync").out
 
 
-@pytest.mark.parametrize("point", ["before intents", "after intents", "before base", "after link"])
+#: "before base" is tried by LEADPACT_TEST_ALL_POINTS=1: as little outlives it as "after link".
+POINTS = (
+    *("before intents", "after intents"),
+    *(("before base",) if os.environ.get("LEADPACT_TEST_ALL_POINTS") else ()),
+    "after link",
+)
+
+
+@pytest.mark.parametrize("point", POINTS)
 def test_a_backfill_that_was_stopped_goes_on_with_the_slice_that_nobody_finished(
     people: Any, point: str
 ) -> None:

@@ -21,16 +21,18 @@ EMAIL = "anna@sommer-versand.de"
 
 
 @pytest.fixture
-def saved(furnished: Any) -> tuple[Any, Path]:
+def saved(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, Path]:
     """Anna and Ben in both CRMs, synced and backed up."""
-    house = furnished
+    begin(_saved)
+    return furnished, furnished.folder / "memory.zip"
+
+
+def _saved(house: Any) -> None:
     house.couple(EMAIL)
     house.couple("ben@winter.example", {"firstname": "Ben", "lastname": "Winter", "company": "Winter AG"})
     house.sync()
-    path = house.folder / "memory.zip"
-    told = house.command("--json", "db", "backup", str(path))
+    told = house.command("--json", "db", "backup", str(house.folder / "memory.zip"))
     assert told.code == 0, told.err
-    return house, path
 
 
 def _rows(house: Any, *leave_out: str) -> dict[str, list[str]]:

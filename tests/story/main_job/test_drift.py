@@ -6,7 +6,7 @@ a restored backup, and no incremental sync ever asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,15 +26,18 @@ def untold(house: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
+def people(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Five linked people on whom both CRMs agree."""
-    house = furnished
+    return furnished, begin(_agreed)
+
+
+def _agreed(house: Any) -> list[tuple[str, str]]:
     pairs = [house.couple(f"p{n}@shop{n}.example", {"lastname": f"Sommer{n}"}) for n in range(5)]
     for _ in range(2):  # the second reads our own writes of the first
         house.later(3600)
         house.sync()
     house.serving.clock.set(NOW)
-    return house, pairs
+    return pairs
 
 
 def test_right_after_a_sync_nothing_has_drifted(people: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,13 @@ COSTS = "Kanal;Kampagne;Monat;Art;Geplant;Ausgegeben;Währung\nPaid search;SEA;1
 
 
 @pytest.fixture
-def business(furnished: Any) -> Any:
+def business(furnished: Any, begin: Callable[..., Any]) -> Any:
     """Six people from two channels, of whom one bought; with channels, goals and costs in the config."""
-    house = furnished
+    begin(_business)
+    return furnished
+
+
+def _business(house: Any) -> None:
     for number in range(6):
         fair = number % 2 == 0
         house.couple(
@@ -64,7 +69,6 @@ def business(furnished: Any) -> Any:
         )
     _declare(house)
     house.sync()
-    return house
 
 
 def _declare(house: Any) -> None:

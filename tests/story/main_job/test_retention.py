@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -11,15 +12,18 @@ EMAIL = "anna@sommer-versand.de"
 
 
 @pytest.fixture
-def aged(furnished: Any) -> Any:
+def aged(furnished: Any, begin: Callable[..., Any]) -> Any:
     """Anna, synced a year ago and changed today; the history of leads is kept for half a year."""
-    house = furnished
+    begin(_aged)
+    return furnished
+
+
+def _aged(house: Any) -> None:
     contact, _ = house.couple(EMAIL)
     house.sync()
     house.later(365 * 86_400)
     house.edit("hubspot", contact, jobtitle="Head of Marketing")
     house.sync()
-    return house
 
 
 def _keep(house: Any, **days: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ COUNT = 8
 
 
 @pytest.fixture
-def planned(furnished: Any) -> tuple[Any, Path, list[tuple[str, str]]]:
+def planned(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, Path, list[tuple[str, str]]]:
     """Eight people whose titles differ, and the saved plan that brings them into agreement."""
+    return furnished, furnished.folder / "plan.json", begin(_planned)
+
+
+def _planned(house: Any) -> list[tuple[str, str]]:
     people = [
-        furnished.couple(
+        house.couple(
             f"person{number}@shop.de",
             {"lastname": f"Nummer{number}"},
             hubspot={"jobtitle": "Einkauf", "country": "Germany"},
@@ -23,9 +28,8 @@ def planned(furnished: Any) -> tuple[Any, Path, list[tuple[str, str]]]:
         )
         for number in range(COUNT)
     ]
-    file = furnished.folder / "plan.json"
-    assert furnished.command("--json", "plan", "--out", str(file)).code == 0
-    return furnished, file, people
+    assert house.command("--json", "plan", "--out", str(house.folder / "plan.json")).code == 0
+    return people
 
 
 def _leads(house: Any, people: list[tuple[str, str]]) -> list[str]:

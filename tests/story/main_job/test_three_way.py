@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 
 @pytest.fixture
-def anna(furnished: Any) -> tuple[Any, str, str]:
+def anna(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str]:
     """A lead that both CRMs agree on, after its first sync: the house, her contact and her lead."""
+    return furnished, *begin(_agreed)
+
+
+def _agreed(house: Any) -> tuple[str, str]:
     both = {"jobtitle": "Einkauf", "phone": "+49 221 1234567", "country": "Germany"}
-    contact, lead = furnished.couple("anna@sommer.de", both)
-    furnished.sync()
-    furnished.later(3_600)
-    return furnished, contact, lead
+    found: tuple[str, str] = house.couple("anna@sommer.de", both)
+    house.sync()
+    house.later(3_600)
+    return found
 
 
 def test_a_title_from_hubspot_and_a_phone_from_salesforce_both_arrive(anna: Any) -> None:

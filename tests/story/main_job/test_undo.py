@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 
 @pytest.fixture
-def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
+def people(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Twelve linked people on whom both CRMs agree."""
-    house = furnished
+    return furnished, begin(_agreed)
+
+
+def _agreed(house: Any) -> list[tuple[str, str]]:
     pairs = [
         house.couple(
             f"person{number}@shop{number}.example",
@@ -20,7 +24,7 @@ def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
     ]
     house.sync()
     house.later(3600)
-    return house, pairs
+    return pairs
 
 
 def _titles(house: Any, pairs: list[tuple[str, str]]) -> list[str | None]:

@@ -5,6 +5,7 @@ The mistake to look for: a field that a CRM did not show is taken for empty, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,14 +16,18 @@ BOTH = {"jobtitle": "Einkauf", "phone": PHONE, "city": "Köln", "country": "Germ
 
 
 @pytest.fixture(params=["ignore", "clear"])
-def anna(request: pytest.FixtureRequest, furnished: Any) -> tuple[Any, str, str]:
+def anna(request: pytest.FixtureRequest, furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str]:
     """A lead in agreement, under a map where a blank job title is ignored, and one where it clears."""
+    return furnished, *begin(_agreed, request.param)
+
+
+def _agreed(house: Any, if_emptied: str) -> tuple[str, str]:
     before = 'salesforce = "Title"\nif_both_changed = "salesforce"'
-    furnished.rewrite("fields.toml", before, f'{before}\nif_emptied = "{request.param}"')
-    contact, lead = furnished.couple("anna@sommer.de", BOTH)
-    furnished.sync()
-    furnished.later(3_600)
-    return furnished, contact, lead
+    house.rewrite("fields.toml", before, f'{before}\nif_emptied = "{if_emptied}"')
+    found: tuple[str, str] = house.couple("anna@sommer.de", BOTH)
+    house.sync()
+    house.later(3_600)
+    return found
 
 
 def _untouched(house: Any, contact: str, lead: str) -> bool:
