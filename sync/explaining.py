@@ -29,12 +29,12 @@ def find_lead(work: Work, key: str) -> str:
     found = work.store.leads.named(key)
     if not found:
         raise WrongUse(
-            f"no lead is known as {key}",
+            "no lead is known by this KEY",
             fix="a KEY is an e-mail address, a lead id, hubspot:ID or salesforce:ID; a lead is known after a sync",
         )
     if len(found) > 1:
         raise WrongUse(
-            f"{len(found)} leads share {key}: {', '.join(found)}", fix="name one of them by its lead id"
+            f"{len(found)} leads share this KEY: {', '.join(found)}", fix="name one of them by its lead id"
         )
     return found[0]
 

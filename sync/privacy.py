@@ -129,7 +129,7 @@ def _leads(work: Work, key: str) -> list[str]:
     if not found and "@" not in key:
         find_lead(work, key)  # says what a KEY is
     if len(found) > 1 and "@" not in key:
-        raise WrongUse(f"{len(found)} leads share {key}", fix="name one of them by its lead id")
+        raise WrongUse(f"{len(found)} leads share this KEY", fix="name one of them by its lead id")
     return found
 
 

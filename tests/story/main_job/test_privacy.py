@@ -136,3 +136,4 @@ def test_a_key_that_names_nobody_is_refused(known: Any, key: str) -> None:
         told = house.command(*command)
         assert told.code == 2
         assert "no lead is known" in told.err
+        assert "@" not in told.err.partition("fix:")[0]
