@@ -78,7 +78,8 @@ def pair(records: pl.DataFrame, known: pl.DataFrame, new_lead_id: Callable[[str,
         assigned, ambiguous = _as_linked(all_records), pl.DataFrame(schema=dict(AMBIGUOUS))
     else:
         involved = _involved(all_records)
-        everyone, settled = all_records.filter(involved), all_records.filter(~involved)
+        everyone = all_records if involved.all() else all_records.filter(involved)
+        settled = all_records.filter(~involved)
         pairs, ambiguous = _pairs_of(everyone, records)
         given = _assign(everyone, pairs, ambiguous, new_lead_id)
         assigned = pl.concat([_as_linked(settled), given], rechunk=False)
@@ -139,11 +140,11 @@ def _involved(everyone: pl.DataFrame) -> pl.Series:
 
 def _without_counterpart(everyone: pl.DataFrame) -> pl.DataFrame:
     """Records that may still find a counterpart: unlinked ones, and those whose lead has one record only."""
+    linked = everyone.filter(pl.col("lead_id").is_not_null())
+    if linked.is_empty():
+        return everyone
     complete = (
-        everyone.filter(pl.col("lead_id").is_not_null())
-        .group_by("lead_id")
-        .agg(pl.col("crm").n_unique().alias("crms"))
-        .filter(pl.col("crms") > 1)
+        linked.group_by("lead_id").agg(pl.col("crm").n_unique().alias("crms")).filter(pl.col("crms") > 1)
     )
     return everyone.join(complete, on="lead_id", how="anti")
 
@@ -174,9 +175,9 @@ def _cross_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFram
 
 
 def _email_edges(hubspot: pl.DataFrame, salesforce: pl.DataFrame) -> pl.DataFrame:
-    joined = hubspot.filter(pl.col("email_key").is_not_null()).join(
-        salesforce.filter(pl.col("email_key").is_not_null()), on="email_key", how="inner", suffix="_s"
-    )
+    compared = ("record_id", "lead_id", "email_key", "is_role", "name_key", "company_key")
+    h, s = (side.filter(pl.col("email_key").is_not_null()).select(compared) for side in (hubspot, salesforce))
+    joined = h.join(s, on="email_key", how="inner", suffix="_s")
     joined = joined.filter(pl.col("lead_id").is_null() | pl.col("lead_id_s").is_null())
     if joined.is_empty():
         return pl.DataFrame(schema=_EDGE)
@@ -190,6 +191,8 @@ def _without(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The records that none of these edges names."""
     named = pl.concat(edges)
+    if named.is_empty():
+        return hubspot, salesforce
     return (
         hubspot.join(named, left_on="record_id", right_on="h_id", how="anti"),
         salesforce.join(named, left_on="record_id", right_on="s_id", how="anti"),
@@ -246,6 +249,8 @@ def _held(edges: pl.DataFrame, everyone: pl.DataFrame, why: str) -> pl.DataFrame
 
 def _second_records(everyone: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """New records that look like a lead which has its record in that CRM already, or that name its other one."""
+    if everyone["lead_id"].null_count() == everyone.height:
+        return pl.DataFrame(schema=dict(AMBIGUOUS))
     new = records.filter(pl.col("lead_id").is_null())
     complete = everyone.join(_without_counterpart(everyone), on=["crm", "record_id"], how="anti")
     other_crm = pl.col("crm") != pl.col("crm_s")
@@ -293,35 +298,29 @@ def _assign(
 ) -> pl.DataFrame:
     """Lead ids: the link's own, the counterpart's, or a new one named after the older record."""
     # A label both records of a pair share; the pair's Salesforce id for both, the own id for who is alone.
-    labelled = (
-        everyone.select("crm", "object", "record_id", "created_at", "lead_id", "cross_id")
-        .join(ambiguous.select("crm", "record_id"), on=["crm", "record_id"], how="anti")
-        .join(
-            pairs.select(crm=pl.lit("hubspot"), record_id="h_id", mate="s_id", how_h="how"),
-            on=["crm", "record_id"],
-            how="left",
-        )
-        .join(
-            pairs.select(crm=pl.lit("salesforce"), record_id="s_id", how_s="how"),
-            on=["crm", "record_id"],
-            how="left",
-        )
-    )
-    labelled = labelled.with_columns(
-        group=pl.when(pl.col("mate").is_not_null())
+    group = (
+        pl.when(pl.col("mate").is_not_null())
         .then(pl.lit("salesforce:") + pl.col("mate"))
-        .otherwise(pl.format("{}:{}", "crm", "record_id")),
-        how=pl.when(pl.col("lead_id").is_not_null())
-        .then(pl.lit(KNOWN))
-        .otherwise(pl.coalesce("how_h", "how_s", pl.lit("alone"))),
+        .otherwise(pl.format("{}:{}", "crm", "record_id"))
     )
+    how = pl.coalesce(
+        pl.when(pl.col("lead_id").is_not_null()).then(pl.lit(KNOWN)), "how_h", "how_s", pl.lit("alone")
+    )
+    by_hubspot = pairs.select(crm=pl.lit("hubspot"), record_id="h_id", mate="s_id", how_h="how")
+    by_salesforce = pairs.select(crm=pl.lit("salesforce"), record_id="s_id", how_s="how")
     # In whole seconds, since Salesforce knows no smaller ones (Salesforce reference, section 2): a copy we made
     # there may seem older than its origin. Within a second the record without a cross-id is the origin.
-    labelled = labelled.with_columns(
-        _second=pl.col("created_at").dt.truncate("1s"), _is_copy=pl.col("cross_id").is_not_null()
+    second, is_copy = pl.col("created_at").dt.truncate("1s"), pl.col("cross_id").is_not_null()
+    labelled = (
+        everyone.select("crm", "object", "record_id", "lead_id", _second=second, _is_copy=is_copy)
+        .join(ambiguous.select("crm", "record_id"), on=["crm", "record_id"], how="anti")
+        .join(by_hubspot, on=["crm", "record_id"], how="left")
+        .join(by_salesforce, on=["crm", "record_id"], how="left")
+        .select("crm", "object", "record_id", "lead_id", "_second", "_is_copy", group=group, how=how)
     )
     groups = (
-        labelled.sort("_second", "_is_copy", "crm", "record_id", nulls_last=True)
+        labelled.drop("object", "how")
+        .sort("_second", "_is_copy", "crm", "record_id", nulls_last=True)
         .group_by("group", maintain_order=True)
         .agg(
             pl.col("lead_id").drop_nulls().first().alias("have"),

@@ -22,15 +22,15 @@ from sync.shelf_folder import RunFolder, sweep
 
 __all__ = ["Shelf", "ShelfSlice", "sweep"]
 
-#: Records that are kept in memory before they go to disk, some 400 bytes each. The longer the runs are, the fewer
-#: places a slice is read from.
-ROWS_IN_MEMORY = 200_000
+#: Bytes of records that are kept in memory before they go to disk. The longer the runs are, the fewer places a slice
+#: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000.
+BYTES_IN_MEMORY = 80_000_000
 #: Rows of a run that are read together: a slice reads few that it does not need, and each costs a look-up.
 ROWS_OF_A_BATCH = 1_000
 
 _ORDER = pl.UInt128()
-#: Rows in memory, by why they are there.
-_NO_ROWS = {"unsorted": 0, "waiting": 0, "late": 0}
+#: Bytes in memory, by why they are there.
+_NOTHING_HELD = {"unsorted": 0, "waiting": 0, "late": 0}
 
 
 def lead_order(lead_ids: pl.Series) -> pl.Series:
@@ -66,13 +66,13 @@ class _Run:
 class Shelf:
     """Records by CRM, put in as they are read and taken out lead by lead. Every frame has a column ``_id``."""
 
-    def __init__(self, folder: Path, rows_in_memory: int = ROWS_IN_MEMORY) -> None:
+    def __init__(self, folder: Path, bytes_in_memory: int = BYTES_IN_MEMORY) -> None:
         self._folder = RunFolder(folder)
-        self._limit = rows_in_memory
+        self._limit = bytes_in_memory
         self._unsorted: dict[str, list[pl.DataFrame]] = defaultdict(list)
         self._runs: dict[str, list[_Run]] = defaultdict(list)
         self._waiting: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
-        self._rows = dict(_NO_ROWS)
+        self._held = dict(_NOTHING_HELD)
         self._order: dict[str, pl.Series] = {}  # of leads by CRM, as long as nothing is put in
         self._files = 0
 
@@ -82,8 +82,8 @@ class Shelf:
             return
         self._order.pop(crm, None)
         self._unsorted[crm].append(frame)
-        self._rows["unsorted"] += frame.height
-        if self._rows["unsorted"] > self._limit:
+        self._held["unsorted"] += int(frame.estimated_size())
+        if self._held["unsorted"] > self._limit:
             self._sort(to_disk=True)
 
     def wait(self, crm: str, frame: pl.DataFrame) -> None:
@@ -97,7 +97,7 @@ class Shelf:
         while self._waiting[crm]:
             held = self._waiting[crm].pop(0)
             if isinstance(held, pl.DataFrame):
-                self._rows["waiting"] -= held.height
+                self._held["waiting"] -= int(held.estimated_size())
                 yield held
             else:
                 yield pl.read_ipc(held)
@@ -151,17 +151,18 @@ class Shelf:
         return _by_lead(_newest([rows.with_columns(order.alias("_order")) for order, rows in found]))
 
     def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
-        """The frame itself, or its file where as many records of this kind are in memory as may be."""
-        if self._rows[kind] + frame.height > self._limit:
+        """The frame itself, or its file where as much of this kind is in memory as may be."""
+        size = int(frame.estimated_size())
+        if self._held[kind] + size > self._limit:
             return self._to_disk(frame)
-        self._rows[kind] += frame.height
+        self._held[kind] += size
         return frame
 
     def clear(self) -> None:
         """Forget everything and remove the files."""
         for held in (self._unsorted, self._runs, self._waiting, self._order):
             held.clear()
-        self._rows = dict(_NO_ROWS)
+        self._held = dict(_NOTHING_HELD)
         self._folder.remove()
 
     def _sort(self, *, to_disk: bool) -> None:
@@ -176,7 +177,7 @@ class Shelf:
             ordered = whole.with_columns(order).sort("_order", maintain_order=True)
             rows = ordered.drop("_order")
             self._runs[crm].append(_Run(ordered["_order"], self._to_disk(rows) if to_disk else rows))
-        self._rows["unsorted"] = 0
+        self._held["unsorted"] = 0
 
     def _to_disk(self, frame: pl.DataFrame) -> Path:
         path = self._folder.made() / f"{self._files}.arrow"

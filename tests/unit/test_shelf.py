@@ -28,7 +28,7 @@ def _ids(shelf: Shelf | ShelfSlice, crm: str) -> list[str]:
     return [] if taken is None else sorted(taken["_id"])
 
 
-@pytest.fixture(params=[100, 0], ids=["in memory", "on disk"])
+@pytest.fixture(params=[100_000, 0], ids=["in memory", "on disk"])
 def limit(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
