@@ -20,6 +20,7 @@ from mapping.qualification.backtest_history import as_of, without_later
 from mapping.qualification.declared import Policy
 from sync.backtest_csv import Past
 from sync.backtest_own import REACHED, completed, with_outcome
+from sync.backtest_replay import Weekly, not_replayed
 from sync.errors import WrongUse
 from sync.work import Work
 
@@ -60,14 +61,16 @@ def hubspot_past(work: Work, policy: Policy, reached: str, after_days: int, hori
         raise WrongUse("this HubSpot keeps no history", fix="take --source own")
     evidence = [source for _, source in _sources(work.field_map, name)]
     asked = (*narrowed(work.field_map, policy).asked("hubspot", name), *evidence, CREATED)
+    weekly = Weekly.of(crm, policy, work.field_map)
     parts = [
-        cases_of(pages, work.field_map, policy, name, reached, after_days)
-        for pages in _gathered(crm.history(name, asked))
+        cases_of(pages, work.field_map, policy, name, reached, after_days, weekly)
+        for pages in _gathered(crm.history(name, tuple(dict.fromkeys((*asked, *weekly.counters)))))
     ]
     if not parts:
         raise WrongUse("HubSpot has no contacts", fix="take --source own, or give --csv FILE")
     cases = with_outcome(pl.concat(parts).sort("at", "lead_id"), horizon_days, work.clock())
-    return Past(cases, horizon_days)
+    notes = not_replayed(policy, work.field_map, "hubspot", name, weekly.names)
+    return Past(cases, horizon_days, notes)
 
 
 def _gathered(pages: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -91,6 +94,7 @@ def cases_of(
     object_name: str,
     reached: str,
     after_days: int,
+    weekly: Weekly | None = None,
 ) -> pl.DataFrame:
     """Cases without ``outcome``, of the whole past of some contacts (``_id, property, at, value``)."""
     first = history.group_by("_id", maintain_order=True).agg(
@@ -106,6 +110,8 @@ def cases_of(
     read = looked_at.read(as_page(texts, moments), "hubspot", object_name)
     became = _became(history, moments, field_map, object_name, reached)
     lead = read.frame.drop("_id", "_modified_at", "_created_at", "_archived", "_unread")
+    if weekly is not None:
+        lead = lead.hstack(weekly.then(history, moments))
     cases = became.hstack(lead).with_columns(
         pl.lit(None, dtype=CASE["rep"]).alias("rep"), pl.lit(None, dtype=CASE["handed_at"]).alias("handed_at")
     )

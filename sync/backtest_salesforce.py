@@ -19,6 +19,7 @@ from mapping.qualification.declared import Policy
 from sync.backtest_csv import Past
 from sync.backtest_hubspot import KeepsHistory, as_page, narrowed
 from sync.backtest_own import GIVEN_BY_SALES, REACHED, completed, with_outcome
+from sync.backtest_replay import not_replayed
 from sync.errors import WrongUse
 from sync.work import Work
 
@@ -68,7 +69,8 @@ def salesforce_past(work: Work, policy: Policy, reached: str, after_days: int, h
     cases = became.drop("_reached").hstack(lead).filter(timed)
     whole = completed(without_later(cases, policy.fields), policy)
     past = with_outcome(whole.sort("at", "lead_id"), horizon_days, work.clock())
-    return Past(past, horizon_days, _about(history, int((~timed).sum()), status))
+    notes = not_replayed(policy, work.field_map, "salesforce", LEAD)
+    return Past(past, horizon_days, [*_about(history, int((~timed).sum()), status), *notes])
 
 
 def _became(

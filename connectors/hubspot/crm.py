@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
@@ -291,6 +291,14 @@ class HubSpotCrm:
         counters, missing = counters_in(self.describe(CONTACTS), events)
         histories = self.history(CONTACTS, list(counters), ids)
         return Signals(events_of(histories, counters), missing)
+
+    def counters(self, events: Sequence[str]) -> dict[str, str]:
+        """The contact's property that counts each kind of event, of those that the account has. Beyond the port."""
+        return counters_in(self.describe(CONTACTS), events)[0]
+
+    def risen(self, history: pl.DataFrame, counters: Mapping[str, str]) -> pl.DataFrame:
+        """The single events in a history that was read (``signals.EVENT_SCHEMA``). Beyond the port."""
+        return events_of([history], counters)
 
     def forms(self) -> list[Form]:
         """The account's forms. Beyond the port."""

@@ -160,7 +160,30 @@ def test_the_past_is_found_in_our_own_history_and_in_both_crms(furnished: Any) -
             assert any("history tells of Status, Title;" in text for text in found["warnings"])
         if source != "hubspot":
             assert {found[part]["roc_auc"] for part in ("train", "test")} <= {None, 1.0}
+    _what_no_past_tells_is_named(house, asked)
     assert house.wrote_nothing(mark)
+
+
+def _what_no_past_tells_is_named(house: Any, asked: tuple[str, ...]) -> None:
+    when = "visits_in_week >= 3 OR company_visits > 2 OR deals_open > 0"
+    rule = f'[[policy.fit]]\nname = "Beside the record"\npoints = 1\nwhen = "{when}"\n\n[[policy.fit]]'
+    house.rewrite("policy.toml", "[[policy.fit]]", rule)
+    notes = {
+        source: [
+            text
+            for text in house.command(*asked, "--source", source).document["warnings"]
+            if text[:3] == "not"
+        ]
+        for source in ("own", "hubspot", "salesforce")
+    }
+    assert notes["own"] == []
+    of_hubspot = [text.split(" (")[0] for text in notes["hubspot"]]
+    assert {"not replayed: company_visits", "not replayed: deals_open"} <= set(of_hubspot)
+    assert not any("visits_in_week" in text for text in of_hubspot)
+    assert "not replayed: company_visits (nobody kept who was of a company when)" in notes["salesforce"]
+    assert any("visits_in_week" in text for text in notes["salesforce"])
+    said = house.command("policy", "backtest", "--source", "hubspot").out
+    assert "note: not replayed: deals_open" in said
 
 
 def test_the_walk_through_of_the_page_works_as_it_is_written(house: Any) -> None:
