@@ -16,6 +16,7 @@ from mapping.qualification.hits import hits
 from mapping.qualification.judge import judge
 from mapping.rules import FieldRule
 from sync.beside import problems_beside
+from sync.bytime import NEWEST
 from sync.check_creates import of_creates
 from sync.check_policy import of_policy, signals_told
 from sync.check_routing import of_routing
@@ -121,13 +122,14 @@ def failed(problems: list[Problem]) -> bool:
 
 
 def _of_rule(rule: FieldRule, where: Callable[[str], str]) -> Iterator[Problem]:
-    if rule.if_both_changed == "newest":
+    if rule.if_both_changed == NEWEST and rule.direction == "both":
         yield _found(
             where(f"fields.{rule.lead}.if_both_changed"),
-            "error",
-            "`newest` needs the time of each field's last change, and this version does not read it:"
-            " a record's own time says nothing about one of its fields",
-            "choose salesforce, hubspot or hold",
+            "note",
+            f"{rule.lead}: the later change stands where both CRMs tell when the field was changed; HubSpot always"
+            " does, Salesforce where an admin tracks the field's history",
+            "turn on field history for it in Salesforce (at most 20 fields of an object); without it, what both changed"
+            " is held for a person",
         )
 
 

@@ -14,6 +14,7 @@ from functools import cache
 import polars as pl
 
 from mapping.qualification.truths import choose
+from sync.bytime import later_wins
 from sync.consent import with_proofs, withdrawal
 from sync.threeway import Leads, Settled, code, first_with, three_way
 from sync.unread import Unread
@@ -67,7 +68,7 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None
         elif rule.opt_out:
             settled.append(withdrawal(rule, leads))
         else:
-            settled.append(contested[rule.field])
+            settled.append(later_wins(rule, leads, contested[rule.field]))
     winners = [done.winner.alias(WINNER + rule.field) for rule, done in zip(rules, settled, strict=True)]
     values = [value.alias(MERGED + name) for done in settled for name, value in done.values.items()]
     return with_proofs(frame.hstack([*winners, *values]), rules)

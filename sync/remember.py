@@ -18,6 +18,7 @@ from mapping.qualification.score import PREVIOUS_SCHEMA
 from sync.agreed import STAGE_SHOWN, new_bases, with_outcome
 from sync.decide import Decided
 from sync.fed import note_fed
+from sync.fieldtimes import why_by_time
 from sync.formeraddress import note_former_addresses
 from sync.handover import as_judged, remember_handovers
 from sync.loops import held_noise
@@ -228,7 +229,13 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
             "record_id": hubspot_id or salesforce_id,
             "field": name,
             "details": json.dumps(
-                {"hubspot": h, "salesforce": s, "salesforce_id": salesforce_id}, ensure_ascii=False
+                {
+                    "hubspot": h,
+                    "salesforce": s,
+                    "salesforce_id": salesforce_id,
+                    **why_by_time(decided.leads, lead, name),
+                },
+                ensure_ascii=False,
             ),
         }
         for lead, name, h, s, hubspot_id, salesforce_id in (

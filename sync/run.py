@@ -28,6 +28,7 @@ from sync.canary import Led, read_back
 from sync.decide import Decided
 from sync.erasures import Erasures, follow_erasures
 from sync.fates import not_to_be_written
+from sync.fieldtimes import with_own_times
 from sync.freshness import note_freshness
 from sync.guards import stop_if_too_much
 from sync.loops import without_noise
@@ -301,7 +302,8 @@ def _write_slice(
     work.at_point("before intents")
     with store.transaction():
         store.journal.intend(carried.changes, run, now)
-        store.journal.remember_conflicts(carried.conflicts.filter(pl.col("winner") != "nobody"), run, now)
+        decisions = carried.conflicts.filter(pl.col("winner") != "nobody")
+        store.journal.remember_conflicts(with_own_times(decisions, carried.leads), run, now)
     work.at_point("after intents")
     nothing = carried.changes.is_empty()
     results = nothing_written() if nothing else carry_out(work, carried.changes, carried.conflicts)

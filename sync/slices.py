@@ -25,6 +25,7 @@ from sync.candidates import (
 from sync.decide import Decided, decide, lead_frame, raw_of
 from sync.fates import note_gone
 from sync.fed import feed, heard_beside
+from sync.fieldtimes import with_times
 from sync.halfdone import OPEN_INTENTS, as_before, taken_back
 from sync.inorder import alike, in_order, missing_among, with_new
 from sync.pairs import ASSIGNED, KNOWN, RECORD_KEYS, Pairing, pair
@@ -253,7 +254,7 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     bases = store.bases(pl.concat(ids)) if ids else store.bases(linked.clear())
     frame = lead_frame(work, part.lead_ids, records, linked, bases, store.of(part.lead_ids))
     taken = part.assigned.filter("address_taken")["lead_id"].implode()
-    frame = frame.with_columns(address_taken=pl.col("lead_id").is_in(taken))
+    frame = with_times(work, frame.with_columns(address_taken=pl.col("lead_id").is_in(taken)))
     # Where a record was merged away or deleted, none is created in its place.
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])

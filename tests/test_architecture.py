@@ -19,6 +19,7 @@ PURE = (
     "mapping/",
     *(
         "sync/pairs.py",
+        "sync/bytime.py",
         "sync/consent.py",
         "sync/merge.py",
         "sync/threeway.py",
