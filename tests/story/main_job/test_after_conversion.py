@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from sync.turned import CONTACT
 
 
 @pytest.fixture
-def converted(furnished: Any) -> tuple[Any, str, str, str]:
+def converted(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str, str]:
     """A house with one synced person whose lead sales has converted; her contact, lead and Contact."""
-    house = furnished
+    return furnished, *begin(_converted)
+
+
+def _converted(house: Any) -> tuple[str, str, str]:
     contact, lead = house.couple("anna@sommer-versand.de", {"jobtitle": "Head of Marketing"})
     house.sync()
     house.later(3600)
@@ -20,7 +24,7 @@ def converted(furnished: Any) -> tuple[Any, str, str, str]:
     house.later(60)
     house.sync()
     house.later(3600)
-    return house, contact, lead, str(turned["contact_id"])
+    return contact, lead, str(turned["contact_id"])
 
 
 def _contact(house: Any, record: str) -> dict[str, Any]:

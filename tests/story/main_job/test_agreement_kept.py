@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import stat
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 
 @pytest.fixture
-def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
+def people(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Four linked people on whom both CRMs agree."""
-    house = furnished
+    return furnished, begin(_people)
+
+
+def _people(house: Any) -> list[tuple[str, str]]:
     pairs = [house.couple(f"p{n}@shop{n}.example", {"lastname": f"Sommer{n}"}) for n in range(4)]
     house.sync()
     house.later(3600)
-    return house, pairs
+    return pairs
 
 
 def test_raw_agreement_comes_before_every_explanation_and_each_names_its_oldest_case(people: Any) -> None:

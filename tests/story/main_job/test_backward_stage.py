@@ -6,6 +6,7 @@ Ours arrive all the same: cleared, then set in a request of its own, then read b
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,16 +25,18 @@ HOT = {
 
 
 @pytest.fixture
-def handed_over(furnished: Any) -> tuple[Any, str, str]:
+def handed_over(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str]:
     """A lead that both CRMs show as MQL, and that sales have just sent back: the house, contact and lead."""
-    contact, lead = furnished.couple("hot@shop.de", hubspot=HOT)
-    furnished.sync()
-    assert furnished.record("hubspot", contact)["lifecyclestage"] == "marketingqualifiedlead"
-    furnished.later(3_600)
-    furnished.edit(
-        "salesforce", lead, Leadpact_Sales_Accepted__c="false", Leadpact_Rejection_Reason__c="zu früh"
-    )
-    return furnished, contact, lead
+    return furnished, *begin(_handed_over)
+
+
+def _handed_over(house: Any) -> tuple[str, str]:
+    contact, lead = house.couple("hot@shop.de", hubspot=HOT)
+    house.sync()
+    assert house.record("hubspot", contact)["lifecyclestage"] == "marketingqualifiedlead"
+    house.later(3_600)
+    house.edit("salesforce", lead, Leadpact_Sales_Accepted__c="false", Leadpact_Rejection_Reason__c="zu früh")
+    return contact, lead
 
 
 def _stage_writes(house: Any, mark: dict[str, int]) -> list[str]:

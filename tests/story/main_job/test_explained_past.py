@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,22 +22,26 @@ engagement = [20, 10]
 
 
 @pytest.fixture
-def twice(furnished: Any) -> Any:
+def twice(furnished: Any, begin: Callable[..., Any]) -> Any:
     """A head of marketing, judged on two days: with a grid and caps, and then under another policy."""
-    policy = (furnished.folder / "policy.toml").read_text(encoding="utf-8")
+    begin(_twice)
+    return furnished
+
+
+def _twice(house: Any) -> None:
+    policy = (house.folder / "policy.toml").read_text(encoding="utf-8")
     head, _, rest = policy.partition("[policy.rates]")
     rest = re.sub(r'(name = "(?:Asked to be contacted|Filled in a form)"\n)', r'\1cap = "Fresh"\n', rest)
-    (furnished.folder / "policy.toml").write_text(f"{head}{PARTS}\n[policy.rates]{rest}", encoding="utf-8")
+    (house.folder / "policy.toml").write_text(f"{head}{PARTS}\n[policy.rates]{rest}", encoding="utf-8")
     hubspot = {"jobtitle": "Head of Marketing", "num_conversion_events": "2", "company": "Shop"}
     asked = {"recent_conversion_date": "2026-11-19T08:00:00Z", "recent_conversion_event_name": "Kontakt"}
-    furnished.couple(
+    house.couple(
         "anna@sommer.de", {}, hubspot={**hubspot, **asked}, salesforce={"Title": "Head of Marketing"}
     )
-    furnished.sync()
-    furnished.later(DAY)
-    furnished.rewrite("policy.toml", '"Fresh" = 10', '"Fresh" = 25')
-    furnished.run("rescore", approve=True)
-    return furnished
+    house.sync()
+    house.later(DAY)
+    house.rewrite("policy.toml", '"Fresh" = 10', '"Fresh" = 25')
+    house.run("rescore", approve=True)
 
 
 def test_a_past_verdict_is_told_as_it_was_and_comes_out_the_same_again(twice: Any) -> None:

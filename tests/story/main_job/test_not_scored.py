@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ EMAIL = "anna@sommer-versand.de"
 
 
 @pytest.fixture
-def objected(furnished: Any) -> tuple[Any, str, str]:
+def objected(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str]:
     """Anna, hot and synced; since then her config bars everybody in Salesforce City `Bonn` from scoring."""
-    house = furnished
+    return furnished, *begin(_objected)
+
+
+def _objected(house: Any) -> tuple[str, str]:
     contact, lead = house.couple(EMAIL, {"annualrevenue": "60000000", "country": "Germany", "city": "Köln"})
     house.sync()
     assert house.record("salesforce", lead)["Leadpact_Score__c"] is not None
@@ -22,7 +26,7 @@ def objected(furnished: Any) -> tuple[Any, str, str]:
     )
     house.later(3600)
     house.edit("hubspot", contact, city="Bonn")
-    return house, contact, lead
+    return contact, lead
 
 
 def test_score_and_temperature_go_from_both_crms_and_the_reasons_say_why(objected: Any) -> None:

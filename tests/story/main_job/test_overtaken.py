@@ -15,12 +15,16 @@ ADDRESS = "p0@shop0.example"
 
 
 @pytest.fixture
-def pair(furnished: Any) -> tuple[Any, str, str]:
+def pair(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str]:
     """A house, and a person of it on whom both CRMs agree."""
-    contact, lead = furnished.couple(ADDRESS, {"jobtitle": "Leiterin"})
-    furnished.sync()
-    furnished.later(60)
-    return furnished, contact, lead
+    return furnished, *begin(_pair)
+
+
+def _pair(house: Any) -> tuple[str, str]:
+    contact, lead = house.couple(ADDRESS, {"jobtitle": "Leiterin"})
+    house.sync()
+    house.later(60)
+    return contact, lead
 
 
 def _reads_before(happens: Callable[[], None], **ids: list[str]) -> Callable[[Work], Gathered]:

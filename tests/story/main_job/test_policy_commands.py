@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,22 @@ expect = { points = { "Head of marketing" = 15 }, stage = "prospect" }
 
 
 @pytest.fixture
-def leads(furnished: Any) -> Any:
+def leads(furnished: Any, begin: Callable[..., Any]) -> Any:
     """Six linked people; two of them asked to be contacted, and are known to lead marketing."""
+    begin(_leads)
+    return furnished
+
+
+def _leads(house: Any) -> None:
     for number in range(6):
         boss = {"jobtitle": "Head of Marketing", "num_conversion_events": "2"} if number < 2 else {}
-        furnished.couple(
+        house.couple(
             f"person{number}@shop{number}.example",
             {"company": f"Shop {number}"},
             hubspot={**boss, "recent_conversion_date": "2026-11-19T08:00:00Z"} if boss else {},
             salesforce={"Title": "Head of Marketing"} if boss else {},
         )
-    furnished.sync()
-    return furnished
+    house.sync()
 
 
 def test_golden_leads_beside_the_config_are_held_against_its_policy_without_a_crm(house: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,9 +21,12 @@ def _resolve(house: Any, number: int, *how: str) -> Any:
 
 
 @pytest.fixture
-def contested(furnished: Any) -> tuple[Any, str, str]:
+def contested(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, str]:
     """One person whose city both teams changed, where the map asks a person."""
-    house = furnished
+    return furnished, *begin(_contested)
+
+
+def _contested(house: Any) -> tuple[str, str]:
     text = (house.folder / "fields.toml").read_text(encoding="utf-8")
     before, _, after = text.partition("[fields.city]")
     (house.folder / "fields.toml").write_text(
@@ -39,7 +43,7 @@ def contested(furnished: Any) -> tuple[Any, str, str]:
     house.later(60)
     house.sync()
     house.later(60)
-    return house, contact, lead
+    return contact, lead
 
 
 def _cities(house: Any, contact: str, lead: str) -> tuple[str, str]:
@@ -80,9 +84,12 @@ def test_a_conflict_that_moved_since_it_was_held_is_not_settled(contested: tuple
 
 
 @pytest.fixture
-def ambiguous(furnished: Any) -> tuple[Any, str, list[str]]:
+def ambiguous(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str, list[str]]:
     """One contact, and two Salesforce leads that could each be hers."""
-    house = furnished
+    return furnished, *begin(_ambiguous)
+
+
+def _ambiguous(house: Any) -> tuple[str, list[str]]:
     (contact,) = house.load(
         "hubspot",
         {
@@ -100,7 +107,7 @@ def ambiguous(furnished: Any) -> tuple[Any, str, list[str]]:
     )
     house.sync()
     house.later(3600)
-    return house, contact, list(leads)
+    return contact, list(leads)
 
 
 def _of(house: Any, record: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ LONG = "R" * 60
 
 
 @pytest.fixture
-def refused(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
+def refused(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Three people on whom both CRMs agree; Salesforce then refuses the first names of two: they are too long."""
-    house = furnished
+    return furnished, begin(_refused)
+
+
+def _refused(house: Any) -> list[tuple[str, str]]:
     pairs = [
         house.couple(f"p{number}@shop{number}.example", {"lastname": f"Sommer{number}"})
         for number in range(3)
@@ -23,7 +27,7 @@ def refused(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
         house.edit("hubspot", contact, firstname=LONG)
     house.sync()
     house.later(3 * 3600)
-    return house, pairs
+    return pairs
 
 
 def test_refused_is_grouped_by_cause_with_a_fix_and_its_age(refused: Any) -> None:

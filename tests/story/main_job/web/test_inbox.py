@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,16 +23,19 @@ from sync.work import Work
 
 
 @pytest.fixture
-def people(furnished: Any) -> tuple[Any, list[tuple[str, str]]]:
+def people(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Five linked people on whom both CRMs agree."""
-    house = furnished
+    return furnished, begin(_people)
+
+
+def _people(house: Any) -> list[tuple[str, str]]:
     pairs = [
         house.couple(f"p{number}@shop{number}.example", {"firstname": "Anna", "lastname": f"Sommer{number}"})
         for number in range(5)
     ]
     house.sync()
     house.later(3600)
-    return house, pairs
+    return pairs
 
 
 def _tell(work: Work, crm: str, *records: str, erased: bool = False) -> None:
