@@ -396,4 +396,6 @@ def as_json(outcome: Outcome, *, with_changes: bool) -> str:
         shown = ("lead", "crm", "object", "record", "field", "before", "after", "why", "lane")
         columns = outcome.changes.rename({"lead_id": "lead", "record_id": "record"}).select(shown)
         document["changes"] = columns.to_dicts()
+    if outcome.moved:
+        document["moved"] = [dict(zip(("lead", "crm", "record"), one, strict=True)) for one in outcome.moved]
     return json.dumps(document, ensure_ascii=False)
