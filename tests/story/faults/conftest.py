@@ -1,19 +1,15 @@
 """The scene of the faults: two CRMs and a memory at two moments, and what an undisturbed sync makes of each.
 
 At the ``first`` moment nothing was ever synced, so that both CRMs are read whole; at the ``later`` one people have
-changed something of everything since, and only that is read. Every case starts from copies of the same files.
+changed something of everything since, and only that is read. Every case goes back to one of them.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +47,6 @@ WARM = {
     "hs_analytics_num_visits": "7",
     "hs_analytics_last_visit_timestamp": "2026-11-19T08:00:00Z",
 }
-_NUMBERS = count(1)
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ class Scene:
     def url(self, crm: str) -> str:
         return self.serving.hubspot_url if crm == "hubspot" else self.serving.salesforce_url
 
-    def control(self, crm: str, name: str, **body: Any) -> Any:
+    def control(self, crm: str, name: str, /, **body: Any) -> Any:
         answer = requests.post(f"{self.url(crm)}/_sandbox/{name}", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -174,11 +169,11 @@ class Scene:
 
 @dataclass
 class Start:
-    """One moment to start from: the files of both CRMs, a database, and what an undisturbed sync makes of them."""
+    """One moment to start from: what both CRMs keep as ``name``, our memory, what an undisturbed sync makes of it."""
 
-    crms: Path
-    config: Path
-    database: str
+    name: str
+    now: datetime
+    rows: Any
     known: set[str] = field(default_factory=set)
     requests: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     expected: Any = None
@@ -239,42 +234,32 @@ def _write_config(folder: Path) -> Path:
     return config
 
 
-@contextmanager
-def _served(folder: Path, config: Path, database: str, end_state: Callable[..., Any]) -> Iterator[Scene]:
-    with sandbox(folder) as serving:
-        scene = Scene(config, serving, database, end_state)
-        # Windows of rate limits pass by the sandbox's clock, and here that stands still.
-        scene.control("hubspot", "limits", ten_secondly=None, secondly_search=None, daily=None)
-        yield scene
+@dataclass(frozen=True)
+class Stage:
+    """Where every case plays: one scene for the session, and the database that it remembers in."""
+
+    scene: Scene
+    memory: Any
+
+    def keep(self, name: str) -> Start:
+        """The scene as it is now, to be gone back to."""
+        for crm in OBJECTS:
+            self.scene.control(crm, "keep", name=name)
+        return Start(name, self.scene.serving.clock.now(), self.memory.rows())
+
+    @contextmanager
+    def again(self, start: Start) -> Iterator[Scene]:
+        """The scene as it was then, without what has gone wrong since."""
+        for crm in OBJECTS:
+            self.scene.control(crm, "reset", to=start.name)
+        self.scene.serving.clock.set(start.now)
+        self.scene.database = self.memory.empty()
+        self.memory.put_back(start.rows)
+        yield self.scene
 
 
-def _name(database: str) -> str:
-    return database.partition("?")[0].rpartition("/")[2]
-
-
-def _database(server: str, template: str = "template0") -> str:
-    """The address of a new database: empty, or a copy of what another one remembers."""
-    name = f"faults_{next(_NUMBERS)}"
-    source = _name(template)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
-    return server.replace("/postgres?", f"/{name}?")
-
-
-@contextmanager
-def copy_of(start: Start, server: str, end_state: Callable[..., Any]) -> Iterator[Scene]:
-    """The start, again, in copies of its own."""
-    with tempfile.TemporaryDirectory(prefix="leadpact-faults-") as name:
-        shutil.copytree(start.crms, Path(name) / "crms")
-        database = _database(server, start.database)
-        with _served(Path(name) / "crms", start.config, database, end_state) as scene:
-            yield scene
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {_name(database)} WITH (FORCE)".encode())
-
-
-def _undisturbed(start: Start, copied: Callable[[Start], AbstractContextManager[Scene]]) -> Start:
-    with copied(start) as scene:
+def _undisturbed(start: Start, stage: Stage) -> Start:
+    with stage.again(start) as scene:
         start.known = set(scene.records())
         mark = scene.mark()
         assert scene.sync().outcome is not None
@@ -286,33 +271,40 @@ def _undisturbed(start: Start, copied: Callable[[Start], AbstractContextManager[
 
 
 @pytest.fixture(scope="session")
-def starts(
-    embedded_url: str, tmp_path_factory: pytest.TempPathFactory, copied: Any, end_state: Any
-) -> Mapping[str, Start]:
-    """Both moments, with what one undisturbed sync comes to."""
-    folder = tmp_path_factory.mktemp("faults")
-    config = _write_config(folder / "config")
-    database = _database(embedded_url)
-    with _served(folder / "crms", config, database, end_state) as scene:
-        scene.serving.clock.set(BEFORE)
-        with opened(scene.settings()) as app:
-            create_missing(app.work())
-        people = _people(scene)
-        _newcomers(scene, "frueh")
-    shutil.copytree(folder / "crms", folder / "crms at first")
-    first = Start(folder / "crms at first", config, _database(embedded_url, database))
-    with _served(folder / "crms", config, database, end_state) as scene:
-        assert scene.sync().outcome is not None
-        scene.serving.clock.advance(3_600)
-        _what_people_do(scene, people)
-        scene.serving.clock.set(NOW)
-    later = Start(folder / "crms", config, database)
-    return {"first": _undisturbed(first, copied), "later": _undisturbed(later, copied)}
+def stage(
+    embedded_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    end_state: Callable[..., Any],
+    reused: Callable[[str, str], Any],
+) -> Iterator[Stage]:
+    """Both CRMs, a database and a config."""
+    folder, memory = tmp_path_factory.mktemp("faults"), reused(embedded_url, "faults")
+    with sandbox(folder / "crms") as serving:
+        scene = Scene(_write_config(folder / "config"), serving, memory.empty(), end_state)
+        # Windows of rate limits pass by the sandbox's clock, and here that stands still.
+        scene.control("hubspot", "limits", ten_secondly=None, secondly_search=None, daily=None)
+        yield Stage(scene, memory)
 
 
 @pytest.fixture(scope="session")
-def copied(
-    embedded_url: str, end_state: Callable[..., Any]
-) -> Callable[[Start], AbstractContextManager[Scene]]:
-    """A start, again, in copies of its own."""
-    return partial(copy_of, server=embedded_url, end_state=end_state)
+def starts(stage: Stage) -> Mapping[str, Start]:
+    """Both moments, with what one undisturbed sync comes to."""
+    scene = stage.scene
+    scene.serving.clock.set(BEFORE)
+    with opened(scene.settings()) as app:
+        create_missing(app.work())
+    people = _people(scene)
+    _newcomers(scene, "frueh")
+    first = stage.keep("first")
+    assert scene.sync().outcome is not None
+    scene.serving.clock.advance(3_600)
+    _what_people_do(scene, people)
+    scene.serving.clock.set(NOW)
+    later = stage.keep("later")
+    return {"first": _undisturbed(first, stage), "later": _undisturbed(later, stage)}
+
+
+@pytest.fixture(scope="session")
+def again(stage: Stage) -> Callable[[Start], AbstractContextManager[Scene]]:
+    """A start, again."""
+    return stage.again

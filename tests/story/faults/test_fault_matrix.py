@@ -230,10 +230,10 @@ def found() -> Iterator[dict[tuple[str, str, str], str]]:
 
 @pytest.mark.parametrize(("call", "fault"), CELLS, ids=_id)
 def test_a_fault_ends_as_the_page_says(
-    starts: Mapping[str, Any], copied: Any, promised: Any, found: Any, call: Call, fault: Fault
+    starts: Mapping[str, Any], again: Any, promised: Any, found: Any, call: Call, fault: Fault
 ) -> None:
     start = starts[call.moment]
-    with copied(start) as scene:
+    with again(start) as scene:
         cell = _came_to(scene, start, call, fault)
     found[call.crm, call.name, fault.name] = cell
     if not os.environ.get(WRITE_VARIABLE):
@@ -248,7 +248,7 @@ GIVEN_UP = re.compile(
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if not GIVEN_UP.match(fault.name)], ids=_id)
 def test_a_fault_at_all_calls_that_the_page_says_it_passes_leaves_no_trace(
-    starts: Mapping[str, Any], copied: Any, promised: Any, fault: Fault
+    starts: Mapping[str, Any], again: Any, promised: Any, fault: Fault
 ) -> None:
     start = starts["later"]
     passes = [
@@ -256,7 +256,7 @@ def test_a_fault_at_all_calls_that_the_page_says_it_passes_leaves_no_trace(
         for call in CALLS
         if call.moment == "later" and promised.get((call.crm, call.name, fault.name)) == SAME
     ]
-    with copied(start) as scene:
+    with again(start) as scene:
         for call in passes:
             _ask_for(scene, call, fault)
         ended = scene.sync(**({"read_seconds": IMPATIENT} if fault.kind == "delay" else {}))

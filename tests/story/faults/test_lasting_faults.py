@@ -75,10 +75,10 @@ def _ends_the_same(scene: Any, start: Any, crm: str) -> None:
 
 @pytest.mark.parametrize(("what", "fault", "code"), STOPS[::STEP], ids=str)
 def test_a_fault_that_lasts_stops_the_sync_with_a_word_and_the_next_one_makes_good(
-    starts: Mapping[str, Any], copied: Any, what: str, fault: Mapping[str, Any], code: int
+    starts: Mapping[str, Any], again: Any, what: str, fault: Mapping[str, Any], code: int
 ) -> None:
     start = starts["later"]
-    with copied(start) as scene:
+    with again(start) as scene:
         crm = _break(scene, what, fault)
         ended = scene.sync()
         assert ended.code == code, ended
@@ -88,10 +88,10 @@ def test_a_fault_that_lasts_stops_the_sync_with_a_word_and_the_next_one_makes_go
 
 @pytest.mark.parametrize(("what", "fault"), REFUSES[::STEP], ids=str)
 def test_writes_that_fail_again_and_again_are_refused_and_named_until_they_pass(
-    starts: Mapping[str, Any], copied: Any, what: str, fault: Mapping[str, Any]
+    starts: Mapping[str, Any], again: Any, what: str, fault: Mapping[str, Any]
 ) -> None:
     start = starts["later"]
-    with copied(start) as scene:
+    with again(start) as scene:
         crm = _break(scene, what, fault)
         ended = scene.sync()
         assert ended.code == 1, ended
