@@ -1,4 +1,4 @@
-"""Leads as dirty as life, as the two CRMs would send them: pages of JSON bytes, and what both last agreed on.
+"""Leads as dirty as life, as the two CRMs would send them: pages of JSON and of CSV, and what both last agreed on.
 
 A block of leads is drawn once from a seed; every further block repeats it under other numbers, so that ids,
 addresses and telephone numbers stay distinct while a million leads cost no more memory than a block. In each
@@ -22,9 +22,8 @@ SEVENS = b"7777777"
 FIRST = 2_000_000
 MOST_LEADS = 5_000_000
 
-#: Records of a page: a HubSpot list (HubSpot reference, section 4.1), a Salesforce query (Salesforce
-#: reference, section 4).
-HUBSPOT_PAGE, SALESFORCE_PAGE = 100, 2_000
+#: Records of a page: a HubSpot list (HubSpot reference, section 4.1), a result of Salesforce's Bulk API 2.0.
+HUBSPOT_PAGE, SALESFORCE_PAGE = 100, 50_000
 HUBSPOT_ID, SALESFORCE_ID = "4", "00Q5g0000AB"
 
 #: A lead field, and what HubSpot and Salesforce call it; None: that CRM has no such field.
@@ -262,33 +261,27 @@ def hubspot_pages(pairs: list[Pair], leads: int) -> Iterator[bytes]:
 
 
 def salesforce_pages(pairs: list[Pair], leads: int) -> Iterator[bytes]:
-    """The pages of a query for so many leads (Salesforce reference, section 4)."""
-    records = [
-        orjson.dumps(
-            {
-                "attributes": {
-                    "type": "Lead",
-                    "url": f"/services/data/v67.0/sobjects/Lead/{SALESFORCE_ID}7777777",
-                },
-                "Id": SALESFORCE_ID + SEVENS.decode(),
-                "SystemModstamp": "2026-11-20T15:58:01.000+0000",
-                "CreatedDate": "2026-03-03T11:40:12.000+0000",
-                "IsDeleted": False,
-                **values,
-            }
-        )
-        for _, values in pairs
-    ]
+    """The result pages of a query job for so many leads, in CSV (Salesforce reference, section 5)."""
+    names = [theirs for _, theirs in NAMES.values() if theirs]
+    system = {
+        "Id": SALESFORCE_ID + SEVENS.decode(),
+        "SystemModstamp": "2026-11-20T15:58:01.000Z",
+        "CreatedDate": "2026-03-03T11:40:12.000Z",
+        "IsDeleted": "false",
+    }
+    records = [_line([*system.values(), *(values.get(name) for name in names)]) for _, values in pairs]
     for start in range(0, leads, SALESFORCE_PAGE):
-        end = min(start + SALESFORCE_PAGE, leads)
-        more = b"" if end == leads else b'"nextRecordsUrl":"/services/data/v67.0/query/01g-%d",' % end
-        done = b"true" if end == leads else b"false"
-        body = _numbered(records, start, end)
-        yield b'{"totalSize":%d,"done":%s,%s"records":[%s]}' % (leads, done, more, body)
+        yield _line([*system, *names]) + _numbered(records, start, min(start + SALESFORCE_PAGE, leads), b"")
 
 
-def _numbered(records: list[bytes], start: int, end: int) -> bytes:
+def _line(cells: list[Any]) -> bytes:
+    """A line of CSV; a blank is an empty cell."""
+    said = (str(cell).lower() if isinstance(cell, bool) else str(cell or "") for cell in cells)
+    return ",".join('"' + cell.replace('"', '""') + '"' if cell else "" for cell in said).encode() + b"\n"
+
+
+def _numbered(records: list[bytes], start: int, end: int, between: bytes = b",") -> bytes:
     """Some records of the endless row of blocks, each under its own number."""
-    return b",".join(
+    return between.join(
         records[place % BLOCK].replace(SEVENS, b"%d" % (FIRST + place)) for place in range(start, end)
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,9 +21,11 @@ from connectors.crm import Crm, Cursor, FieldInfo, ObjectSchema, Reading, Slab
 from connectors.hubspot.api import Reply
 from connectors.hubspot.pages import Reader
 from connectors.hubspot.values import plain
-from connectors.salesforce.rows import Layout, shape, slabs
+from connectors.salesforce.bulk.extract import slab_frame
+from connectors.salesforce.bulk.results import read_frames
+from connectors.salesforce.rows import Shape, shape
 from connectors.salesforce.schema import Described
-from connectors.slabs import cut, field_names, missing_from, name_absent
+from connectors.slabs import SLAB_ROWS, cut, field_names, missing_from, name_absent
 from mapping.fieldmap import FieldMap, FieldRule, ValueMap, compile_map
 from mapping.lead import LEAD_FIELDS, FieldType
 from mapping.qualification.declared import Policy
@@ -212,11 +215,18 @@ class GivenCrm:
     def _slabs(self, object_name: str, fields: Sequence[str]) -> Iterator[Slab]:
         if self.name == "salesforce":
             described = salesforce_schema()
-            layout = Layout(shape(described, fields, lambda _: described))
-            return slabs(layout.wanted, (layout.rows(layout.page(body).records) for body in self.pages))
+            return _bulk_slabs(shape(described, fields, lambda _: described), self.pages)
         reader = Reader([name for name in fields if name in hubspot_schema().fields])
         answers = (reader.page(Reply(200, body, {})) for body in self.pages)
         return _settled(cut(self.name, object_name, (reader.rows(page.results) for page in answers)))
+
+
+def _bulk_slabs(wanted: Shape, pages: Iterator[bytes]) -> Iterator[Slab]:
+    """Result pages of a query job, read as ``connectors.salesforce.bulk`` reads them."""
+    for body in pages:
+        for frame in read_frames(BytesIO(body), wanted.names):
+            for some in frame.iter_slices(SLAB_ROWS):
+                yield Slab("salesforce", wanted.object_name, slab_frame(wanted, some))
 
 
 def _settled(read: Iterator[Slab]) -> Iterator[Slab]:

@@ -1,12 +1,14 @@
 """The same job done record by record with pydantic, as most integrations are written.
 
-Pages are validated into models, every value is cleaned by the product's own reader of one text (with a cache
+Records are validated into models, every value is cleaned by the product's own reader of one text (with a cache
 and a short cut for texts that are clean already), bases are validated from their JSON, and each lead is merged,
 judged and planned in plain Python. Neither way makes keys of identity: every record has its lead already.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,10 +91,6 @@ class SalesforceRecord(BaseModel):
     AnnualRevenue: float | None = None
     HasOptedOutOfEmail: bool | None = None
     Status: str | None = None
-
-
-class SalesforcePage(BaseModel):
-    records: list[SalesforceRecord]
 
 
 class Base(BaseModel):
@@ -202,7 +200,8 @@ def hubspot_records(pages: Iterator[bytes], *, phones: bool) -> Iterator[Record]
 
 def salesforce_records(pages: Iterator[bytes], *, phones: bool) -> Iterator[Record]:
     for body in pages:
-        for record in SalesforcePage.model_validate_json(body).records:
+        for row in csv.DictReader(io.StringIO(body.decode(), newline="")):
+            record = SalesforceRecord.model_validate({name: cell or None for name, cell in row.items()})
             held = record.__dict__
             raw = {lead: held[name] for lead, name in _FROM_SALESFORCE}
             amount, out = held["AnnualRevenue"], held["HasOptedOutOfEmail"]

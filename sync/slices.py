@@ -229,6 +229,8 @@ def _with_links(work: Work, new: pl.DataFrame) -> pl.DataFrame:
     if new.is_empty():
         return new
     links = work.store.leads.links_of_records(new)
+    if links.is_empty() and new["lead_id"].null_count() == new.height:
+        return new
     return (
         new.drop("lead_id")
         .join(links, on=["crm", "object", "record_id"], how="left", maintain_order="left")
