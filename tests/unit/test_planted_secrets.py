@@ -46,6 +46,20 @@ def test_a_secret_in_the_log_of_a_process_or_of_its_database_is_found(
         log.unlink()
 
 
+@pytest.mark.parametrize("secret", PLANTED)
+def test_a_secret_that_a_command_prints_is_found_and_whom_it_was_asked_for_it_may_name(
+    leaks: Any, tmp_path: Path, secret: str
+) -> None:
+    said = tmp_path / "said"
+    said.mkdir()
+    (said / "0-explain.out").write_text(f'{{"email": "{secret}"}}')
+    leaks.look_into(tmp_path)
+    assert leaks.taken() == ([] if "@" in secret else [f"0-explain.out: {secret}"])
+    (said / "0-explain.log").write_text(f"leadpact: nothing is known of {secret}")
+    leaks.look_into(tmp_path)
+    assert f"0-explain.log: {secret}" in leaks.taken()
+
+
 def test_what_a_log_may_say_is_no_leak(leaks: Any, tmp_path: Path) -> None:
     said = "job 4 of hubspot ended; leadpact.example was looked up; lead 0193-ab; see sommer@ and .example"
     logging.getLogger("sync.anything").error(said)

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -221,11 +222,20 @@ class House:
         return self._noted(arguments, Told(done.returncode, done.stdout, done.stderr))
 
     def _noted(self, arguments: tuple[str, ...], told: Told) -> Told:
+        self._kept(arguments, told)
         if "--json" in arguments and told.code in (0, 1, 3) and told.out.strip():
             document = told.document
             if "targets" in document:
                 self.runs.append(document)
         return told
+
+    def _kept(self, arguments: tuple[str, ...], told: Told) -> None:
+        """Lay what was said beside the logs, where secrets are looked for at the end."""
+        said = self.folder.parent / "said"
+        said.mkdir(exist_ok=True)
+        name = f"{'-'.join(word for word in arguments if word.isalpha())}-{uuid.uuid4().hex[:8]}"
+        (said / f"{name}.out").write_text(told.out, encoding="utf-8")
+        (said / f"{name}.log").write_text(told.err, encoding="utf-8")
 
 
 def _without_ours(environ: Mapping[str, str]) -> dict[str, str]:
