@@ -236,6 +236,47 @@ def lead(**values: object) -> dict[str, object]:
     )
 
 
+@pytest.mark.parametrize(
+    ("known", "company_lead"),
+    [
+        ({"company": "Nordwind AG"}, True),
+        ({"company": "Nordwind AG", "email": "info@nordwind.example"}, True),
+        ({"company": "Nordwind AG", "email": "vertrieb+messe@nordwind.example"}, True),
+        ({"website": "https://nordwind.example", "phone": "+49301234567"}, True),
+        # A name, or an address that is somebody's own, is a person.
+        ({"company": "Nordwind AG", "last_name": "Winter"}, False),
+        ({"company": "Nordwind AG", "first_name": "Ada"}, False),
+        ({"company": "Nordwind AG", "email": "ada@nordwind.example"}, False),
+        # Without a company it is a visitor, or nobody.
+        ({"email": "info@nordwind.example"}, False),
+        ({}, False),
+    ],
+)
+def test_a_company_of_which_no_person_is_known_is_a_company_lead(
+    known: dict[str, str], company_lead: bool
+) -> None:
+    names = ("email", "first_name", "last_name", "company", "website", "phone")
+    frame = pl.DataFrame({name: pl.Series([known.get(name)], dtype=pl.String) for name in names})
+    here = frame.with_columns(in_hubspot=pl.lit(value=True), in_salesforce=pl.lit(value=False))
+    assert derive(here)["is_company_only"].to_list() == [company_lead]
+
+
+def test_only_the_fields_that_are_wanted_are_made_and_they_are_the_same() -> None:
+    names = ("email", "first_name", "last_name", "company", "website", "phone")
+    frame = pl.DataFrame(
+        [("ada@gmx.de", None, None, "Shop", None, None), ("info@x.example", None, None, "X", None, "+49301")],
+        schema=dict.fromkeys(names, pl.String()),
+        orient="row",
+    ).with_columns(in_hubspot=pl.lit(value=True), in_salesforce=pl.lit(value=False))
+    whole = derive(frame)
+    costly = {"email_domain", "is_free_mail", "is_company_only"}
+    for wanted in ({"is_free_mail"}, {"email_domain"}, {"is_company_only"}, {"may_email"}, costly):
+        some = derive(frame, wanted=wanted)
+        assert wanted <= set(some.columns)
+        assert some.equals(whole.select(some.columns))
+    assert not costly & set(derive(frame, wanted={"may_email"}).columns)
+
+
 def test_derived_fields_have_the_declared_columns() -> None:
     frame = pl.DataFrame({"email": ["a@b.de"], "in_hubspot": [True], "in_salesforce": [False]})
     derived = derive(frame)
