@@ -18,7 +18,10 @@ from mapping.lead import STAGE_RANK, Stage
 from mapping.qualification.declared import Policy
 from mapping.qualification.judge import judge
 from mapping.qualification.policy import load_policy
+from mapping.qualification.score import prepare, score
+from mapping.qualification.stages import stages
 from mapping.qualification.tables import PolicyProblems
+from mapping.qualification.truths import differ, holds
 
 #: Where no single change moves the lead: they do it together.
 TOGETHER = "several changes together"
@@ -133,16 +136,29 @@ class Compared:
 
 
 def compare(leads: pl.DataFrame, ours: Policy, other: Policy, now: datetime) -> Compared:
-    """Judge the leads by both policies. ``leads`` is what ``judge`` takes, with the columns that either needs."""
-    mine = judge(leads, ours, now).select("lead_id", *_COMPARED, "score")
-    theirs = judge(leads, other, now).select(
-        *(pl.col(name).alias(f"{name}_then") for name in (*_COMPARED, "score"))
+    """Judge the leads by both policies. ``leads`` is what ``judge`` takes, with the columns that either needs.
+
+    What both ask is asked once, and what a verdict has beside stage, temperature and score is left out.
+    """
+    mine, theirs = prepare(leads, ours, now), prepare(leads, other, now)
+    if (ours.currency, ours.rates_at(now)) == (other.currency, other.rates_at(now)):
+        theirs |= ours.asked.by_text(mine)
+        mine |= theirs
+    columns = _compared(mine, ours, now)
+    columns |= {f"{name}_then": column for name, column in _compared(theirs, other, now).items()}
+    differs = holds(
+        differ(columns["stage"], columns["stage_then"])
+        | differ(columns["temperature"], columns["temperature_then"])
     )
-    both = mine.hstack(theirs)
-    differs = both.select(
-        pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_then")) for name in _COMPARED)
-    ).to_series()
+    both = pl.DataFrame([leads["lead_id"], *(column.alias(name) for name, column in columns.items())])
     return Compared(leads.height, both.filter(differs), leads.filter(differs))
+
+
+def _compared(prepared: Mapping[str, pl.Series], policy: Policy, now: datetime) -> dict[str, pl.Series]:
+    """``stage temperature score`` of leads that ``score.prepare`` made ready, as ``judge`` gives them."""
+    scored = score(prepared, policy)
+    placed = stages(prepared, scored, policy, now)
+    return {"stage": placed.columns["stage"], "temperature": scored.temperature, "score": scored.score}
 
 
 def diff(

@@ -10,6 +10,8 @@ from mapping.qualification.columns import Kind
 from mapping.qualification.conditions import Condition
 from mapping.qualification.truths import choose, looked_up, one
 
+#: Beside the columns of leads, the answer to a condition that was asked before: its text stands behind this.
+ANSWERED = "?"
 #: So many rows are looked at to see whether a text repeats, and in so many rows it pays to care.
 _SAMPLE, _ENOUGH = 500, 2_000
 
@@ -20,6 +22,7 @@ class Questions:
     def __init__(self, conditions: Sequence[Condition]) -> None:
         places = {text: f"_q{place}" for place, text in enumerate({c.text: None for c in conditions})}
         self._order = [places[condition.text] for condition in conditions]
+        self._texts = {name: ANSWERED + text for text, name in places.items()}
         self._asked = {places[c.text]: c.expression.alias(places[c.text]) for c in conditions}
         searching: dict[str, dict[str, int]] = {}
         for condition in conditions:
@@ -32,21 +35,28 @@ class Questions:
             source: list(names) for source, names in searching.items() if sum(names.values()) > 1
         }
 
+    def by_text(self, leads: Mapping[str, pl.Series]) -> dict[str, pl.Series]:
+        """The answers to be put beside the columns of the same leads, so that other questions find them there."""
+        texts = [self._texts[name] for name in self._order]
+        return dict(zip(texts, self.answers(leads), strict=True))
+
     def answers(self, leads: Mapping[str, pl.Series]) -> list[pl.Series]:
         """One Boolean column a condition, in their order; null: unknown.
 
         ``leads``: the columns that the conditions name, and ``lead_id``. Where most leads share their text with
-        others, each distinct text is searched once.
+        others, each distinct text is searched once. What stands there under ``ANSWERED`` and a condition's text is
+        its answer, and is not asked for again.
         """
+        ready = {name: leads[text] for name, text in self._texts.items() if text in leads}
         repeated = [source for source in self._searching if _repeats(leads[source])]
-        apart = {name for source in repeated for name in self._searching[source]}
+        apart = {name for source in repeated for name in self._searching[source]} | ready.keys()
         # With the leads' own column beside them, an answer that hangs on no column fills every row.
         direct = [expression for name, expression in self._asked.items() if name not in apart]
         frame = pl.DataFrame([leads[name] for name in self._columns])
-        found = {answer.name: answer for answer in frame.select("lead_id", *direct).get_columns()}
+        found = ready | {answer.name: answer for answer in frame.select("lead_id", *direct).get_columns()}
         for source in repeated:
-            asked = [self._asked[name] for name in self._searching[source]]
-            found.update(_of_distinct(leads[source], asked))
+            asked = [self._asked[name] for name in self._searching[source] if name not in ready]
+            found.update(_of_distinct(leads[source], asked) if asked else {})
         return [found[name] for name in self._order]
 
 

@@ -71,3 +71,18 @@ def test_a_condition_that_stands_twice_is_answered_in_both_places() -> None:
 
 def test_nothing_asked_is_nothing_answered() -> None:
     assert Questions([]).answers(leads(3)) == []
+
+
+@pytest.mark.parametrize("height", [1, 50, 5_000])
+def test_answers_that_other_questions_have_given_are_taken_and_nothing_else_changes(height: int) -> None:
+    given = leads(height)
+    half = Questions(conditions(*CONDITIONS[::2]))
+    whole = Questions(conditions(*CONDITIONS))
+    before = whole.answers(given)
+    taken = whole.answers(given | half.by_text(given))
+    assert all(one.equals(other) for one, other in zip(before, taken, strict=True))
+    # Taken, and not worked out again: another answer that stands there is believed.
+    turned = {name: ~answer for name, answer in half.by_text(given).items()}
+    found = whole.answers(given | turned)
+    for place, (one, other) in enumerate(zip(before, found, strict=True)):
+        assert other.equals(one if place % 2 else ~one)
