@@ -26,7 +26,7 @@ from sync.errors import DatabaseNewer
 from sync.jobs import LANES, WrongJob
 from sync.jobs_after import UNFORESEEN, GivenBack, Verdict, judge, tired
 from sync.jobs_desk import Desk
-from sync.jobs_kinds import FROM_MEMORY, Given, Said, do
+from sync.jobs_kinds import AFRESH, FROM_MEMORY, Given, Said, do
 from sync.logs import about
 from sync.sentences import joined
 from sync.store.jobs import SERVER_GONE
@@ -177,6 +177,8 @@ class Hands:
     def _done(self, task: Task, desk: Desk) -> Said:
         try:
             with telemetry.span(f"job {task.what}", **task.told):
+                if task.what in AFRESH:
+                    desk.clear()
                 return self._said(desk.app(), task)
         except BaseException as error:  # noqa: BLE001 - judged, whatever it is
             _log.info("a job did not end well: %s", task.what, exc_info=error, extra={"job": task.job})

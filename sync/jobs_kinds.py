@@ -178,6 +178,8 @@ KINDS: Mapping[str, Kind] = {
 }
 #: These ask the memory alone, so they are done while a CRM is away, too: whoever is to be told of that must be told.
 FROM_MEMORY = frozenset({"retention", "alerts", "letters", "mail"})
+#: These ask what the CRMs are like now: what the app has read of it before does not count.
+AFRESH = frozenset({"schemas"})
 
 
 def do(what: str, given: Given) -> Said:

@@ -33,7 +33,7 @@ SCHEDULES = {
     "RETENTION": "30 3 * * *",
     "ALERTS": "*/5 * * * *",
     "REPORT": "0 6 * * 1",
-    "SCHEMAS": "off",
+    "SCHEMAS": "50 * * * *",
     "MAIL": "off",
 }
 NIGHTLY = ("rescore", "drift", "retention", "report")
@@ -255,9 +255,11 @@ def _a_choice_is_renamed(day: Day, pairs: list[tuple[str, str]]) -> None:
     _becomes_hot(house, pairs[4][0])
     day.goes_on()
     assert [one["code"] for one in house.command("--json", "refused").document["refused"]] != []
+    assert day.told_of("schema") == ["open"], "which choice is gone is told before anybody asks why"
     day.goes_on()
     assert day.told_of("refused") == ["open"]
     assert house.command("setup", "--apply").code == 0
     day.note("somebody has read the alert: setup adds the choice again")
     day.goes_on()
     assert house.record("hubspot", pairs[4][0])["leadpact_temperature"] == "hot"
+    assert day.told_of("schema") == ["open", "over"]
