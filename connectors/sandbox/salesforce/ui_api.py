@@ -25,7 +25,7 @@ def picklist_values(call: Call, name: str, type_id: str) -> Answer:
         raise not_found()
     narrowed = call.org.record_types.get(asked, {})
     base = call.url(f"ui-api/object-info/{sobject.name}/picklist-values/{type_id}")
-    fields = {
+    fields: dict[str, dict[str, Any]] = {
         field.name: {
             **{"controllerValues": {}, "defaultValue": None, "url": f"{base}/{field.name}"},
             "values": _values(field, narrowed.get(field.name)),
