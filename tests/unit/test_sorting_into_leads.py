@@ -14,6 +14,7 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mapping.freemail import ROLE_NAMES
 from mapping.own import CROSS_ID
 from sync.candidates import TO_PAIR
 from sync.pairs import RECORD_KEYS, Pairing, pair
@@ -163,7 +164,8 @@ def _paired_at_once(world: pl.DataFrame) -> tuple[Pairing, pl.DataFrame]:
     ]
     read = pl.concat(parts)
     memory = Memory(world)
-    known = memory.links_of_leads(world["lead_id"].drop_nulls())
+    local = pl.col("email_key").str.extract("^([^@]+)", 1)
+    known = memory.links_of_leads(world["lead_id"].drop_nulls()).with_columns(is_role=local.is_in(ROLE_NAMES))
     missing = [pl.lit(None, dtype=t).alias(n) for n, t in RECORD_KEYS.items() if n not in known.columns]
     return pair(read, known.with_columns(missing).select(*RECORD_KEYS), lead_name), read
 
