@@ -57,7 +57,14 @@ def test_a_few_rows_are_spelled_and_read_as_among_many(rows: list[dict[str, Any]
     assert_frame_equal(snapshots.decode(texts), among_many.head(frame.height))
 
 
-@pytest.mark.parametrize("text", ['{"whole":"seven"}', '{"day":"soon"}', '{"money":"much"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"whole":"seven"}', '{"day":"soon"}', '{"money":"much"}', '{"money":"NaN"}', '{"money":" 5"}'),
+        *('{"money":"1_000"}', '{"day":"20240101"}', '{"moment":"2024-01-01"}', '{"whole":1.5}'),
+        *('{"moment":"2024-01-01T10:00:00+02:00"}', '{"moment":"2024-01-01T10:00:00.5Z"}', "[]", "{"),
+    ],
+)
 def test_a_value_that_is_not_what_the_schema_says_is_read_alike_among_few_and_many(text: str) -> None:
     snapshots = Snapshots(SCHEMA)
 
