@@ -1,13 +1,15 @@
 """The rule ``newest``: of two changes of one field the later one stands, by the field's own time in each CRM. Pure.
 
-A record's time says nothing about one of its fields. Where a CRM does not tell when the field was changed, or both
-changed within a second (Salesforce keeps whole ones), the field is held for a person.
+A record's time says nothing about one of its fields. Where a CRM does not tell when the field got the value that it
+has, or both changed within a second (Salesforce keeps whole ones), the field is held for a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+
+import polars as pl
 
 from mapping.qualification.truths import choose, holds
 from sync.threeway import Leads, Settled, code
@@ -43,14 +45,27 @@ def later_wins(rule: MergeRule, leads: Leads, settled: Settled) -> Settled:
     return Settled(winner, values)
 
 
+def latest_change(parts: Sequence[tuple[pl.Series, pl.Series]]) -> pl.Series:
+    """When something was changed last whose parts change each by itself, as an amount and its currency do.
+
+    ``parts``: of each the time of its last change (null: not known) and whether it has changed since both CRMs agreed.
+    Null where a part that has changed has no time.
+    """
+    at = pl.select(pl.max_horizontal(*(time for time, _ in parts))).to_series()
+    for time, changed in parts:
+        at = at.set(changed & time.is_null(), None)
+    return at
+
+
 def why_held(hubspot_at: datetime | None, salesforce_at: datetime | None) -> str:
     """Why times did not settle a field that both CRMs changed; for people."""
     if hubspot_at is None and salesforce_at is None:
         return (
-            "neither CRM tells when the field was changed; in Salesforce an admin turns on its field history"
+            "neither CRM tells when the field got its present value; in Salesforce an admin turns on its field"
+            " history"
         )
     if hubspot_at is None:
-        return "HubSpot does not tell when the field was changed"
+        return "HubSpot does not tell when the field got its present value"
     if salesforce_at is None:
-        return "Salesforce does not tell when the field was changed: an admin turns on its field history"
+        return "Salesforce does not tell when the field got its present value: an admin turns on its field history"
     return "both were changed within a second"

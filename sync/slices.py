@@ -256,7 +256,8 @@ def decide_slice(work: Work, part: Slice, now: datetime) -> Decided:
     bases = store.bases(pl.concat(ids)) if ids else store.bases(linked.clear())
     frame = lead_frame(work, part.lead_ids, records, linked, bases, store.of(part.lead_ids))
     taken = part.assigned.filter("address_taken")["lead_id"].implode()
-    frame = with_times(work, frame.with_columns(address_taken=pl.col("lead_id").is_in(taken)))
+    frame = frame.with_columns(address_taken=pl.col("lead_id").is_in(taken))
+    frame = with_times(work, frame, records, intents)
     # Where a record was merged away or deleted, none is created in its place.
     replaced = work.store.identity.fates(part.lead_ids)["lead_id"]
     held = pl.concat([part.assigned.filter("awaited")["lead_id"], replaced])

@@ -64,7 +64,7 @@ def test_the_later_change_of_the_field_stands_and_what_has_no_time_is_held_with_
     held = {one["field"]: json.loads(one["details"])["why"] for one in waiting}
     assert held == {
         "job_title": "both were changed within a second",
-        "city": "Salesforce does not tell when the field was changed: an admin turns on its field history",
+        "city": "Salesforce does not tell when the field got its present value: an admin turns on its field history",
     }
     [conflict] = house.explain("hubspot@hubspot.example")["conflicts"]
     assert (conflict["rule"], conflict["winner"]) == ("newest", "hubspot")
