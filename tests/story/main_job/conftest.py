@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -26,7 +27,7 @@ import requests
 
 from connectors.crm import AtPoint, no_stop
 from connectors.sandbox.serving import Serving, sandbox
-from sync.app import App, opened
+from sync.app import CLOCK_HOLDS, App, opened
 from sync.cli import main
 from sync.initdir import write_config
 from sync.run import Asked, perform
@@ -72,6 +73,7 @@ class House:
     database: str
     environ: dict[str, str] = field(default_factory=dict)
     runs: list[dict[str, int]] = field(default_factory=list)  #: the numbers of every run, to be added up
+    at_work: int = 0  #: apps that are open in this process
 
     # --- the CRMs ---------------------------------------------------------------------------------------
 
@@ -142,6 +144,9 @@ class House:
     def later(self, seconds: float) -> None:
         """Time passes in both CRMs, and for Leadpact with them."""
         self.serving.clock.advance(seconds)
+        if self.at_work:
+            # An app that is open asks the CRMs the time only so often.
+            time.sleep(CLOCK_HOLDS)
 
     def mark(self) -> dict[str, int]:
         """The newest request of each CRM, to ask for what came after it."""
@@ -177,7 +182,11 @@ class House:
     @contextmanager
     def app(self, environ: Mapping[str, str] | None = None, *, at_point: AtPoint = no_stop) -> Iterator[App]:
         with opened(self.settings(environ), at_point=at_point) as app:
-            yield app
+            self.at_work += 1
+            try:
+                yield app
+            finally:
+                self.at_work -= 1
 
     def run(self, command: str = "sync", environ: Mapping[str, str] | None = None, **asked: Any) -> Outcome:
         """One run in this process, with the changes it made."""
