@@ -162,16 +162,24 @@ def rescore(context: Context, with_changes: bool) -> None:
     with opened(context.settings()) as app:
         work = app.work()
         _say_that_it_observes(context, work)
-        judged, routed = rescore_all(work, collect=with_changes)
-        news = beside_news(work) if judged.numbers.written else None
+        done = rescore_all(work, collect=with_changes)
+        news = beside_news(work) if done.judged.numbers.written and done.stopped is None else None
+    judged, routed = done.judged, done.owners
     show_outcome(context.screen, judged, planned=work.mode == "observe")
     if routed is not None:
         context.screen.say(f"Run {routed.run} gave owners to leads that waited for one.")
         show_outcome(context.screen, routed, planned=False)
+    if done.stopped is not None:
+        context.screen.say(
+            f"Run {judged.run} is done. The one that gives its leads an owner was stopped; the next sync does that."
+        )
     _say_all(context, [news])
     document = json.loads(as_json(judged, with_changes=with_changes))
     then = None if routed is None else json.loads(as_json(routed, with_changes=with_changes))
-    context.screen.document({**document, "owners": then})
+    stopped = None if done.stopped is None else str(done.stopped)
+    context.screen.document({**document, "owners": then, "owners_stopped": stopped})
+    if done.stopped is not None:
+        raise done.stopped
     sys.exit(max(_exit_code(one) for one in (judged, routed) if one is not None))
 
 

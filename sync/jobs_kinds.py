@@ -12,7 +12,7 @@ from sync.app import App, utc_now
 from sync.backfill import carry_on, plan_backfill
 from sync.drift import find_drift, parts_to_read, plan_repair, repair_drift
 from sync.inbox import BUSY_AGAIN, drain
-from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, read_gaps, wanted_of
+from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, read_gaps, scheduled, wanted_of
 from sync.jobs_gaps import see_to_gaps
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
 from sync.jobs_report import write_report
@@ -100,9 +100,12 @@ def _gaps(given: Given) -> Said:
 
 
 def _rescore(given: Given) -> Said:
-    judged, routed = rescore(given.work)
-    said = _ended(judged)
-    return said if routed is None else Said(f"{said.words}; owners given in {_ended(routed).words}")
+    done = rescore(given.work)
+    said = _ended(done.judged)
+    if not done.is_whole:
+        # Not this job again: it has judged everybody. A sync reads whoever still waits, and fails by itself.
+        return Said(f"{said.words}; owners are left to a sync", (scheduled("incremental"),))
+    return said if done.owners is None else Said(f"{said.words}; owners given in {_ended(done.owners).words}")
 
 
 def _agree(given: Given) -> Said:

@@ -40,10 +40,11 @@ def read_again(work: Work) -> ReadAgain:
         return ReadAgain()
     for crm in sorted({one.crm for one in gaps}):
         follow_since(work, crm, min(one.begins_at for one in gaps if one.crm == crm) - MARGIN)
-    outcome = perform(work, Asked("sync", since=_since(work, {one.crm for one in gaps if one.whole})))
+    whole = {one.crm for one in gaps if one.whole}
+    outcome = perform(work, Asked("sync", since=_since(work, whole)))
     if outcome.busy:
         return ReadAgain(gaps, outcome)
-    work.store.offsets.close_gaps([one.gap for one in gaps], outcome.run, work.clock())
+    work.store.offsets.close_gaps([one.gap for one in gaps], outcome.run, work.clock(), read_whole=whole)
     for one in gaps:
         _log.warning(
             "what the log %s could not tell from %s to %s was read again by run %s",

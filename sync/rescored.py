@@ -7,21 +7,50 @@ and given away by the same steps.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from connectors.errors import ConnectorError
+from sync.errors import Stopped
 from sync.routing import without_owner
 from sync.run import Asked, perform
 from sync.tally import Outcome
 from sync.work import CRMS, Work
 
 
-def rescore(work: Work, *, collect: bool = False) -> tuple[Outcome, Outcome | None]:
-    """The rescore, and the run that gave its leads an owner; None where nobody waits for one.
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """What came of a rescore.
 
-    Raises what ``perform`` raises. What the second run could not do, the next sync does.
+    ``owners``: the run that gave its leads an owner, None where nobody waits for one or it was stopped. ``stopped``:
+    what stopped it; the next sync does what it could not.
+    """
+
+    judged: Outcome
+    owners: Outcome | None = None
+    stopped: ConnectorError | Stopped | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody was left waiting for an owner by the second run."""
+        return self.stopped is None and not (self.owners is not None and self.owners.busy)
+
+
+def rescore(work: Work, *, collect: bool = False) -> Rescored:
+    """The rescore, and the run that gives its leads an owner.
+
+    Raises what ``perform`` raises for the first. What stops the second is told: what the first wrote stands.
     """
     judged = perform(work, Asked("rescore", from_memory=True, collect=collect))
+    try:
+        return Rescored(judged, _give_owners(work, collect=collect))
+    except (ConnectorError, Stopped) as error:
+        return Rescored(judged, stopped=error)
+
+
+def _give_owners(work: Work, *, collect: bool) -> Outcome | None:
     waiting = without_owner(work, work.clock())
     if waiting.is_empty():
-        return judged, None
+        return None
     links = work.store.leads.links_of_leads(waiting)
     names = {crm: links.filter(links["crm"] == crm)["record_id"].to_list() for crm in CRMS}
-    return judged, perform(work, Asked("sync", names=names, waiting=False, collect=collect))
+    return perform(work, Asked("sync", names=names, waiting=False, collect=collect))

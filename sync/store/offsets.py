@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,9 +108,14 @@ class Offsets(Tables):
         """Open ones, then the newest; at most so many."""
         return self._gaps(most, is_open=False)
 
-    def close_gaps(self, gaps: Sequence[int], run: int, now: datetime) -> None:
-        """A run has read these again."""
-        self._do("close_pull_gaps", gaps=list(gaps), run=run, now=now)
+    def close_gaps(
+        self, gaps: Sequence[int], run: int, now: datetime, *, read_whole: Collection[str] = ()
+    ) -> None:
+        """A run has read these again, and every record of the CRMs ``read_whole``.
+
+        One that is ``whole`` stays open where its CRM is not among them.
+        """
+        self._do("close_pull_gaps", gaps=list(gaps), run=run, now=now, read_whole=sorted(read_whole))
 
     def _logs(self, name: str | None) -> list[PullLog]:
         return [

@@ -28,5 +28,7 @@ SELECT gap_id, name, crm, why, begins_at, ends_at, records, found_at, read_at, b
  ORDER BY read_at IS NOT NULL, gap_id DESC LIMIT %(most)s;
 
 -- close_pull_gaps --
-UPDATE pull_gap SET read_at = %(now)s, by_run = %(run)s
- WHERE connection_id = %(connection)s AND gap_id = ANY(%(gaps)s::bigint[]) AND read_at IS NULL;
+-- One that concerns every record only where all of that CRM was read (a trigger sees to it for older programs).
+UPDATE pull_gap SET read_at = %(now)s, by_run = %(run)s, read_whole = crm = ANY(%(read_whole)s::text[])
+ WHERE connection_id = %(connection)s AND gap_id = ANY(%(gaps)s::bigint[]) AND read_at IS NULL
+   AND (NOT whole OR crm = ANY(%(read_whole)s::text[]));

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import requests
+
+from sync.jobs_kinds import Given, do
+
 SANA = "sana.okafor@leadpact-sandbox.example"
 INES = "ines.takahashi@leadpact-sandbox.example"
 HOT = {
@@ -60,3 +64,35 @@ def test_a_lead_that_age_alone_hands_over_gets_its_owner_in_the_same_rescore(fur
     again = house.command("--json", "rescore")
     assert again.code == 0
     assert (again.document["written"], again.document["owners"]) == (0, None)
+
+
+def test_what_a_rescore_wrote_is_told_where_the_owners_have_to_wait(furnished: Any) -> None:
+    house = furnished
+    house.rewrite("leadpact.toml", "\n[locale]", ROUTES)
+    house.rewrite("policy.toml", '[[policy.gates]]\nstage = "mql"\nname = "Reachable"\n', LET_THEM_READ)
+    users = house.look("salesforce", "state", object="User", limit="100")["records"]
+    sana = next(row["Id"] for row in users if row["Email"] == SANA)
+    _, first = house.couple("first@shop-first.example", hubspot=HOT)
+    house.sync()
+    house.later(FOUR_DAYS)
+    house.control("hubspot", "faults", {"match": {"path": "/batch/read"}, "times": -1, "status": 401})
+    told = house.command("--json", "rescore")
+
+    assert told.code == 4
+    assert told.document["written"] > 0
+    assert told.document["owners"] is None
+    assert told.document["owners_stopped"]
+    assert told.document["owners_stopped"] in told.err
+    spoken = house.command("rescore")
+    assert spoken.code == 4
+    assert "0 written" in spoken.out
+    assert "the next sync does that" in spoken.out
+    with house.app() as app:
+        work = app.work()
+        done = do("rescore", Given(app, work, "backfill"))
+        assert done.words.endswith("owners are left to a sync")
+        assert [job.what for job in done.then] == ["incremental"]
+    assert house.record("salesforce", first)["OwnerId"] != sana
+    requests.delete(f"{house.url('hubspot')}/_sandbox/faults", timeout=60).raise_for_status()
+    house.sync()
+    assert house.record("salesforce", first)["OwnerId"] == sana
