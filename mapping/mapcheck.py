@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from mapping.consent import STANDING_FIELDS, STANDINGS
+from mapping.consent import STANDING_FIELDS, STANDINGS, WITHDRAWN
 from mapping.lead import DERIVED_FIELDS, FieldType, LeadField, Stage
 from mapping.rules import CRMS, EVERY_OBJECT, FieldRule, MapProblem
 from mapping.values.words import ValueMap
@@ -99,6 +99,7 @@ def _of_its_values(
             yield MapProblem(
                 rule.lead, f"[values.{values.name}] has no word of {crm}", f"add {crm} words to it"
             )
+    yield from _of_a_withdrawal(rule, field, values)
     allowed = _allowed_words(rule, field)
     odd = sorted(set(values.words) - allowed) if allowed is not None else []
     if odd and allowed is not None:
@@ -107,6 +108,20 @@ def _of_its_values(
             f"[values.{values.name}] has the word {', '.join(odd)}",
             f"use only {', '.join(sorted(allowed))}",
         )
+
+
+def _of_a_withdrawal(rule: FieldRule, field: LeadField, values: ValueMap) -> Iterator[MapProblem]:
+    """A withdrawal is written wherever it may be, so there has to be a word for it."""
+    if not field.opt_out:
+        return
+    word = "true" if field.type is FieldType.BOOLEAN else WITHDRAWN
+    for crm in CRMS:
+        if rule.names(crm) and rule.writes_to(crm) and word not in values.said(crm):
+            yield MapProblem(
+                rule.lead,
+                f"a withdrawal is written to {crm}, and [values.{values.name}] has no {crm} word for {word}",
+                f"add that word, or set a direction in which nothing is written to {crm}",
+            )
 
 
 def _allowed_words(rule: FieldRule, field: LeadField) -> frozenset[str] | None:

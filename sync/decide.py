@@ -13,6 +13,7 @@ from functools import cache
 
 import polars as pl
 
+from mapping.consent import CONSENT_FIELDS
 from mapping.identity import derive
 from mapping.lead import columns_of
 from mapping.own import OWN_LEAD_FIELDS
@@ -178,7 +179,9 @@ def decide(
     if renewed is not None:
         unread = Unread(renewed)
         merged = merge(renewed, work.rules, unread)
-    merged = with_fed(work, without_words(_fill_unread(merged, work, unread), _unsayable(work)), fed)
+    opt_outs = [rule.field for rule in work.rules if rule.opt_out]
+    sayable = without_words(_fill_unread(merged, work, unread), _unsayable(work), opt_outs)
+    merged = with_fed(work, sayable, fed)
     raw = {crm: raw_of(frame) for crm, frame in records.items() if frame is not None}
     words = raw.get("hubspot")
     stage_field = next(iter(work.field_map.rules["hubspot_stage"].names("hubspot").values()), "")
@@ -202,7 +205,7 @@ def _unsayable(work: Work) -> dict[str, tuple[pl.Expr, pl.Expr]]:
         named = {crm: work.field_map.rules[rule.field].source(crm, work.objects[crm]) for crm in SIDES}
         cannot = {
             crm: work.field_map.cannot_say(crm, work.objects[crm], rule.field, column=MERGED + rule.field)
-            if named[crm]
+            if named[crm] and work.field_map.rules[rule.field].writes_to(crm)
             else nothing
             for crm in SIDES
         }
@@ -238,9 +241,14 @@ def conclude(
 
 
 def _fill_unread(merged: pl.DataFrame, work: Work, unread: Unread) -> pl.DataFrame:
-    """A field that did not come keeps the value that is stored for the lead: not returned is not a blank."""
+    """A field that did not come keeps the value that is stored for the lead: not returned is not a blank.
+
+    Standings of consent and their proofs are whole already (``sync.consent``).
+    """
     filled = []
     for name, rows in unread.places(*SIDES.values()).items():
+        if name in CONSENT_FIELDS:
+            continue
         for column in columns_of({name: work.fields[name]}) if name in work.fields else ():
             value, stored = merged[MERGED + column], merged[KEPT + column]
             blank = rows.filter(~known(looked_up(value, rows)))

@@ -97,6 +97,8 @@ def _rule(name: str, table: dict[str, Any], where: Where, found: FieldTables) ->
     except ValidationError as error:
         found.problems += _rule_problems(error, name, table, where)
         return
+    if "type" in table and name in CONSENT_FIELDS:
+        found.problems.append(problem(where(("fields", name, "type")), *_taken(name)))
     known_names = {**LEAD_FIELDS, **CONSENT_FIELDS}
     if name not in known_names and rule.type is None:
         near = nearest(name, known_names)
@@ -109,6 +111,17 @@ def _rule(name: str, table: dict[str, Any], where: Where, found: FieldTables) ->
         )
     if len(found.problems) == before:
         found.rules.append(rule)
+
+
+def _taken(name: str) -> tuple[str, str]:
+    what = (
+        f"fields.{name} has a type, but {name} is a field of Leadpact's own: {CONSENT_FIELDS[name].meaning}"
+    )
+    fix = (
+        f"give a field of your own another name, here and in policy.toml, such as my_{name}; to use Leadpact's "
+        "leave type out: a withdrawal in it holds in both CRMs for good, and its proof is only read"
+    )
+    return what, fix
 
 
 def _said(name: str, key: str, kind: str) -> tuple[str, str]:

@@ -17,9 +17,11 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from mapping.consent import says_withdrawn
-from mapping.lead import columns_of
+from mapping.consent import WITHDRAWN
+from mapping.lead import LeadField, columns_of
+from mapping.qualification.truths import choose, one
 from sync.cardmatch import Matched
+from sync.consent import not_shown, said_anywhere, stricter, with_proofs, withdrawn
 from sync.decide import Decided, judge_leads, lead_frame, scoped, with_reasons
 from sync.errors import WrongUse
 from sync.fed import with_fed
@@ -27,12 +29,18 @@ from sync.headings import BESIDE
 from sync.merge import HUBSPOT, MERGED, SALESFORCE, WINNER, conflicts
 from sync.plan import CHANGES, SIDES, Wanted, Writable, plan
 from sync.store.leads import BASES, RECORDS
+from sync.unread import Unread
+from sync.winners import KEPT
 from sync.work import CRMS, Work, empty
 
 #: met: they told us themselves; bought: a list, or research: contact data without interest; referral.
 SourceKind = Literal["met", "bought", "referral"]
 KINDS: tuple[str, ...] = get_args(SourceKind)
 CARD = "f."
+#: Who may say something of a person of a file, the first to be believed first.
+SAYING = (HUBSPOT, SALESFORCE, CARD)
+_WHY_FILLED = "blank in both CRMs, on the card"
+_WHY_WITHDRAWN = "a withdrawal on the card holds in both CRMs"
 _KEYS = ("_email_key", "_name_key", "_company_key")
 
 
@@ -74,7 +82,7 @@ def _frame(work: Work, matched: Matched) -> pl.DataFrame:
 
 
 def _merged(work: Work, frame: pl.DataFrame, people: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """What the CRMs know, and where both know nothing what the card says."""
+    """What the CRMs know, and where both know nothing what the card says; of consent what forbids most."""
     columns = columns_of(work.fields)
     said = people.with_columns(pl.lit(source.name).alias("lead_source"))
     nothing = [
@@ -90,20 +98,38 @@ def _merged(work: Work, frame: pl.DataFrame, people: pl.DataFrame, source: Sourc
         ),
     )
     both = frame.hstack(cards)
-    values = []
-    for name in columns:
-        places = [pl.col(prefix + name) for prefix in (HUBSPOT, SALESFORCE, CARD)]
-        flag = columns[name] == pl.Boolean() and work.fields[name].opt_out
-        value = pl.any_horizontal(places) if flag else pl.coalesce(places)
-        values.append(value.alias(MERGED + name))
+    values = [pl.coalesce(prefix + name for prefix in SAYING).alias(MERGED + name) for name in columns]
     winners = [pl.lit(0, dtype=pl.UInt8()).alias(WINNER + rule.field) for rule in work.rules]
     # A new record takes its keys of identity from the card.
     keys = [
         pl.coalesce(side + name, CARD + name).alias(side + name) for side in SIDES.values() for name in _KEYS
     ]
-    return both.with_columns(*values, *winners, *keys).with_columns(
+    merged = said_together(both.with_columns(*values, *winners), work.fields)
+    return merged.with_columns(keys).with_columns(
         address_taken=pl.lit(value=False), hubspot_stage_word=pl.lit(None, dtype=pl.String)
     )
+
+
+def said_together(merged: pl.DataFrame, fields: Mapping[str, LeadField]) -> pl.DataFrame:
+    """Set the merged withdrawals, standings and proofs of people of a file (``h.``, ``s.``, ``f.``, ``p.`` and ``m.``).
+
+    A withdrawal said anywhere, in either field of a channel, stands; of standings the one that forbids more does, and
+    a confirmation that nobody proves, the card neither, is unknown.
+    """
+    opt_outs, unread = [name for name, known_as in fields.items() if known_as.opt_out], Unread(merged)
+    settled = [_forbidding(merged, name, unread) for name in opt_outs]
+    return with_proofs(merged.with_columns(settled), opt_outs, unread, SAYING)
+
+
+def _forbidding(merged: pl.DataFrame, name: str, unread: Unread) -> pl.Series:
+    said = [merged[prefix + name] for prefix in SAYING]
+    stands = said_anywhere(name, merged, (*SAYING, KEPT))
+    if said[0].dtype == pl.Boolean:
+        return choose(stands, one(True, pl.Boolean()), merged[MERGED + name]).alias(MERGED + name)
+    shown = stricter(said)
+    if KEPT + name in merged.columns and (hidden := not_shown(name, unread, merged.height)).any():
+        shown = choose(hidden, stricter([shown, merged[KEPT + name]]), shown)
+    return choose(stands, one(WITHDRAWN, pl.String()), shown).alias(MERGED + name)
 
 
 def _homes(work: Work, judged: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -187,7 +213,8 @@ def _fills(work: Work, known: pl.DataFrame) -> pl.DataFrame:
             if CARD + name not in known.columns or crm_field not in writable.updatable[crm]:
                 continue
             after = work.field_map.to_crm(crm, object_name, name, column=MERGED + name)
-            rows = known.filter(_blank(work, name, side)).select(
+            opt_out = work.fields[name].opt_out
+            rows = known.filter(_due(work, known, name, side)).select(
                 "lead_id",
                 pl.lit(crm).alias("crm"),
                 pl.lit(object_name).alias("object"),
@@ -196,19 +223,20 @@ def _fills(work: Work, known: pl.DataFrame) -> pl.DataFrame:
                 pl.lit(crm_field).alias("crm_field"),
                 pl.lit(None, dtype=pl.String).alias("before"),
                 after.alias("after"),
-                pl.lit("blank in both CRMs, on the card").alias("why"),
-                pl.lit("consent" if work.fields[name].opt_out else "live").alias("lane"),
+                pl.lit(_WHY_WITHDRAWN if opt_out else _WHY_FILLED).alias("why"),
+                pl.lit("consent" if opt_out else "live").alias("lane"),
                 pl.lit("set").alias("kind"),
             )
             parts.append(rows.filter(pl.col("after").is_not_null()).select(*CHANGES))
     return pl.concat(parts)
 
 
-def _blank(work: Work, name: str, side: str) -> pl.Expr:
+def _due(work: Work, known: pl.DataFrame, name: str, side: str) -> pl.Expr | pl.Series:
+    """Whose record gets what the card says: a withdrawal of the channel, or what is blank everywhere."""
     here = pl.col(side + "_id").is_not_null()
-    known = work.fields[name]
-    if known.opt_out:
-        return here & says_withdrawn(known, CARD + name) & ~says_withdrawn(known, side + name)
+    if work.fields[name].opt_out:
+        there = known[side + "_id"].is_not_null()
+        return there & said_anywhere(name, known, (CARD,)) & ~withdrawn(known[side + name])
     blanks = [
         pl.col(each + name).is_null() & ~pl.col(each + "_unread").list.contains(name).fill_null(value=False)
         for each in SIDES.values()

@@ -8,14 +8,14 @@ A field that a CRM did not return, or that could not be read, is left alone on b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 import polars as pl
 
 from mapping.qualification.truths import choose
 from sync.bytime import later_wins
-from sync.consent import with_proofs, withdrawal
+from sync.consent import with_proofs, withdrawal, withdrawn
 from sync.threeway import Leads, Settled, code, first_with, three_way
 from sync.unread import Unread
 from sync.winners import (
@@ -58,8 +58,8 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None
     Where a lead's second record is met for the first time, the base of its first one is taken away: nothing was
     agreed between the two, so neither value may pass for the newer one.
     """
-    frame = _first_meetings(frame, rules)
-    leads = Leads(frame, unread or Unread(frame))
+    frame, unread = _first_meetings(frame, rules), unread or Unread(frame)
+    leads = Leads(frame, unread)
     contested = three_way([rule for rule in rules if rule.contested], leads)
     settled = []
     for rule in rules:
@@ -71,7 +71,7 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None
             settled.append(later_wins(rule, leads, contested[rule.field]))
     winners = [done.winner.alias(WINNER + rule.field) for rule, done in zip(rules, settled, strict=True)]
     values = [value.alias(MERGED + name) for done in settled for name, value in done.values.items()]
-    return with_proofs(frame.hstack([*winners, *values]), rules)
+    return with_proofs(frame.hstack([*winners, *values]), [rule.field for rule in rules], unread)
 
 
 def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
@@ -99,16 +99,26 @@ def _met(names: tuple[str, ...]) -> pl.Expr:
     return (both_here & (based[HUBSPOT] != based[SALESFORCE])).alias("met")
 
 
-def without_words(merged: pl.DataFrame, unsayable: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
+def without_words(
+    merged: pl.DataFrame,
+    unsayable: Mapping[str, tuple[pl.Expr, pl.Expr]],
+    opt_outs: Collection[str] = (),
+) -> pl.DataFrame:
     """Mark winners whose value cannot be said in the CRM that it would go to.
 
     ``unsayable``: field to what HubSpot and what Salesforce cannot say, as expressions on ``m.`` columns. To
-    write nothing there would clear the field, so such a field is left alone on both sides.
+    write nothing there would clear the field, so such a field is left alone on both sides. Of ``opt_outs``, fields
+    of withdrawals, the CRM that has a word is told all the same (``sync.plan``).
     """
     marks = []
     for field, (hubspot, salesforce) in unsayable.items():
         winner = merged[WINNER + field]
         to_hubspot, to_salesforce = won_by(winner, *TO_HUBSPOT), won_by(winner, *TO_SALESFORCE)
+        if field in opt_outs:
+            # Said in the channel's other field, it goes to both.
+            both = won_by(winner, Winner.BOTH)
+            to_hubspot |= both & ~withdrawn(merged[HUBSPOT + field])
+            to_salesforce |= both & ~withdrawn(merged[SALESFORCE + field])
         if to_hubspot.any() or to_salesforce.any():
             cannot = merged.select(hubspot.alias("hubspot"), salesforce.alias("salesforce"))
             stuck = (to_hubspot & cannot["hubspot"]) | (to_salesforce & cannot["salesforce"])

@@ -18,7 +18,7 @@ from mapping.lead import Stage
 from mapping.own import CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, known, looked_up
-from sync.consent import withdrawn
+from sync.consent import goes_to_both, why_withdrawn, withdrawn
 from sync.inorder import alike
 from sync.merge import (
     HUBSPOT,
@@ -201,12 +201,14 @@ def _merged_changes(
             continue
         moved = existing & won_by(winner, *theirs)
         if rule.opt_out:
-            moved |= existing & won_by(winner, Winner.BOTH) & ~withdrawn(leads[here + rule.field])
+            moved |= existing & goes_to_both(winner) & ~withdrawn(leads[here + rule.field])
             moved &= _takes(leads, here, crm, crm_field, targets, writable)
         if moved.any():
             after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
-            why = _why_merged(rule, crm, here)
-            parts.append(_part(leads, moved, crm, rule.field, crm_field, after, why, writable))
+            why = _why_merged(rule, crm, here, field_map)
+            part = _part(leads, moved, crm, rule.field, crm_field, after, why, writable)
+            # To say a withdrawal without a word for it would clear what the record says of consent.
+            parts.append(replace(part, rows=part.rows.drop_nulls("after")) if rule.opt_out else part)
     return parts
 
 
@@ -219,10 +221,12 @@ def _takes(
     return known(leads[here + names[0]]) if names else every(True, pl.Boolean(), leads.height)
 
 
-def _why_merged(rule: MergeRule, crm: str, here: str) -> pl.Expr:
+def _why_merged(rule: MergeRule, crm: str, here: str, field_map: FieldMap) -> pl.Expr:
     other = "salesforce" if crm == "hubspot" else "hubspot"
     if rule.opt_out:
-        return pl.lit(f"a withdrawal in {NAMES[other]} holds in both CRMs")
+        return why_withdrawn(
+            says_withdrawn(field_map.fields[rule.field], SIDES[other] + rule.field), NAMES[other]
+        )
     by_rule = [int(Winner.HUBSPOT_BY_RULE), int(Winner.SALESFORCE_BY_RULE)]
     return (
         pl.when(pl.col(WINNER + rule.field).is_in(by_rule))

@@ -31,8 +31,12 @@ _ANY = {
         [(AT, "Formular", "Ja"), (AT, None, None), (None, None, "Ja"), (None, None, None)]
     ),
 }
-_side = st.fixed_dictionaries(_ANY)
+_NO_PROOF = (None, None, None)
+#: Which of its fields a record came without: none, the standing, a part of its proof.
+_HIDDEN = [frozenset[str](), frozenset({"word"}), frozenset({"proof"}), frozenset({"word", "proof"})]
+_side = st.fixed_dictionaries(_ANY | {"hidden": st.sampled_from(_HIDDEN)})
 _base = st.fixed_dictionaries({"flag": _ANY["flag"], "word": _ANY["word"]})
+_stored = st.fixed_dictionaries(_ANY)
 
 
 def _columns(prefix: str, channel: str, said: dict[str, Any]) -> dict[str, Any]:
@@ -43,36 +47,129 @@ def _columns(prefix: str, channel: str, said: dict[str, Any]) -> dict[str, Any]:
     return row | {f"{name}_at": at, f"{name}_source": source, f"{name}_wording": wording}
 
 
-@given(st.sampled_from(list(FLAGS)), _side, _side, _base, _base)
-def test_whatever_was_said_the_one_that_forbids_more_stands_and_nothing_is_made_up(
-    channel: str, h: dict[str, Any], s: dict[str, Any], bh: dict[str, Any], bs: dict[str, Any]
-) -> None:
-    row: dict[str, Any] = {"lead_id": "L1", "h._id": "1", "s._id": "00Q1", "h._unread": [], "s._unread": []}
-    types: dict[str, Any] = {"lead_id": pl.String(), "h._id": pl.String(), "s._id": pl.String()}
-    types |= {"h._unread": pl.List(pl.String()), "s._unread": pl.List(pl.String())}
-    for prefix, said in (("h.", h), ("s.", s), ("bh.", bh), ("bs.", bs)):
-        row |= _columns(prefix, channel, said)
-        types |= {prefix + name: dtype for name, dtype in columns_of(FIELDS).items()}
-    [merged] = merge(pl.DataFrame([row], schema=types), RULES).to_dicts()
-    standing = told({name: merged[MERGED + name] for name in FIELDS})[channel]
+def _seen(side: dict[str, Any]) -> dict[str, Any]:
+    """What a record shows: what it came without is null, and named."""
+    at, source, wording = side["proof"]
+    hidden = side["hidden"]
+    return {
+        "flag": side["flag"],
+        "word": None if "word" in hidden else side["word"],
+        "proof": (None, source, None) if "proof" in hidden else (at, source, wording),
+    }
 
-    everywhere = [h, s, bh, bs]
-    if any(one["flag"] or one["word"] == "withdrawn" for one in everywhere):
+
+def _merged(channel: str, h: Any, s: Any, **before: Any) -> dict[str, Any]:
+    """What comes of a channel; ``before``: ``bh``, ``bs``, and ``p`` where something is stored for the lead."""
+    row: dict[str, Any] = {"lead_id": "L1", "h._id": "1", "s._id": "00Q1"}
+    types: dict[str, Any] = {name: pl.String() for name in row}
+    for side, said in (("h", h), ("s", s)):
+        name = f"{channel}_consent"
+        by_kind = {"word": [name], "proof": [f"{name}_at", f"{name}_wording"]}
+        row[f"{side}._unread"] = [one for kind in sorted(said["hidden"]) for one in by_kind[kind]]
+        types[f"{side}._unread"] = pl.List(pl.String())
+    nothing = {"flag": None, "word": None, "proof": _NO_PROOF}
+    for prefix, shown in {"h": _seen(h), "s": _seen(s), "bh": nothing, "bs": nothing, **before}.items():
+        row |= _columns(f"{prefix}.", channel, shown)
+        types |= {f"{prefix}.{name}": dtype for name, dtype in columns_of(FIELDS).items()}
+    [merged] = merge(pl.DataFrame([row], schema=types), RULES).to_dicts()
+    return merged
+
+
+def _standing(merged: dict[str, Any], channel: str) -> dict[str, str | None]:
+    return told({name: merged[MERGED + name] for name in FIELDS})[channel]
+
+
+def _withdrawn(said: dict[str, Any]) -> bool:
+    return bool(said["flag"]) or said["word"] == "withdrawn"
+
+
+@given(st.sampled_from(list(FLAGS)), _side, _side, _base, _base, _stored)
+def test_whatever_was_said_the_one_that_forbids_more_stands_and_nothing_is_made_up(
+    channel: str, h: Any, s: Any, bh: Any, bs: Any, p: Any
+) -> None:
+    merged = _merged(channel, h, s, bh=bh, bs=bs, p=p)
+    standing = _standing(merged, channel)
+    seen = [_seen(h), _seen(s)]
+    if any(_withdrawn(one) for one in (*seen, bh, bs, p)):
         assert standing["standing"] == "withdrawn"
         assert merged[f"{MERGED}{channel}_consent"] == "withdrawn"
         assert merged[MERGED + FLAGS[channel]] is True
-        now = any(one["flag"] or one["word"] == "withdrawn" for one in (h, s))
+        now = any(_withdrawn(one) for one in seen)
         assert (merged[WINNER + FLAGS[channel]] == int(Winner.HELD)) is not now
-    elif "pending" in (h["word"], s["word"]):
-        assert standing["standing"] == "pending"
     else:
-        proofs = [one["proof"] for one in (h, s) if one["word"] == "confirmed" and one["proof"][1]]
-        assert standing["standing"] == ("confirmed" if proofs else "unknown")
-        if proofs:
-            assert (standing["at"], standing["source"], standing["wording"]) == proofs[0]
-    # Nothing but a withdrawal has a winner: nothing else is ever written.
-    if standing["standing"] != "withdrawn":
-        assert merged[f"{WINNER}{channel}_consent"] == int(Winner.NOBODY)
+        assert standing["standing"] == _expected(h, s, bh, bs, p)
+        # Nothing but a withdrawal has a winner: nothing else is ever written.
+        assert merged[f"{WINNER}{channel}_consent"] in (int(Winner.NOBODY), int(Winner.UNREAD))
+    proofs = [tuple(one["proof"]) for one in (*seen, p)]
+    assert (standing["at"], standing["source"], standing["wording"]) in [*proofs, _NO_PROOF]
+
+
+def _expected(h: Any, s: Any, bh: Any, bs: Any, p: Any) -> str:
+    """By the rule's own words, for a channel that nobody withdrew."""
+    seen, hidden = [_seen(h), _seen(s)], h["hidden"] | s["hidden"]
+    words = [one["word"] for one in seen] + ([bh["word"], bs["word"], p["word"]] if "word" in hidden else [])
+    if "pending" in words:
+        return "pending"
+    if any(one["word"] == "confirmed" and one["proof"][0] and one["proof"][2] for one in seen):
+        return "confirmed"
+    confirmed = [one for one in seen if one["word"] == "confirmed"]
+    if hidden and (confirmed or "word" in hidden):
+        return p["word"] or "unknown"
+    return "unknown"
+
+
+_CONFIRMED: dict[str, Any] = {
+    "flag": None,
+    "word": "confirmed",
+    "proof": (AT, "Formular", "Ja"),
+    "hidden": frozenset(),
+}
+_BLANK: dict[str, Any] = {"flag": None, "word": None, "proof": _NO_PROOF, "hidden": frozenset()}
+_PENDING = {**_BLANK, "word": "pending"}
+
+
+@pytest.mark.parametrize(
+    ("h", "s", "before", "stands"),
+    [
+        # HubSpot's pending did not come
+        ({**_PENDING, "hidden": frozenset({"word"})}, _CONFIRMED, {"p": _PENDING}, "pending"),
+        ({**_PENDING, "hidden": frozenset({"word"})}, _CONFIRMED, {"bh": _PENDING}, "pending"),
+        # it came, and is blank: what was stored is over
+        (_BLANK, _CONFIRMED, {"bh": _PENDING, "p": _PENDING}, "confirmed"),
+        # the standing, or its proof, did not come: it is proven as it was
+        ({**_CONFIRMED, "hidden": frozenset({"proof"})}, _BLANK, {"p": _CONFIRMED}, "confirmed"),
+        ({**_CONFIRMED, "hidden": frozenset({"word"})}, _BLANK, {"p": _CONFIRMED}, "confirmed"),
+        # and never proven by what nobody has seen
+        ({**_CONFIRMED, "hidden": frozenset({"proof"})}, _BLANK, {"p": _PENDING}, "pending"),
+        ({**_CONFIRMED, "hidden": frozenset({"proof"})}, _BLANK, {"p": _BLANK}, "unknown"),
+        ({**_CONFIRMED, "hidden": frozenset({"word"})}, _BLANK, {"bh": _CONFIRMED}, "unknown"),
+    ],
+)
+def test_what_a_record_came_without_is_no_blank(h: Any, s: Any, before: Any, stands: str) -> None:
+    standing = _standing(_merged("email", h, s, **before), "email")
+    assert standing["standing"] == stands
+    proof = _CONFIRMED["proof"] if stands == "confirmed" else _NO_PROOF
+    assert (standing["at"], standing["wording"]) == (proof[0], proof[2])
+
+
+def _without_a_word(direction: Any) -> tuple[list[FieldRule], dict[str, ValueMap]]:
+    """Standings of which HubSpot has no word for a withdrawal."""
+    words = {word: {"hubspot": [word], "salesforce": [word]} for word in STANDINGS}
+    words["withdrawn"] = {"salesforce": ["withdrawn"]}
+    rule = FieldRule("email_consent", "optin", "Consent__c", direction=direction, values="consent")
+    return [rule], {"consent": ValueMap("consent", words)}
+
+
+@pytest.mark.parametrize("direction", ["both", "to_hubspot"])
+def test_where_a_withdrawal_is_written_there_must_be_a_word_for_it(direction: Any) -> None:
+    with pytest.raises(MapProblems) as wrong:
+        compile_map(*_without_a_word(direction), LEAD_FIELDS)
+    assert "has no hubspot word for withdrawn" in str(wrong.value)
+
+
+@pytest.mark.parametrize("direction", ["to_salesforce", "read_only"])
+def test_where_no_withdrawal_is_written_no_word_is_asked_for(direction: Any) -> None:
+    assert "email_consent" in compile_map(*_without_a_word(direction), LEAD_FIELDS).fields
 
 
 def test_a_standing_has_no_other_words() -> None:

@@ -360,6 +360,35 @@ class TestUnsayable:
         marked = without_words(merged, {"industry": cannot})
         assert Winner(marked["w.industry"][0]) == winner
 
+    @pytest.mark.parametrize(
+        ("hubspot", "salesforce", "unsayable_in", "winner"),
+        [
+            # Said in the channel's other field, it goes to both, and one of them has no word for it
+            ("confirmed", "confirmed", "hubspot", Winner.UNSAYABLE),
+            ("confirmed", "confirmed", "salesforce", Winner.UNSAYABLE),
+            ("confirmed", "withdrawn", "hubspot", Winner.UNSAYABLE),
+            # nothing has to be said there any more
+            ("withdrawn", "confirmed", "hubspot", HS),
+            ("withdrawn", "withdrawn", "hubspot", BOTH),
+            ("confirmed", "confirmed", "nowhere", BOTH),
+        ],
+    )
+    def test_a_withdrawal_of_the_channels_other_field_too(
+        self, hubspot: str, salesforce: str, unsayable_in: str, winner: Winner
+    ) -> None:
+        frame = _lead({"email_consent": ("confirmed", "confirmed", hubspot, salesforce)})
+        flags = {prefix + "email_opt_out": prefix == "s." for prefix in ("h.", "s.", "bh.", "bs.")}
+        frame = frame.with_columns(pl.lit(value).alias(name) for name, value in flags.items())
+        rules = [MergeRule(name, opt_out=True) for name in ("email_opt_out", "email_consent")]
+        withdrawn = pl.col("m.email_consent") == "withdrawn"
+        cannot = {
+            crm: withdrawn if crm == unsayable_in else pl.lit(value=False)
+            for crm in ("hubspot", "salesforce")
+        }
+        unsayable = {"email_consent": (cannot["hubspot"], cannot["salesforce"])}
+        marked = without_words(merge(frame, rules), unsayable, [rule.field for rule in rules])
+        assert Winner(marked["w.email_consent"][0]) == winner
+
 
 class TestConflicts:
     """What both sides changed differently is told, with both values."""

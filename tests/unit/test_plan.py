@@ -12,6 +12,7 @@ import pytest
 from mapping.fieldmap import FieldRule, compile_map
 from mapping.lead import LEAD_FIELDS
 from mapping.own import HANDOVER_FIELDS, OWN_FIELDS, OWN_LEAD_FIELDS
+from mapping.values.words import ValueMap
 from sync.merge import MergeRule, Winner
 from sync.plan import CHANGES, Wanted, Writable, canonical, fingerprint, plan
 
@@ -225,6 +226,65 @@ def test_own_fields_mode_plans_nothing_else(mode: str, expected: set[tuple[str, 
         hubspot_stage_word="subscriber",
     )
     assert _fields(_plan(lead, wanted=Wanted(mode, 5))) == expected
+
+
+#: A standing for which HubSpot has no word of withdrawal.
+_STANDING = compile_map(
+    [
+        FieldRule("email_opt_out", "hs_email_optout", "HasOptedOutOfEmail"),
+        FieldRule("email_consent", "optin", "Consent__c", values="consent", direction="to_salesforce"),
+    ],
+    {
+        "consent": ValueMap(
+            "consent",
+            {
+                "confirmed": {"hubspot": ["yes"], "salesforce": ["Confirmed"]},
+                "withdrawn": {"salesforce": ["Withdrawn"]},
+            },
+        )
+    },
+    LEAD_FIELDS,
+)
+
+
+@pytest.mark.parametrize("writable_in", ["salesforce", "both"])
+@pytest.mark.parametrize(
+    ("shown", "winner", "planned"),
+    [
+        (
+            {"h.email_consent": "confirmed", "s.email_consent": "confirmed"},
+            Winner.BOTH,
+            {("salesforce", "Withdrawn", "a withdrawal in the channel's other field holds here too")},
+        ),
+        (
+            {"h.email_consent": "withdrawn", "s.email_consent": "confirmed"},
+            Winner.HUBSPOT,
+            {("salesforce", "Withdrawn", "a withdrawal in HubSpot holds in both CRMs")},
+        ),
+        (
+            {"h.email_consent": "confirmed", "s.email_consent": None},
+            Winner.UNSAYABLE,
+            {("salesforce", "Withdrawn", "a withdrawal in the channel's other field holds here too")},
+        ),
+        ({"h.email_consent": "confirmed", "s.email_consent": "withdrawn"}, Winner.SALESFORCE, set()),
+        ({"h.email_consent": "confirmed", "s.email_consent": "withdrawn"}, Winner.UNSAYABLE, set()),
+    ],
+)
+def test_a_withdrawal_never_clears_a_standing_and_says_where_it_is_from(
+    shown: dict[str, Any], winner: Winner, planned: set[tuple[str, str, str]], writable_in: str
+) -> None:
+    field_map = _STANDING
+    if writable_in == "both":
+        rules = {name: replace(rule, direction="both") for name, rule in _STANDING.rules.items()}
+        field_map = replace(_STANDING, rules=rules)
+    said = {**shown, "m.email_consent": "withdrawn"}
+    lead = _lead().with_columns(pl.lit(value, dtype=pl.String).alias(name) for name, value in said.items())
+    lead = lead.with_columns(pl.lit(int(winner), dtype=pl.UInt8).alias("w.email_consent"))
+    open_there = {"hubspot": frozenset({"optin"}), "salesforce": frozenset({"Consent__c"})}
+    rules_of_it = [MergeRule("email_consent", opt_out=True)]
+    found = plan(lead, {}, field_map, rules_of_it, replace(WRITABLE, updatable=open_there), FULL)
+    assert set(found.select("crm", "after", "why").rows()) == planned
+    assert set(found["lane"]) <= {"consent"}
 
 
 def test_out_of_scope_nothing_is_planned_but_a_withdrawal() -> None:

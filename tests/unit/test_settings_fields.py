@@ -117,3 +117,17 @@ def test_a_wrong_table_is_named_with_its_line(
     assert one["where"] == f"leadpact.toml:{line}"
     assert says in one["problem"]
     assert fix in one["fix"]
+
+
+@pytest.mark.parametrize("name", ["email_consent", "call_consent_at", "post_consent_wording"])
+def test_a_field_of_your_own_is_not_taken_for_a_standing_of_consent(tmp_path: Path, name: str) -> None:
+    own = f"[fields.{name}]\nhubspot = 'their_own'\ntype = 'text'\n"
+    with pytest.raises(WrongConfig) as wrong:
+        load(tmp_path, own)
+    (one,) = wrong.value.problems
+    assert one["where"] == "leadpact.toml:3"
+    assert f"{name} is a field of Leadpact's own" in one["problem"]
+    assert f"my_{name}" in one["fix"]
+    renamed = load(tmp_path, own.replace(name, f"my_{name}"))
+    assert renamed.custom_fields[f"my_{name}"].opt_out is False
+    assert load(tmp_path, own.replace("type = 'text'\n", "")).custom_fields.keys() == {name}
