@@ -121,6 +121,7 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")
     for point in told["points"]:
         screen.say(f"  {point['points']:+4d}  {point['rule']}: {point['because']}")
+    _show_social(screen, told)
     for gate in told["gates"]:
         screen.say(f"  gate {gate['name']} ({gate['stage']}, {gate['decided_by']}): {gate['answer']}")
     for missing in told["missing"]:
@@ -130,7 +131,22 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         screen.say(
             f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
         )
+    elif told["temperature"]:
+        screen.say("smallest change: no single fact would change it")
     _show_past(screen, told)
+
+
+def _show_social(screen: Screen, told: Mapping[str, Any]) -> None:
+    """What the social signals gave, or that there are none; nothing of a lead that is not scored."""
+    if not told["temperature"]:
+        return
+    social = told["social"]
+    said = (
+        f"{social['points']:+d} points"
+        if social["available"]
+        else "not available: no rule looks at one that a CRM feeds"
+    )
+    screen.say(f"social signals: {said}")
 
 
 def _show_verdict(screen: Screen, told: Mapping[str, Any]) -> None:

@@ -134,7 +134,7 @@ def smallest_change(
     """The one new fact that alters stage or temperature and is the easiest to come by; None if no single one does.
 
     A move forward goes before a move back, then what comes easier (``Fact.effort``), then what moves the score
-    least.
+    least. Of what is ``Fact.forward_only`` a move back is not told.
     """
     row = lead.row(0, named=True)
     facts = possible_facts(row, policy, now)
@@ -147,6 +147,7 @@ def smallest_change(
         for number, (fact, after) in enumerate(zip(facts, verdicts, strict=True))
         if (after["stage"], after["temperature"]) != (verdict["stage"], verdict["temperature"])
     ]
+    found = [one for one in found if one[0][0] == 0 or not facts[one[1]].forward_only]
     if not found:
         return None
     number = min(found)[1]

@@ -1,7 +1,8 @@
 """Single facts that would be new: what somebody could find out about a lead, or what the lead could do next.
 
 Taken from the policy itself: a condition names the values that it turns on. Behaviour is never invented, only
-one more of it: one form, visit, click or contact request now. Withdrawals and derived fields are left alone.
+one more of it: one form, visit, click or contact request now. What is known stays as it is, but for a "no" that
+becomes a "yes": nobody changes a title, a size or a budget back. Withdrawals and derived fields are left alone.
 """
 
 from __future__ import annotations
@@ -43,16 +44,18 @@ class Fact:
     """One thing that could become true. ``values`` are the lead columns it sets.
 
     ``effort`` orders facts by how easily they come: finding out what nobody knows (0), one more step of the
-    lead's own, sales' acceptance, and last that something known changes.
+    lead's own, sales' acceptance, and last that a known "no" becomes a "yes". ``forward_only``: it is nothing
+    to tell anybody unless it moves the lead forward, such as a text that nobody wrote.
     """
 
     what: str
     values: Mapping[str, Any]
     effort: int
+    forward_only: bool = False
 
 
 def possible_facts(lead: Mapping[str, Any], policy: Policy, now: datetime) -> list[Fact]:
-    """Every single fact that the policy's conditions turn on and this lead does not show yet."""
+    """Every single fact that the policy's conditions turn on and that somebody could still find out or do."""
     facts = list(_next_steps(lead, now))
     literals = _literals(policy)
     literals.setdefault("sales_accepted", set())
@@ -60,10 +63,10 @@ def possible_facts(lead: Mapping[str, Any], policy: Policy, now: datetime) -> li
         field = policy.fields.get(name)
         if field is None or field.behaviour or field.opt_out or name in DERIVED_FIELDS:
             continue
-        for value in _values(field, literals[name], now):
-            if value != lead.get(name):
-                effort = _effort(name, lead)
-                facts.append(Fact(f"{name} = {value}", _columns(field, value, policy.currency), effort))
+        for value in _open_values(field, lead.get(name), literals[name], now):
+            forward_only = lead.get(name) is not None or field.type in _TEXTS
+            columns = _columns(field, value, policy.currency)
+            facts.append(Fact(f"{name} = {value}", columns, _effort(name, lead), forward_only))
     return [fact for fact in facts if set(fact.values) & set(lead)]
 
 
@@ -79,6 +82,13 @@ def _effort(name: str, lead: Mapping[str, Any]) -> int:
     if name in _SALES:
         return len(NEXT_STEPS) + 1
     return 0 if lead.get(name) is None else len(NEXT_STEPS) + 2
+
+
+def _open_values(field: LeadField, shown: Any, literals: set[Any], now: datetime) -> list[Any]:
+    """What the field could still come to say: anything while it is unknown, a "yes" after a "no", else nothing."""
+    if shown is None:
+        return _values(field, literals, now)
+    return [True] if shown is False else []
 
 
 def _columns(field: LeadField, value: Any, currency: str) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""The smallest change over the golden leads of every example: only what somebody can find out or do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mapping.qualification.explain import explain
+from mapping.qualification.facts import NEXT_STEPS
+from mapping.qualification.golden import golden_frame
+from mapping.qualification.goldenread import read_golden
+from sync.app import VOCABULARIES
+from sync.console import Screen, show_explanation
+from sync.policy_files import policy_in
+from sync.tomlfile import read_toml
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "policies"
+#: A whole answer of ``explain`` with nothing in it but the parts that every lead has.
+TOLD: dict[str, Any] = {
+    "lead": "7", "email": None, "stage": "lead", "why": "cold", "temperature": "cold", "cycle": 1, "coverage": 80,
+    "score": {"total": 10, "fit": 10, "engagement": 0}, "policy": "v1", "grade": None, "deals": None,
+    "wanted": [], "company_lead": False, "reproduced": True, "scope": {"in": True, "because": []}, "consent": {},
+    "points": [], "social": {"available": False, "points": None}, "gates": [], "missing": [],
+    "smallest_change": None, "handover": {"cycles": []}, "records": [], "known_before_as": [],
+    "former_addresses": [], "conflicts": [], "decisions": [], "held": [], "refused": [], "history": [],
+}  # fmt: skip
+
+
+def is_done_or_found_out(what: str, values: dict[str, Any], lead: dict[str, Any]) -> bool:
+    """One more step of the lead's own, an answer to what nobody knew, or a "no" that becomes a "yes"."""
+    if what in NEXT_STEPS:
+        count, _ = NEXT_STEPS[what]
+        return count is None or count not in values or values[count] > (lead[count] or 0)
+    return all(lead[name] is None or (lead[name] is False and values[name] is True)
+               for name in values if not name.endswith("_currency"))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.golden.toml")))
+def test_the_smallest_change_of_a_golden_lead_is_something_to_find_out_or_to_do(name: str) -> None:
+    policy = policy_in(FOLDER / name.replace(".golden", ""), {})
+    golden = read_golden(read_toml(FOLDER / name, name).data, policy, vocabularies=VOCABULARIES)
+    leads = golden_frame(golden, policy)
+    offered = 0
+    for place, one in enumerate(golden):
+        change = explain(leads[place], policy, one.now).smallest_change
+        if change is not None:
+            offered += 1
+            assert is_done_or_found_out(change.what, dict(change.values), leads.row(place, named=True)), (
+                one.name,
+                change.what,
+            )
+    assert offered >= len(golden) // 3
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({}, "smallest change: no single fact would change it"),
+        (
+            {
+                "smallest_change": {
+                    "what": "one more form",
+                    "stage": "lead",
+                    "temperature": "hot",
+                    "score": 80,
+                }
+            },
+            "smallest change: one more form -> lead, hot, score 80",
+        ),
+        ({}, "social signals: not available: no rule looks at one that a CRM feeds"),
+        ({"social": {"available": True, "points": 7}}, "social signals: +7 points"),
+        ({"social": {"available": True, "points": 0}}, "social signals: +0 points"),
+    ],
+)
+def test_the_terminal_says_what_would_change_it_and_what_is_not_available(
+    more: dict[str, Any], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_explanation(Screen(as_json=False), {**TOLD, **more})
+    assert sentence in capsys.readouterr().out.splitlines()
+
+
+def test_nothing_is_looked_for_where_nobody_is_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    nobody = {"temperature": None, "score": {"total": None, "fit": None, "engagement": None}}
+    show_explanation(Screen(as_json=False), {**TOLD, **nobody})
+    said = capsys.readouterr().out
+    assert "smallest change" not in said
+    assert "social" not in said
