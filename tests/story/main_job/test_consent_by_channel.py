@@ -159,3 +159,37 @@ def _withdrawn_everywhere(house: Any, people: list[dict[str, str]]) -> None:
             assert str(held[FLAGS[channel, crm]]).lower() == "true", (way, crm)
             assert held[standing(channel, crm)] == WITHDRAWN[crm], (way, crm)
         assert house.explain(_email(number))["consent"][channel]["standing"] == "withdrawn", way
+
+
+def test_a_withdrawal_on_a_card_holds_in_both_crms_and_a_consent_on_one_is_never_written(asking: Any) -> None:
+    house = asking
+    both = [_said("email", crm, CONFIRMED[crm], **_proof()) for crm in OTHER]
+    people = [
+        # what HubSpot and Salesforce say, what the card says
+        (both[0], {}, "withdrawn", True),
+        (both[0], both[1], "withdrawn", True),
+        ({}, {}, "withdrawn", True),
+        (both[0], {}, "confirmed", False),
+        ({}, {}, "confirmed", False),
+        (_said("email", "hubspot", "pending"), {}, "confirmed", False),
+    ]
+    lines, met = ["Email;Last name;Company;Consent"], []
+    for number, (h, s, word, _) in enumerate(people):
+        about = {"lastname": f"Sommer{number}", "company": f"Shop {number}"}
+        met.append(dict(zip(OTHER, house.couple(_email(number), about, h, s), strict=True)))
+        lines.append(f"{_email(number)};Sommer{number};Shop {number};{word}")
+    house.sync()
+    held = [{crm: house.record(crm, ids[crm]) for crm in ids} for ids in met]
+    file = house.folder / "cards.csv"
+    file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+    told = house.command(
+        "import", str(file), "--source", "Messe", "--map", "Consent=email_consent", "--approve"
+    )
+
+    assert told.code == 0, told.err
+    for ids, before, (_, _, word, withdraws) in zip(met, held, people, strict=True):
+        for crm, record in ids.items():
+            now, name = house.record(crm, record), standing("email", crm)
+            assert now.get(name) == (WITHDRAWN[crm] if withdraws else before[crm].get(name)), (crm, word)
+            assert (str(now.get(FLAGS["email", crm])).lower() == "true") is withdraws, (crm, word)
