@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sync import telemetry
@@ -25,6 +26,9 @@ from sync.jobs_watch import Watch, crons_of
 from sync.jobs_worker import AWAY, Place, Service, quietly
 from sync.listeners import streams_of
 from sync.settings import Settings
+
+if TYPE_CHECKING:
+    from sync.serving_web import Endpoints
 
 Tell = Callable[[str], None]
 #: How long a log that is told to stop is waited for; where it was read to is stored, so it may be broken off.
@@ -89,24 +93,42 @@ async def _lives(asked: Asked, service: Service, *, with_endpoints: bool) -> boo
 
 
 async def _endpoints(asked: Asked, stopped: asyncio.Event, working: asyncio.Task[bool]) -> None:
-    """Keep the port open until the end. The worker says what is waited for."""
+    """Keep the port open until the end, whatever is away. The worker says what is waited for."""
     # Only here: a worker begins without the web server.
-    from sync.serving_web import join, open_port
+    from sync.serving_web import open_port
 
+    endpoints = await open_port(asked.settings)
+    try:
+        if await _begun(asked, endpoints, stopped, working):
+            ends = asyncio.create_task(stopped.wait())
+            await asyncio.wait([ends, working], return_when=asyncio.FIRST_COMPLETED)
+            ends.cancel()
+    finally:
+        await endpoints.close()
+
+
+async def _begun(
+    asked: Asked, endpoints: Endpoints, stopped: asyncio.Event, working: asyncio.Task[bool]
+) -> bool:
+    """Try until the endpoints can answer everything; False where the end comes first."""
+    from sync.serving_web import join, waited_for
+
+    address, told = f"http://{asked.settings.web.host}:{endpoints.port}", False
     while not stopped.is_set() and not working.done():
         try:
             joined, memory = await asyncio.to_thread(join, asked.settings)
-        except AWAY:
+        except AWAY as error:
+            endpoints.waits.words = waited_for(error)
+            if not told:
+                asked.tell(f"{address} answers 503 until then")
+                told = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), 1.0)
             continue
-        endpoints = await open_port(asked.settings, joined, memory)
-        asked.tell(f"listening at http://{asked.settings.web.host}:{endpoints.port}")
-        ends = asyncio.create_task(stopped.wait())
-        await asyncio.wait([ends, working], return_when=asyncio.FIRST_COMPLETED)
-        ends.cancel()
-        await endpoints.close()
-        return
+        await endpoints.begin(joined, memory)
+        asked.tell(f"listening at {address}")
+        return True
+    return False
 
 
 def _worker(asked: Asked) -> Service:

@@ -9,15 +9,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sync.app import App, build
-from sync.errors import WrongUse
+from sync.errors import DatabaseAway, DatabaseNewer, WrongUse
 from sync.jobs import drain_inbox
 from sync.settings import Settings
 from sync.store.jobs import SERVER_GONE, enqueue_on
 from sync.store.statements import load_statements
-from sync.web.belongings import WebBelongings
+from sync.web.belongings import Limits, WebBelongings
 from sync.web.endpoints import web_app
 from sync.web.joined import Joined, api_answers, web_belongings
 from sync.web.listening import Listening, listen
+from sync.web.porch import Waits, porch
 from sync.work import Work
 
 T = TypeVar("T")
@@ -58,17 +59,25 @@ class Endpoints:
     """An open port. ``close`` takes no more requests and answers those that are there."""
 
     listening: Listening
-    joined: Joined
-    memory: Memory
+    waits: Waits
+    joined: Joined | None = None
+    memory: Memory | None = None
 
     @property
     def port(self) -> int:
         return self.listening.port
 
+    async def begin(self, joined: Joined, memory: Memory) -> None:
+        """Answer everything from now on."""
+        self.joined, self.memory = joined, memory
+        await self.listening.turn_to(web_app(joined.web), joined.web.limits)
+
     async def close(self) -> None:
         await self.listening.close()
-        self.joined.close()
-        self.memory.close()
+        if self.joined is not None:
+            self.joined.close()
+        if self.memory is not None:
+            self.memory.close()
 
 
 def join(settings: Settings) -> tuple[Joined, Memory]:
@@ -91,17 +100,27 @@ def join(settings: Settings) -> tuple[Joined, Memory]:
     return joined, memory
 
 
-async def open_port(settings: Settings, joined: Joined, memory: Memory) -> Endpoints:
-    """Listen. Raises WrongUse where the port cannot be had."""
-    web = settings.web
+async def open_port(settings: Settings) -> Endpoints:
+    """Listen, and take nothing until the endpoints ``begin``. Raises WrongUse where the port cannot be had."""
+    web, waits = settings.web, Waits()
+    limits = Limits(body_bytes=web.body_limit)
     try:
-        listening = await listen(web_app(joined.web), web.host, web.port, joined.web.limits)
+        listening = await listen(porch(waits, limits), web.host, web.port, limits)
     except OSError as problem:
         raise WrongUse(
             f"{web.host}:{web.port} cannot be listened at: {problem.strerror or 'it is in use'}",
             fix="choose another web.port, or stop what listens there",
         ) from problem
-    return Endpoints(listening, joined, memory)
+    return Endpoints(listening, waits)
+
+
+def waited_for(error: BaseException) -> str:
+    """What keeps the endpoints from beginning, in our own words: strangers may read them."""
+    if isinstance(error, DatabaseNewer):
+        return "the database was migrated by a newer program"
+    if isinstance(error, (DatabaseAway, *SERVER_GONE)):
+        return "the database cannot be reached"
+    return "a CRM has not yet said whose it is"
 
 
 def _lasting(web: WebBelongings, memory: Memory) -> WebBelongings:

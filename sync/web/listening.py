@@ -39,19 +39,49 @@ async def note_busy(
 
 
 class Listening:
-    """An application on a port. ``port`` is the one it got."""
+    """A port, and the application that answers there for now. ``port`` is the one it got."""
 
-    def __init__(self, runner: web.AppRunner, port: int, watch: asyncio.Task[None]) -> None:
-        self.port = port
-        self._runner = runner
-        self._watch = watch
+    def __init__(self) -> None:
+        self.port = 0
+        self._runner: web.AppRunner | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._server: asyncio.Server | None = None
+
+    async def open(self, host: str, port: int, *, share_port: bool) -> None:
+        """Take connections; each goes to the application of that moment. Raises OSError for a taken port."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            self._protocol, host, port, backlog=128, reuse_port=share_port or None
+        )
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def turn_to(self, app: web.Application, limits: Limits) -> None:
+        """From now on ``app`` answers; the one before it answers what it has begun, and is closed."""
+        runner = _runner(app, limits)
+        await runner.setup()
+        before, watch = self._runner, self._watch
+        self._runner, self._watch = runner, asyncio.create_task(_close_idle(runner, app[BUSY], limits))
+        await _ended(before, watch)
 
     async def close(self) -> None:
         """Take no more requests, answer those that are there, close the application."""
-        self._watch.cancel()
+        if self._server is not None:
+            self._server.close()
+        await _ended(self._runner, self._watch)
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        if self._runner is None or self._runner.server is None:
+            raise ConnectionAbortedError("nothing answers here")
+        return self._runner.server()
+
+
+async def _ended(runner: web.AppRunner | None, watch: asyncio.Task[None] | None) -> None:
+    if watch is not None:
+        watch.cancel()
         with suppress(asyncio.CancelledError):
-            await self._watch
-        await self._runner.cleanup()
+            await watch
+    if runner is not None:
+        await runner.cleanup()
 
 
 async def listen(
@@ -61,8 +91,19 @@ async def listen(
 
     ``share_port``: several processes may listen on it, and the system spreads connections over them.
     """
+    listening = Listening()
+    await listening.turn_to(app, limits)
+    try:
+        await listening.open(host, port, share_port=share_port)
+    except OSError:
+        await listening.close()
+        raise
+    return listening
+
+
+def _runner(app: web.Application, limits: Limits) -> web.AppRunner:
     quiet = logging.Logger("aiohttp, unread", level=logging.CRITICAL + 1)
-    runner = web.AppRunner(
+    return web.AppRunner(
         app,
         access_log=None,
         logger=quiet,
@@ -74,14 +115,6 @@ async def listen(
         max_field_size=LINE_BYTES,
         max_headers=MOST_LINES,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port, reuse_port=share_port or None).start()
-    except OSError:
-        await runner.cleanup()
-        raise
-    watch = asyncio.create_task(_close_idle(runner, app[BUSY], limits))
-    return Listening(runner, int(runner.addresses[0][1]), watch)
 
 
 async def _close_idle(runner: web.AppRunner, busy: set[Any], limits: Limits) -> None:
