@@ -7,7 +7,7 @@ A field that did not come is no blank: what was last known of it still counts, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -40,8 +40,12 @@ def why_withdrawn(there: pl.Expr, other: str) -> pl.Expr:
 def withdrawal(rule: MergeRule, leads: Leads) -> Settled:
     """One field of withdrawals, merged; only a withdrawal travels, and what is held was taken back in both CRMs."""
     h, s = leads.frame[HUBSPOT + rule.field], leads.frame[SALESFORCE + rule.field]
-    h_says, s_says, beside = withdrawn(h), withdrawn(s), _said_beside(rule.field, leads.frame, SIDES)
-    stands = said_anywhere(rule.field, leads.frame, (*SIDES, *BASE.values(), KEPT))
+    h_says, s_says, beside = (
+        withdrawn(h),
+        withdrawn(s),
+        _said_beside(rule.field, leads.frame, SIDES, leads.names),
+    )
+    stands = said_anywhere(rule.field, leads.frame, (*SIDES, *BASE.values(), KEPT), leads.names)
     unread = leads.unread(rule)
     shown = choose(known(h), h, s) if h.dtype == pl.Boolean else stricter([h, s])
     if unread is not None and h.dtype != pl.Boolean:
@@ -59,20 +63,27 @@ def withdrawal(rule: MergeRule, leads: Leads) -> Settled:
     return Settled(winner if unread is None else choose(unread, code(Winner.UNREAD), winner), values)
 
 
-def said_anywhere(field: str, frame: pl.DataFrame, prefixes: Sequence[str]) -> pl.Series:
-    """Where any of these columns of a field, or of the channel's other field, says that it was withdrawn."""
-    found = _said_beside(field, frame, prefixes)
+def said_anywhere(
+    field: str, frame: pl.DataFrame, prefixes: Sequence[str], names: Collection[str]
+) -> pl.Series:
+    """Where any of these columns of a field, or of the channel's other field, says that it was withdrawn.
+
+    ``names``: the frame's columns; of a wide frame they take longer to list than to look into.
+    """
+    found = _said_beside(field, frame, prefixes, names)
     for prefix in prefixes:
-        if prefix + field in frame.columns:
+        if prefix + field in names:
             found = found | withdrawn(frame[prefix + field])
     return found
 
 
-def _said_beside(field: str, frame: pl.DataFrame, prefixes: Sequence[str]) -> pl.Series:
+def _said_beside(
+    field: str, frame: pl.DataFrame, prefixes: Sequence[str], names: Collection[str]
+) -> pl.Series:
     """Where the channel's other field says that it was withdrawn, in any of these columns."""
     found, other = every(False, pl.Boolean(), frame.height), sibling(field)
     for prefix in prefixes:
-        if other is not None and prefix + other in frame.columns:
+        if other is not None and prefix + other in names:
             found = found | withdrawn(frame[prefix + other])
     return found
 

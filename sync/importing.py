@@ -123,7 +123,7 @@ def said_together(merged: pl.DataFrame, fields: Mapping[str, LeadField]) -> pl.D
 
 def _forbidding(merged: pl.DataFrame, name: str, unread: Unread) -> pl.Series:
     said = [merged[prefix + name] for prefix in SAYING]
-    stands = said_anywhere(name, merged, (*SAYING, KEPT))
+    stands = said_anywhere(name, merged, (*SAYING, KEPT), frozenset(merged.columns))
     if said[0].dtype == pl.Boolean:
         return choose(stands, one(True, pl.Boolean()), merged[MERGED + name]).alias(MERGED + name)
     shown = stricter(said)
@@ -236,7 +236,7 @@ def _due(work: Work, known: pl.DataFrame, name: str, side: str) -> pl.Expr | pl.
     here = pl.col(side + "_id").is_not_null()
     if work.fields[name].opt_out:
         there = known[side + "_id"].is_not_null()
-        return there & said_anywhere(name, known, (CARD,)) & ~withdrawn(known[side + name])
+        return there & said_anywhere(name, known, (CARD,), known.columns) & ~withdrawn(known[side + name])
     blanks = [
         pl.col(each + name).is_null() & ~pl.col(each + "_unread").list.contains(name).fill_null(value=False)
         for each in SIDES.values()
