@@ -103,6 +103,9 @@ SHOWN: Mapping[str, str] = {own.lead.name: own.verdict for own in OWN_FIELDS if 
 #: A verdict is written when one of these differs from what a CRM shows (or the score moved far enough).
 DECISIVE = ("shown_stage", "shown_temperature", "shown_grade", "shown_track")
 
+#: What a nurture track says beside its name; a policy can change it for leads that are on the track already.
+CONTENT = ("shown_question", "shown_format")
+
 #: The handover is written when any of it differs from what a CRM shows.
 HANDOVER_FIELDS = tuple(own.lead.name for own in OWN_FIELDS if own.lead.name.startswith("shown_handover"))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from mapping.own import DECISIVE, HANDOVER_FIELDS, OWN_FIELDS, SHOWN
+from mapping.own import CONTENT, DECISIVE, HANDOVER_FIELDS, OWN_FIELDS, SHOWN
 from mapping.qualification.truths import differ, every, holds, known
 from sync.unread import Unread
 from sync.winners import HUBSPOT, SALESFORCE
@@ -23,15 +23,16 @@ def verdict_differs(
     """Whether some CRM shows another verdict than the one in force, so that it has to be written.
 
     A changed score counts once it moved by ``score_step``, so that decay does not rewrite every lead every
-    day; a difference between the two CRMs always counts. ``updatable``: what each CRM lets us write; a handover that
-    it has no fields for is nothing that has to be written. ``unread``: of these leads, where it was looked into before.
+    day; a difference between the two CRMs always counts. ``updatable``: what each CRM lets us write; a handover, or a
+    question and format, that it has no fields for is nothing that has to be written. ``unread``: of these leads,
+    where it was looked into before.
     """
     here = {side: known(leads[side + "_id"]) for side in _SIDES.values()}
     unread = unread or Unread(leads)
     found = every(False, pl.Boolean(), leads.height)
-    handed = _handed(leads, updatable)
+    handed, content = _handed(leads, updatable), _written(CONTENT, updatable)
     for side, there in here.items():
-        for name in (*DECISIVE, *handed[side]):
+        for name in (*DECISIVE, *content[side], *handed[side]):
             unlike = there & differ(leads[side + name], leads[SHOWN[name]])
             found = found | unread.without(unlike, side, name)
         moved = leads[side + "shown_score"] - leads["score"]
@@ -50,7 +51,12 @@ def _handed(leads: pl.DataFrame, updatable: Mapping[str, frozenset[str]] | None)
     state = SHOWN[HANDOVER_FIELDS[0]]
     if state not in leads.columns or leads[state].null_count() == leads.height:
         return {side: [] for side in _SIDES.values()}
-    ours = [own for own in OWN_FIELDS if own.lead.name in HANDOVER_FIELDS]
+    return _written(HANDOVER_FIELDS, updatable)
+
+
+def _written(names: Sequence[str], updatable: Mapping[str, frozenset[str]] | None) -> dict[str, list[str]]:
+    """Those of the names that each side's CRM lets us write."""
+    ours = [own for own in OWN_FIELDS if own.lead.name in names]
     return {
         side: [own.lead.name for own in ours if updatable is None or own.name_in(crm) in updatable[crm]]
         for crm, side in _SIDES.items()

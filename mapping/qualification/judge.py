@@ -129,10 +129,11 @@ def what_changed(previous: pl.DataFrame, verdicts: pl.DataFrame, policy: Policy)
     """Which verdicts have to be written, as a Boolean column in the order of ``verdicts``.
 
     ``previous`` holds, by ``lead_id``, what was last written: ``score temperature grade stage highest_stage cycle
-    nurture_track``. A lead that is not in it is new. A score alone counts from ``policy.score_step`` points
-    on, so that fading points do not rewrite every lead every day.
+    nurture_track nurture_question nurture_format``. A lead that is not in it is new. A score alone counts from
+    ``policy.score_step`` points on, so that fading points do not rewrite every lead every day.
     """
-    compared = ("temperature", "grade", "stage", "highest_stage", "cycle", "nurture_track")
+    content = ("nurture_track", "nurture_question", "nurture_format")
+    compared = ("temperature", "grade", "stage", "highest_stage", "cycle", *content)
     before = previous.select(
         "lead_id", *(pl.col(name).alias(f"_was_{name}") for name in ("score", *compared))
     )

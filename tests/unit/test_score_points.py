@@ -348,6 +348,8 @@ def test_no_leads_give_no_verdicts() -> None:
         ({"stage": "nurture"}, True),
         ({"cycle": 2}, True),
         ({"nurture_track": "price-guide"}, True),
+        ({"nurture_question": "What does it cost?"}, True),
+        ({"nurture_format": "white paper"}, True),
         ({"lead_id": "somebody else"}, True),
     ],
 )
