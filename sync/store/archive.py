@@ -126,7 +126,7 @@ class Archive:
             )
 
     def _drop(self) -> None:
-        self._connection.execute(self._sql["drop_engine_functions"])
+        self._connection.execute(self._sql["drop_functions"])
         # All at once and without CASCADE: what others have built on our tables stops it, and is not lost.
         tables = sql.SQL(", ").join(map(sql.Identifier, made_by(known_migrations(), "TABLE")))
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(tables))

@@ -113,14 +113,15 @@ UNION
 SELECT email_key FROM link
  WHERE connection_id = %(connection)s AND lead_id = ANY(%(leads)s) AND email_key IS NOT NULL;
 
--- drop_engine_functions --
--- The job engine's functions stand on its tables; its triggers go with them.
+-- drop_functions --
+-- The job engine's functions stand on its tables, and ours on `pull_gap`; the triggers go with them.
 DO $$
 DECLARE
   one regprocedure;
 BEGIN
   FOR one IN SELECT oid::regprocedure FROM pg_proc
-              WHERE pronamespace = current_schema()::regnamespace AND proname LIKE 'procrastinate\_%'
+              WHERE pronamespace = current_schema()::regnamespace
+                AND (proname LIKE 'procrastinate\_%' OR proname = 'keep_whole_gap_open')
   LOOP
     EXECUTE format('DROP FUNCTION %s CASCADE', one);
   END LOOP;
