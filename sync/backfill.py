@@ -23,6 +23,7 @@ from connectors.crm import RECORD_ID, Slab, Window
 from sync.errors import WrongUse
 from sync.newly_mapped import map_digest, rules_of
 from sync.read import Gathered, gather_slabs
+from sync.remaining import RUNS, backfill_pace
 from sync.run import Asked, perform
 from sync.running import as_document as numbers_as_document
 from sync.store.backfills import SliceRow
@@ -129,7 +130,7 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
                 f"no sync has read {crm} to its end yet, and the first one reads everything",
                 fix="run `leadpact sync` first; it can be stopped and begun again",
             )
-    digest, speed = map_digest(work), _records_a_second(work)
+    digest, speed = map_digest(work), backfill_pace(work.store.runs.newest(RUNS))
     begun = work.store.backfills.open_one(wanted.key())
     if begun is not None and begun[1] == digest:
         slices = tuple(work.store.backfills.slices(begun[0]))
@@ -173,13 +174,6 @@ def _merged(windows: Iterator[SliceRow], most: int) -> Iterator[SliceRow]:
         held = one
     if held is not None and held.records:
         yield held
-
-
-def _records_a_second(work: Work) -> float | None:
-    """How fast earlier slices were, by the runs that did them."""
-    ran = [row for row in work.store.runs.newest(200) if row.command == "backfill" and row.state == "done"]
-    seconds = sum((row.ended - row.started).total_seconds() for row in ran if row.ended)
-    return sum(row.numbers.records_read for row in ran) / seconds if seconds > 0 else None
 
 
 #: Told after each slice: the slice, how many are done, of how many, and the seconds left.

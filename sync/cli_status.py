@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 
 import click
 
@@ -11,6 +12,7 @@ from sync.cli_context import Context, age
 from sync.console import Screen
 from sync.errors import CrmAway
 from sync.mails.words_alerts import fix_of, said
+from sync.remaining import Left
 from sync.status import Status, as_document, status_of
 
 
@@ -80,6 +82,14 @@ def _show_answers(screen: Screen, found: Status) -> None:
             screen.say(
                 f"{one.parked} records of {one.crm} could not be worked on, and wait for something new"
             )
+    if found.inbox_left.records:
+        screen.say(f"{found.inbox_left.records} records are left in the inbox{_long(found.inbox_left)}")
+
+
+def _long(left: Left) -> str:
+    if left.seconds is None:
+        return ", nobody knows yet for how long"
+    return f", for about {age(timedelta(seconds=left.seconds))} at the pace so far"
 
 
 def _show_logs(screen: Screen, found: Status) -> None:
@@ -113,10 +123,11 @@ def _show_backlog(screen: Screen, found: Status) -> None:
         screen.say(f"{count} {what}{since}")
     if backlog.claims:
         screen.say(f"{backlog.claims} leads are in work now")
-    for one in found.backfills:
+    for one, left in zip(found.backfills, found.left, strict=True):
         screen.say(
             f"backfill {one.backfill} of {one.started.isoformat()}: {one.slices_done} of {one.slices} slices,"
-            f" {one.records_done} of {one.records} records; the same command goes on with it"
+            f" {one.records_done} of {one.records} records, {left.records} left{_long(left)}; the same command goes on"
+            " with it"
         )
     for unread in found.unread:
         screen.say(f"{unread}; {unread.fix}")

@@ -16,11 +16,14 @@ from prometheus_client.registry import Collector
 
 from sync.errors import DatabaseAway
 from sync.freshness import told
+from sync.remaining import Left
 from sync.store.freshness import RunsOf
 from sync.store.watch import Numbers
 
 _log = logging.getLogger(__name__)
 
+#: What is left, by what it is of (``backfill N``, ``inbox``).
+Lefts = Mapping[str, Left]
 #: Lane and state to how many jobs.
 Jobs = Mapping[tuple[str, str], int]
 #: Up to these many seconds; an answer is due within 0.1 and has to come within 5 (HubSpot reference, section 10.2).
@@ -65,10 +68,12 @@ class StoredNumbers(Collector):
         numbers: Callable[[datetime], Numbers],
         clock: Callable[[], datetime],
         jobs: Callable[[], Jobs] | None = None,
+        left: Callable[[], Lefts] | None = None,
     ) -> None:
         self._numbers = numbers
         self._clock = clock
         self._jobs = jobs
+        self._left = left
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: a registry must not ask the database when it is made."""
@@ -80,6 +85,7 @@ class StoredNumbers(Collector):
         try:
             found = self._numbers(now)
             jobs = None if self._jobs is None else self._jobs()
+            left = None if self._left is None else self._left()
         except Exception as problem:  # noqa: BLE001 - the counters of this process are told all the same
             if not isinstance(problem, DatabaseAway):
                 _log.warning("the numbers could not be asked for: %s", type(problem).__name__)
@@ -101,6 +107,8 @@ class StoredNumbers(Collector):
                 (("written, end unknown",), found.backlog.intents),
             ],
         )
+        if left is not None:
+            yield from _left(left)
         if jobs is not None:
             yield _gauge(
                 "jobs",
@@ -134,6 +142,21 @@ def _inbox(found: Numbers, now: datetime) -> Iterator[Metric]:
     )
     ages = [((one.crm,), (now - one.oldest).total_seconds()) for one in found.inbox if one.oldest]
     yield _gauge("inbox_oldest_seconds", "How long the oldest of them has waited.", ("crm",), ages)
+
+
+def _left(left: Lefts) -> Iterator[Metric]:
+    yield _gauge(
+        "left_records",
+        "Records that are left of what is under way.",
+        ("of",),
+        [((name,), one.records) for name, one in left.items()],
+    )
+    yield _gauge(
+        "left_seconds",
+        "For how long, at the pace so far; not there where nobody knows yet.",
+        ("of",),
+        [((name,), one.seconds) for name, one in left.items() if one.seconds is not None],
+    )
 
 
 def _logs(found: Numbers, now: datetime) -> Iterator[Metric]:

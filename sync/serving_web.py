@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sync.app import App, build
 from sync.errors import DatabaseAway, DatabaseNewer, WrongUse
 from sync.jobs import drain_inbox
+from sync.remaining import RUNS, Left, left_of_backfill, left_of_inbox
 from sync.settings import Settings
 from sync.store.jobs import SERVER_GONE, enqueue_on
 from sync.store.statements import load_statements
@@ -91,6 +92,7 @@ def join(settings: Settings) -> tuple[Joined, Memory]:
                 work,
                 enqueue=partial(_enqueue, load_statements(), work.store.jobs.connection_id),
                 jobs=lambda: memory.ask(_counted),
+                left=lambda: memory.ask(_left),
             )
         )
     except BaseException:
@@ -134,6 +136,15 @@ def _lasting(web: WebBelongings, memory: Memory) -> WebBelongings:
 
 def _counted(work: Work) -> Mapping[tuple[str, str], int]:
     return {(one.lane, one.state): one.jobs for one in work.store.jobs.counted()}
+
+
+def _left(work: Work) -> Mapping[str, Left]:
+    store = work.store
+    runs = store.runs.newest(RUNS)
+    backfills = {
+        f"backfill {one.backfill}": left_of_backfill(one, runs) for one in store.backfills.underway()
+    }
+    return {**backfills, "inbox": left_of_inbox(store.inbox.waiting(), runs, work.clock())}
 
 
 def _enqueue(statements: Mapping[str, str], number: int, connection: Any, crm: str, urgent: bool) -> None:

@@ -11,6 +11,7 @@ from sync.freshness import LATELY, LaneFreshness
 from sync.freshness import told as told_freshness
 from sync.mails.words_alerts import fix_of, said
 from sync.newly_mapped import Unread, not_read_for_all
+from sync.remaining import RUNS, Left, left_of_backfill, left_of_inbox
 from sync.store.alerts import Alert
 from sync.store.audit import Deed
 from sync.store.backfills import Underway
@@ -60,6 +61,8 @@ class Status:
     alerts: list[Alert]  #: what somebody was told of and is not over
     logs: list[PullLog]  #: that are pulled, and how far
     gaps: list[PullGap]  #: what they could not tell
+    left: list[Left]  #: of each of ``backfills``, in their order
+    inbox_left: Left
 
     @property
     def away(self) -> list[Connected]:
@@ -69,6 +72,7 @@ class Status:
 def status_of(work: Work) -> Status:
     """Ask the memory, and each CRM one call for whom it takes us. Raises the store's errors only."""
     store, now = work.store, work.clock()
+    backfills, inbox, runs = store.backfills.underway(), store.inbox.waiting(), store.runs.newest(RUNS)
     ours = {(crm, work.reading(crm)) for crm in CRMS}
     return Status(
         at=now,
@@ -77,18 +81,20 @@ def status_of(work: Work) -> Status:
         connections=[_connected(work, crm) for crm in CRMS],
         read_to=[one for one in store.standing.read_to() if (one.crm, one.object) in ours],
         backlog=store.standing.backlog(),
-        backfills=store.backfills.underway(),
+        backfills=backfills,
         unread=not_read_for_all(work),
         other_policy=store.standing.judged_otherwise(work.policy.version),
         budgets=store.standing.budgets(),
         held_windows=store.standing.held_windows(),
-        runs=store.runs.newest(LAST_RUNS),
+        runs=runs[:LAST_RUNS],
         deeds=store.audit.newest(LAST_DEEDS),
         answers=told_freshness(store.freshness.since(now - LATELY)),
-        inbox=store.inbox.waiting(),
+        inbox=inbox,
         alerts=store.alerts.open(),
         logs=store.offsets.all(),
         gaps=store.offsets.newest_gaps(LAST_GAPS),
+        left=[left_of_backfill(one, runs) for one in backfills],
+        inbox_left=left_of_inbox(inbox, runs, now),
     )
 
 
@@ -111,6 +117,7 @@ def as_document(found: Status) -> dict[str, Any]:
         ],
         "answers": [asdict(one) for one in found.answers],
         "inbox": [asdict(one) for one in found.inbox],
+        "inbox_left": asdict(found.inbox_left),
         "alerts": [
             {
                 "number": one.number,
@@ -125,7 +132,10 @@ def as_document(found: Status) -> dict[str, Any]:
         "logs": [_log(one, found.at) for one in found.logs],
         "log_gaps": [asdict(one) for one in found.gaps],
         "backlog": asdict(found.backlog),
-        "backfills": [asdict(one) for one in found.backfills],
+        "backfills": [
+            {**asdict(one), "records_left": left.records, "seconds_left": left.seconds}
+            for one, left in zip(found.backfills, found.left, strict=True)
+        ],
         "unread": [asdict(one) for one in found.unread],
         "other_policy": found.other_policy,
         "quota": [asdict(one) for one in found.budgets],

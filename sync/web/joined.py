@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from connectors.hubspot.signature import Verifier
 from sync.inbox import wanted
-from sync.metrics import Jobs, Metrics, StoredNumbers
+from sync.metrics import Jobs, Lefts, Metrics, StoredNumbers
 from sync.settings import Settings
 from sync.status import as_document, status_of
 from sync.store.intake import Enqueue, Intake
@@ -41,11 +41,13 @@ def web_belongings(
     *,
     enqueue: Enqueue | None = None,
     jobs: Callable[[], Jobs] | None = None,
+    left: Callable[[], Lefts] | None = None,
     registry: CollectorRegistry | None = None,
 ) -> Joined:
     """For the accounts of ``work``, which the API alone uses from now on: hand in one of its own.
 
     ``url``: of the database. ``enqueue``: see ``sync.store.intake``. ``jobs``: lane and state to how many.
+    ``left``: of what is under way.
     """
     number = work.store.runs.connection_id
     # From the memory: the endpoints take events while a CRM is away.
@@ -53,7 +55,7 @@ def web_belongings(
     accounts = dict(zip(CRMS, known[1:3], strict=True))
     watch = Watch(url, number)
     metrics = Metrics(registry or CollectorRegistry())
-    metrics.registry.register(StoredNumbers(watch.numbers, work.clock, jobs))
+    metrics.registry.register(StoredNumbers(watch.numbers, work.clock, jobs, left))
     limits = Limits(body_bytes=settings.web.body_limit)
     return Joined(
         WebBelongings(
