@@ -20,6 +20,19 @@ EXAMPLES = ("content-agency", "machine-builder", "software", "wholesale", "consu
 #: Whether there is contact data follows from address and number, so a merged lead always has an answer; and
 #: whoever objected to being scored is not moved by a policy at all.
 NO_MOVE_OF_A_POLICY = {"not_taken_up", "contact_data_unknown", "not_scored"}
+#: From where to where the ladder moves a lead. Whom sales does not take up in time goes from mql to nurture as well.
+LADDER = {
+    "visitor": {"prospect", "lead", "nurture", "mql"},
+    "prospect": {"lead", "nurture", "mql"},
+    "lead": {"visitor", "nurture", "mql", "sql", "disqualified"},
+    "nurture": {"lead", "mql"},
+    "mql": {"visitor", "lead", "nurture", "sql", "opportunity", "customer", "disqualified"},
+    "sql": {"nurture", "opportunity", "customer", "disqualified"},
+    "opportunity": {"visitor", "nurture", "customer", "disqualified"},
+    "customer": {"former_customer"},
+    "former_customer": {"customer"},
+    "disqualified": {"sql", "customer"},
+}
 
 
 def no_config() -> Policy:
@@ -58,6 +71,21 @@ def test_the_golden_leads_of_an_example_make_every_move_of_the_ladder(name: str)
 
 def test_the_examples_together_make_every_move() -> None:
     assert set.union(*map(moves_of, EXAMPLES)) == set(WHY) - NO_MOVE_OF_A_POLICY
+
+
+def pairs_of(name: str) -> set[tuple[str, str]]:
+    """From where to where the golden leads of an example move, those that stood somewhere before."""
+    policy = policy_in(FOLDER / f"{name}.toml", {})
+    table = read_toml(FOLDER / f"{name}.golden.toml", name).data
+    golden = read_golden(table, policy, vocabularies=VOCABULARIES)
+    stood = [one.before.get("prev_stage") for one in golden]
+    came = [verdict["stage"] for verdict in verdicts_of(golden, policy)]
+    return {(was, now) for was, now in zip(stood, came, strict=True) if was not in (None, now)}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_golden_leads_of_an_example_go_from_each_stage_to_each_that_follows(name: str) -> None:
+    assert pairs_of(name) == {(was, now) for was, after in LADDER.items() for now in after}
 
 
 def test_golden_leads_are_judged_in_under_a_second() -> None:
