@@ -16,10 +16,11 @@ import multiprocessing
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,12 @@ from prometheus_client import CollectorRegistry
 
 from connectors.hubspot.signature import HEADER, TIME_HEADER, Verifier, signature_v3
 from sync.inbox import Wanted
+from sync.jobs import drain_inbox
 from sync.metrics import Metrics
 from sync.store.embedded import EmbeddedServer
 from sync.store.intake import Intake
+from sync.store.jobs import enqueue_on
+from sync.store.statements import load_statements
 from sync.store.store import Store
 from sync.web.belongings import WebBelongings
 from sync.web.endpoints import HUBSPOT, web_app
@@ -69,7 +73,8 @@ def _clock() -> datetime:
 
 
 def _belongings(url: str, connection_id: int, port: int) -> tuple[WebBelongings, Intake]:
-    way_in = Intake(url, connection_id)
+    # As `serve` does it: the job that answers is queued in the same transaction.
+    way_in = Intake(url, connection_id, partial(_enqueue, load_statements(), connection_id))
     return WebBelongings(
         clock=_clock,
         accounts={"hubspot": str(PORTAL), "salesforce": "00D000000000001EAA"},
@@ -79,6 +84,12 @@ def _belongings(url: str, connection_id: int, port: int) -> tuple[WebBelongings,
         unready=list,
         verifier=Verifier(SECRET, f"http://127.0.0.1:{port}"),
     ), way_in
+
+
+def _enqueue(
+    statements: Mapping[str, str], number: int, connection: psycopg.Connection, crm: str, urgent: bool
+) -> None:
+    enqueue_on(connection, statements, number, drain_inbox(crm, urgent=urgent))
 
 
 def _serve(url: str, connection_id: int, port: int, told: Connection) -> None:
