@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def pairs_of(name: str) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_golden_leads_of_an_example_go_from_each_stage_to_each_that_follows(name: str) -> None:
     assert pairs_of(name) == {(was, now) for was, after in LADDER.items() for now in after}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_golden_lead_that_the_page_names_is_in_the_example(name: str) -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8").partition("## What the golden leads show")[2]
+    named = set(re.findall(r"\| `([^`]+)` \|$", page, re.MULTILINE))
+    assert len(named) >= 20
+    assert named <= {lead["name"] for lead in read_toml(FOLDER / f"{name}.golden.toml", name).data["lead"]}
 
 
 def test_golden_leads_are_judged_in_under_a_second() -> None:
