@@ -65,6 +65,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.core
 	$(BIN)/python -m bench.sync
 	$(BIN)/python -m bench.extract
+	$(BIN)/python -m bench.policy
 
 # Universal: one file for every system and every Python that is supported. No address of an index is written.
 lock: $(VENV)/.dev

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from bench.job import NOW, peak_mb, policy
-from bench.policy import AIM, BY_RECORD, people
+from bench.people import AIM, BY_RECORD, people
 from bench.rules_in_python import judged
 from mapping.qualification.backtest import CASE, Backtest, backtest, judge_cases
 from mapping.qualification.declared import Policy
@@ -121,21 +121,25 @@ def _equal(found: Backtest, slow: dict[str, Any]) -> None:
         assert {name: rate.leads for name, rate in part.bands if rate.leads} == theirs["bands"]
 
 
-def main() -> None:
-    """Measure and print."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--leads", type=int, default=1_000_000)
-    options = asked.parse_args()
-    ours, part = policy(), cases(min(BY_RECORD, options.leads))
+def measure(leads: int) -> None:
+    """Measure a backtest of so many leads, and print it."""
+    ours, part = policy(), cases(min(BY_RECORD, leads))
     rows = part.rows(named=True)
     _equal(by_column(part, ours), by_record(rows))
     slow = seconds(lambda: by_record(rows), 2) / len(rows)
-    frame = cases(options.leads)
+    frame = cases(leads)
     fast = seconds(lambda: by_column(frame, ours)) / frame.height
     print(
         f"backtest of {frame.height:,} leads: {fast * frame.height:.2f} s of processor time, {1 / fast:,.0f} leads/s;"
         f" plain Python {1 / slow:,.0f} leads/s; {slow / fast:.1f} x, aim {AIM} x; peak {peak_mb():.0f} MB"
     )
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--leads", type=int, default=1_000_000)
+    measure(asked.parse_args().leads)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A policy on a million leads: points with reasons, and the diff with another policy, beside plain Python.
+"""A policy on a million leads: points with reasons, the diff with another policy, and the backtest, beside Python.
 
     python -m bench.policy                       1,000,000 leads
     python -m bench.policy --leads 100000 --stored 100000
@@ -10,14 +10,11 @@ every verdict and reason of that part is asserted to be equal. Read the ratios: 
 from __future__ import annotations
 
 import argparse
-import random
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +22,10 @@ import polars as pl
 import psutil
 import psycopg
 
+from bench.backtest import measure
 from bench.job import NOW, Meter, peak_mb, policy, policy_table, work
 from bench.memory import Remembered
+from bench.people import AIM, BY_RECORD, people
 from bench.rules_in_python import judged
 from mapping.identity import derive
 from mapping.lead import LEAD_FIELDS, columns_of
@@ -44,53 +43,9 @@ from sync.store.leads import NEW_LEADS
 from sync.store.store import Store
 from sync.work import judged_fields
 
-BLOCK = 10_000
-#: Leads that plain Python does.
-BY_RECORD = 50_000
-#: How many times as fast as plain Python is aimed at, and seconds for a diff of a million stored leads.
-AIM, AIM_STORED = 20, 5.0
+#: Seconds that are aimed at for a diff of a million stored leads.
+AIM_STORED = 5.0
 COMPARED = ("score", "fit", "engagement", "coverage", "temperature", "stage")
-#: The fields that the bench's policy looks at, and what there is in them.
-_DRAWN: dict[str, tuple[Any, ...]] = {
-    "industry": ("E-Commerce", "Retail", "Software", "Wholesale", None),
-    "annual_revenue": (*map(Decimal, (5_000_000, 40_000_000, 90_000_000, 400_000_000)), None),
-    "job_title": (
-        "Head of Marketing",
-        "Leiterin Marketing",
-        "Geschäftsführer",
-        "Werkstudent",
-        "Einkauf",
-        None,
-    ),
-    "company": ("Sommer Versand GmbH", "Textagentur Wort", "Müller & Co. KG", None),
-    "country": ("DE", "AT", "CH", "FR", None),
-    "phone": ("+49301234567", None),
-    "forms": (0, 1, 2, 3, 5, None),
-    "email_opt_out": (True, False, None),
-}
-
-
-def people(leads: int) -> pl.DataFrame:
-    """New leads as ``judge`` takes them: a block drawn from a seed, repeated under other numbers."""
-    pick = random.Random(11)
-    rows = []
-    for number in range(min(BLOCK, leads)):
-        row = {name: pick.choice(words) for name, words in _DRAWN.items()}
-        row["email"] = pick.choice((f"p{number}@shop{number % 97}.example", f"p{number}@gmx.de", None))
-        row["last_form_at"] = NOW - timedelta(days=pick.randrange(300)) if row["forms"] else None
-        row["annual_revenue_currency"] = "EUR"
-        rows.append(row)
-    schema = {name: dtype for name, dtype in columns_of(LEAD_FIELDS).items() if name in rows[0]}
-    whole = columns_of(LEAD_FIELDS)
-    block = pl.DataFrame(
-        {name: pl.Series([row[name] for row in rows], dtype=schema[name]) for name in schema}
-    )
-    block = block.with_columns(
-        pl.lit(None, dtype=dtype).alias(name) for name, dtype in whole.items() if name not in schema
-    )
-    block = derive(block, in_hubspot=pl.lit(value=True), in_salesforce=pl.lit(value=True))
-    frame = pl.concat([block] * -(-leads // block.height)).head(leads)
-    return frame.with_columns(pl.format("lead{}", pl.int_range(leads)).alias("lead_id"))
 
 
 def other_policy() -> Policy:
@@ -259,6 +214,7 @@ def main() -> None:
     asked.add_argument("--stored", type=int, default=1_000_000, help="leads in PostgreSQL; 0 leaves it out")
     options = asked.parse_args()
     in_memory(options.leads)
+    measure(options.leads)
     if options.stored:
         with tempfile.TemporaryDirectory() as folder:
             stored(options.stored, Path(folder))
