@@ -22,7 +22,7 @@ from connectors.sandbox.side import Ask
 CAP = 200_000
 # Bodies are for looking at what just happened; kept for all, they would fill the disk of a long backfill.
 BODIES_KEPT = 20_000
-BODY_KEPT = 4_096
+BODY_KEPT = 16_384
 # A body larger than this is not parsed only to count what is in it.
 COUNTED_UP_TO = 32 * 1024 * 1024
 _TRIM_EVERY = 1_000

@@ -407,8 +407,8 @@ def test_a_second_run_can_be_proved_to_write_nothing(url: str) -> None:
 
 
 def test_bodies_are_shown_only_when_asked_for_and_only_their_beginning(url: str) -> None:
-    requests.post(f"{url}/a", data=json.dumps({"note": "n" * 10_000}))
+    requests.post(f"{url}/a", data=json.dumps({"note": "n" * 40_000}))
     assert "body" not in calls(url)[0]
     shown = calls(url, bodies=1)[0]["body"]
     assert shown.startswith('{"note": "nnn')
-    assert len(shown) == 4096
+    assert len(shown) == 16_384

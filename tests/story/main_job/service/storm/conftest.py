@@ -26,7 +26,7 @@ PATH = "planted-path-of-the-storm"
 #: Pairs that are in agreement before the storm.
 PAIRS = 10
 #: The sandbox keeps so much of a body; what a longer one said of later records is not in the log.
-BODY_KEPT = 4_096
+BODY_KEPT = 16_384
 SHOP = {
     "industry": "RETAIL",
     "annualrevenue": "40000000",
@@ -208,6 +208,10 @@ class People:
             self.house.unsubscribe("hubspot", self.pairs[which][0])
 
 
+#: Each is killed at least once.
+VICTIMS = frozenset(("serve", "worker 1", "worker 2", "database"))
+
+
 @dataclass
 class Storm:
     """Processes that are killed in turn, and come back."""
@@ -255,6 +259,10 @@ class Storm:
             if all_of_them or time.monotonic() >= moment:
                 del self.back_at[name]
                 self._launch(name)
+
+    def spared(self) -> set[str]:
+        """Whom nobody has killed yet."""
+        return set(VICTIMS - self.kills.keys())
 
     def died_by_themselves(self) -> list[str]:
         """Processes that ended though nobody killed them, with what they said last."""

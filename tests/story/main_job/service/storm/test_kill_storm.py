@@ -54,7 +54,7 @@ def _blow(people: Any, storm: Any, ledger: Any, stumble: Any, seed: str) -> None
     began = time.monotonic()
     next_kill = began + dice.uniform(1.0, 3.0)
     # On a busy machine a process takes long to come back, and each shall have its turn.
-    while (lasted := time.monotonic() - began) < SECONDS or (len(storm.kills) < 4 and lasted < 1.5 * SECONDS):
+    while (lasted := time.monotonic() - began) < SECONDS or (storm.spared() and lasted < PATIENCE / 4):
         people.act()
         if dice.random() < 0.1:
             stumble(people.house, dice)
@@ -155,6 +155,8 @@ def test_a_storm_of_kills_loses_nothing_and_writes_nothing_twice(
     counted = f"{len(ledger.writes)} values written, {ledger.cut_off} bodies cut off"
     print(dict(people.did), dict(storm.kills), counted)  # noqa: T201
 
+    assert not storm.spared(), "somebody was never killed"
+    assert not ledger.cut_off, "the log does not say everything that was written"
     for process in storm.places.values():
         assert process.stop() == 0
     told = house.command("--json", "agree")
