@@ -296,6 +296,7 @@ SHOP: dict[str, Any] = {
     "job_title": "Head of Marketing",
     "country": "DE",
     "has_contact_data": True,
+    "is_company_only": False,
     "may_email": True,
     "forms": 2,
     "last_form_at": NOW,

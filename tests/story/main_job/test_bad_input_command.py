@@ -207,8 +207,12 @@ def test_wrong_use_ends_with_two(house: Any, arguments: tuple[str, ...]) -> None
     _refused(house.command(*arguments), 2)
 
 
-def test_an_unknown_lead_is_named(furnished: Any) -> None:
+def test_whoever_asks_for_somebody_unknown_is_told_what_a_key_is_and_not_the_address_back(
+    furnished: Any,
+) -> None:
     furnished.couple("anna@sommer.de")
     furnished.sync()
 
-    _refused(furnished.command("explain", "nobody@nowhere.de"), 2, "nobody@nowhere.de", "fix:")
+    told = furnished.command("explain", "nobody@nowhere.de")
+    _refused(told, 2, "no lead is known by this KEY", "fix: a KEY is an e-mail address")
+    assert "nobody@nowhere.de" not in told.err
