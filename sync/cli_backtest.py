@@ -101,6 +101,7 @@ def asked_of(given: dict[str, Any]) -> Asked:
     metavar="X",
     help="End with 1 unless the top decile reaches this lift, and not by chance.",
 )
+@click.option("--fail-on-drift", is_flag=True, help="End with 1 where rates moved more than chance explains.")
 @click.option(
     "--reps",
     type=click.IntRange(1),
@@ -118,6 +119,7 @@ def backtest_policy(
     context: Context,
     /,
     min_lift: float | None,
+    fail_on_drift: bool,
     reps: int | None,
     explore_share: float | None,
     **given: Any,
@@ -141,7 +143,7 @@ def backtest_policy(
         document["explore"] = to_explore(judged, explore_share)
         _show_explored(context.screen, document["explore"])
     context.screen.document(document)
-    sys.exit(0 if reached else 1)
+    sys.exit(0 if reached and not (fail_on_drift and found.drift) else 1)
 
 
 def _show_explored(screen: Screen, leads: list[str]) -> None:

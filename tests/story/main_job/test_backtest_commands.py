@@ -37,8 +37,13 @@ engagement = [
 DAY, HORIZON = 86_400, 30
 
 
-def spreadsheet(path: Path, leads: int = 1_500, *, effect: float = 1.0, tags: bool = True) -> Path:
-    """Made-up leads of an online course: who stays long or was recommended enrols more often."""
+def spreadsheet(
+    path: Path, leads: int = 1_500, *, effect: float = 1.0, tags: bool = True, late: float = 0.0
+) -> Path:
+    """Made-up leads of an online course: who stays long or was recommended enrols more often.
+
+    ``late``: how much likelier the last fifth enrols.
+    """
     dice = random.Random(7)
     with path.open("w", newline="", encoding="utf-8") as file:
         sheet = csv.writer(file)
@@ -48,7 +53,7 @@ def spreadsheet(path: Path, leads: int = 1_500, *, effect: float = 1.0, tags: bo
         for number in range(leads):
             source, seconds = dice.choice(("Google", "Reference", "Chat")), int(dice.expovariate(1 / 500))
             chance = 0.12 + effect * (0.3 * (source == "Reference") + 0.3 * (seconds >= 600))
-            enrolled = dice.random() < chance
+            enrolled = dice.random() < chance + late * (number >= leads * 0.8)
             tag = "Will revert" if enrolled else "Ringing"
             day = date(2025, 1, 1) + timedelta(days=number // 4)
             sheet.writerow([source, 3, seconds, tag if tags else "", day.isoformat(), int(enrolled)])
@@ -82,6 +87,25 @@ def test_a_spreadsheet_tells_how_right_the_policy_would_have_been(course: Any) -
     shown = course.command(*asked).out
     assert "1500 leads" in shown
     assert "looks like the outcome itself" in shown
+
+
+@pytest.mark.parametrize(("late", "code"), [(0.0, 0), (0.4, 1)])
+def test_rates_that_moved_end_with_1_where_that_is_asked_for(course: Any, late: float, code: int) -> None:
+    path = spreadsheet(course.folder / "leads.csv", late=late)
+    asked = (
+        "--json",
+        "policy",
+        "backtest",
+        "--csv",
+        str(path),
+        "--outcome",
+        "Converted",
+        "--time",
+        "Created",
+    )
+    told = course.command(*asked, "--fail-on-drift")
+    assert (told.code, bool(told.document["drift"])) == (code, bool(code)), told.err
+    assert course.command(*asked).code == 0
 
 
 def test_a_column_that_knows_the_outcome_is_named_and_changes_nothing(course: Any) -> None:
