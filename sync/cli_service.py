@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import click
@@ -9,6 +11,7 @@ import click
 from sync.app import App, opened
 from sync.cli_context import Context, age
 from sync.errors import WrongUse
+from sync.logs import SERVICE
 from sync.sentences import clause
 from sync.store.jobs import JobRow
 
@@ -21,6 +24,15 @@ def _tell(words: str) -> None:
     click.echo(f"leadpact: {words}", err=True)
 
 
+def _log(words: str) -> None:
+    logging.getLogger(SERVICE).info("%s", words)
+
+
+def _teller(context: Context) -> Callable[[str], None]:
+    """With ``--json`` every line on stderr is an object, also what a service says of itself."""
+    return _log if context.screen.as_json else _tell
+
+
 @click.command("serve")
 @click.pass_obj
 def serve_command(context: Context) -> None:
@@ -28,7 +40,7 @@ def serve_command(context: Context) -> None:
     # Only here: every other command begins without the web server and the job engine.
     from sync.serving import Asked, serve
 
-    serve(Asked(context.settings(), _tell))
+    serve(Asked(context.settings(), _teller(context)))
 
 
 @click.command()
@@ -42,7 +54,7 @@ def worker(context: Context, concurrency: int | None) -> None:
     """Work on jobs until it is stopped; run as many as you like, on any machine with the same database."""
     from sync.serving import Asked, work_on_jobs
 
-    work_on_jobs(Asked(context.settings(), _tell, concurrency))
+    work_on_jobs(Asked(context.settings(), _teller(context), concurrency))
 
 
 @click.group(invoke_without_command=True)

@@ -50,10 +50,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What came of a job: a line for the log, and the jobs that follow it."""
+    """What came of a job: a line for the log, the jobs that follow it, and the run that did it, if one did."""
 
     words: str
     then: tuple[NewJob, ...] = ()
+    run: int | None = None
 
 
 Kind = Callable[[Given], Said]
@@ -87,7 +88,7 @@ def _drain(given: Given) -> Said:
     if drained.later:
         # Not this job again: who is told of in the meantime would wait with it for a lead that is none of theirs.
         then.append(drain_inbox(crm, urgent=urgent, at=utc_now() + BUSY_AGAIN + A_MOMENT))
-    return Said(words, tuple(then))
+    return Said(words, tuple(then), run=drained.outcome.run if drained.outcome else None)
 
 
 def _gaps(given: Given) -> Said:
@@ -104,8 +105,12 @@ def _rescore(given: Given) -> Said:
     said = _ended(done.judged)
     if not done.is_whole:
         # Not this job again: it has judged everybody. A sync reads whoever still waits, and fails by itself.
-        return Said(f"{said.words}; owners are left to a sync", (scheduled("incremental"),))
-    return said if done.owners is None else Said(f"{said.words}; owners given in {_ended(done.owners).words}")
+        return replace(
+            said, words=f"{said.words}; owners are left to a sync", then=(scheduled("incremental"),)
+        )
+    if done.owners is None:
+        return said
+    return replace(said, words=f"{said.words}; owners given in {_ended(done.owners).words}")
 
 
 def _agree(given: Given) -> Said:
@@ -146,7 +151,8 @@ def _backfill(given: Given) -> Said:
     if done.busy:
         raise Busy("the slice met another run")
     left = len(plan.left) - 1
-    return Said(f"{max(left, 0)} slices left", (backfill_slice(wanted, approve=approve),) if left > 0 else ())
+    then = (backfill_slice(wanted, approve=approve),) if left > 0 else ()
+    return Said(f"{max(left, 0)} slices left", then, done.runs[-1] if done.runs else None)
 
 
 def _silent(part: SliceRow, count: int, of: int, seconds: float) -> None:
@@ -160,7 +166,7 @@ def _ended(outcome: Outcome) -> Said:
     )
     if outcome.busy:
         raise Busy(words)
-    return Said(words)
+    return Said(words, run=outcome.run)
 
 
 KINDS: Mapping[str, Kind] = {

@@ -28,6 +28,7 @@ from sync.errors import CrmAway, DatabaseAway, DatabaseNewer
 from sync.jobs_hands import Hands, Task, Unfinished
 from sync.jobs_kinds import Said
 from sync.jobs_watch import Watch
+from sync.logs import SERVICE, about
 from sync.sections_service import WorkerSettings
 from sync.store.jobs import SERVER_GONE, TASK, queue_of
 
@@ -43,6 +44,8 @@ LEFT_AFTER = 5
 AWAY = (DatabaseAway, CrmAway, ConnectorError, *SERVER_GONE)
 
 _log = logging.getLogger(__name__)
+#: A job that is done leaves one line, whether or not somebody asked for more.
+_ends = logging.getLogger(SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +274,9 @@ def _doing(hands: Hands) -> Callable[..., Awaitable[None]]:
             if unfinished.verdict.then == "drop":
                 return
             raise
-        _log.info("job %s: %s", task.what, said.words, extra={"job": job.id})
+        run = {} if said.run is None else {"run": said.run}
+        with about(job=task.job, correlation=task.correlation, **run):
+            _ends.info("job %s: %s", task.what, said.words)
 
     return leadpact
 

@@ -39,6 +39,9 @@ FIELDS = ("job", "run", "lead", "crm", "count", "correlation")
 #: The packages that are ours.
 ROOMS = ("sync", "connectors", "mapping")
 
+#: What a service says of itself, and how each job ended: told whether or not somebody asked for more.
+SERVICE = "sync.service"
+
 #: What the lines of this thread, or of this task, are about.
 _about: ContextVar[Mapping[str, str | int]] = ContextVar("leadpact_about", default=MappingProxyType({}))
 
@@ -59,7 +62,8 @@ def correlation() -> str:
 
 
 def configure(verbose: bool, json: bool, stream: TextIO) -> None:
-    """Send our logs to ``stream``: warnings, with ``verbose`` everything of ours. May be called again."""
+    """Send our logs to ``stream``: warnings, of a service also
+    what it does, with ``verbose`` everything of ours. May be called again."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Json() if json else _Text())
     root = logging.getLogger()
@@ -69,6 +73,7 @@ def configure(verbose: bool, json: bool, stream: TextIO) -> None:
     root.setLevel(logging.WARNING)
     for room in ROOMS:
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logging.getLogger(SERVICE).setLevel(logging.DEBUG if verbose else logging.INFO)
     for vendor in VENDORS:
         logging.getLogger(vendor).setLevel(logging.ERROR)
 

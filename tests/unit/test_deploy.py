@@ -82,6 +82,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 def test_every_command_line_is_one_that_leadpact_takes(where: str, args: list[str]) -> None:
     command: click.Command | None = leadpact
     context = click.Context(leadpact)
+    _, args, _ = leadpact.make_parser(context).parse_args(list(args))
     while isinstance(command, click.Group):
         name, command, args = command.resolve_command(context, args)
         assert command is not None, where
