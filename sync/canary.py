@@ -77,7 +77,9 @@ def _differing(work: Work, crm: str, rows: pl.DataFrame) -> list[str]:
         # Whoever has no address is on no list, and is not shown as taken off any.
         for name, other in needs.items():
             if name in there and other in slab.frame.columns:
-                absent = pl.when(pl.col(other).is_null()).then(absent.list.concat(pl.lit(name))).otherwise(absent)
+                absent = (
+                    pl.when(pl.col(other).is_null()).then(absent.list.concat(pl.lit(name))).otherwise(absent)
+                )
         long = slab.frame.select(RECORD_ID, absent.alias("_absent"), *there).unpivot(
             there, index=[RECORD_ID, "_absent"], variable_name="crm_field", value_name="now"
         )

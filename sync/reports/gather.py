@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from connectors.crm import RECORD_ID
+from mapping.consent import FLAGS, STANDING_FIELDS
 from mapping.identity import derive
 from mapping.lead import FieldType, columns_of, currency_column
 from mapping.qualification.columns import Column, Kind, derived_columns
@@ -33,7 +34,9 @@ AT_ONCE, MEMBERS_AT_ONCE = 100_000, 2_000
 #: What the derived fields of a lead are made of.
 _DERIVED_FROM = (
     *("email", "phone", "mobile_phone", "street", "city", "postal_code", "country"),
-    *("email_opt_out", "call_opt_out", "post_opt_out"),
+    *("first_name", "last_name", "company", "website"),
+    *FLAGS.values(),
+    *STANDING_FIELDS,
 )
 _VOLUME = Column(
     "order_volume", Kind.NUMBER, "order_volume", "_m_order_volume", pl.Decimal(18, 2), type=FieldType.MONEY
@@ -115,7 +118,8 @@ def _facts(work: Work, declared: Declared, stored: pl.DataFrame, after: str) -> 
     leads = stored.select("lead_id", "highest_stage").hstack(Snapshots(schema).decode(stored["lead_values"]))
     last = stored["lead_id"][-1] if stored.height else after
     linked = work.store.reporting.linked(after, last)
-    full = _judged(work, declared, derive(leads, **_in_crms(linked)))
+    hubspot, salesforce = _in_crms(linked)
+    full = _judged(work, declared, derive(leads, in_hubspot=hubspot, in_salesforce=salesforce))
     asked = [goal for goal in declared.goals if goal.of is not None]
     columns = {name: full[name] for name in full.columns}
     answers = Questions([goal.of for goal in asked if goal.of]).answers(columns) if asked else []
@@ -152,11 +156,11 @@ def _asked(work: Work, declared: Declared) -> tuple[Condition, ...]:
     return (*declared.conditions(), work.policy.interest)
 
 
-def _in_crms(linked: pl.DataFrame) -> dict[str, pl.Expr]:
-    return {
-        f"in_{crm}": pl.col("lead_id").is_in(linked.filter(pl.col("crm") == crm)["lead_id"].implode())
-        for crm in CRMS
-    }
+def _in_crms(linked: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
+    hubspot, salesforce = (
+        pl.col("lead_id").is_in(linked.filter(pl.col("crm") == crm)["lead_id"].implode()) for crm in CRMS
+    )
+    return hubspot, salesforce
 
 
 def _judged(work: Work, declared: Declared, leads: pl.DataFrame) -> pl.DataFrame:
@@ -178,8 +182,8 @@ def _as_told_by(work: Work, declared: Declared, crm: str, after: str, last: str)
     known = work.field_map.columns(crm)
     schema = {name: dtype for name, dtype in _schema(work, declared, []).items() if name in known}
     values = Snapshots(schema).decode(records["record_values"])
-    here = {f"in_{each}": pl.lit(value=True) for each in CRMS}
-    full = _judged(work, declared, derive(records.select("lead_id").hstack(values), **here))
+    here, leads = pl.lit(value=True), records.select("lead_id").hstack(values)
+    full = _judged(work, declared, derive(leads, in_hubspot=here, in_salesforce=here))
     told = assign(full, declared.channels)["channel"].alias(f"{crm}_channel")
     return full.select("lead_id").hstack([told]).unique("lead_id", keep="first", maintain_order=True)
 
@@ -248,8 +252,9 @@ def read_campaigns(work: Work, declared: Declared) -> Campaigns:
         pl.col("type").alias("lead_source"),
         pl.col("name").alias("source_detail"),
     )
-    no_crm = {f"in_{each}": pl.lit(value=False) for each in CRMS}
-    channel = assign(_judged(work, declared, derive(named, **no_crm)), declared.channels)["channel"]
+    nowhere = pl.lit(value=False)
+    judged = _judged(work, declared, derive(named, in_hubspot=nowhere, in_salesforce=nowhere))
+    channel = assign(judged, declared.channels)["channel"]
     rows = found.with_columns(channel=channel)
     currency = crm.account().currency or work.policy.currency
     paid = rows.filter(pl.col("spent").is_not_null() | pl.col("planned").is_not_null())
