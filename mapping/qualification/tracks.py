@@ -28,10 +28,11 @@ def track(leads: Mapping[str, pl.Series], now: Standing, policy: Policy) -> dict
         if left is not None:
             fits = fits & ~holds(left)
         found = one(place, _CODE).zip_with(fits, found)
+    # A CRM cuts blanks off both ends; shown with them, the text would differ, and be written, for ever.
     said: dict[str, list[str | None]] = {
         "nurture_track": [one_.track for one_ in policy.tracks],
-        "nurture_question": [one_.name for one_ in policy.tracks],
-        "nurture_format": [one_.format for one_ in policy.tracks],
+        "nurture_question": [one_.name.strip() for one_ in policy.tracks],
+        "nurture_format": [one_.format and one_.format.strip() for one_ in policy.tracks],
     }
     return {
         name: looked_up(pl.Series([*texts, None], dtype=pl.String), found) for name, texts in said.items()

@@ -248,6 +248,19 @@ def test_many_rules_are_told_in_their_order() -> None:
         assert told == " · ".join(f"{point['points']} {point['rule']}" for point in listed)
 
 
+def test_blanks_around_a_question_or_format_are_not_shown() -> None:
+    asked = {
+        "name": " Which topic? ",
+        "when": "TRUE",
+        "track": "topic",
+        "format": "mail ",
+        "stages": ["lead"],
+    }
+    policy = load_policy({**TABLE, "nurture": [asked]}, fields=FIELDS, vocabularies={})
+    verdict = judge(frame({"last_contact_request": None, "annual_revenue": Decimal(5)}), policy, NOW)
+    assert verdict.select("nurture_question", "nurture_format").row(0) == ("Which topic?", "mail")
+
+
 def test_a_policy_without_rules_has_nothing_to_tell() -> None:
     policy = load_policy({"policy": {"temperature": {"hot": {"total": 60}}}}, fields=FIELDS, vocabularies={})
     assert reasons(judge(frame({}), policy, NOW), policy).to_list() == ["nothing counted yet"]
