@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync.logs import VENDORS, about, configure, correlation
+from sync.logs import SERVICE, VENDORS, about, configure, correlation
 
 PLANTED = "ada@planted.example"
 
@@ -18,7 +18,7 @@ PLANTED = "ada@planted.example"
 def as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    names = (*VENDORS, "sync", "connectors", "mapping")
+    names = (*VENDORS, SERVICE, "sync", "connectors", "mapping")
     levels = {name: logging.getLogger(name).level for name in names}
     yield
     for handler in set(root.handlers) - set(handlers):
@@ -115,3 +115,9 @@ def test_what_a_stretch_of_work_is_about_stands_on_each_of_its_lines_and_on_no_o
 def test_only_known_fields_of_a_stretch_of_work_are_logged() -> None:
     with about(email=PLANTED):
         assert PLANTED not in logged(verbose=True, as_json=True)
+
+
+def test_what_a_service_says_of_itself_is_told_though_nobody_asked_for_more() -> None:
+    told = json.loads(logged(verbose=False, as_json=True, name=SERVICE))
+    assert (told["logger"], told["message"]) == (SERVICE, "read 7 records")
+    assert logged(verbose=False, as_json=True, name="sync.run") == ""

@@ -126,10 +126,10 @@ def test_authorization_is_never_kept(tmp_path: Path) -> None:
 
 
 def test_a_body_that_is_no_text_is_kept_as_far_as_it_can_be_read(log: RequestLog) -> None:
-    add(log, body=b"PK\x03\x04\xff" + b"x" * 9_000)
+    add(log, body=b"PK\x03\x04\xff" + b"x" * 20_000)
     body = log.read(bodies=True)["requests"][0]["body"]
     assert body.startswith("PK\x03\x04\ufffdx")
-    assert len(body) == 4_096
+    assert len(body) == 16_384
 
 
 @pytest.mark.parametrize(

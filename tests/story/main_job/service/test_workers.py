@@ -97,7 +97,7 @@ def test_three_workers_do_a_schedule_once_and_take_over_from_one_that_is_killed(
 
 def _begun(crew: Any, process: Any) -> int:
     """How many runs this worker has brought to an end."""
-    return int(process.said().count("INFO sync.jobs_worker: job incremental: "))
+    return int(process.said().count("INFO sync.service: job incremental: "))
 
 
 def test_a_worker_whose_database_a_newer_program_has_migrated_leaves_the_jobs_to_it(crew: Any) -> None:
