@@ -26,8 +26,13 @@ CONFIG_VARIABLE = "LEADPACT_CONFIG"
 SECRETS_VARIABLE = "LEADPACT_SECRETS_DIR"
 _FILE = "_FILE"
 _ALWAYS = (CONFIG_VARIABLE, SECRETS_VARIABLE)
-#: The test suite's own switch, set by who runs it; no setting of the program.
-_NOT_OURS = ("LEADPACT_REQUIRE_ALL",)
+#: How the test suite's own switches begin, and those that begin otherwise; no settings of the program.
+_OF_THE_TESTS = (
+    "LEADPACT_TEST_",
+    "LEADPACT_REQUIRE_ALL",
+    "LEADPACT_TWO_WORKERS_ROUNDS",
+    "LEADPACT_WRITE_DOCS",
+)
 #: No secret is longer; a larger file is another file.
 _MOST_BYTES = 65_536
 
@@ -101,7 +106,7 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> Overrides:
         name = directory_file.name.upper()
         _keep(found, known[name], partial(_content, directory_file), str(directory_file))
     for name in sorted(environ):
-        if not name.upper().startswith(PREFIX) or name in (*_ALWAYS, *_NOT_OURS):
+        if not name.upper().startswith(PREFIX) or name in _ALWAYS or name.startswith(_OF_THE_TESTS):
             continue
         if name in known:
             _keep(found, known[name], partial(str, environ[name]), name)

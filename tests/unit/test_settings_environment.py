@@ -184,3 +184,8 @@ def test_a_variable_can_name_another_policy(tmp_path: Path) -> None:
     one = only_problem(tmp_path, {"LEADPACT_FILES__POLICY": "none.toml"}, text)
     assert one["where"] == "none.toml"
     assert "LEADPACT_FILES__POLICY names this file" in one["fix"]
+
+
+def test_the_switches_of_the_test_suite_are_no_settings_and_stop_nobody(tmp_path: Path) -> None:
+    switches = ("LEADPACT_REQUIRE_ALL", "LEADPACT_TEST_STORM_SECONDS", "LEADPACT_TWO_WORKERS_ROUNDS")
+    assert load(tmp_path, dict.fromkeys(switches, "60")) == load(tmp_path, {})
