@@ -62,13 +62,17 @@ class Courier:
             self._woken.wait(_LOOK_AGAIN if waiting else None)
 
     def _send_due(self) -> None:
-        settings = self._settings()
-        while settings is not None and not self._ended.is_set():
+        while not self._ended.is_set():
+            # One moment for both: a clock moved in between would send what is due later by settings of before.
+            now = self._now()
+            settings = self._settings(now)
+            if settings is None:
+                return
             with self._lock:
                 if self._flying >= settings.most_at_once:
                     return
             shuffled = self._switches().webhook_order == "shuffled"
-            batch = self._store.next_batch(self._now(), shuffled=shuffled)
+            batch = self._store.next_batch(now, shuffled=shuffled)
             if batch is None:
                 return
             with self._lock:
@@ -76,9 +80,9 @@ class Courier:
                 self.most_flying = max(self.most_flying, self._flying)
             threading.Thread(target=self._deliver, args=(settings.target_url, batch), daemon=True).start()
 
-    def _settings(self) -> Settings | None:
+    def _settings(self, now: int) -> Settings | None:
         """What the app wants, or what it wanted a while ago: HubSpot looks again only now and then."""
-        read_at, now = self._read_at, self._now()
+        read_at = self._read_at
         if (
             self._known is None
             or read_at is None
