@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -13,8 +12,7 @@ from sync.app import opened
 from sync.cli_context import Context
 from sync.console import Screen, show_outcome
 from sync.drift import KINDS, Drift, Repair, find_drift, parts_to_read, plan_repair, repair_drift
-from sync.run import as_json
-from sync.tally import Outcome
+from sync.tally import Outcome, outcome_document
 from sync.work import CRMS
 
 #: Drifted records shown before the rest is only counted.
@@ -94,4 +92,4 @@ def _document(found: Drift, plan: Repair, outcome: Outcome | None) -> dict[str, 
         "slices": [{**asdict(one), "same": one.same} for one in found.slices],
         "repair": {"records": {crm: len(ids) for crm, ids in plan.names.items()}, "calls": plan.calls},
     }
-    return document if outcome is None else document | json.loads(as_json(outcome, with_changes=False))
+    return document if outcome is None else document | outcome_document(outcome, with_changes=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,9 +18,9 @@ from sync.errors import GuardStopped, WrongUse
 from sync.headings import Heading, headings
 from sync.importing import KINDS, Source, as_words
 from sync.importrun import Imported, campaign_named, import_people
-from sync.run import as_json
 from sync.saved import SavedPlan, save_plan
 from sync.spreadsheet import SheetRow, Spreadsheet, read_spreadsheet
+from sync.tally import outcome_document
 from sync.work import CRMS, Work
 
 #: Bad and held rows that are listed; the JSON document has all of them.
@@ -196,7 +195,7 @@ def _show(screen: Screen, cards: Cards, done: Imported, *, written: bool) -> Non
     if done.members or done.not_members:
         screen.say(f"campaign: {done.members} new members; {done.not_members} have no record in Salesforce")
     show_outcome(screen, outcome, planned=not written)
-    document: Mapping[str, Any] = json.loads(as_json(outcome, with_changes=not written))
+    document: Mapping[str, Any] = outcome_document(outcome, with_changes=not written)
     screen.document({
         **document, "people": done.people, "members": done.members, "held_rows": done.held,
         "left": [{"where": one.where, "what": one.what, "fix": one.fix} for one in cards.bad],

@@ -11,7 +11,7 @@ from sync.app import opened
 from sync.cli_context import Context, age
 from sync.console import show_outcome
 from sync.refusals import by_cause, refused_rows, retry_refused
-from sync.run import as_json
+from sync.tally import outcome_document
 
 
 @click.command()
@@ -49,5 +49,5 @@ def _retry(context: Context, codes: tuple[str, ...]) -> None:
     with opened(context.settings()) as app:
         outcome = retry_refused(app.work(), codes)
     show_outcome(context.screen, outcome, planned=False)
-    context.screen.document(as_json(outcome, with_changes=False))
+    context.screen.document(outcome_document(outcome, with_changes=False))
     sys.exit(1 if outcome.numbers.refused or outcome.became else 0)

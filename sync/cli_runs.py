@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -20,9 +19,9 @@ from sync.explaining import find_lead
 from sync.newly_mapped import not_read_for_all, policy_news
 from sync.read import with_counterparts
 from sync.rescored import rescore as rescore_all
-from sync.run import Asked, as_json, perform
+from sync.run import Asked, perform
 from sync.saved import load_plan, save_plan
-from sync.tally import Outcome
+from sync.tally import Outcome, outcome_document
 from sync.undo import as_json as undone_as_json
 from sync.undo import undo as take_back
 from sync.work import CRMS, Work
@@ -64,7 +63,7 @@ def plan(
     show_outcome(context.screen, outcome, planned=True)
     if out is not None:
         context.screen.say(f"saved to {out}; carry it out with `leadpact apply {out}`")
-    context.screen.document(as_json(outcome, with_changes=True))
+    context.screen.document(outcome_document(outcome, with_changes=True))
 
 
 def _records_of(work: Work, keys: tuple[str, ...]) -> dict[str, list[str]]:
@@ -112,7 +111,7 @@ def apply(context: Context, file: Path, with_changes: bool) -> None:
         )
         outcome = perform(work, asked)
     show_outcome(context.screen, outcome, planned=False)
-    context.screen.document(as_json(outcome, with_changes=with_changes))
+    context.screen.document(outcome_document(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
 
 
@@ -137,7 +136,7 @@ def sync(context: Context, approve: bool, with_changes: bool) -> None:
         news = [*_news(work, before), beside_news(work)]
     show_outcome(context.screen, outcome, planned=work.mode == "observe")
     _say_all(context, news)
-    context.screen.document(as_json(outcome, with_changes=with_changes))
+    context.screen.document(outcome_document(outcome, with_changes=with_changes))
     sys.exit(_exit_code(outcome))
 
 
@@ -174,8 +173,8 @@ def rescore(context: Context, with_changes: bool) -> None:
             f"Run {judged.run} is done. The one that gives its leads an owner was stopped; the next sync does that."
         )
     _say_all(context, [news])
-    document = json.loads(as_json(judged, with_changes=with_changes))
-    then = None if routed is None else json.loads(as_json(routed, with_changes=with_changes))
+    document = outcome_document(judged, with_changes=with_changes)
+    then = None if routed is None else outcome_document(routed, with_changes=with_changes)
     stopped = None if done.stopped is None else str(done.stopped)
     context.screen.document({**document, "owners": then, "owners_stopped": stopped})
     if done.stopped is not None:

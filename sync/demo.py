@@ -29,10 +29,10 @@ from sync.app import App, opened, utc_now
 from sync.console import Screen
 from sync.errors import CrmAway, WrongUse
 from sync.initdir import write_config
-from sync.run import Asked, as_json, perform
+from sync.run import Asked, perform
 from sync.settings import load_settings
 from sync.setup import create_missing
-from sync.tally import Outcome
+from sync.tally import Outcome, outcome_document
 from sync.work import Work
 
 #: Marks a folder that a demo made, and that the next demo may therefore replace.
@@ -297,8 +297,8 @@ def _document(
     return {
         "config": str(config),
         "people": leads,
-        "first": json.loads(as_json(first, with_changes=False)),
-        "second": json.loads(as_json(second, with_changes=False)),
+        "first": outcome_document(first, with_changes=False),
+        "second": outcome_document(second, with_changes=False),
         "agree": {
             "linked": final.linked,
             "agreed": final.agreed,

@@ -15,7 +15,6 @@ guards know the whole run when they let it write.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -42,7 +41,7 @@ from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links
 from sync.rescore import decide_stored, stored_slices
 from sync.routing import reserved
-from sync.running import as_document, running
+from sync.running import running
 from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
@@ -383,19 +382,3 @@ def _observe(
             work, outcome.run, fence, silent, links, held, nothing_written(), now, mended=False
         )
         work.store.runs.release(outcome.run, fence)
-
-
-def as_json(outcome: Outcome, *, with_changes: bool) -> str:
-    """The JSON document of plan, apply, sync and backfill (contract)."""
-    document: dict[str, object] = {
-        "run": outcome.run,
-        "fingerprint": outcome.fingerprint,
-        **as_document(outcome.numbers, outcome.seconds),
-    }
-    if with_changes and outcome.changes is not None:
-        shown = ("lead", "crm", "object", "record", "field", "before", "after", "why", "lane")
-        columns = outcome.changes.rename({"lead_id": "lead", "record_id": "record"}).select(shown)
-        document["changes"] = columns.to_dicts()
-    if outcome.moved:
-        document["moved"] = [dict(zip(("lead", "crm", "record"), one, strict=True)) for one in outcome.moved]
-    return json.dumps(document, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +12,7 @@ from connectors.crm import Cursor
 from sync.decide import Decided
 from sync.merge import WINNER, Winner
 from sync.plan import SIDES
+from sync.running import as_document
 from sync.store.runs import Numbers
 from sync.winners import deciders
 from sync.write import Results
@@ -118,3 +120,19 @@ def add_numbers(outcome: Outcome, **counts: int) -> None:
     outcome.numbers = replace(
         numbers, **{name: getattr(numbers, name) + more for name, more in counts.items()}
     )
+
+
+def outcome_document(outcome: Outcome, *, with_changes: bool) -> dict[str, Any]:
+    """What the JSON document of plan, apply, sync and backfill holds (contract)."""
+    document: dict[str, Any] = {
+        "run": outcome.run,
+        "fingerprint": outcome.fingerprint,
+        **as_document(outcome.numbers, outcome.seconds),
+    }
+    if with_changes and outcome.changes is not None:
+        shown = ("lead", "crm", "object", "record", "field", "before", "after", "why", "lane")
+        columns = outcome.changes.rename({"lead_id": "lead", "record_id": "record"}).select(shown)
+        document["changes"] = columns.to_dicts()
+    if outcome.moved:
+        document["moved"] = [dict(zip(("lead", "crm", "record"), one, strict=True)) for one in outcome.moved]
+    return document
