@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from sync.cron import Cron
 from sync.freshness import LaneFreshness, told
 from sync.mails.words_alerts import fix_of, said
+from sync.plan import NAMES
 from sync.sections_notify import AlertKind, AlertSettings, kinds_of
 from sync.store.alerts import Alert
 from sync.store.inbox import Waiting
@@ -45,7 +46,6 @@ USUAL = (3, 10)
 MOST_JOBS = 20
 #: An open alert is over only within this share of its limit.
 WELL_WITHIN = 0.9
-NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 
 _log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from mapping.qualification.backtest_history import SALES_SAID, as_of
 from mapping.qualification.deals import DEAL_FIELDS
 from mapping.qualification.declared import Policy
 from mapping.qualification.frequency import WEEKLY, in_week
+from sync.plan import NAMES
 from sync.signals import COMPANY_FIELDS
 
 #: Why a field that no field of the map feeds is not there again.
@@ -96,6 +97,6 @@ def not_replayed(
     for name in sorted(fields):
         rule = field_map.rules.get(name)
         if rule is None or rule.source(crm, object_name) is None:
-            said = _ELSE.format(crm={"hubspot": "HubSpot", "salesforce": "Salesforce"}[crm])
+            said = _ELSE.format(crm=NAMES[crm])
             by_reason.setdefault(_WHY.get(name, said), []).append(name)
     return [f"not replayed: {', '.join(names)} ({why})" for why, names in by_reason.items()]

@@ -22,6 +22,7 @@ from sync.check_policy import of_policy, signals_told
 from sync.check_routing import of_routing
 from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
+from sync.plan import NAMES
 from sync.record_types import of_types
 from sync.setup import OURS, needed_fields, options_told
 from sync.turned import CONTACT, can_see_contacts
@@ -30,7 +31,6 @@ from sync.wrongconfig import Problem
 
 #: Stored leads that a rule is tried on at most.
 SAID_BACK = 100_000
-NAMES = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
 
 #: Characters of a text that has no length of its own (HubSpot reference, section 6.1), and from which on a field is
 #: long enough for what people type into one line.
