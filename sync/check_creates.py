@@ -78,9 +78,9 @@ def _types_given(work: Work, schema: ObjectSchema) -> Iterator[tuple[str, str]]:
     """(place in the config, record type's id) of each that is given: as a stand-in, or as a word of a value map."""
     if TYPE in work.required:
         yield f"salesforce.required.{TYPE}", work.required[TYPE]
-    for name, rule in work.field_map.rules.items():
+    for name, source in work.field_map.writable(CRM, schema.object):
         values = work.field_map.values.get(name)
-        if rule.source(CRM, schema.object) == TYPE and rule.writes_to(CRM) and values is not None:
+        if source == TYPE and values is not None:
             for word in values.said(CRM).values():
                 yield f"values.{values.name}", word
 

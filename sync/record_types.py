@@ -93,9 +93,8 @@ def written_values(work: Work, schema: ObjectSchema) -> dict[str, tuple[str, ...
     for needed in needed_fields(work):
         if needed.crm == CRM and needed.spec.type == "choice":
             said.setdefault(needed.spec.name, []).extend(value for value, _ in needed.spec.options)
-    for name, rule in work.field_map.rules.items():
-        source, words = rule.source(CRM, schema.object), work.field_map.values.get(name)
-        if source is not None and words is not None and rule.writes_to(CRM):
+    for name, source in work.field_map.writable(CRM, schema.object):
+        if (words := work.field_map.values.get(name)) is not None:
             said.setdefault(source, []).extend(words.said(CRM).values())
     for name, text in work.required.items():
         said.setdefault(name, []).append(text)

@@ -104,7 +104,3 @@ class Notices(Tables):
         """Why somebody was not told, and how often; a mail that was not tried yet is no problem."""
         wanted = {"what": HANDOVER, "days": UNSURE_DAYS}
         return self._do("notice_problems", **wanted).fetchall()
-
-    def of_lead(self, lead_id: str) -> list[dict[str, Any]]:
-        """Everybody who was to be told of a lead."""
-        return self._named("notices_of_lead", lead=lead_id)

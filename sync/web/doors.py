@@ -34,12 +34,6 @@ def door(crm: str, belongings: WebBelongings, take: Handler) -> Handler:
     """``take`` as an endpoint: its refusals answered, everything counted, and one log line a request."""
     metrics = belongings.metrics
 
-    async def answered(request: web.Request) -> web.StreamResponse:
-        number = secrets.token_hex(6)
-        # The jobs and runs that answer it bear the same id.
-        with about(correlation=number):
-            return await handled(request, number)
-
     async def handled(request: web.Request, number: str) -> web.StreamResponse:
         began = time.perf_counter()
         try:
@@ -51,10 +45,23 @@ def door(crm: str, belongings: WebBelongings, take: Handler) -> Handler:
             away = Refused(503, "not stored", "the event cannot be taken now; send it again later")
             response, outcome = _refusal(away, belongings), away.outcome
             _log.warning("request %s: %s", number, type(stopped).__name__, extra={"crm": crm})
-        response.headers["X-Request-Id"] = number
         metrics.requests.labels(crm, outcome).inc()
         metrics.seconds.labels(crm).observe(time.perf_counter() - began)
         _log.info("request %s: %s, %s", number, response.status, outcome, extra={"crm": crm})
+        return response
+
+    return numbered(handled)
+
+
+def numbered(take: Callable[[web.Request, str], Awaitable[web.StreamResponse]]) -> Handler:
+    """``take`` with a number of its own for every request, which stands in its answer and in every log line."""
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        number = secrets.token_hex(6)
+        # The jobs and runs that answer it bear the same id.
+        with about(correlation=number):
+            response = await take(request, number)
+        response.headers["X-Request-Id"] = number
         return response
 
     return answered

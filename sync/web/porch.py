@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from sync.logs import about
 from sync.web.belongings import Limits
+from sync.web.doors import numbered
 from sync.web.listening import BUSY, note_busy
 from sync.web.pages import healthz
 
@@ -32,14 +31,11 @@ def porch(waits: Waits, limits: Limits) -> web.Application:
     async def not_ready(request: web.Request) -> web.Response:  # noqa: ARG001 - whatever is asked
         return web.json_response({"ready": False, "problems": [waits.words]}, status=503, headers=again)
 
-    async def not_yet(request: web.Request) -> web.Response:  # noqa: ARG001 - whatever is asked
-        number = secrets.token_hex(6)
-        with about(correlation=number):
-            _log.info("request %s: 503, not begun", number)
-        headers = {**again, "X-Request-Id": number}
-        return web.Response(status=503, text="nothing is taken yet; send it again later\n", headers=headers)
+    async def not_yet(request: web.Request, number: str) -> web.StreamResponse:  # noqa: ARG001 - whatever is asked
+        _log.info("request %s: 503, not begun", number)
+        return web.Response(status=503, text="nothing is taken yet; send it again later\n", headers=again)
 
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", not_ready)
-    app.router.add_route("*", "/{path:.*}", not_yet)
+    app.router.add_route("*", "/{path:.*}", numbered(not_yet))
     return app

@@ -68,7 +68,3 @@ SELECT problem, count(*)
            AND (state = 'waiting' AND tries > 0
                 OR state = 'unsure' AND ended_at > now() - make_interval(days => %(days)s))) AS found
  GROUP BY problem ORDER BY count(*) DESC, problem;
-
--- notices_of_lead --
-SELECT cycle, kind, recipient, due_at, made_at, task_id, task_done_at, mail_done_at, problem
-  FROM notice WHERE connection_id = %(connection)s AND lead_id = %(lead)s ORDER BY cycle, kind DESC;
