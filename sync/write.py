@@ -23,7 +23,7 @@ from sync.work import CRMS, Work
 #: A change as it ended: ``CHANGES``, ``state`` (written, refused, ignored, unknown) and ``stored``: what the CRM says
 #: it holds since, where that is another value than was sent (rounded, trimmed); null where it said nothing else.
 ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String(), "stored": pl.String()}
-#: Refused writes of a slice that have a line in the log each.
+#: Leads of a slice that have a line in the log each, of those that were written and of those that were refused.
 MOST_LOGGED = 100
 _log = logging.getLogger(__name__)
 _CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
@@ -66,9 +66,21 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
         if not updates.is_empty():
             _update(work, crm, updates, results, states)
     _end(results, changes, ready, states)
+    _log_ended(results)
+    return results
+
+
+def _log_ended(results: Results) -> None:
+    """A line for a lead and CRM: how many fields were written, or by which code they were refused."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
     for (lead, crm), answer in list(results.refusals.items())[:MOST_LOGGED]:
         _log.info("%s did not take a write: %s", crm, answer.code, extra={"lead": lead, "crm": crm})
-    return results
+    written = results.changes.filter(pl.col("state") == "written").group_by(
+        "lead_id", "crm", maintain_order=True
+    )
+    for lead, crm, fields in written.len().head(MOST_LOGGED).iter_rows():
+        _log.info("%s took a write", crm, extra={"lead": lead, "crm": crm, "count": fields})
 
 
 def _overruled(conflicts: pl.DataFrame | None) -> dict[str, datetime]:

@@ -91,6 +91,13 @@ def test_the_id_of_a_request_stands_on_every_line_and_span_of_the_job_and_the_ru
     (begins,) = [line for line in lines if line["message"].endswith("(webhook) begins")]
     assert [line for line in lines if line["message"].endswith("(webhook) ended: done")]
 
+    took = [line for line in lines if line["message"] == "salesforce took a write"]
+    with psycopg.connect(furnished.database) as connection:
+        linked = "SELECT lead_id FROM link WHERE crm = 'hubspot' AND record_id = ANY(%s)"
+        found = {lead for (lead,) in connection.execute(linked, (contacts,))}
+    assert {line["lead"] for line in took} == found, "a line for each lead that was written, by its id"
+    assert {(line["run"], line["count"]) for line in took} == {(begins["run"], 1)}
+
     spans = {one.name: one for one in memory.get_finished_spans()}
     run, job = spans["run webhook"], spans["job drain"]
     assert run.parent is not None
