@@ -2,8 +2,8 @@
 
 Two things limit calls: a window (so many in ten seconds, so many a second) and the day. The windows are
 waited for here, before a call; a day that is used up is not. Both are learned from the CRM's answers, so
-calls that other integrations make are seen too. Who has used what is kept in a ledger: one in memory, or
-one that several workers share.
+calls that other integrations make are seen too, and a backfill leaves them what they are expected to use
+(``connectors.quota_day``). Who has used what is kept in a ledger: one in memory, or one that several workers share.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
+from connectors.quota_day import HOURS_LAST, Hour, Room, day_began, foreseen, whole_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,18 @@ class Ledger(Protocol):
         """The latest note of each daily budget."""
         ...
 
+    def count(self, crm: str, hour: datetime, *, backfill: bool) -> None:
+        """One call of ours is made in an hour, for a backfill or for something else."""
+        ...
+
+    def note_use(self, crm: str, used: int, at: datetime, began: datetime) -> None:
+        """The CRM counted ``used`` calls at ``at``, everybody's, of the day that began at ``began``."""
+        ...
+
+    def hours(self, crm: str, now: datetime) -> Sequence[Hour]:
+        """The hours of the last days (``HOURS_LAST``), oldest first."""
+        ...
+
 
 class MemoryLedger:
     """A ledger for one process: the times of the calls in each window.
@@ -74,6 +87,7 @@ class MemoryLedger:
         self._calls: dict[str, deque[float]] = {}
         self._held: dict[str, float] = {}
         self._days: dict[str, Day] = {}
+        self._hours: dict[tuple[str, datetime], Hour] = {}
 
     def grant(self, window: str, rate: Rate) -> float:
         with self._lock:
@@ -106,6 +120,28 @@ class MemoryLedger:
     def days(self) -> Mapping[str, Day]:
         with self._lock:
             return dict(self._days)
+
+    def count(self, crm: str, hour: datetime, *, backfill: bool) -> None:
+        with self._lock:
+            was = self._hours.get((crm, hour), Hour(hour))
+            self._hours[crm, hour] = replace(was, ours=was.ours + 1, backfill=was.backfill + backfill)
+
+    def note_use(self, crm: str, used: int, at: datetime, began: datetime) -> None:
+        with self._lock:
+            hour = whole_hour(at)
+            of_day = (
+                one.backfill for (name, start), one in self._hours.items() if name == crm and start >= began
+            )
+            besides = max(used - sum(of_day), 0)
+            was = self._hours.get((crm, hour), Hour(hour))
+            self._hours[crm, hour] = replace(was, besides=besides, highest=max(was.highest or 0, besides))
+
+    def hours(self, crm: str, now: datetime) -> Sequence[Hour]:
+        with self._lock:
+            kept = [
+                one for (name, start), one in self._hours.items() if name == crm and start > now - HOURS_LAST
+            ]
+        return sorted(kept, key=lambda one: one.start)
 
     def _current(self, window: str, rate: Rate, now: float) -> deque[float]:
         calls = self._calls.setdefault(window, deque())
@@ -143,6 +179,11 @@ def read_limits(headers: Mapping[str, str]) -> Heard:
     for name, used, cap in re.findall(r"([\w-]+)=(\d+)/(\d+)", headers.get("Sforce-Limit-Info", "")):
         days[name] = (int(used), int(cap))
     return Heard(rate, most - left if rate and most and left is not None else None, days)
+
+
+def is_shared(budget: str) -> bool:
+    """Whether a daily budget counts everybody's calls, and not those of one app (Salesforce reference, section 2)."""
+    return not budget.startswith("per-app")
 
 
 def _number(text: str | None) -> int | None:
@@ -183,9 +224,10 @@ class Quota:
     ``rates`` names the windows ("calls", "search") with what holds until the CRM says otherwise.
     ``share`` (0 to 1) is how much of the account's day, everybody's calls counted, may be used when we
     call; the rest is left to people and other integrations. Of that share each lane leaves a reserve to the
-    lanes before it (``RESERVES``); ``lane`` is the one of calls made outside ``in_lane``. ``resets`` gives the
-    next start of a day for a moment (aware), None where it is not known. ``clock`` returns aware UTC,
-    ``sleep`` takes seconds.
+    lanes before it (``RESERVES``); ``reserve`` is another one, in calls a day, for a backfill, which also leaves
+    what all others are expected to use. ``lane`` is the one of calls made outside ``in_lane``. ``resets`` gives the
+    next start of a day for a moment (aware), None where it is not known or the day rolls. ``clock`` returns aware
+    UTC, ``sleep`` takes seconds.
     """
 
     def __init__(
@@ -199,6 +241,7 @@ class Quota:
         share: float = 1.0,
         resets: Callable[[datetime], datetime] | None = None,
         lane: Lane = "live",
+        reserve: int | None = None,
     ) -> None:
         self.crm = crm
         self.resets = resets
@@ -208,6 +251,7 @@ class Quota:
         self._clock = clock
         self._sleep = sleep
         self._share = share
+        self._reserve = reserve
 
     @contextmanager
     def in_lane(self, lane: Lane) -> Iterator[None]:
@@ -226,8 +270,11 @@ class Quota:
         """
         self._check_day()
         rate = self._rates.get(window)
-        if rate is None:
-            return
+        if rate is not None:
+            self._wait(window, rate)
+        self._ledger.count(self.crm, whole_hour(self._clock()), backfill=self.lane == "backfill")
+
+    def _wait(self, window: str, rate: Rate) -> None:
         kept = RESERVES.get(self.lane, NOTHING_KEPT).window
         ours = Rate(max(int(rate.calls * WINDOW_SHARE * (1 - kept)), 1), rate.seconds)
         waited = 0.0
@@ -245,7 +292,27 @@ class Quota:
             if heard.used is not None:
                 self._ledger.used(self._key(window), heard.rate, heard.used)
         for name, (used, limit) in heard.days.items():
-            self._ledger.note_day(self._key(name), Day(used, limit, self._clock()))
+            now = self._clock()
+            self._ledger.note_day(self._key(name), Day(used, limit, now))
+            if is_shared(name):
+                self._ledger.note_use(self.crm, used, now, day_began(now, self.resets))
+
+    def room(self) -> Room | None:
+        """What a backfill may still call, whatever lane this is; None where the CRM tells nothing of a day."""
+        told = [day for name, day in self.days().items() if is_shared(name)]
+        if not told:
+            return None
+        day, now = told[0], self._clock()
+        hours, began = self._ledger.hours(self.crm, now), day_began(now, self.resets)
+        others = foreseen(hours, day.used if day.heard >= began else 0, now, self.resets)
+        ours, a_quarter = round(day.limit * self._share), RESERVES["backfill"].day
+        kept = round(ours * a_quarter) if self._reserve is None else self._reserve
+        # Before a day of the others is known, nobody can tell whether the reserve is enough.
+        kept = kept if others.sure else max(kept, round(ours * a_quarter))
+        a_day = max(ours - kept - others.expected, 0)
+        spent = tuple((one.start, one.backfill) for one in hours if one.backfill)
+        left = a_day - sum(count for start, count in spent if began <= start <= now)
+        return Room(max(left, 0), a_day, others, spent, self.resets(now) if self.resets is not None else None)
 
     def now(self) -> datetime:
         """Our clock, aware UTC."""
@@ -278,18 +345,34 @@ class Quota:
 
     def _check_day(self) -> None:
         for name, day in self.days().items():
+            if self.lane == "backfill" and is_shared(name) and day.used < day.limit:
+                self._check_room(day)
+                continue
             # Whether its day has ended is asked of a budget that is short only: the clock may be another machine's.
             if day.used < min(day.limit, round(day.limit * self._day_share())) or self._has_ended(day):
                 continue
             if day.used >= day.limit:
                 raise self._over(f"The daily budget of calls to {self.crm} is used up", day.heard)
             # A per-app budget is ours alone; only what is shared with others is left unused.
-            if not name.startswith("per-app") and day.used >= round(day.limit * self._day_share()):
+            if is_shared(name) and day.used >= round(day.limit * self._day_share()):
                 text = (
                     f"{self.crm} has used {day.used} of {day.limit} calls today, "
                     f"and the share of the {self.lane} lane is reached"
                 )
                 raise self._over(text, day.heard)
+
+    def _check_room(self, day: Day) -> None:
+        room = self.room()
+        if room is not None and room.now <= 0 and not self._has_ended(day):
+            raise self.no_room(room, 1)
+
+    def no_room(self, room: Room, calls: int) -> RetryLater:
+        """The error of a backfill for which so many calls are not left now; it says when they may be."""
+        text = (
+            f"The calls of the day that others leave to the backfill lane are used up: {self.crm} has counted"
+            f" {room.others.now} of all others, and {room.others.expected} are expected"
+        )
+        return RetryLater(text, crm=self.crm, code="DAILY", not_before=room.comes_free(calls, self._clock()))
 
     def _has_ended(self, day: Day) -> bool:
         ends = self.resets(day.heard) if self.resets is not None else day.heard + DAY_NOTE_LASTS
@@ -297,9 +380,7 @@ class Quota:
 
     def _day_share(self) -> float:
         # A withdrawal may use what we leave to others: it is a handful of calls, and must not wait for tomorrow.
-        if self.lane == "consent":
-            return 1.0
-        return self._share * (1 - RESERVES.get(self.lane, NOTHING_KEPT).day)
+        return 1.0 if self.lane == "consent" else self._share
 
     def _over(self, text: str, heard: datetime) -> ConnectorError:
         if self.resets is not None:

@@ -27,7 +27,7 @@ from sync.store.runs import RUN_LOCK
 #: Tables of the job engine begin so. Jobs are reasons to look: they are not saved, and made anew by whoever needs them.
 ENGINE = "procrastinate_"
 #: Worth nothing later, and kept as it is by a restore: how many calls were made just now, and who works what.
-OF_THE_MOMENT = ("call_window", "call_day")
+OF_THE_MOMENT = ("call_window", "call_day", "call_hour")
 NOT_SAVED = frozenset({*OF_THE_MOMENT, "claim", "job_failure"})
 #: What a restore takes over from the database that it replaces.
 KEPT = ("connection", "erasure_salt", "erased", "saved_plan", "audit", "letter", *OF_THE_MOMENT)

@@ -6,13 +6,17 @@ The database's clock counts the windows, so machines whose clocks differ still s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
 from connectors.quota import Day, Rate
+from connectors.quota_day import HOURS_LAST, Hour, whole_hour
 from sync.errors import DatabaseAway
 from sync.store.statements import load_statements
 
@@ -29,11 +33,14 @@ class CallLedgers:
         self._lock = threading.Lock()
         self._connection: psycopg.Connection | None = None
         self._closed = False
+        self._given: list[CallLedger] = []
         self._sql = {name: text.encode() for name, text in load_statements().items()}
 
     def of(self, app: str) -> CallLedger:
         """The ledger of one app in one account; ``app`` is a fingerprint of its credentials, never a secret."""
-        return CallLedger(self, app, self._monotonic)
+        ledger = CallLedger(self, app, self._monotonic)
+        self._given.append(ledger)
+        return ledger
 
     def ask(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run one named statement by itself. Raises DatabaseAway; asks once more on a fresh connection before."""
@@ -53,6 +60,10 @@ class CallLedgers:
 
     def close(self) -> None:
         """Let go of the database, for good: whoever still counts afterwards is told that it is away."""
+        # What cannot be told any more counts as somebody else's: then a backfill leaves more than it has to.
+        with suppress(DatabaseAway):
+            for ledger in self._given:
+                ledger.tell_counted()
         with self._lock:
             self._closed = True
             self._drop()
@@ -80,6 +91,14 @@ class _Days:
     days: Mapping[str, Day]
 
 
+@dataclass
+class _Hours:
+    """The same of the hours of one CRM."""
+
+    read_at: float
+    hours: Sequence[Hour]
+
+
 class CallLedger:
     """The calls of one app, counted together with every other process that uses it."""
 
@@ -90,7 +109,10 @@ class CallLedger:
         self._opened: set[str] = set()
         self._counted: dict[str, int] = {}
         self._days: _Days | None = None
-        self._noted: dict[str, float] = {}
+        self._noted: dict[str, tuple[float, datetime]] = {}
+        self._lock = threading.Lock()
+        self._untold: Counter[tuple[str, datetime, bool]] = Counter()
+        self._hours: dict[str, _Hours] = {}
 
     def grant(self, window: str, rate: Rate) -> float:
         budget = self._open(window)
@@ -111,10 +133,8 @@ class CallLedger:
         self._ledgers.ask("hold_calls", {"budget": self._open(window), "seconds": seconds})
 
     def note_day(self, budget: str, day: Day) -> None:
-        now = self._monotonic()
-        if day.used < day.limit and now - self._noted.get(budget, -DAY_EVERY) < DAY_EVERY:
+        if day.used < day.limit and not self._is_time(budget, day.heard):
             return
-        self._noted[budget] = now
         told = {"budget": self._app + budget, "used": day.used, "limit": day.limit, "heard": day.heard}
         self._ledgers.ask("note_day", told)
         self._days = None
@@ -127,9 +147,65 @@ class CallLedger:
             self._days = _Days(now, read)
         return self._days.days
 
+    def count(self, crm: str, hour: datetime, *, backfill: bool) -> None:
+        with self._lock:
+            self._untold[crm, hour, backfill] += 1
+
+    def note_use(self, crm: str, used: int, at: datetime, began: datetime) -> None:
+        if not self._is_time(f"use of {crm}", at):
+            return
+        self.tell_counted()
+        told = {"budget": self._app + crm, "used": used, "hour": whole_hour(at), "began": began}
+        self._ledgers.ask("note_use_of_hour", told | {"oldest": at - HOURS_LAST})
+
+    def hours(self, crm: str, now: datetime) -> Sequence[Hour]:
+        moment, kept = self._monotonic(), self._hours.get(crm)
+        if kept is None or moment - kept.read_at >= DAY_EVERY:
+            self.tell_counted()
+            asked = {"budget": self._app + crm, "oldest": now - HOURS_LAST}
+            kept = _Hours(moment, [Hour(*row) for row in self._ledgers.ask("hours_of_calls", asked)])
+            self._hours[crm] = kept
+        with self._lock:
+            untold = [(*key, count) for key, count in self._untold.items() if key[0] == crm]
+        return _with_untold(kept.hours, untold)
+
+    def tell_counted(self) -> None:
+        """Write down what was counted and not yet told. Raises DatabaseAway; what was not told stays counted here."""
+        with self._lock:
+            told, self._untold = self._untold, Counter()
+            self._hours.clear()
+        try:
+            for crm, hour in sorted({key[:2] for key in told}):
+                backfill, live = (told[crm, hour, for_backfill] for for_backfill in (True, False))
+                counted = {"budget": self._app + crm, "hour": hour, "ours": backfill + live}
+                self._ledgers.ask("count_calls_of_hour", counted | {"backfill": backfill})
+                told -= Counter({(crm, hour, True): backfill, (crm, hour, False): live})
+        finally:
+            with self._lock:
+                self._untold += told
+
+    def _is_time(self, what: str, heard: datetime) -> bool:
+        """Whether something that every answer tells is written again: once a second, of our clock or the CRM's."""
+        now = self._monotonic()
+        before = self._noted.get(what)
+        lately = before is not None and now - before[0] < DAY_EVERY
+        if before is not None and lately and (heard - before[1]).total_seconds() < DAY_EVERY:
+            return False
+        self._noted[what] = (now, heard)
+        return True
+
     def _open(self, window: str) -> str:
         budget = self._app + window
         if budget not in self._opened:
             self._ledgers.ask("open_call_window", {"budget": budget})
             self._opened.add(budget)
         return budget
+
+
+def _with_untold(hours: Sequence[Hour], untold: Sequence[tuple[str, datetime, bool, int]]) -> Sequence[Hour]:
+    """The hours with the calls that were counted since they were read."""
+    found = {one.start: one for one in hours}
+    for _, start, backfill, count in untold:
+        was = found.get(start, Hour(start))
+        found[start] = replace(was, ours=was.ours + count, backfill=was.backfill + (count if backfill else 0))
+    return [found[start] for start in sorted(found)]

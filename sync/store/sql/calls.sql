@@ -53,3 +53,22 @@ ON CONFLICT (budget) DO UPDATE
 
 -- noted_days --
 SELECT budget, used, day_limit, heard FROM call_day WHERE starts_with(budget, %(app)s);
+
+-- count_calls_of_hour --
+INSERT INTO call_hour (budget, hour, ours, backfill) VALUES (%(budget)s, %(hour)s, %(ours)s, %(backfill)s)
+ON CONFLICT (budget, hour) DO UPDATE
+   SET ours = call_hour.ours + excluded.ours, backfill = call_hour.backfill + excluded.backfill;
+
+-- note_use_of_hour --
+-- What a CRM counts of its day, without what backfills made of it.
+WITH forgotten AS (DELETE FROM call_hour WHERE budget = %(budget)s AND hour < %(oldest)s),
+besides AS (
+  SELECT greatest(%(used)s::bigint - coalesce(sum(backfill), 0), 0)::bigint AS calls
+    FROM call_hour WHERE budget = %(budget)s AND hour BETWEEN %(began)s AND %(hour)s)
+INSERT INTO call_hour (budget, hour, besides, highest) SELECT %(budget)s, %(hour)s, calls, calls FROM besides
+ON CONFLICT (budget, hour) DO UPDATE
+   SET besides = excluded.besides, highest = greatest(call_hour.highest, excluded.highest);
+
+-- hours_of_calls --
+SELECT hour, ours, backfill, besides, highest FROM call_hour
+ WHERE budget = %(budget)s AND hour >= %(oldest)s ORDER BY hour;

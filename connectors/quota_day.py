@@ -1,0 +1,145 @@
+"""What is left of a CRM's day for a backfill, once everybody else has had what they will use.
+
+The CRM says how many calls it counts, everybody's together. What a backfill made is known, so the rest is what all
+others use: people's integrations, and our own live lanes. It is kept by the hour, and how far it will go is told
+from the past days: on a day that ends at midnight by what came after this hour then, on one that rolls by how
+high it stood. A mean of few days misleads, so its spread is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from math import sqrt
+from statistics import fmean, pstdev
+
+A_DAY = timedelta(hours=24)
+AN_HOUR = timedelta(hours=1)
+#: Past days that are looked at; a week holds every kind of day.
+PAST_DAYS = 7
+#: Hours are kept for so long.
+HOURS_LAST = (PAST_DAYS + 1) * A_DAY
+#: Heard hours of the last day below which nobody knows how others use theirs.
+ENOUGH_HOURS = 20
+#: What a single earlier day may differ from this one; of several the spread is known.
+OF_ONE_DAY = 0.1
+
+Resets = Callable[[datetime], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of a CRM's calls; ``start`` is aware UTC, whole.
+
+    ``ours``: all that we made in it; ``backfill``: those of backfills. ``besides``: the calls of its day that were no
+    backfill's, as the CRM counted when it was last heard in this hour, and ``highest`` the most of them that were
+    heard in it; None where nothing was heard.
+    """
+
+    start: datetime
+    ours: int = 0
+    backfill: int = 0
+    besides: int | None = None
+    highest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The calls of a day that are no backfill's: as last heard, and the most that is expected of them.
+
+    ``sure``: a whole day of them is known.
+    """
+
+    now: int
+    expected: int
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a backfill may still call.
+
+    ``now``: calls that are left to it; ``a_day``: what all its calls of one day may come to; ``others``: what it leaves
+    to everybody else. ``spent``: its calls by the hour, oldest first. ``resets``: when its day ends, None for a day
+    that rolls, in which each call comes free 24 hours later (Salesforce reference, section 7).
+    """
+
+    now: int
+    a_day: int
+    others: Others
+    spent: tuple[tuple[datetime, int], ...] = ()
+    resets: datetime | None = None
+
+    def comes_free(self, calls: int, at: datetime) -> datetime:
+        """When so many calls may be left, asked at a time (aware): when the day ends, or as earlier calls roll off."""
+        if self.resets is not None:
+            return self.resets
+        left = self.now
+        for start, count in self.spent:
+            if start + A_DAY > at:
+                left += count
+                if left >= calls:
+                    return start + A_DAY
+        return whole_hour(at) + AN_HOUR
+
+
+def whole_hour(moment: datetime) -> datetime:
+    """The start of the hour of a moment (aware), in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def day_began(moment: datetime, resets: Resets | None) -> datetime:
+    """When the day of a moment began: 24 hours ago, in whole hours, or at the last reset."""
+    if resets is None:
+        return whole_hour(moment) - A_DAY + AN_HOUR
+    # A day may have 25 hours; from there forward, the last midnight that has passed.
+    start = resets(moment - A_DAY - AN_HOUR)
+    while (later := resets(start)) <= moment:
+        start = later
+    return start
+
+
+def foreseen(hours: Sequence[Hour], used: int, now: datetime, resets: Resets | None) -> Others:
+    """What everybody but backfills will have used of the day: until its end, or, where it rolls, at its highest.
+
+    ``hours``: oldest first. ``used``: everybody's calls, as the CRM last counted them.
+    """
+    began = day_began(now, resets)
+    besides = max(used - sum(one.backfill for one in hours if began <= one.start <= now), 0)
+    heard = [one for one in hours if one.besides is not None and one.start <= now]
+    sure = sum(one.start > now - A_DAY for one in heard) >= ENOUGH_HOURS
+    more = _highest(heard, now) if resets is None else besides + _rest(heard, besides, now, began, resets)
+    return Others(besides, max(besides, more), sure)
+
+
+def _highest(heard: Sequence[Hour], now: datetime) -> int:
+    """How high a rolling day's calls will stand: as high as in the last day, or as it was in the days before."""
+    peaks = []
+    for days in range(PAST_DAYS):
+        until = now - days * A_DAY
+        of_day = [one.highest or 0 for one in heard if until - A_DAY < one.start <= until]
+        if of_day:
+            peaks.append(max(of_day))
+    return max(peaks[0], round(fmean(peaks) + pstdev(peaks))) if peaks else 0
+
+
+def _rest(heard: Sequence[Hour], besides: int, now: datetime, began: datetime, resets: Resets) -> int:
+    """What others will still use until the reset: what came after this time of past days, else at this day's pace."""
+    rests, end, into = [], began, now - began
+    for _ in range(PAST_DAYS):
+        start = day_began(end - AN_HOUR, resets)
+        of_day = [one for one in heard if start <= one.start < end]
+        if of_day:
+            until_then = [one.besides or 0 for one in of_day if one.start + AN_HOUR <= start + into]
+            rests.append(max(one.highest or 0 for one in of_day) - (until_then[-1] if until_then else 0))
+        end = start
+    if rests:
+        return round(fmean(rests) + (pstdev(rests) if len(rests) > 1 else OF_ONE_DAY * rests[0]))
+    of_today = [one for one in heard if one.start >= began]
+    if len(of_today) < 3 or into < AN_HOUR:
+        return 0
+    steps = [max((b.besides or 0) - (a.besides or 0), 0) for a, b in pairwise(of_today)]
+    left = (resets(now) - now) / AN_HOUR
+    return round(besides / (into / AN_HOUR) * left + pstdev(steps) * sqrt(left))
