@@ -14,8 +14,8 @@ from sync.agree import REASONS, Agreement, Each
 from sync.agree import agree as compare
 from sync.app import opened
 from sync.cli_context import Context
-from sync.console import Screen
 from sync.errors import WrongUse
+from sync.screen import Screen
 
 #: Past comparisons shown.
 SHOWN = 50

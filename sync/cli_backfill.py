@@ -10,9 +10,9 @@ import click
 from sync.app import opened
 from sync.backfill import Backfilled, Plan, Wanted, as_document, carry_on, plan_backfill
 from sync.cli_context import Context, wanted_time
-from sync.console import Screen
 from sync.jobs import backfill_slice
 from sync.saved import numbers_as_text
+from sync.screen import Screen
 from sync.store.backfills import SliceRow
 from sync.work import CRMS
 

@@ -15,8 +15,8 @@ from mapping.qualification.backtest_explore import to_explore
 from mapping.qualification.backtest_rates import Rate
 from sync.backtest_sources import SOURCES, Asked, policy_and_past
 from sync.cli_context import Context
-from sync.console import Screen
 from sync.errors import WrongUse
+from sync.screen import Screen
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

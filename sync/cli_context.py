@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sync.console import Screen
+from sync.screen import Screen
 from sync.settings import Settings, load_settings
 
 

@@ -10,8 +10,9 @@ import click
 
 from sync.app import opened
 from sync.cli_context import Context
-from sync.console import Screen, show_outcome
+from sync.console import show_outcome
 from sync.drift import KINDS, Drift, Repair, find_drift, parts_to_read, plan_repair, repair_drift
+from sync.screen import Screen
 from sync.tally import Outcome, outcome_document
 from sync.work import CRMS
 

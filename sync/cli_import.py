@@ -13,12 +13,13 @@ import click
 from sync.app import App, opened
 from sync.cards import Cards, Evidence, read_cards
 from sync.cli_context import Context
-from sync.console import Screen, show_changes, show_outcome
+from sync.console import show_changes, show_outcome
 from sync.errors import GuardStopped, WrongUse
 from sync.headings import Heading, headings
 from sync.importing import KINDS, Source, as_words
 from sync.importrun import Imported, campaign_named, import_people
 from sync.saved import SavedPlan, save_plan
+from sync.screen import Screen
 from sync.spreadsheet import SheetRow, Spreadsheet, read_spreadsheet
 from sync.tally import outcome_document
 from sync.work import CRMS, Work

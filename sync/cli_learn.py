@@ -14,8 +14,8 @@ from mapping.qualification.backtest import Measured
 from sync.backtest_sources import policy_and_past
 from sync.cli_backtest import asked_of, show_measured, source_options
 from sync.cli_context import Context
-from sync.console import Screen
 from sync.errors import WrongUse
+from sync.screen import Screen
 
 if TYPE_CHECKING:
     from sync.learn.proposal import Proposal

@@ -14,9 +14,9 @@ from sync.app import opened, policy_of_config
 from sync.cli_backtest import backtest_policy
 from sync.cli_context import Context
 from sync.cli_learn import learn_policy
-from sync.console import Screen
 from sync.policy_diff import as_json, policy_diff
 from sync.policy_files import Checked, check_golden, golden_files, policy_in
+from sync.screen import Screen
 from sync.settings import Settings, find_config, load_settings
 
 

@@ -9,10 +9,10 @@ import click
 
 from sync.app import opened
 from sync.cli_context import Context, age
-from sync.console import Screen
 from sync.errors import CrmAway
 from sync.mails.words_alerts import fix_of, said
 from sync.remaining import Left
+from sync.screen import Screen
 from sync.status import Status, as_document, status_of
 
 

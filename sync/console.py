@@ -1,62 +1,19 @@
-"""What people see: tables and sentences on a terminal, plain text in a pipe, one JSON document with ``--json``."""
+"""What people see of runs and leads: their numbers, changes, verdicts and past, in sentences and tables."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from sync.saved import numbers_as_text
+from sync.screen import Screen
 from sync.tally import Outcome
 from sync.undo import Undone
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40
-
-
-class Screen:
-    """Where a command speaks to. ``as_json``: nothing is printed but the one document."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
-        self._console = Console(
-            file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False
-        )
-
-    def say(self, text: str = "") -> None:
-        """A line for people; silent with ``--json``."""
-        if not self.as_json:
-            self._console.print(text)
-
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Rows for people: a table on a terminal, tab-separated lines in a pipe."""
-        if self.as_json:
-            return
-        if not sys.stdout.isatty():
-            for row in rows:
-                print("\t".join(_cell(cell) for cell in row), file=sys.stdout)  # noqa: T201 - a pipe gets plain lines
-            return
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-        for row in rows:
-            table.add_row(*(_cell(cell) for cell in row))
-        self._console.print(table)
-
-    def document(self, content: Mapping[str, Any] | str) -> None:
-        """The JSON document; printed only with ``--json``."""
-        if self.as_json:
-            text = (
-                content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
-            )
-            print(text, file=sys.stdout)  # noqa: T201 - the document belongs on stdout, and nothing else does
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else " ".join(str(value).split())
 
 
 def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:

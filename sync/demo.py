@@ -26,10 +26,10 @@ from connectors.sandbox.remote import ControlFailed, control, records
 from mapping.own import OWN_FIELDS
 from sync.agree import Agreement, agree
 from sync.app import App, opened, utc_now
-from sync.console import Screen
 from sync.errors import CrmAway, WrongUse
 from sync.initdir import write_config
 from sync.run import Asked, perform
+from sync.screen import Screen
 from sync.settings import load_settings
 from sync.setup import create_missing
 from sync.tally import Outcome, outcome_document
