@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 import polars as pl
 
 from connectors.quota import Lane
+from connectors.quota_day import Room
 
 RECORD_ID = "_id"
 MODIFIED_AT = "_modified_at"
@@ -130,6 +131,10 @@ class FieldSpec:
     decimals: int = 0  #: digits after the point, for number
     unique: bool = False  #: an external id: the CRM refuses a second record with the same value
     options: tuple[tuple[str, str], ...] = ()  #: (value, label), for choice
+    relabel: bool = (
+        False  #: options that are there get the labels of ``options``, too; else they keep what people chose
+    )
+    restricted: bool = True  #: for choice: the CRM is to refuse other values; HubSpot always does
 
 
 #: The code of a write that was refused because its record was no longer as it had been read.
@@ -253,6 +258,10 @@ class Crm(Protocol):
         """What is called inside is counted in this lane of the call budget (``connectors.quota``)."""
         ...
 
+    def room(self) -> Room | None:
+        """What a backfill may still call of the day (``connectors.quota_day``); None where nobody knows."""
+        ...
+
     def account(self) -> Account:
         """Which account the credentials open. One call; kept."""
         ...
@@ -309,7 +318,8 @@ class Crm(Protocol):
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create the fields that are missing, readable and writable for us; returns the names created.
 
-        Idempotent. Raises NeedsPerson where the account does not allow it.
+        A choice that is there gets the options it lacks, and new labels where its spec says ``relabel``; it loses
+        none. Idempotent. Raises NeedsPerson where the account does not allow it.
         """
         ...
 

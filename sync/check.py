@@ -18,13 +18,15 @@ from mapping.rules import FieldRule
 from sync.beside import problems_beside
 from sync.bytime import NEWEST
 from sync.check_creates import of_creates
+from sync.check_options import of_options
 from sync.check_policy import of_policy, signals_told
 from sync.check_routing import of_routing
 from sync.errors import GuardStopped
 from sync.newly_mapped import not_read_for_all
 from sync.plan import NAMES
 from sync.record_types import of_types
-from sync.setup import OURS, needed_fields, options_told
+from sync.setup import OURS, needed_fields
+from sync.setup_options import options_told
 from sync.turned import CONTACT, can_see_contacts
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
@@ -49,6 +51,7 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += _of_pilot(work, where)
     problems += _of_contacts(work)
     problems += of_creates(work, where)
+    problems += of_options(work, where)
     problems += of_types(work)
     problems += of_routing(work, where)
     problems += problems_beside(work, where)

@@ -41,7 +41,8 @@ from sync.explaining import explain_lead, find_lead
 from sync.initdir import write_config
 from sync.record_types import lacking_values, types_told
 from sync.reports.rules import report_problems
-from sync.setup import create_missing, needed_fields, options_told, setup_told, setup_wanted
+from sync.setup import create_missing, needed_fields, setup_told, setup_wanted
+from sync.setup_options import labels_told, options_told, unknown_sentences, unknown_told
 from sync.watching import watch_changes
 from sync.wrongconfig import WrongConfig
 
@@ -169,27 +170,27 @@ def check(context: Context) -> None:
 
 
 @leadpact.command()
-@click.option("--apply", "really", is_flag=True, help="Create what is missing.")
+@click.option("--apply", "really", is_flag=True, help="Create what is missing, and relabel options.")
 @click.pass_obj
 def setup(context: Context, really: bool) -> None:
-    """Show, then create, the fields that the write-back needs in both CRMs."""
+    """Show, then create, the fields that the write-back needs in both CRMs, with the policy's bands as options."""
     with opened(context.settings()) as app:
         work = app.work()
         needed = needed_fields(work)
         made = create_missing(work) if really else []
-        left = options_told(needed_fields(work)) if really else []
+        after = needed_fields(work) if really else []
+        unknown = unknown_told(needed, work.store.standing.temperatures())
         types = types_told(lacking_values(work))
         watched = watch_changes(work, app.settings, really=really)
     rows = [
         (one.crm, one.object, one.spec.name, one.spec.type, "there" if one.there else "missing")
         for one in needed
     ]
-    options = options_told(needed)
     if not really:
         context.screen.table(("crm", "object", "field", "type", "state"), rows)
-    said = setup_told(needed, made, left) if really else setup_wanted(needed)
+    said = setup_told(needed, made, after) if really else setup_wanted(needed)
     context.screen.say(said + watched.told(really=really))
-    for sentence in types:
+    for sentence in (*types, *unknown_sentences(unknown)):
         context.screen.say(sentence)
     context.screen.document(
         {
@@ -197,8 +198,11 @@ def setup(context: Context, really: bool) -> None:
                 dict(zip(("crm", "object", "field", "type", "state"), row, strict=True)) for row in rows
             ],
             "created": [{"crm": crm, "field": name} for crm, name in made],
-            "options": options,
-            "left": left,
+            "options": options_told(needed),
+            "left": options_told(after),
+            "labels": labels_told(needed),
+            "labels_left": labels_told(after),
+            "unknown": unknown,
             "record_types": types,
             "watched": watched.selected,
             "watch_by_hand": watched.by_hand,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from connectors.crm import FieldSpec, ObjectSchema
+from connectors.crm import FieldSpec
 from mapping.lead import FieldType, LeadField
 from mapping.own import HANDOVER_LABELS, OWN_FIELDS, STAGE_LABELS, OwnField
+from sync.setup_options import Needed, labels_told, needed_field, options_told
 from sync.work import CRMS, Work
 
 #: A mapped field whose CRM name starts like this is ours to create.
@@ -32,44 +32,18 @@ _YES_NO: Mapping[str, tuple[tuple[str, str], ...]] = {
 _LONG = frozenset(("need", "previous_activity", "description"))
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """A field of ours in one CRM; ``there`` when the live schema has it already.
-
-    ``lacking``: the options (value, label) of a choice that is there and does not take them.
-    """
-
-    crm: str
-    object: str
-    spec: FieldSpec
-    there: bool
-    lacking: tuple[tuple[str, str], ...] = ()
-
-
 def needed_fields(work: Work) -> list[Needed]:
     """Every field of ours that the map and the verdict use, with whether it exists."""
     found = []
     for crm in CRMS:
         object_name = work.objects[crm]
         schema = work.crms[crm].describe(object_name)
-        found += [
-            Needed(crm, object_name, spec, spec.name in schema.fields, lacking_options(spec, schema))
-            for spec in (*_own_specs(work, crm), *_mapped_specs(work, crm))
-        ]
+        found += [needed_field(spec, schema) for spec in (*_own_specs(work, crm), *_mapped_specs(work, crm))]
     return found
 
 
-def lacking_options(spec: FieldSpec, schema: ObjectSchema) -> tuple[tuple[str, str], ...]:
-    """The options that a choice lacks; a list of Salesforce that is not restricted takes every value."""
-    info = schema.fields.get(spec.name)
-    if info is None or spec.type != "choice" or (schema.crm == "salesforce" and not info.restricted):
-        return ()
-    known = {value.lower() for value, _ in info.options}
-    return tuple(option for option in spec.options if option[0].lower() not in known)
-
-
 def create_missing(work: Work) -> list[tuple[str, str]]:
-    """Create what is missing, options of choices too; returns (crm, name) of each field created.
+    """Create what is missing, and mend the options of choices; returns (crm, name) of each field created.
 
     Raises the connectors' errors.
     """
@@ -82,33 +56,34 @@ def create_missing(work: Work) -> list[tuple[str, str]]:
     return made
 
 
-def options_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
-    """Every option that a choice lacks: ``crm, object, field, option, label``."""
-    return [
-        {"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value, "label": label}
-        for one in needed
-        for value, label in one.lacking
-    ]
-
-
 def setup_wanted(needed: Sequence[Needed]) -> str:
-    """What is missing, in a sentence or two."""
-    missing, options = sum(not one.there for one in needed), options_told(needed)
+    """What is missing or called otherwise, in a few sentences."""
+    missing, options, labels = sum(not one.there for one in needed), options_told(needed), labels_told(needed)
     told = [f"{missing} fields are missing."]
     told += [f"{one['crm']} {one['field']} lacks the option {one['option']}." for one in options]
-    return " ".join((*told, *(["Create them with --apply."] if missing or options else [])))
+    told += [
+        f"{one['crm']} {one['field']} calls the option {one['option']} {one['label']}, the policy {one['wanted']}."
+        for one in labels
+    ]
+    told += ["Create them with --apply."] if missing or options else []
+    told += ["Relabel with --apply; the values that records hold stay."] if labels else []
+    return " ".join(told)
 
 
-def setup_told(
-    needed: Sequence[Needed], made: Sequence[tuple[str, str]], left: Sequence[Mapping[str, str]]
-) -> str:
-    """What was created; and what still lacks an option, by name, for somebody to add it."""
-    added = len(options_told(needed)) - len(left)
+def setup_told(needed: Sequence[Needed], made: Sequence[tuple[str, str]], after: Sequence[Needed]) -> str:
+    """What was created and relabelled; and by name what a person has to do. ``after``: what is needed now."""
+    left, still = options_told(after), labels_told(after)
+    added, relabelled = len(options_told(needed)) - len(left), len(labels_told(needed)) - len(still)
     told = [f"{len(made)} fields created."] if made else []
     told += [f"{added} options added."] if added else []
+    told += [f"{relabelled} options relabelled."] if relabelled else []
     told += [
         f"Add the option {one['option']} ({one['label']}) to {one['field']} in {one['crm']} by hand."
         for one in left
+    ]
+    told += [
+        f"Label the option {one['option']} of {one['field']} in {one['crm']} {one['wanted']} by hand."
+        for one in still
     ]
     return " ".join(told) or "Everything was there already."
 
@@ -123,6 +98,7 @@ def _own_specs(work: Work, crm: str) -> list[FieldSpec]:
             length=own.length,
             unique=own.unique,
             options=_options(work, own),
+            relabel=own.verdict == "temperature",
         )
         for own in OWN_FIELDS
     ]

@@ -12,7 +12,7 @@ from connectors.crm import FieldSpec
 from connectors.errors import NeedsPerson
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM, Refusal
-from connectors.hubspot.schema import Property, read_properties
+from connectors.hubspot.schema import Option, Property, read_properties
 
 GROUP = "leadpact"
 GROUP_LABEL = "Leadpact"
@@ -32,7 +32,7 @@ INVALID, CONFLICT = 400, 409
 
 
 def add_fields(api: Api, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
-    """Create what is missing and return its names; add missing options to choices that exist.
+    """Create what is missing and return its names; mend the options of choices that exist.
 
     Raises NeedsPerson where a property of that name is of another kind, or HubSpot refuses one.
     """
@@ -46,7 +46,7 @@ def add_fields(api: Api, object_name: str, specs: Sequence[FieldSpec]) -> list[s
     created = [spec.name for spec in missing if _create(api, object_name, spec)]
     for spec in specs:
         if spec.name in existing:
-            _add_options(api, object_name, spec, existing[spec.name])
+            _mend_options(api, object_name, spec, existing[spec.name])
     return created
 
 
@@ -120,21 +120,18 @@ def _check(spec: FieldSpec, found: Property) -> None:
     raise NeedsPerson(text, crm=CRM, code="PROPERTY_DIFFERS", fix=fix)
 
 
-def _add_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -> None:
-    """Options that people added stay; a change of options sends them all."""
+def _mend_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -> None:
+    """Options that people added stay, and so do their labels unless the spec says otherwise.
+
+    A change of options sends them all; records keep the values that they hold.
+    """
     have = found.options or []
     lacking = [o for o in spec.options if o[0] not in {h.value for h in have}]
-    if spec.type != "choice" or not lacking:
+    labels = dict(spec.options) if spec.relabel else {}
+    renamed = [(o.value, labels[o.value]) for o in have if labels.get(o.value, o.label) != o.label]
+    if spec.type != "choice" or not (lacking or renamed):
         return
-    options: list[dict[str, Any]] = [
-        {
-            "value": o.value,
-            "label": o.label or o.value,
-            "displayOrder": o.displayOrder if o.displayOrder is not None else n,
-            "hidden": bool(o.hidden),
-        }
-        for n, o in enumerate(have)
-    ]
+    options = [_option(o, n, labels.get(o.value)) for n, o in enumerate(have)]
     last = max((o["displayOrder"] for o in options), default=-1)
     options += [
         {"value": value, "label": label, "displayOrder": n, "hidden": False}
@@ -144,15 +141,26 @@ def _add_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -
     try:
         api.call(_done, api.properties.update, object_name, spec.name, body)
     except Refusal as refusal:
-        names = ", ".join(f"{value} ({label})" for value, label in lacking)
+        names = ", ".join(f"{value} ({label})" for value, label in (*lacking, *renamed))
         raise NeedsPerson(
-            f"HubSpot refuses more options of the property {spec.name} of {object_name}:"
+            f"HubSpot refuses to change the options of the property {spec.name} of {object_name}:"
             f" {refusal.code} ({refusal.status})",
             crm=CRM,
             code=refusal.code,
             correlation=refusal.correlation,
-            fix=f"Add these options by hand, with exactly these internal names: {names}.",
+            fix=f"Give it these options by hand, with exactly these internal names and labels: {names}.",
         ) from None
+
+
+def _option(there: Option, place: int, label: str | None) -> dict[str, Any]:
+    """One option as it is, under another label where one is given."""
+    option = {
+        "value": there.value,
+        "label": label or there.label or there.value,
+        "displayOrder": there.displayOrder if there.displayOrder is not None else place,
+        "hidden": bool(there.hidden),
+    }
+    return {**option, "description": there.description} if there.description else option
 
 
 def _needs_person(what: str, object_name: str, refusal: Refusal) -> NeedsPerson:

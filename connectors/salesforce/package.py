@@ -76,7 +76,7 @@ def object_xml(specs: Iterable[FieldSpec]) -> bytes:
     for spec in specs:
         fields = _child(root, "fields", field_elements(spec))
         if spec.type == "choice":
-            _value_set(fields, spec.options)
+            _value_set(fields, spec.options, restricted=spec.restricted)
     return document(root)
 
 
@@ -125,9 +125,9 @@ def manifest(members: Mapping[str, Sequence[str]], version: str) -> bytes:
     return document(root)
 
 
-def _value_set(fields: ET.Element, options: Sequence[tuple[str, str]]) -> None:
-    """A restricted picklist, in the given order. It stands behind ``type`` and before nothing we use."""
-    value_set = _child(fields, "valueSet", [("restricted", "true")])
+def _value_set(fields: ET.Element, options: Sequence[tuple[str, str]], *, restricted: bool) -> None:
+    """A picklist, in the given order. It stands behind ``type`` and before nothing we use."""
+    value_set = _child(fields, "valueSet", [("restricted", str(restricted).lower())])
     definition = _child(value_set, "valueSetDefinition", [("sorted", "false")])
     for value, label in options:
         _child(definition, "value", [("fullName", value), ("default", "false"), ("label", label)])

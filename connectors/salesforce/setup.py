@@ -41,7 +41,7 @@ class Setup:
         """Create what is missing of ``specs`` and give ourselves access; the names created, in order.
 
         A restricted picklist that is there gets the values it lacks; those that people added stay. One that is
-        not restricted takes every value, and is left alone.
+        not restricted takes every value, and gets none. Labels change where a spec says so.
 
         A field that we cannot see may be there without our right to see it: then it is deployed again as it
         is wanted, which changes nothing, and made visible. Safe to repeat after any interruption.
@@ -60,7 +60,7 @@ class Setup:
         closed = [spec for spec in specs if not _writable(described, spec.name)]
         there = [spec for spec in specs if described.has(spec.name)]
         widened = [
-            w for spec in there if (w := _widened(spec, described.schema.fields[spec.name])) is not None
+            w for spec in there if (w := _mended(spec, described.schema.fields[spec.name])) is not None
         ]
         if not closed and not widened:
             return []
@@ -136,16 +136,22 @@ def _writable(described: Described, name: str) -> bool:
     return info is not None and info.creatable and info.updatable
 
 
-def _widened(spec: FieldSpec, info: FieldInfo) -> FieldSpec | None:
-    """The picklist as it is, with the values that it lacks behind its own; None where it lacks none.
+def _mended(spec: FieldSpec, info: FieldInfo) -> FieldSpec | None:
+    """The picklist as it is, with the values it lacks behind its own and the labels it is to have; None where it is so.
 
-    A deployment replaces the list, so it names every value that is to stay, under the label that people gave it.
+    A deployment replaces the list, so it names every value that is to stay. Values are compared as Salesforce does,
+    without regard to case; the label is what people gave, unless the spec says otherwise.
     """
-    known = {value.lower() for value, _ in info.options}
-    lacking = tuple(option for option in spec.options if option[0].lower() not in known)
-    if spec.type != "choice" or not info.restricted or not lacking:
+    if spec.type != "choice":
         return None
-    return replace(spec, label=info.label, options=(*info.options, *lacking))
+    labels = {value.lower(): label for value, label in spec.options} if spec.relabel else {}
+    known = {value.lower() for value, _ in info.options}
+    kept = [(value, labels.get(value.lower(), label)) for value, label in info.options]
+    lacking = [option for option in spec.options if info.restricted and option[0].lower() not in known]
+    options = (*kept, *lacking)
+    if options == info.options:
+        return None
+    return replace(spec, label=info.label, options=options, restricted=info.restricted)
 
 
 def _check_same(object_name: str, spec: FieldSpec, info: FieldInfo) -> None:

@@ -232,6 +232,8 @@ def _bands(table: Table) -> tuple[Band, ...]:
 def _labels(table: Table, bands: Sequence[Band]) -> dict[str, str]:
     labels = {band.name: table.text(band.name, default=band.name) for band in bands}
     labels[NOT_KNOWN_YET] = table.text(NOT_KNOWN_YET, default="not known yet")
+    if len({label.casefold() for label in labels.values()}) < len(labels):
+        table.problem("", "two temperatures have the same label: nobody could tell them apart in the CRMs")
     table.done()
     return labels
 

@@ -88,6 +88,10 @@ class Standing(Tables):
         """How many stored leads were last judged by another policy."""
         return int(self._rows("judged_otherwise", version=policy_version)[0][0])
 
+    def temperatures(self) -> dict[str, int]:
+        """How many stored leads have each temperature by their last verdict; without those that have none."""
+        return {str(name): int(leads) for name, leads in self._rows("temperatures")}
+
     def last_policy(self) -> str | None:
         """The policy of the newest run that ended well and judged what there was to judge; None before the first."""
         rows = self._rows("last_policy")

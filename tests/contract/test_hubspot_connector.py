@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -234,6 +235,12 @@ def test_properties_are_created_once_with_their_options(hubspot: Account) -> Non
     assert hubspot.crm.add_fields("contacts", [wider]) == []
     options = hubspot.crm.describe("contacts").fields["leadpact_band"].options
     assert options == (("hot", "Hot"), ("cold", "Cold"), ("warm", "Warm"))
+    labels = FieldSpec("leadpact_band", "Band", "choice", options=(("hot", "Heiß"), ("warm", "Warm")))
+    hubspot.crm.add_fields("contacts", [labels])
+    assert hubspot.crm.describe("contacts").fields["leadpact_band"].options == options
+    hubspot.crm.add_fields("contacts", [replace(labels, relabel=True)])
+    options = hubspot.crm.describe("contacts").fields["leadpact_band"].options
+    assert options == (("hot", "Heiß"), ("cold", "Cold"), ("warm", "Warm"))
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def test_a_policy_is_read_as_it_is_written() -> None:
         ("policy.temperature.drop_tolerence", 5, "did you mean drop_tolerance?"),
         ("policy.temperature.hot.totl", 5, "policy.temperature.hot.totl: there is no setting totl"),
         ("policy.labels.hott", "x", "did you mean hot?"),
+        ("policy.labels.hot", "Cold", "two temperatures have the same label"),
         ("policy.stages.costumer", ["salesforce"], "did you mean customer?"),
         ("nurture.0.trak", "x", "nurture[0].trak: “Open question: price”: there is no setting trak"),
         # Conditions: named by their rule, with what was expected and the nearest

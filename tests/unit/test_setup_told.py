@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from connectors.crm import FieldInfo, FieldSpec, ObjectSchema
-from sync.setup import Needed, lacking_options, options_told, setup_told, setup_wanted
+from sync.setup import setup_told, setup_wanted
+from sync.setup_options import (
+    Needed,
+    labels_told,
+    lacking_options,
+    needed_field,
+    unknown_sentences,
+    unknown_told,
+)
 
 SPEC = FieldSpec("Leadpact_Band__c", "Band", "choice", options=(("cold", "Kalt"), ("hot", "Heiß")))
 
@@ -16,7 +27,9 @@ SPEC = FieldSpec("Leadpact_Band__c", "Band", "choice", options=(("cold", "Kalt")
         ("salesforce", ("cold",), True, ["hot"]),
         ("salesforce", ("cold",), False, []),  # takes every value as it is
         ("hubspot", ("cold",), False, ["hot"]),
-        ("hubspot", ("Cold", "HOT", "icy"), False, []),
+        ("salesforce", ("Cold", "HOT", "icy"), True, []),
+        # HubSpot takes an option only as it is spelled.
+        ("hubspot", ("Cold", "HOT", "icy"), False, ["cold", "hot"]),
         ("salesforce", (), True, ["cold", "hot"]),
     ],
 )
@@ -41,7 +54,54 @@ def test_what_is_missing_is_named_and_what_could_not_be_added_is_left_to_a_perso
     assert setup_wanted(needed("hot")) == (
         "0 fields are missing. salesforce Leadpact_Band__c lacks the option hot. Create them with --apply."
     )
-    assert setup_told(needed(), [], []) == "Everything was there already."
-    assert setup_told(needed("hot"), [("salesforce", "x")], []) == "1 fields created. 1 options added."
-    told = setup_told(needed("hot"), [], options_told(needed("hot")))
+    assert setup_told(needed(), [], needed()) == "Everything was there already."
+    assert setup_told(needed("hot"), [("salesforce", "x")], needed()) == "1 fields created. 1 options added."
+    told = setup_told(needed("hot"), [], needed("hot"))
     assert told == "Add the option hot (Hot) to Leadpact_Band__c in salesforce by hand."
+
+
+@pytest.mark.parametrize(
+    ("crm", "has", "renamed", "unknown"),
+    [
+        ("hubspot", (("cold", "Kalt"), ("hot", "Heiß")), (), ()),
+        ("hubspot", (("cold", "Eisig"), ("hot", "heiß")), (("cold", "Eisig", "Kalt"), ("hot", "heiß", "Heiß")), ()),
+        ("hubspot", (("cold", "Kalt"), ("Hot", "Heiß"), ("lau", "Lau")), (), (("Hot", "Heiß"), ("lau", "Lau"))),
+        # Salesforce compares values without regard to case.
+        ("salesforce", (("Cold", "Eisig"), ("lau", "Lau")), (("Cold", "Eisig", "Kalt"),), (("lau", "Lau"),)),
+    ],
+)  # fmt: skip
+def test_labels_that_differ_from_the_policys_and_options_that_it_does_not_know(
+    crm: str, has: tuple[tuple[str, str], ...], renamed: tuple[Any, ...], unknown: tuple[Any, ...]
+) -> None:
+    info = FieldInfo(SPEC.name, "Band", "choice", options=has, restricted=True)
+    schema = ObjectSchema(crm, "Lead", {SPEC.name: info})
+    found = needed_field(replace(SPEC, relabel=True), schema)
+    assert (found.renamed, found.unknown) == (renamed, unknown)
+    # Where the labels are not ours to give, people's stay.
+    theirs = needed_field(SPEC, schema)
+    assert (theirs.renamed, theirs.unknown) == ((), ())
+
+
+def test_a_label_that_differs_is_named_before_and_after_and_left_to_a_person_where_it_could_not_change() -> (
+    None
+):
+    other = [replace(needed()[0], renamed=(("hot", "Heiß", "Glühend"),))]
+    assert setup_wanted(other) == (
+        "0 fields are missing. salesforce Leadpact_Band__c calls the option hot Heiß, the policy Glühend."
+        " Relabel with --apply; the values that records hold stay."
+    )
+    assert setup_told(other, [], needed()) == "1 options relabelled."
+    assert setup_told(other, [], other) == (
+        "Label the option hot of Leadpact_Band__c in salesforce Glühend by hand."
+    )
+    assert [one["wanted"] for one in labels_told(other)] == ["Glühend"]
+
+
+def test_an_option_that_is_no_band_any_more_is_told_with_the_leads_that_were_judged_so() -> None:
+    gone = [replace(needed()[0], unknown=(("lau", "Lau"), ("icy", "Eisig")))]
+    some, none = unknown_sentences(unknown_told(gone, {"lau": 12, "hot": 3}))
+    assert some == (
+        "Salesforce's Leadpact_Band__c has the option lau (Lau), which is no band of the policy: 12 leads were last"
+        " judged so; `leadpact rescore` judges them by the policy of now."
+    )
+    assert "icy (Eisig), which is no band of the policy: no lead is judged so; take it out by hand" in none

@@ -238,6 +238,8 @@ def _choices(element: ElementTree.Element, kind: str) -> Mapping[str, Any]:
     if not names or not all(names) or len({each.lower() for each in names}) < len(names):
         raise _Wrong("A value set needs values, each with its own fullName")
     facts: dict[str, Any] = {"values": names, "length": FIXED_LENGTHS[kind]}
+    labels = ((_text(each, "fullName"), _text(each, "label")) for each in values)
+    facts["labels"] = {name: label for name, label in labels if label not in ("", name)}
     facts["restricted"] = _is_true(value_set, "restricted")
     default = next((_text(each, "fullName") for each in values if _is_true(each, "default")), None)
     return facts if default is None else {**facts, "default": default, "defaulted": True}

@@ -34,6 +34,10 @@ SELECT lead_id, min(undone_at) FROM undone WHERE connection_id = %(connection)s 
 -- judged_otherwise --
 SELECT count(*) FROM lead WHERE connection_id = %(connection)s AND policy_version <> %(version)s;
 
+-- temperatures --
+SELECT temperature, count(*) FROM lead WHERE connection_id = %(connection)s AND temperature <> ''
+ GROUP BY temperature ORDER BY temperature;
+
 -- budgets --
 -- What each CRM said last of its day. Of several apps the one that was heard last.
 SELECT DISTINCT ON (name) name, used, day_limit, heard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,28 @@ def test_values_that_are_missing_are_added_once_behind_those_that_are_there(org:
     assert deployments(org) == 2
     assert connect(org).add_fields("Lead", [band("cold", "hot", "unknown")]) == []
     assert deployments(org) == 2
+
+
+@pytest.mark.parametrize("restricted", [True, False])
+def test_labels_change_only_where_the_spec_says_so_and_values_and_restriction_stay(
+    org: Any, restricted: bool
+) -> None:
+    spec = replace(band("icy", "hot"), restricted=restricted)
+    connect(org).add_fields("Lead", [spec])
+    called = replace(spec, options=(("HOT", "heiß"), ("cold", "kalt")))
+    crm = connect(org)
+    crm.add_fields("Lead", [called])
+    assert dict(crm.describe("Lead").fields[BAND].options)["hot"] == "hot"
+
+    crm.add_fields("Lead", [replace(called, relabel=True)])
+    info = crm.describe("Lead").fields[BAND]
+    # A list that is not restricted takes every value: nothing is missing in it.
+    added = (("cold", "kalt"),) if restricted else ()
+    assert info.options == (("icy", "icy"), ("hot", "heiß"), *added)
+    assert info.restricted is restricted
+    sent = deployments(org)
+    crm.add_fields("Lead", [replace(called, relabel=True)])
+    assert deployments(org) == sent
 
 
 def test_somebody_without_the_right_to_add_values_is_told_whom_to_ask(org: Any) -> None:
