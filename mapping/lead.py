@@ -179,6 +179,7 @@ LEAD_FIELDS: Mapping[str, LeadField] = _fields(
     LeadField("deals_lost", _T.INTEGER, "Opportunities that were lost", behaviour=True),
     LeadField("last_deal_won_on", _T.DATE, "Day of the latest opportunity that was won", behaviour=True),
     LeadField("last_deal_lost_on", _T.DATE, "Day of the latest opportunity that was lost", behaviour=True),
+    LeadField("last_loss_reason", _T.TEXT, "Why the latest opportunity was lost", behaviour=True),
     LeadField(
         "deals_by", _T.TEXT, "What joins them to the lead: contact role, account, both", behaviour=True
     ),

@@ -21,6 +21,8 @@ from sync.turned import CONTACT, Turned, can_see_contacts
 from sync.work import Work
 
 CRM, DEAL, ROLE, OF_ACCOUNT = "salesforce", "Opportunity", "OpportunityContactRole", "AccountId"
+#: The lead field that says why the latest opportunity was lost.
+LOSS_REASON = "last_loss_reason"
 _ROLE_NAMES = ("ContactId", "OpportunityId")
 #: The cursors of the two change logs.
 READINGS: Mapping[str, str] = {DEAL: "Opportunity:deals", ROLE: "OpportunityContactRole:deals"}
@@ -31,7 +33,9 @@ _PEOPLE: Mapping[str, pl.DataType] = {name: pl.String() for name in ("lead_id", 
 class HasDeals(Protocol):
     """A CRM that keeps opportunities."""
 
-    def deals(self, object_name: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]: ...
+    def deals(
+        self, object_name: str, ids: Sequence[str], loss_reason: str = ""
+    ) -> Iterator[pl.DataFrame]: ...
 
     def roles(self, ids: Sequence[str]) -> Iterator[pl.DataFrame]: ...
 
@@ -56,6 +60,11 @@ def can_see_deals(work: Work) -> bool:
         return False
 
 
+def loss_reason_of(work: Work) -> str:
+    """The field of Opportunity that says why one was lost; empty where the config names none."""
+    return "" if work.handover is None else work.handover.loss_reason
+
+
 def read_deals(work: Work, records: pl.DataFrame | None, turned: Turned | None) -> DealsRead | None:
     """What the opportunities say of these Salesforce records; ask ``can_see_deals`` first.
 
@@ -67,8 +76,9 @@ def read_deals(work: Work, records: pl.DataFrame | None, turned: Turned | None) 
     people = _people(work, records, turned)
     if people["contact"].null_count() < people.height:
         begin(work)  # before they are read, so that no change falls between
-    by_role = _of(crm, CONTACT, people, "contact", CONTACT_ROLE)
-    by_account = _of(crm, "Account", people, "account", ACCOUNT)
+    why = loss_reason_of(work)
+    by_role = _of(crm, CONTACT, people, "contact", CONTACT_ROLE, why)
+    by_account = _of(crm, "Account", people, "account", ACCOUNT, why)
     unnamed = by_account.filter(~pl.col("deal_id").is_in(by_role["deal_id"].implode()))
     named = [frame[RECORD_ID] for frame in crm.roles(unnamed["deal_id"].unique().sort().to_list())]
     if named:
@@ -98,10 +108,10 @@ def _people(work: Work, records: pl.DataFrame, turned: Turned | None) -> pl.Data
     return pairs.join(pl.concat(found).unique("contact"), on="contact", how="left").select(*_PEOPLE)
 
 
-def _of(crm: HasDeals, object_name: str, people: pl.DataFrame, name: str, by: str) -> pl.DataFrame:
+def _of(crm: HasDeals, object_name: str, people: pl.DataFrame, name: str, by: str, why: str) -> pl.DataFrame:
     """``DEALS`` of the contacts, or of the accounts, of these people."""
     ids = people[name].drop_nulls().unique().sort().to_list()
-    frames = [frame for frame in crm.deals(object_name, ids) if not frame.is_empty()] if ids else []
+    frames = [frame for frame in crm.deals(object_name, ids, why) if not frame.is_empty()] if ids else []
     if not frames:
         return pl.DataFrame(schema=dict(DEALS))
     owned = pl.concat(frames).join(

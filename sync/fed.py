@@ -15,7 +15,16 @@ import polars as pl
 
 from mapping.qualification.deals import DEAL_FIELDS
 from mapping.qualification.frequency import WEEKLY_FIELDS
-from sync.deals import CRM, DealsRead, can_see_deals, hear_of_deals, note_deals, read_deals
+from sync.deals import (
+    CRM,
+    LOSS_REASON,
+    DealsRead,
+    can_see_deals,
+    hear_of_deals,
+    loss_reason_of,
+    note_deals,
+    read_deals,
+)
 from sync.signals import (
     COMPANY_FIELDS,
     MOST_HISTORIES,
@@ -66,6 +75,8 @@ def asked_of(work: Work, fields: Mapping[str, pl.DataType]) -> frozenset[str]:
     conditions = (*work.policy.conditions(), *(one for one in scoped if one is not None))
     read = {name for condition in conditions for name in condition.fields}
     read |= {rule.since for rule in work.policy.rules if rule.since is not None}
+    # Nobody has to write a rule about it for a loss to be seen.
+    read |= {LOSS_REASON} if loss_reason_of(work) else set()
     free = frozenset(fields) - work.field_map.rules.keys()
     return free if free & read else frozenset()
 

@@ -15,11 +15,15 @@ from sync.sections_handover import WEEKDAYS, HandoverSettings, day_of, days_of, 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What marketing and sales agreed on: the terms, everybody's clock, and what is suspicious."""
+    """What marketing and sales agreed on: the terms, everybody's clock, and what is suspicious.
+
+    ``loss_reason``: the field of Salesforce's Opportunity that says why one was lost; empty: none is read.
+    """
 
     clocks: Clocks
     terms: Terms = field(default_factory=Terms)
     suspicions: Suspicions = field(default_factory=Suspicions)
+    loss_reason: str = ""
 
 
 def agreement_of(settings: HandoverSettings) -> Agreement:
@@ -49,6 +53,7 @@ def agreement_of(settings: HandoverSettings) -> Agreement:
             quiet_days=settings.quiet_days,
             competitor=tuple(words_in(settings.competitor)),
         ),
+        settings.loss_reason,
     )
 
 

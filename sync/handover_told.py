@@ -5,14 +5,12 @@ Everything here reads the memory alone, and names people only where it is asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 import polars as pl
 
-from mapping.qualification.declared import Policy
-from mapping.qualification.explain import Explanation
 from mapping.qualification.handover import LEDGER, OPEN, WITH_SALES
 from mapping.qualification.handover_flags import flags
 from mapping.qualification.handover_numbers import timing as numbers_of
@@ -20,8 +18,8 @@ from mapping.qualification.handover_numbers import with_times
 from mapping.qualification.wording import Language, why
 from sync.errors import WrongUse
 from sync.handover import NOT_TAKEN_UP
+from sync.handover_dispute import PolicyOf, disputed, plain
 from sync.handover_rules import Agreement
-from sync.reevaluate import reevaluate
 from sync.work import Work
 
 Which = Literal["all", "open", "overdue", "flagged"]
@@ -29,9 +27,8 @@ Which = Literal["all", "open", "overdue", "flagged"]
 COLUMNS = (
     *("cycle", "state", "owner", "mql_at", "handed_over_at", "due_at", "owner_due_at", "first_touch_at"),
     *("touched_by", "answered_at", "reason", "closed_at", "reassigned", "score", "engagement", "temperature"),
-    "hot_since",
+    *("hot_since", "lost_on", "lost_reason"),
 )
-PolicyOf = Callable[[Mapping[str, Any]], Policy]
 
 
 def timing(work: Work, since: datetime | None, until: datetime | None) -> dict[str, Any]:
@@ -62,7 +59,7 @@ def listed(work: Work, which: Which, since: datetime | None = None) -> list[dict
         {
             "lead": row["lead_id"],
             "email": names.get(row["lead_id"]),
-            **{name: _plain(row[name]) for name in COLUMNS},
+            **{name: plain(row[name]) for name in COLUMNS},
             "work_seconds": row["work_seconds"],
             "in_time": row["in_time"],
             "flags": suspected.get((row["lead_id"], row["cycle"]), []),
@@ -89,7 +86,7 @@ def review_rows(
     suspected = _flags_by_row(rows, agreed, language or work.language)
     names = work.store.handovers.names(rows["lead_id"])
     return [
-        _disputed(work, row, suspected[row["lead_id"], row["cycle"]], names.get(row["lead_id"]), policy_of)
+        disputed(work, row, suspected[row["lead_id"], row["cycle"]], names.get(row["lead_id"]), policy_of)
         for row in rows.iter_rows(named=True)
         if (row["lead_id"], row["cycle"]) in suspected
     ]
@@ -98,12 +95,12 @@ def review_rows(
 def handover_told(work: Work, lead_id: str, at: datetime | None) -> dict[str, Any]:
     """The ledger of one lead for ``explain``: cycles, the newest first, and events, none later than ``at``."""
     cycles = [
-        {name: _plain(value) for name, value in row.items() if name != "lead_id"}
+        {name: plain(value) for name, value in row.items() if name != "lead_id"}
         for row in work.store.handovers.of_lead(lead_id)
         if at is None or row["mql_at"] <= at
     ]
     events = [
-        {name: _plain(value) for name, value in row.items()}
+        {name: plain(value) for name, value in row.items()}
         for row in work.store.handovers.events_of_lead(lead_id)
         if at is None or row["noted_at"] <= at
     ]
@@ -125,89 +122,7 @@ def _flags_by_row(
     rows: pl.DataFrame, agreed: Agreement, language: Language
 ) -> dict[tuple[str, int], list[dict[str, str]]]:
     found: dict[tuple[str, int], list[dict[str, str]]] = {}
-    told = flags(rows.select(*LEDGER), agreed.suspicions, language)
+    told = flags(rows.select(*LEDGER), agreed.suspicions, language, agreed.clocks.of(None).zone)
     for lead, cycle, flag, because, evidence in told.iter_rows():
         found.setdefault((lead, cycle), []).append({"flag": flag, "because": because, "evidence": evidence})
     return found
-
-
-def _disputed(
-    work: Work,
-    row: Mapping[str, Any],
-    suspected: list[dict[str, str]],
-    email: str | None,
-    policy_of: PolicyOf | None,
-) -> dict[str, Any]:
-    before, then, policy = _explained(work, row, policy_of)
-    points = [] if then is None else [dict(point) for point in then.points if point["points"]]
-    marketing = ("mql_at", "score", "fit", "engagement", "temperature", "hot_since", "last_sign_at")
-    sales = (
-        "owner",
-        "handed_over_at",
-        "due_at",
-        "first_touch_at",
-        "touched_by",
-        "state",
-        "reason",
-        "answered_at",
-    )
-    return {
-        "lead": row["lead_id"],
-        "email": email,
-        "cycle": row["cycle"],
-        "flags": suspected,
-        "marketing": {**{name: _plain(row[name]) for name in marketing}, "points": points},
-        "sales": {
-            **{name: _plain(row[name]) for name in sales},
-            "work_seconds": row["work_seconds"],
-            "in_time": row["in_time"],
-        },
-        "rule": _rule(suspected[0]["flag"], before, points, policy),
-        "policy": row["policy_version"],
-    }
-
-
-def _explained(
-    work: Work, row: Mapping[str, Any], policy_of: PolicyOf | None
-) -> tuple[Explanation | None, Explanation | None, Policy]:
-    """The verdict before the handover, the one that made it, and the policy of the latter."""
-    handed = row["handed_over_at"] or row["mql_at"]
-    # A handover is kept to the second, a verdict to the microsecond.
-    stored = work.store.leads.verdicts(row["lead_id"], handed + timedelta(seconds=1), 2)
-    links = work.store.leads.links_of_leads(pl.Series("lead_id", [row["lead_id"]]))
-    policies = [_policy(work, one["policy_version"], policy_of) for one in stored]
-    told = [reevaluate(work, policy, one, links) for policy, one in zip(policies, stored, strict=True)]
-    then = told[0] if told else None
-    return (told[1] if len(told) > 1 else None), then, policies[0] if policies else work.policy
-
-
-def _policy(work: Work, version: str, policy_of: PolicyOf | None) -> Policy:
-    declared = (
-        None if policy_of is None or version == work.policy.version else work.store.runs.policy(version)
-    )
-    return work.policy if declared is None or policy_of is None else policy_of(declared)
-
-
-def _rule(
-    flag: str, before: Explanation | None, points: list[dict[str, Any]], policy: Policy
-) -> dict[str, Any]:
-    """What to talk about: the rule that carried a lead over too early, or the gate that kept it too long."""
-    hot = policy.bands[-1]
-    if flag == "too_early" and points:
-        engagement = {rule.name for rule in policy.rules if rule.group == "engagement"}
-        warm = [point for point in points if point["rule"] in engagement] or points
-        most = max(warm, key=lambda point: int(point["points"]))
-        without = sum(int(point["points"]) for point in points) - int(most["points"])
-        return {
-            **{"kind": "rule", "name": most["rule"], "points": most["points"]},
-            **{"score_without": without, "hot_from": hot.total},
-        }
-    if flag == "too_late" and before is not None:
-        for gate in before.gates:
-            if gate.stage == "mql" and gate.answer != "passed":
-                return {"kind": "gate", "name": gate.name, "points": None, "answer": gate.answer}
-    return {"kind": "temperature", "name": hot.name, "points": hot.total}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -143,6 +143,7 @@ Region = Annotated[
     _true_of(_nowhere_or_known, 'must be a country or a part of one, such as DE or DE-BY, or "" for none'),
 ]
 Words = Annotated[str, BeforeValidator(_joined)]
+ApiName = Annotated[str, Field(pattern=r"^([A-Za-z][A-Za-z0-9_]{0,79})?$")]
 Elsewhere = Literal["time_zone", "region", "hours"]
 _OFFICE = "09:00-17:00"
 _PLACES: dict[Elsewhere, Callable[[str], bool]] = {
@@ -211,4 +212,6 @@ class HandoverSettings(Section):
     not_ready: Words = "not ready, too early, no need yet, noch nicht, zu früh, kein bedarf"
     too_late_days: Few = 7
     quiet_days: Few = 21
+    #: The field of Salesforce's Opportunity that says why one was lost; empty: none is read.
+    loss_reason: ApiName = ""
     competitor: Words = "competitor, wettbewerb, mitbewerb, konkurrenz"

@@ -25,6 +25,7 @@ from connectors.crm import (
 )
 from connectors.errors import RetryLater
 from connectors.quota import Lane, Quota
+from connectors.quota_day import Room
 from connectors.retry import Retry
 from connectors.salesforce.account import read_account
 from connectors.salesforce.bulk.extract import Extract
@@ -112,6 +113,10 @@ class SalesforceCrm:
     def in_lane(self, lane: Lane) -> AbstractContextManager[None]:
         """Calls made inside, by every thread, count in this lane of the budget; without one nothing is counted."""
         return nullcontext() if self._quota is None else self._quota.in_lane(lane)
+
+    def room(self) -> Room | None:
+        """What a backfill may still call of the day; None before Salesforce has told of it."""
+        return None if self._quota is None else self._quota.room()
 
     def account(self) -> Account:
         """The organisation: its id from the token, the rest from what we may see of its own record."""
@@ -211,9 +216,9 @@ class SalesforceCrm:
         """What was done with the leads or contacts: frames of ``touches.TOUCH_SCHEMA``. Beyond the port."""
         return read_touches(self._calls, self._schemas, ids, self.now())
 
-    def deals(self, object_name: str, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+    def deals(self, object_name: str, ids: Sequence[str], loss_reason: str = "") -> Iterator[pl.DataFrame]:
         """The opportunities of contacts or accounts: frames of ``deals.DEAL_SCHEMA``. Beyond the port."""
-        return read_deals(self._calls, self._schemas, object_name, ids)
+        return read_deals(self._calls, self._schemas, object_name, ids, loss_reason)
 
     def roles(self, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Who takes part in the named opportunities: frames of ``deals.ROLE_SCHEMA``. Beyond the port."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import cast
 
+import msgspec
 import polars as pl
 
 from connectors.crm import RECORD_ID
@@ -22,7 +24,7 @@ from connectors.slabs import times
 #: One row a contact and opportunity, or an account and opportunity. ``role`` and ``primary`` say what a contact
 #: is in it (null for accounts). ``outcome``: "won", "lost" or "open". ``closes``: the day it closed or is
 #: expected to. ``amount`` in ``currency`` where the organisation has several, else in its own (then null).
-#: ``name``: what people call it; null where we may not see it.
+#: ``name``: what people call it; null where we may not see it. ``loss_reason``: why it was lost, where a field says so.
 DEAL_SCHEMA: Mapping[str, pl.DataType] = {
     RECORD_ID: pl.String(),
     "opportunity_id": pl.String(),
@@ -35,6 +37,7 @@ DEAL_SCHEMA: Mapping[str, pl.DataType] = {
     "opened": pl.Datetime("us", "UTC"),
     "closes": pl.Date(),
     "name": pl.String(),
+    "loss_reason": pl.String(),
 }
 
 #: One row a contact that takes part in an opportunity. ``_id``: the opportunity.
@@ -58,6 +61,7 @@ class _Deal(Row):
     CurrencyIsoCode: str | None = None
     CloseDate: date | None = None
     Name: str | None = None
+    LossReason: str | None = None
 
 
 class _Part(Row):
@@ -70,20 +74,32 @@ class _Part(Row):
 _Link = tuple[str, _Deal, str | None, bool | None]
 
 
+def _kind(loss_reason: str) -> type[_Deal]:
+    """Opportunities whose ``LossReason`` is read from this field; Salesforce has none of its own for it."""
+    if not loss_reason:
+        return _Deal
+    told = [("LossReason", str | None, None)]
+    named = {"LossReason": loss_reason}
+    return cast(
+        type[_Deal], msgspec.defstruct("_DealWithReason", told, bases=(_Deal,), rename=named, gc=False)
+    )
+
+
 def read_deals(
-    calls: Calls, schemas: Schemas, object_name: str, ids: Sequence[str]
+    calls: Calls, schemas: Schemas, object_name: str, ids: Sequence[str], loss_reason: str = ""
 ) -> Iterator[pl.DataFrame]:
     """The opportunities of the named contacts (by their roles) or accounts: frames of ``DEAL_SCHEMA``.
 
-    Deleted opportunities are left out. Raises NeedsPerson where opportunities, or contact roles, are not visible
+    ``loss_reason``: the field of Opportunity that says why one was lost; empty: none, nor where it is not visible
+    to us. Deleted opportunities are left out. Raises NeedsPerson where opportunities, or contact roles, are not visible
     to us, OurBug for another object.
     """
     if object_name == "Account":
-        listing = Listing(calls, schemas, "Opportunity", _Deal, (*_NEEDED, "AccountId"))
+        listing = Listing(calls, schemas, "Opportunity", _kind(loss_reason), (*_NEEDED, "AccountId"))
         for page in listing.of("AccountId", ids):
             yield _frame([(deal.AccountId or "", deal, None, None) for deal in page])
     elif object_name == "Contact":
-        deals = Listing(calls, schemas, "Opportunity", _Deal, _NEEDED)
+        deals = Listing(calls, schemas, "Opportunity", _kind(loss_reason), _NEEDED)
         parts = Listing(calls, schemas, "OpportunityContactRole", _Part, ("ContactId", "OpportunityId"))
         for some in parts.of("ContactId", ids):
             yield _frame(list(_joined(some, deals)))
@@ -127,6 +143,7 @@ def _frame(links: Sequence[_Link]) -> pl.DataFrame:
             "opened": times("opened", [moment_text(deal.CreatedDate) for deal in deals]),
             "closes": [deal.CloseDate for deal in deals],
             "name": [deal.Name for deal in deals],
+            "loss_reason": [deal.LossReason for deal in deals],
         },
         schema=dict(DEAL_SCHEMA),
     )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 #: One row a lead and opportunity. ``by``: ``CONTACT_ROLE`` or ``ACCOUNT``. ``outcome``: open, won or lost.
-#: ``closes``: the day it closed or is expected to.
+#: ``closes``: the day it closed or is expected to. ``loss_reason``: why it
+#: was lost, in sales' own words; null: nobody said.
 DEALS: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
     "deal_id": pl.String(),
@@ -16,6 +17,7 @@ DEALS: Mapping[str, pl.DataType] = {
     "opened": pl.Datetime("us", "UTC"),
     "closes": pl.Date(),
     "by": pl.String(),
+    "loss_reason": pl.String(),
 }
 #: A person takes part in it, by name.
 CONTACT_ROLE = "contact role"
@@ -30,6 +32,7 @@ DEAL_FIELDS: Mapping[str, pl.DataType] = {
     "deals_lost": pl.Int64(),
     "last_deal_won_on": pl.Date(),
     "last_deal_lost_on": pl.Date(),
+    "last_loss_reason": pl.String(),
     "deals_by": pl.String(),
     "deal": pl.String(),
 }
@@ -55,6 +58,7 @@ def told_by_deals(lead_ids: pl.Series, deals: pl.DataFrame) -> pl.DataFrame:
         deals_lost=is_["lost"].sum(),
         last_deal_won_on=pl.col("closes").filter(is_["won"]).max(),
         last_deal_lost_on=pl.col("closes").filter(is_["lost"]).max(),
+        last_loss_reason=_reason(is_["lost"]),
         deals_by=pl.when(pl.col("by").n_unique() > 1).then(pl.lit(BOTH)).otherwise(pl.col("by").first()),
         deal=pl.format("{} ({})", pl.col("name").fill_null("?"), "deal_id").first(),
     )
@@ -62,3 +66,9 @@ def told_by_deals(lead_ids: pl.Series, deals: pl.DataFrame) -> pl.DataFrame:
     told = leads.join(counted, on="lead_id", how="left", maintain_order="left")
     none = [pl.col(name).fill_null(0) for name in ("deals_open", "deals_won", "deals_lost")]
     return told.with_columns(none).select("lead_id", *(pl.col(n).cast(t) for n, t in DEAL_FIELDS.items()))
+
+
+def _reason(lost: pl.Expr) -> pl.Expr:
+    """What was said of the latest lost opportunity; null where nothing was, whatever was said of an older one."""
+    said = pl.col("loss_reason").str.strip_chars()
+    return pl.when(said != "").then(said).filter(lost).first()

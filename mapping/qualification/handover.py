@@ -24,8 +24,10 @@ from mapping.qualification.handover_facts import (
     WAS,
     accepted,
     answered,
+    lost_since,
     rejected,
     touched,
+    with_loss,
     with_touch,
 )
 from mapping.qualification.workclock import Clocks
@@ -35,7 +37,8 @@ Late = Literal["keep", "reassign", "recycle"]
 _TIME = pl.Datetime("us", "UTC")
 #: One row a cycle. ``due_at``: what was promised when the lead was handed over; it never moves. ``owner_due_at``:
 #: when the present owner's time is up, later where a late lead went to another. ``hot_since``: filled in when the
-#: row is remembered. ``…_then``: what was known at the handover, to tell what sales did after it.
+#: row is remembered. ``…_then``: what was known at the handover, to tell what sales did after it. ``lost_on``: the day
+#: an opportunity was lost after the handover, at the latest; ``lost_reason``: what was said of that.
 LEDGER: Mapping[str, pl.DataType] = {
     **{"lead_id": pl.String(), "cycle": pl.Int32(), "state": pl.String()},
     **dict.fromkeys(("mql_at", "handed_over_at"), _TIME),
@@ -52,6 +55,7 @@ LEDGER: Mapping[str, pl.DataType] = {
     **dict.fromkeys(("hot_since", "last_sign_at", "contacted_then", "activity_then"), _TIME),
     "contacts_then": pl.Int64(),
     "stage_then": pl.String(),
+    **{"lost_on": pl.Date(), "lost_reason": pl.String(), "lost_then": pl.String()},
 }
 #: States in which sales still owe an answer; a qualified lead is not with sales yet.
 WITH_SALES = ("open", "touched", "overdue", "reassigned")
@@ -142,7 +146,8 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     was_open = known & pl.col(WAS + "state").is_in(OPEN)
     taken_back = known & (pl.col(WAS + "state") == "accepted") & rejected() & ~mql
     again = mql & (~known | (pl.col(WAS + "cycle") < pl.col("cycle")))
-    here = leads.filter(was_open | taken_back | again)
+    lost = known & lost_since()
+    here = leads.filter(was_open | taken_back | again | lost)
     if here.is_empty():
         return nothing()
     here = with_touch(here, moment).with_columns(
@@ -151,7 +156,8 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     )
     old = _carried(here.filter(was_open | taken_back), clocks, terms, moment)
     new = _answered(_handed(_opened(here.filter(again), moment), clocks, terms, moment), moment)
-    rows = pl.concat([old, new], how="diagonal")
+    closed = _as_it_was(here.filter(lost & ~was_open & ~taken_back))
+    rows = with_loss(pl.concat([old, closed, new], how="diagonal"), moment)
     events = events_of(rows, moment)
     rows = rows.filter(
         pl.any_horizontal(_differs(name) for name in LEDGER if name not in ("lead_id", "cycle"))
@@ -230,7 +236,14 @@ _SNAPSHOT: Mapping[str, str] = {
     },
     **{"contacted_then": "last_contacted_at", "activity_then": "last_activity_at"},
     **{"contacts_then": "sales_contacts", "stage_then": "salesforce_stage"},
+    "lost_then": "last_loss_reason",
 }
+
+
+def _as_it_was(leads: pl.DataFrame) -> pl.DataFrame:
+    """Rows that have ended and stay as they are, but for what is learnt of them later."""
+    kept = [pl.col(WAS + name).alias(name) for name in LEDGER if name != "lead_id"]
+    return leads.with_columns(*kept, _opened=pl.lit(value=False))
 
 
 def _handed(rows: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) -> pl.DataFrame:

@@ -37,6 +37,9 @@ def events_of(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
         pl.lit(" to "),
         pl.col("owner").fill_null("nobody"),
     )
+    lost = pl.concat_str(
+        pl.col("lost_on").cast(pl.String), pl.col("lost_reason").fill_null("no reason given"), separator=": "
+    )
     passed = pl.lit("nobody had touched it when its time was up")
     told = [
         ("qualified", pl.col("_opened"), _at(now), pl.lit("policy"), pl.col("stage_why")),
@@ -53,6 +56,7 @@ def events_of(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
             (state, changed & (became == state), pl.col("closed_at"), pl.lit("sales"), pl.col("reason"))
             for state in ("accepted", "rejected")
         ),
+        ("deal_lost", pl.col("_lost"), _at(now), pl.lit("sales"), lost),
         ("withdrawn", changed & (became == "withdrawn"), _at(now), pl.lit("marketing"), pl.col("reason")),
         ("recycled", changed & (became == "recycled"), _at(now), pl.lit("clock"), passed),
         ("overdue", changed & (became == "overdue"), _at(now), pl.lit("clock"), passed),

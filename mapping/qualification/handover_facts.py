@@ -23,6 +23,8 @@ FACTS: Mapping[str, pl.DataType] = {
     "last_activity_at": _TIME,
     "sales_contacts": pl.Int64(),
     "salesforce_stage": pl.String(),
+    "last_deal_lost_on": pl.Date(),
+    "last_loss_reason": pl.String(),
     "seen_at": _TIME,
     "last_sign_at": _TIME,
 }
@@ -112,4 +114,33 @@ def with_touch(leads: pl.DataFrame, now: datetime) -> pl.DataFrame:
     by = pl.coalesce(pl.when(value == first).then(pl.lit(name)) for name, value in found.items())
     return leads.with_columns(
         _touch_at=pl.when(first.is_not_null()).then(at), _touched_by=pl.when(first.is_not_null()).then(by)
+    )
+
+
+def lost_since() -> pl.Expr:
+    """An opportunity was lost after the handover, as far as the ledger does not say so already.
+
+    By its day; where nobody tells one, by words that were not there yet when the lead was handed over.
+    """
+    handed, day, said = (
+        pl.col("lg.handed_over_at"),
+        pl.col("last_deal_lost_on"),
+        pl.col("last_loss_reason"),
+    )
+    by_day = day >= handed.dt.date()
+    by_words = day.is_null() & said.ne_missing(pl.col("lg.lost_then")) & said.is_not_null()
+    is_new = day.ne_missing(pl.col("lg.lost_on")) & day.is_not_null()
+    other = said.ne_missing(pl.col("lg.lost_reason"))
+    since = handed.is_not_null() & (by_day | by_words).fill_null(value=False)
+    return (since & (is_new | other)).fill_null(value=False)
+
+
+def with_loss(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Rows of the ledger with ``lost_on`` and ``lost_reason``; ``_lost`` where that is news."""
+    news = lost_since() & ~pl.col("_opened")
+    day = pl.coalesce("last_deal_lost_on", pl.lit(now.date()))
+    return rows.with_columns(
+        _lost=news,
+        lost_on=pl.when(news).then(day).otherwise("lost_on"),
+        lost_reason=pl.when(news).then("last_loss_reason").otherwise("lost_reason"),
     )

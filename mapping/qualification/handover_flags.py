@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 
 import polars as pl
 
@@ -38,8 +38,16 @@ EVIDENCE: Mapping[str, Mapping[Language, str]] = {
         "en": "no sign of life for {} days before it was handed over",
         "de": "{} Tage ohne Lebenszeichen vor der Übergabe",
     },
-    "lost_to_a_competitor": {"en": "sales said “{}”", "de": "der Vertrieb sagte „{}“"},
+    "lost_to_a_competitor": {"en": "sales said “{}”; {}", "de": "der Vertrieb sagte „{}“; {}"},
 }
+#: The dates of a loss, in the order in which they happened, and how people write a day.
+_DATES: Mapping[str, Mapping[Language, str]] = {
+    "hot_since": {"en": "hot since {}", "de": "heiß seit {}"},
+    "handed_over_at": {"en": "handed over {}", "de": "übergeben {}"},
+    "first_touch_at": {"en": "first touched {}", "de": "Erstkontakt {}"},
+    "_lost_on": {"en": "lost {}", "de": "verloren {}"},
+}
+_DAY: Mapping[Language, str] = {"en": "%-d %b %Y", "de": "%d.%m.%Y"}
 
 
 @dataclass(frozen=True)
@@ -54,10 +62,13 @@ class Suspicions:
     competitor: tuple[str, ...] = ()
 
 
-def flags(rows: pl.DataFrame, suspicions: Suspicions, lang: Language = "en") -> pl.DataFrame:
+def flags(
+    rows: pl.DataFrame, suspicions: Suspicions, lang: Language = "en", zone: tzinfo = UTC
+) -> pl.DataFrame:
     """``FLAGS`` of rows of the ledger (``handover.LEDGER``), too early before too late; evidence in a language.
 
-    A lead that sales took was not handed over too early, however little it had done.
+    A lead that sales took was not handed over too early, however little it had done; it was handed over too late
+    where it was lost to a competitor afterwards. ``zone``: where the days of the evidence begin.
     """
     reason = pl.col("reason").fill_null("")
     rejected = pl.col("state") == "rejected"
@@ -94,8 +105,9 @@ def flags(rows: pl.DataFrame, suspicions: Suspicions, lang: Language = "en") -> 
         (
             "too_late",
             "lost_to_a_competitor",
-            rejected & _names(reason, suspicions.competitor),
-            (reason,),
+            (rejected & _names(reason, suspicions.competitor))
+            | (given.is_not_null() & _names(pl.col("lost_reason").fill_null(""), suspicions.competitor)),
+            (_said_of_loss(reason, suspicions), _dates(lang, zone)),
         ),
     ]
     found = [
@@ -116,6 +128,23 @@ def _names(reason: pl.Expr, words: tuple[str, ...]) -> pl.Expr:
     if not words:
         return pl.lit(value=False)
     return reason.str.to_lowercase().str.contains_any([word.lower() for word in words])
+
+
+def _said_of_loss(reason: pl.Expr, suspicions: Suspicions) -> pl.Expr:
+    """Sales' own words about the loss: of the rejection where it names a competitor, else of the opportunity."""
+    return pl.when(_names(reason, suspicions.competitor)).then(reason).otherwise("lost_reason")
+
+
+def _dates(lang: Language, zone: tzinfo) -> pl.Expr:
+    """What happened when, as far as it is known: ``hot since 3 Nov 2026, handed over 20 Nov 2026, …``."""
+    lost = pl.coalesce("lost_on", _on("answered_at", zone))
+    days = {name: _on(name, zone) for name in _DATES if name != "_lost_on"} | {"_lost_on": lost}
+    told = [pl.format(words[lang], days[name].dt.strftime(_DAY[lang])) for name, words in _DATES.items()]
+    return pl.concat_str(told, separator=", ", ignore_nulls=True)
+
+
+def _on(name: str, zone: tzinfo) -> pl.Expr:
+    return pl.col(name).dt.convert_time_zone(str(zone)).dt.date()
 
 
 def _days(length: pl.Expr) -> pl.Expr:

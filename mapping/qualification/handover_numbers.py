@@ -36,18 +36,23 @@ class Rate:
 
 
 def with_times(rows: pl.DataFrame, clocks: Clocks, now: datetime) -> pl.DataFrame:
-    """Rows of the ledger with ``work_seconds`` (Int64, handover to first touch in the owner's working time; null:
-    no touch) and ``in_time`` (true: touched by the promised time; false: not; null: still to come, or taken back
-    before it was due).
+    """Rows of the ledger with their times, in the owner's working time and seconds (Int64): ``work_seconds``, handover
+    to first touch (null: no touch), and ``promised_seconds``, handover to the promised time. ``in_time``: true for
+    touched by the promised time; false for not; null: still to come, or taken back before it was due.
     """
     seconds = [
         clocks.of(owner).worked_between(handed, touch) if handed is not None and touch is not None else None
         for owner, handed, touch in rows.select("owner", "handed_over_at", "first_touch_at").iter_rows()
     ]
+    promised = [
+        clocks.of(owner).worked_between(handed, due) if handed is not None and due is not None else None
+        for owner, handed, due in rows.select("owner", "handed_over_at", "due_at").iter_rows()
+    ]
     end = pl.coalesce("closed_at", pl.lit(now).cast(pl.Datetime("us", "UTC")))
     missed = pl.col("first_touch_at").is_null() & (pl.max_horizontal("due_at", end) > pl.col("due_at"))
     return rows.with_columns(
         pl.Series("work_seconds", seconds, dtype=pl.Int64),
+        pl.Series("promised_seconds", promised, dtype=pl.Int64),
         in_time=pl.when(pl.col("first_touch_at").is_not_null())
         .then(pl.col("first_touch_at") <= pl.col("due_at"))
         .when(missed)

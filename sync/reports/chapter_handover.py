@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from mapping.own import HANDOVER_LABELS
@@ -159,6 +159,9 @@ def _sales(view: Mapping[str, Any], voice: Voice) -> str:
         parts.append(voice.say("review.worked", time=hours(view["work_seconds"], voice)))
     if view["owner"]:
         parts.append(voice.say("review.owner", owner=view["owner"]))
+    if view["lost_on"]:
+        lost = voice.say("review.lost_on", at=voice.day(date.fromisoformat(view["lost_on"])))
+        parts.append(f"{lost}: {view['lost_reason']}" if view["lost_reason"] else lost)
     return "; ".join(parts)
 
 
@@ -172,4 +175,19 @@ def _rule(rule: Mapping[str, Any], label: Callable[[str], str], voice: Voice) ->
     told = {"name": name, "points": rule["points"]}
     if rule["kind"] == "rule":
         return voice.say("review.rule", **told, without=rule["score_without"], line=rule["hot_from"])
-    return voice.say(f"review.{rule['kind']}", **told)
+    if rule["kind"] == "respond_within":
+        return _promise(rule, voice)
+    said = [voice.say(f"review.{rule['kind']}", **told)]
+    if rule.get("score_before") is not None:
+        said.append(voice.say("review.score_before", score=rule["score_before"]))
+    if rule.get("days_hot"):
+        said.append(voice.say("review.days_hot", days=voice.count(rule["days_hot"])))
+    return "; ".join(said)
+
+
+def _promise(rule: Mapping[str, Any], voice: Voice) -> str:
+    """What sales had promised, and what it took."""
+    took, promised = rule["work_seconds"], hours(rule["promised_seconds"], voice)
+    if took is None:
+        return voice.say("review.untouched", promised=promised)
+    return voice.say("review.respond_within", promised=promised, took=hours(took, voice))

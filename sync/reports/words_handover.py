@@ -97,6 +97,23 @@ HANDOVER_WORDS: Mapping[str, Mapping[str, str]] = {
         "de": "Grenze für „{name}“: {points} Punkte",
         "en": "line of “{name}”: {points} points",
     },
+    "review.score_before": {
+        "de": "davor hatte er {score} Punkte",
+        "en": "before that it had {score} points",
+    },
+    "review.days_hot": {
+        "de": "bei der Übergabe seit {days} Tagen heiß",
+        "en": "hot for {days} days when it was handed over",
+    },
+    "review.respond_within": {
+        "de": "Zusage „handover.respond_within“: {promised} Arbeitszeit, es wurden {took}",
+        "en": "promise “handover.respond_within”: {promised} of working time, it took {took}",
+    },
+    "review.untouched": {
+        "de": "Zusage „handover.respond_within“: {promised} Arbeitszeit, niemand sprach ihn an",
+        "en": "promise “handover.respond_within”: {promised} of working time, nobody touched it",
+    },
+    "review.lost_on": {"de": "verloren {at}", "en": "lost {at}"},
     "word.minutes": {"de": "{n} Minuten", "en": "{n} minutes"},
     "word.hours": {"de": "{n} Stunden", "en": "{n} hours"},
 }

@@ -15,10 +15,15 @@ from mapping.qualification.deals import ACCOUNT, BOTH, CONTACT_ROLE, DEAL_FIELDS
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 NOBODY: dict[str, Any] = {**dict.fromkeys(DEAL_FIELDS), "deals_open": 0, "deals_won": 0, "deals_lost": 0}
 Deal = tuple[str, str, date | None, str]  #: id, outcome, the day it closes, what joins it to the lead
+#: Of opportunities by their id: what sales said about a loss.
+REASONS = {"x": " went to a competitor ", "y": "no budget", "z": " "}
 
 
 def told(*deals: Deal) -> dict[str, Any]:
-    rows = [("it", key, f"Deal {key}", outcome, JULY, closes, by) for key, outcome, closes, by in deals]
+    rows = [
+        ("it", key, f"Deal {key}", outcome, JULY, closes, by, REASONS.get(key))
+        for key, outcome, closes, by in deals
+    ]
     frame = pl.DataFrame(rows, schema=dict(DEALS), orient="row")
     (row,) = told_by_deals(pl.Series(["it"]), frame).drop("lead_id").iter_rows(named=True)
     return dict(row)
@@ -36,6 +41,21 @@ RULES: list[tuple[list[Deal], dict[str, Any]]] = [
     (
         [("a", "open", None, ACCOUNT), ("b", "lost", JUNE, CONTACT_ROLE)],
         {"deals_open": 1, "deals_lost": 1, "last_deal_lost_on": JUNE, "deals_by": BOTH, "deal": "Deal a (a)"},
+    ),
+    # What was said of the latest loss, and never of an older one.
+    (
+        [("x", "lost", JUNE, ACCOUNT), ("y", "lost", MAY, ACCOUNT)],
+        {
+            **{"deals_lost": 2, "last_deal_lost_on": JUNE, "deals_by": ACCOUNT, "deal": "Deal x (x)"},
+            "last_loss_reason": "went to a competitor",
+        },
+    ),
+    (
+        [("x", "lost", MAY, ACCOUNT), ("z", "lost", JUNE, ACCOUNT), ("y", "won", JUNE, ACCOUNT)],
+        {
+            **{"deals_lost": 2, "deals_won": 1, "last_deal_lost_on": JUNE, "last_deal_won_on": JUNE},
+            **{"deals_by": ACCOUNT, "deal": "Deal y (y)"},
+        },
     ),
     # Met by a role and by the account it is one, and the role is what counts.
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -377,3 +377,63 @@ def test_whatever_happens_the_ledger_tells_a_story_that_can_be_true(steps: Any, 
         assert times == sorted(times)
     closed = [cycle for cycle, row in told.rows.items() if row["state"] in OPEN]
     assert len(closed) <= 1
+
+
+def _accepted(told: Told) -> dict[str, Any]:
+    """A lead that sales took on Monday."""
+    told.at(FRIDAY)
+    return told.at(_berlin("23T10:00"), sales_accepted=True, stage="sql", stage_why="accepted")
+
+
+@pytest.mark.parametrize(
+    ("loss", "noted"),
+    [
+        ({"last_deal_lost_on": date(2026, 11, 27), "last_loss_reason": "competitor"}, date(2026, 11, 27)),
+        # Nobody tells a reason; the loss is one all the same.
+        ({"last_deal_lost_on": date(2026, 11, 27)}, date(2026, 11, 27)),
+        # Lost before it was handed over: another opportunity
+        ({"last_deal_lost_on": date(2026, 11, 19), "last_loss_reason": "competitor"}, None),
+        # A CRM that tells the words and no day: it was no later than the day on which they are seen.
+        ({"last_loss_reason": "competitor"}, date(2026, 11, 30)),
+        ({}, None),
+    ],
+)
+def test_a_loss_after_the_handover_is_noted_in_a_row_that_has_ended(
+    loss: dict[str, Any], noted: date | None
+) -> None:
+    told = Told()
+    before = _accepted(told)
+    seen = told.at(_berlin("30T12:00"), **loss)
+    assert seen == {
+        **before,
+        "lost_on": noted,
+        "lost_reason": loss.get("last_loss_reason") if noted else None,
+    }
+    assert [what for _, what in told.events].count("deal_lost") == (noted is not None)
+    assert told.at(_berlin("30T13:00")) == seen
+
+
+def test_a_reason_that_is_told_later_joins_its_loss() -> None:
+    told = Told()
+    _accepted(told)
+    told.at(_berlin("27T12:00"), last_deal_lost_on=date(2026, 11, 27))
+    row = told.at(_berlin("30T12:00"), last_loss_reason="went to a competitor")
+    assert (row["lost_on"], row["lost_reason"], row["state"]) == (
+        date(2026, 11, 27),
+        "went to a competitor",
+        "accepted",
+    )
+
+
+def test_a_loss_belongs_to_the_cycle_in_which_it_happened() -> None:
+    told = Told()
+    _accepted(told)
+    lost = {"last_deal_lost_on": date(2026, 11, 27), "last_loss_reason": "competitor"}
+    back = {"stage": "nurture", "stage_why": "deal_lost", "cycle": 2, "sales_accepted": None}
+    told.at(_berlin("27T12:00"), **lost, **back)
+    row = told.at(_berlin("30T09:00"), **MQL | {"cycle": 2})
+    assert (row["cycle"], row["state"], row["lost_on"], row["lost_reason"]) == (2, "open", None, None)
+    assert told.rows[1]["lost_reason"] == "competitor"
+    assert told.rows[1]["state"] == "accepted"
+    # The old words are still there, and are no news of the new cycle.
+    assert told.at(_berlin("30T10:00"), last_deal_lost_on=None)["lost_reason"] is None

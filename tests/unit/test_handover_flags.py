@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,9 @@ OPEN: dict[str, Any] = {
 }
 
 
+LOST: dict[str, Any] = {"lost_on": date(2027, 1, 14), "lost_reason": "Zum Wettbewerb gegangen"}
+
+
 def _rows(*known: dict[str, Any]) -> pl.DataFrame:
     rows = [{**OPEN, "lead_id": f"L{number}", **one} for number, one in enumerate(known)]
     return pl.DataFrame(rows, schema=dict(LEDGER))
@@ -59,6 +62,13 @@ def _no(reason: str, days: int = 3) -> dict[str, Any]:
         ({"last_sign_at": FRIDAY - timedelta(days=21)}, ["went_quiet"]),
         ({"last_sign_at": FRIDAY - timedelta(days=20)}, []),
         (_no("Ging zum Wettbewerber", days=40), ["lost_to_a_competitor"]),
+        # Lost after sales had taken it, or while they had it: by what is said of the opportunity
+        ({"state": "accepted", **LOST}, ["lost_to_a_competitor"]),
+        ({"state": "touched", **LOST}, ["lost_to_a_competitor"]),
+        ({"state": "accepted", **LOST, "lost_reason": "no budget"}, []),
+        ({"state": "accepted", **LOST, "lost_reason": None}, []),
+        (_no("Wettbewerb") | LOST, ["lost_to_a_competitor"]),
+        ({"handed_over_at": None, "state": "qualified", **LOST}, []),
         (_no("zu früh") | {"engagement": 0}, ["rejected_as_not_ready", "hardly_engaged"]),
         ({"handed_over_at": None, "engagement": 0, "state": "qualified"}, []),
     ],
@@ -87,11 +97,36 @@ def test_its_evidence_is_said_in_german_where_people_read_german() -> None:
     )
     assert flags(rows, RULES, "de")["evidence"].to_list() == [
         "der Vertrieb sagte „zu früh“, 3 Tage nach der Übergabe",
-        "der Vertrieb sagte „Wettbewerber“",
+        "der Vertrieb sagte „Wettbewerber“; übergeben 20.11.2026, verloren 30.12.2026",
         "3 Punkte Interesse bei der Übergabe",
         "9 Tage heiß vor der Übergabe",
         "30 Tage ohne Lebenszeichen vor der Übergabe",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "sales said “Zum Wettbewerb gegangen”; hot since 17 Nov 2026, handed over 20 Nov 2026, first touched"
+            " 24 Nov 2026, lost 14 Jan 2027",
+        ),
+        (
+            "de",
+            "der Vertrieb sagte „Zum Wettbewerb gegangen“; heiß seit 17.11.2026, übergeben 20.11.2026, Erstkontakt"
+            " 24.11.2026, verloren 14.01.2027",
+        ),
+    ],
+)
+def test_a_loss_is_told_with_every_date_that_is_known(language: Any, said: str) -> None:
+    touch = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # after midnight in Berlin
+    row = {"state": "accepted", "hot_since": FRIDAY - timedelta(days=3), "first_touch_at": touch, **LOST}
+    told = flags(_rows(row), RULES, language, ZoneInfo("Europe/Berlin"))
+    assert told["evidence"].to_list() == [said]
+    nothing = {**row, "hot_since": None, "first_touch_at": None, "lost_reason": "wettbewerb"}
+    (evidence,) = flags(_rows(nothing), RULES, language)["evidence"]
+    assert evidence.count(",") == 1
 
 
 def test_without_words_no_reason_is_suspicious() -> None:

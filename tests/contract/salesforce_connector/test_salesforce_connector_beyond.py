@@ -233,6 +233,17 @@ def test_how_it_ended_for_a_contact_and_an_account(org: Any, crm: SalesforceCrm)
         list(crm.deals("Lead", [ada]))
 
 
+def test_the_field_that_says_why_a_deal_was_lost_is_read_where_it_is_there(
+    org: Any, crm: SalesforceCrm
+) -> None:
+    account = make(org, "Account", Name="Engines")
+    deal = {"StageName": "Closed Lost", "CloseDate": "2026-12-31", "AccountId": account}
+    make(org, "Opportunity", Name="Lost", NextStep="Went to a competitor", **deal)
+    for field, said in (("", None), ("NextStep", "Went to a competitor"), ("Loss_Reason__c", None)):
+        (row,) = one_frame(crm.deals("Account", [account], field), DEAL_SCHEMA).iter_rows(named=True)
+        assert (row["outcome"], row["loss_reason"]) == ("lost", said)
+
+
 def test_a_merged_record_leads_to_the_one_it_is_part_of(org: Any, crm: SalesforceCrm) -> None:
     first, second, third, gone, kept = (lead(org, LastName=f"L{n}") for n in range(5))
     org.act("merge", id=second, other=first)
