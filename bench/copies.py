@@ -30,6 +30,7 @@ from connectors.crm import (
     Written,
 )
 from connectors.quota import Lane
+from connectors.quota_day import Room
 from mapping.own import CROSS_ID, OWN_FIELDS
 from sync.work import OF_IDENTITY, Work
 
@@ -152,6 +153,9 @@ class CopiedCrm:
 
     def in_lane(self, lane: Lane) -> AbstractContextManager[None]:
         return self._real.in_lane(lane)
+
+    def room(self) -> Room | None:
+        return None
 
     def account(self) -> Account:
         return self._real.account()

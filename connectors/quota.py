@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
-from connectors.quota_day import HOURS_LAST, Hour, Room, day_began, foreseen, whole_hour
+from connectors.quota_day import HOURS_LAST, Hour, Room, day_began, foreseen, no_room, whole_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,15 +364,7 @@ class Quota:
     def _check_room(self, day: Day) -> None:
         room = self.room()
         if room is not None and room.now <= 0 and not self._has_ended(day):
-            raise self.no_room(room, 1)
-
-    def no_room(self, room: Room, calls: int) -> RetryLater:
-        """The error of a backfill for which so many calls are not left now; it says when they may be."""
-        text = (
-            f"The calls of the day that others leave to the backfill lane are used up: {self.crm} has counted"
-            f" {room.others.now} of all others, and {room.others.expected} are expected"
-        )
-        return RetryLater(text, crm=self.crm, code="DAILY", not_before=room.comes_free(calls, self._clock()))
+            raise no_room(self.crm, room, 1, self._clock())
 
     def _has_ended(self, day: Day) -> bool:
         ends = self.resets(day.heard) if self.resets is not None else day.heard + DAY_NOTE_LASTS

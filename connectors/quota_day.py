@@ -15,6 +15,8 @@ from itertools import pairwise
 from math import sqrt
 from statistics import fmean, pstdev
 
+from connectors.errors import RetryLater
+
 A_DAY = timedelta(hours=24)
 AN_HOUR = timedelta(hours=1)
 #: Past days that are looked at; a week holds every kind of day.
@@ -83,6 +85,15 @@ class Room:
                 if left >= calls:
                     return start + A_DAY
         return whole_hour(at) + AN_HOUR
+
+
+def no_room(crm: str, room: Room, calls: int, at: datetime) -> RetryLater:
+    """The error of a backfill for which so many calls are not left at a time (aware); it says when they may be."""
+    text = (
+        f"The calls of the day that others leave to the backfill lane are used up: {crm} has counted"
+        f" {room.others.now} of all others, and {room.others.expected} are expected"
+    )
+    return RetryLater(text, crm=crm, code="DAILY", not_before=room.comes_free(calls, at))
 
 
 def whole_hour(moment: datetime) -> datetime:

@@ -59,10 +59,13 @@ class Belongings:
         """A session that waits as long as our patience lasts."""
         return open_session(ca_file=ca_file, loopback=loopback, read_seconds=self.patience.read_seconds)
 
-    def quota(self, crm: str, app: Sequence[str], share: float, rates: Mapping[str, Rate]) -> Quota:
+    def quota(
+        self, crm: str, app: Sequence[str], day: tuple[float, int | None], rates: Mapping[str, Rate]
+    ) -> Quota:
         """The call budget of one app, shared with every process on this database.
 
-        ``app``: what tells one app of one account from another; only a digest of it is kept.
+        ``app``: what tells one app of one account from another; only a digest of it is kept. ``day``: our share of it,
+        and the calls of that share that a backfill leaves.
         """
         fingerprint = hashlib.sha256("\n".join(app).encode()).hexdigest()[:16]
         return Quota(
@@ -71,7 +74,8 @@ class Belongings:
             ledger=self.ledgers.of(fingerprint),
             clock=self.clock,
             sleep=self.patience.sleep,
-            share=share,
+            share=day[0],
+            reserve=day[1],
             lane=self.lane,
         )
 
@@ -86,7 +90,7 @@ def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
         token,
         url,
         session,
-        owned.quota("hubspot", app, ours.daily_share, RATES),
+        owned.quota("hubspot", app, (ours.daily_share, ours.daily_reserve), RATES),
         retry=Retry(sleep=owned.patience.sleep, jitter=random.uniform),
         version=ours.api_family,
         overlap_seconds=ours.overlap_seconds,
@@ -123,7 +127,7 @@ def salesforce(settings: Settings, owned: Belongings) -> Crm:
         login_url=login,
         grant=salesforce_grant(settings, attached, owned.clock),
         api_version=ours.api_version,
-        quota=owned.quota("salesforce", (login, client_id), ours.daily_share, {}),
+        quota=owned.quota("salesforce", (login, client_id), (ours.daily_share, ours.daily_reserve), {}),
         sleep=owned.patience.sleep,
     )
 

@@ -38,7 +38,7 @@ def journal(
         stack.callback(session.close)
     retry = Retry(sleep=owned.patience.sleep, jitter=random.uniform)
     tokens = AppTokens(sessions[0], url, *app, JOURNAL_SCOPES, clock=owned.clock)
-    quota = owned.quota("hubspot", (url, app[0], "journal"), ours.daily_share, RATES)
+    quota = owned.quota("hubspot", (url, app[0], "journal"), (ours.daily_share, ours.daily_reserve), RATES)
     api = Api(tokens, url, sessions[1], quota, retry)
     return Journal(api, sessions[2], retry, account=account), JournalSubscriptions(api)
 

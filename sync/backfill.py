@@ -20,10 +20,11 @@ from typing import Any
 import polars as pl
 
 from connectors.crm import RECORD_ID, Slab, Window
+from connectors.quota_day import Room, no_room
 from sync.errors import WrongUse
 from sync.newly_mapped import map_digest, rules_of
 from sync.read import Gathered, gather_slabs
-from sync.remaining import RUNS, backfill_pace
+from sync.remaining import RUNS, backfill_pace, calls_of_a_record, end_of_backfill
 from sync.run import Asked, perform
 from sync.running import as_document as numbers_as_document
 from sync.store.backfills import SliceRow
@@ -65,6 +66,11 @@ class Plan:
     begun: datetime | None = None
     outdated: int | None = None  #: one that was begun with another field map, and is not gone on with
     per_second: float | None = None  #: records, as earlier slices went; None: nobody knows yet
+    per_record: Mapping[str, float] = field(
+        default_factory=dict
+    )  #: calls to each CRM, likewise; empty: likewise
+    rooms: Mapping[str, Room | None] = field(default_factory=dict)  #: what it may call in each CRM
+    now: datetime | None = None  #: when that was so
 
     @property
     def left(self) -> tuple[SliceRow, ...]:
@@ -78,17 +84,29 @@ class Plan:
         """HTTP requests to each CRM at most, to read: the records, and the other CRM's that belong to them."""
         counts = dict.fromkeys(CRMS, 0)
         for one in self.left:
-            counts[one.crm] += one.calls
-            other = "salesforce" if one.crm == "hubspot" else "hubspot"
-            counts[other] += -(-one.records // NAMED_AT_ONCE[other])
+            for crm, calls in calls_to_read(one).items():
+                counts[crm] += calls
         return counts
 
     def seconds_left(self) -> float | None:
-        return None if not self.per_second else self.records_left / self.per_second
+        """As long as its work takes, and as it has to wait for calls; None: nobody knows yet, or others leave none."""
+        if not self.per_second or self.now is None:
+            return None
+        needs = {crm: calls * self.records_left for crm, calls in self.per_record.items()}
+        ends = end_of_backfill(self.records_left / self.per_second, needs, self.rooms, self.now)
+        return None if ends is None else (ends - self.now).total_seconds()
+
+
+def calls_to_read(part: SliceRow) -> dict[str, int]:
+    """HTTP requests to each CRM at most for the records of a slice, and the other CRM's that belong to them."""
+    other = "salesforce" if part.crm == "hubspot" else "hubspot"
+    return {part.crm: part.calls, other: -(-part.records // NAMED_AT_ONCE[other])}
 
 
 #: Records of one call by id (HubSpot reference, section 4.3; Salesforce reference, section 4).
 NAMED_AT_ONCE = {"hubspot": 100, "salesforce": 2_000}
+#: Records of one writing call (HubSpot reference, section 5.1; Salesforce reference, section 4).
+WRITTEN_AT_ONCE = {"hubspot": 100, "salesforce": 200}
 
 
 @dataclass(slots=True)
@@ -130,17 +148,23 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
                 f"no sync has read {crm} to its end yet, and the first one reads everything",
                 fix="run `leadpact sync` first; it can be stopped and begun again",
             )
-    digest, speed = map_digest(work), backfill_pace(work.store.runs.newest(RUNS))
+    digest, runs = map_digest(work), work.store.runs.newest(RUNS)
+    known: dict[str, Any] = {
+        "per_second": backfill_pace(runs),
+        "per_record": calls_of_a_record(runs),
+        "rooms": {crm: work.crms[crm].room() for crm in CRMS},
+        "now": now,
+    }
     begun = work.store.backfills.open_one(wanted.key())
     if begun is not None and begun[1] == digest:
         slices = tuple(work.store.backfills.slices(begun[0]))
-        return Plan(wanted, slices, digest, begun[0], begun[2], per_second=speed)
+        return Plan(wanted, slices, digest, begun[0], begun[2], **known)
     end = wanted.end or now.replace(microsecond=0) + A_SECOND
     cut: list[SliceRow] = []
     for crm in wanted.crms:
         cut += windows(work, crm, wanted.start, end)
     slices = tuple(replace(one, number=number) for number, one in enumerate(cut, 1))
-    return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, per_second=speed)
+    return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, **known)
 
 
 def windows(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:
@@ -194,6 +218,7 @@ def carry_on(
     done, totals, read = Backfilled(number), dict(store.written(number)), 0
     todo = plan.left[:most]
     for count, part in enumerate(todo, len(plan.slices) - len(plan.left) + 1):
+        _wait_for_calls(work, part)
         outcome = perform(
             work,
             Asked(
@@ -216,6 +241,20 @@ def carry_on(
     if not done.busy and len(todo) == len(plan.left):
         _end(work, plan, number)
     return done
+
+
+def _wait_for_calls(work: Work, part: SliceRow) -> None:
+    """Begin no slice that would stop in its middle for want of calls, where a whole day would hold it.
+
+    What it read would be read once more. Raises RetryLater, with the time when there may be enough.
+    """
+    for crm, calls in calls_to_read(part).items():
+        room = work.crms[crm].room()
+        if room is None:
+            continue
+        wanted = min(calls + -(-part.records // WRITTEN_AT_ONCE[crm]), max(room.a_day // 2, 1))
+        if room.now < wanted:
+            raise no_room(crm, room, wanted, work.clock())
 
 
 def _end(work: Work, plan: Plan, number: int) -> None:

@@ -51,6 +51,13 @@ def _show(screen: Screen, found: Status) -> None:
             f"{budget.crm} {budget.name}: {budget.used} of {budget.limit} calls used"
             f" ({budget.used / max(budget.limit, 1):.0%}), heard {age(found.at - budget.heard)} ago"
         )
+    for crm, room in found.rooms.items():
+        if room is not None and found.backfills:
+            guess = "" if room.others.sure else ", by less than a day"
+            screen.say(
+                f"{crm}: a backfill may make {room.now} calls now; all others have used {room.others.now}, and"
+                f" {room.others.expected} are expected{guess}"
+            )
     for window in found.held_windows:
         screen.say(
             f"{window.crm} {window.name}: refused a call; nobody calls for {window.seconds:.0f} s more"
@@ -89,7 +96,7 @@ def _show_answers(screen: Screen, found: Status) -> None:
 def _long(left: Left) -> str:
     if left.seconds is None:
         return ", nobody knows yet for how long"
-    return f", for about {age(timedelta(seconds=left.seconds))} at the pace so far"
+    return f", for about {age(timedelta(seconds=left.seconds))} at the pace so far, and as the calls last"
 
 
 def _show_logs(screen: Screen, found: Status) -> None:

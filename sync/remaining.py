@@ -1,17 +1,24 @@
-"""How much is left of what is under way, and for how long at the pace of late. What nobody can know yet is None."""
+"""How much is left of what is under way, and for how long: at the pace of late, and with the calls that are left.
+
+A backfill may have to wait for calls: others use the CRM's day too (``connectors.quota_day``). So its end is told
+hour by hour, by whichever is less: what it gets done in an hour, or what it may call. What nobody can know yet is None.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connectors.quota_day import A_DAY, AN_HOUR, Room, whole_hour
 from sync.store.backfills import Underway
 from sync.store.inbox import Waiting
 from sync.store.runs import RunRow
 
 #: Runs that are looked at.
 RUNS = 200
+#: Who would have to wait longer has another question: whether others leave any calls at all.
+LONGEST = timedelta(days=366)
 #: An inbox is emptied at another pace tomorrow.
 LATELY = timedelta(hours=1)
 
@@ -30,9 +37,76 @@ def backfill_pace(runs: Sequence[RunRow]) -> float | None:
     return _share(sum(row.numbers.records_read for row in ran), ran)
 
 
-def left_of_backfill(one: Underway, runs: Sequence[RunRow]) -> Left:
-    """What the slices that nobody has finished hold."""
-    return _left(one.records - one.records_done, backfill_pace(runs))
+def calls_of_a_record(runs: Sequence[RunRow]) -> dict[str, float]:
+    """The calls to each CRM that a record took in the slices among ``runs``; empty where there is none."""
+    ran = [row.numbers for row in runs if row.command == "backfill" and row.state == "done"]
+    read = sum(one.records_read for one in ran)
+    if not read:
+        return {}
+    return {
+        "hubspot": sum(one.calls_hubspot for one in ran) / read,
+        "salesforce": sum(one.calls_salesforce for one in ran) / read,
+    }
+
+
+def left_of_backfill(
+    one: Underway, runs: Sequence[RunRow], rooms: Mapping[str, Room | None], now: datetime
+) -> Left:
+    """What the slices that nobody has finished hold. ``rooms``: what a backfill may call in each CRM."""
+    left, pace = one.records - one.records_done, backfill_pace(runs)
+    found = _left(left, pace)
+    if left <= 0 or pace is None:
+        return found
+    needs = {crm: calls * left for crm, calls in calls_of_a_record(runs).items()}
+    ends = end_of_backfill(left / pace, needs, rooms, now)
+    return Left(left, None if ends is None else (ends - now).total_seconds())
+
+
+def end_of_backfill(
+    seconds: float, needs: Mapping[str, float], rooms: Mapping[str, Room | None], now: datetime
+) -> datetime | None:
+    """When a backfill ends that takes ``seconds`` of work and ``needs`` calls to each CRM.
+
+    None: not within a year, which is so where others leave it nothing.
+    """
+    waits = [_Waits(calls, room, now) for crm, calls in needs.items() if (room := rooms.get(crm)) is not None]
+    at, work = now, seconds
+    while work > 0:
+        if at - now > LONGEST:
+            return None
+        hour = whole_hour(at) + AN_HOUR
+        # What part of all the work the calls of this hour are enough for, and the hour itself.
+        part = min([(hour - at).total_seconds(), work, *(one.enough_for(at) * seconds for one in waits)])
+        for one in waits:
+            one.make(part / seconds, at)
+        work -= part
+        at = hour if work > 0 else at + timedelta(seconds=part)
+    return at
+
+
+class _Waits:
+    """The calls to one CRM that a backfill still needs, and when it may make them."""
+
+    def __init__(self, calls: float, room: Room, now: datetime) -> None:
+        self._calls, self._room, self._resets = calls, room, room.resets
+        #: A rolling day's calls, by when they come free again.
+        self._free = [(start + A_DAY, float(count)) for start, count in room.spent if start + A_DAY > now]
+        in_use = sum(count for _, count in self._free)
+        # Where others leave less than was called already, what comes free first is theirs.
+        self._left = float(room.now) if room.resets is not None else room.a_day - in_use
+
+    def enough_for(self, at: datetime) -> float:
+        """For what part of its work the calls are enough that are free now, 0 to 1."""
+        if self._resets is not None and at >= self._resets:
+            self._left, self._resets = float(self._room.a_day), self._resets + A_DAY
+        if self._room.resets is None:
+            self._left += sum(count for free, count in self._free if free <= at)
+            self._free = [one for one in self._free if one[0] > at]
+        return min(max(self._left, 0.0) / self._calls, 1.0) if self._calls else 1.0
+
+    def make(self, part: float, at: datetime) -> None:
+        self._left -= self._calls * part
+        self._free.append((whole_hour(at) + A_DAY, self._calls * part))
 
 
 def left_of_inbox(waiting: Sequence[Waiting], runs: Sequence[RunRow], now: datetime) -> Left:

@@ -53,6 +53,8 @@ class HubSpotSettings(Section):
     overlap_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
     #: How much of the account's daily calls, everybody's counted, may be used when we call.
     daily_share: Share = 0.8
+    #: Calls of that share that a backfill leaves to everything else; None: a quarter of it.
+    daily_reserve: Count | None = None
     #: The family of paths (HubSpot reference, section 3).
     api_family: Version = "v3"
     #: Pages of a full reading that are asked for at the same time at most; 1 reads them one after the other.
@@ -83,6 +85,7 @@ class SalesforceSettings(Section):
     api_version: ApiVersion = "66.0"
     object: Filled = "Lead"
     daily_share: Share = 0.8
+    daily_reserve: Count | None = None
     ca_file: Filled | None = None
     #: Whether change events are listened to (Salesforce reference, section 8).
     pubsub: bool = False

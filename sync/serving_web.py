@@ -20,7 +20,7 @@ from sync.web.endpoints import web_app
 from sync.web.joined import Joined, api_answers, web_belongings
 from sync.web.listening import Listening, listen
 from sync.web.porch import Waits, porch
-from sync.work import Work
+from sync.work import CRMS, Work
 
 T = TypeVar("T")
 
@@ -139,12 +139,15 @@ def _counted(work: Work) -> Mapping[tuple[str, str], int]:
 
 
 def _left(work: Work) -> Mapping[str, Left]:
-    store = work.store
+    store, now = work.store, work.clock()
     runs = store.runs.newest(RUNS)
+    # No CRM is asked: one that has not yet said when its day ends is taken for one whose day rolls.
+    rooms = {crm: work.crms[crm].room() for crm in CRMS}
     backfills = {
-        f"backfill {one.backfill}": left_of_backfill(one, runs) for one in store.backfills.underway()
+        f"backfill {one.backfill}": left_of_backfill(one, runs, rooms, now)
+        for one in store.backfills.underway()
     }
-    return {**backfills, "inbox": left_of_inbox(store.inbox.waiting(), runs, work.clock())}
+    return {**backfills, "inbox": left_of_inbox(store.inbox.waiting(), runs, now)}
 
 
 def _enqueue(statements: Mapping[str, str], number: int, connection: Any, crm: str, urgent: bool) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.errors import ConnectorError
+from connectors.quota_day import Room
 from sync.freshness import LATELY, LaneFreshness
 from sync.freshness import told as told_freshness
 from sync.mails.words_alerts import fix_of, said
@@ -62,6 +64,7 @@ class Status:
     logs: list[PullLog]  #: that are pulled, and how far
     gaps: list[PullGap]  #: what they could not tell
     left: list[Left]  #: of each of ``backfills``, in their order
+    rooms: Mapping[str, Room | None]  #: what a backfill may call in each CRM
     inbox_left: Left
 
     @property
@@ -73,12 +76,14 @@ def status_of(work: Work) -> Status:
     """Ask the memory, and each CRM one call for whom it takes us. Raises the store's errors only."""
     store, now = work.store, work.clock()
     backfills, inbox, runs = store.backfills.underway(), store.inbox.waiting(), store.runs.newest(RUNS)
+    connections = [_connected(work, crm) for crm in CRMS]
+    rooms = {crm: work.crms[crm].room() for crm in CRMS}
     ours = {(crm, work.reading(crm)) for crm in CRMS}
     return Status(
         at=now,
         mode=work.mode,
         approved=store.runs.approved_at,
-        connections=[_connected(work, crm) for crm in CRMS],
+        connections=connections,
         read_to=[one for one in store.standing.read_to() if (one.crm, one.object) in ours],
         backlog=store.standing.backlog(),
         backfills=backfills,
@@ -93,7 +98,8 @@ def status_of(work: Work) -> Status:
         alerts=store.alerts.open(),
         logs=store.offsets.all(),
         gaps=store.offsets.newest_gaps(LAST_GAPS),
-        left=[left_of_backfill(one, runs) for one in backfills],
+        left=[left_of_backfill(one, runs, rooms, now) for one in backfills],
+        rooms=rooms,
         inbox_left=left_of_inbox(inbox, runs, now),
     )
 
@@ -133,15 +139,36 @@ def as_document(found: Status) -> dict[str, Any]:
         "log_gaps": [asdict(one) for one in found.gaps],
         "backlog": asdict(found.backlog),
         "backfills": [
-            {**asdict(one), "records_left": left.records, "seconds_left": left.seconds}
+            {
+                **asdict(one),
+                "records_left": left.records,
+                "seconds_left": left.seconds,
+                "ends": _ends(left, found.at),
+            }
             for one, left in zip(found.backfills, found.left, strict=True)
         ],
         "unread": [asdict(one) for one in found.unread],
         "other_policy": found.other_policy,
         "quota": [asdict(one) for one in found.budgets],
+        "backfill_calls": [_room(crm, room) for crm, room in found.rooms.items() if room is not None],
         "held_windows": [asdict(one) for one in found.held_windows],
         "runs": [asdict(one) for one in found.runs],
         "deeds": [asdict(one) for one in found.deeds],
+    }
+
+
+def _ends(left: Left, at: datetime) -> str | None:
+    return None if left.seconds is None else (at + timedelta(seconds=left.seconds)).isoformat()
+
+
+def _room(crm: str, room: Room) -> dict[str, Any]:
+    return {
+        "crm": crm,
+        "left": room.now,
+        "a_day": room.a_day,
+        "others": room.others.now,
+        "others_expected": room.others.expected,
+        "sure": room.others.sure,
     }
 
 

@@ -50,6 +50,7 @@ from connectors.hubspot.token import TokenSource
 from connectors.hubspot.withdrawal import write_with_withdrawals
 from connectors.hubspot.writing import Writer
 from connectors.quota import Lane, Quota
+from connectors.quota_day import Room
 from connectors.retry import Retry
 from connectors.session import CrmSession
 from connectors.slabs import SLAB_ROWS
@@ -110,6 +111,10 @@ class HubSpotCrm:
     def in_lane(self, lane: Lane) -> AbstractContextManager[None]:
         """Calls made inside, by every thread, count in this lane of the budget."""
         return self._api.quota.in_lane(lane)
+
+    def room(self) -> Room | None:
+        """What a backfill may still call of the day; None where HubSpot tells nothing of it, as to OAuth apps."""
+        return self._api.quota.room()
 
     def account(self) -> Account:
         """The account behind the token; its time zone tells the quota when a day ends.

@@ -35,7 +35,7 @@ def test_a_backfill_takes_as_long_as_its_records_at_the_pace_of_earlier_slices(
     runs: list[RunRow], seconds: float | None
 ) -> None:
     underway = Underway(7, {}, NOW, slices=4, slices_done=1, records=80, records_done=20)
-    assert left_of_backfill(underway, runs) == Left(60, seconds)
+    assert left_of_backfill(underway, runs, {}, NOW) == Left(60, seconds)
 
 
 @pytest.mark.parametrize(

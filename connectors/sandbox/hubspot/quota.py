@@ -72,9 +72,7 @@ class Quota:
 
         A refused call is not counted. Search is exempt from the ten-second window.
         """
-        today = now.astimezone(TIME_ZONE).date()
-        if today != self.day:
-            self.day, self.used_today, self.associations_today = today, 0, 0
+        self._begin_day(now)
         elapsed = self._elapsed()
         windows = self._windows(switches, group)
         for window, limit, length, over in windows:
@@ -94,6 +92,26 @@ class Quota:
         self.used_today += 1
         self.associations_today += group == "associations"
         return None
+
+    def take_for_others(self, switches: Switches, now: datetime, calls: int) -> int:
+        """Other integrations make so many calls, as far as the day lets them; returns how many it let.
+
+        They share the account's day and no window (HubSpot reference, section 9.1).
+        """
+        self._begin_day(now)
+        made = calls if switches.daily is None else min(calls, max(switches.daily - self.used_today, 0))
+        self.used_today += made
+        return made
+
+    def of_day(self, now: datetime) -> int:
+        """The calls of the account's day so far, everybody's."""
+        self._begin_day(now)
+        return self.used_today
+
+    def _begin_day(self, now: datetime) -> None:
+        today = now.astimezone(TIME_ZONE).date()
+        if today != self.day:
+            self.day, self.used_today, self.associations_today = today, 0, 0
 
     def _windows(
         self, switches: Switches, group: Group

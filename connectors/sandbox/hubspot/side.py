@@ -194,14 +194,23 @@ class HubSpotSide:
         return switches.wire()
 
     def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Act as a person in HubSpot (see ``persons``), or as the app's maker (see ``declare``).
+        """Act as a person in HubSpot (see ``persons``), as the app's maker (see ``declare``), or as other integrations.
 
         Raises ControlRefused.
         """
         if wanted.get("action") == "declare_webhooks":
             return declare(self._portal, wanted)
+        if wanted.get("action") == "other_apps":
+            return self._other_apps(wanted)
         with self._transaction():
             return act(self._portal, wanted)
+
+    def _other_apps(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        calls = wanted.get("calls")
+        if wanted.keys() != {"action", "calls"} or not isinstance(calls, int) or calls < 0:
+            raise ControlRefused("other_apps takes calls: a whole number from 0")
+        made = self._quota.take_for_others(self._portal.switches, self._portal.moment(), calls)
+        return {"made": made}
 
     def load(self, object_name: str, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """Store rows in bulk, in one transaction; returns their ids. Raises ControlRefused."""
@@ -212,7 +221,12 @@ class HubSpotSide:
         """Records as they are now, archived ones included; ``after`` is the last id seen."""
         if wanted.get("object") == "webhooks":
             return self._told(wanted)
-        account = {"portalId": PORTAL_ID, "timeZone": TIME_ZONE.key, "companyCurrency": CURRENCY}
+        account = {
+            "portalId": PORTAL_ID,
+            "timeZone": TIME_ZONE.key,
+            "companyCurrency": CURRENCY,
+            "callsToday": self._quota.of_day(self._portal.moment()),
+        }
         kind = self._kind(wanted.get("object", "contacts"))
         unknown = sorted(set(wanted) - {"object", *(key for key, _ in _STATE)})
         if unknown:

@@ -123,6 +123,13 @@ def _approve(org: Org, _wanted: Wanted) -> dict[str, Any]:
     return {"refresh_token": oauth.approve(org)}
 
 
+def _other_apps(org: Org, wanted: Wanted) -> dict[str, Any]:
+    calls = wanted.get("calls")
+    if not isinstance(calls, int) or isinstance(calls, bool) or calls < 0:
+        raise ControlRefused("calls: expected a whole number from 0")
+    return {"made": usage.spend_of_others(org, calls)}
+
+
 def _app(org: Org, wanted: Wanted) -> dict[str, Any]:
     return connected_app.change(org, wanted)
 
@@ -147,6 +154,7 @@ ACTIONS: dict[str, Callable[[Org, Wanted], dict[str, Any]]] = {
     "revoke_tokens": _revoke,
     "approve": _approve,
     "app": _app,
+    "other_apps": _other_apps,
     "outbound_message": _outbound,
     "no_outbound_message": _no_outbound,
 }
@@ -162,6 +170,7 @@ KEYS = {
         }
     ),
     "revoke_tokens": frozenset({"refresh"}),
+    "other_apps": frozenset({"calls"}),
     "outbound_message": actions.KEYS,
     "app": frozenset({*connected_app.START, "make_key"}),
 }
@@ -180,7 +189,7 @@ def state(org: Org, wanted: Mapping[str, str]) -> dict[str, Any]:
             name: org.store.db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
             for name in org.full.objects
         }
-        known = {"org_id": seed.ORG_ID, "user_id": seed.INTEGRATION_USER, "calls_used": usage.used(org)}
+        known = {"org_id": seed.ORG_ID, "user_id": seed.INTEGRATION_USER, "calls_used": usage.of_all(org)}
         return {"objects": counts, **known}
     sobject = object_named(org, wanted["object"])
     if "id" in wanted:

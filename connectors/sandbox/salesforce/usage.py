@@ -28,10 +28,24 @@ def used(org: Org, counter: str = "calls") -> int:
     return int(row[0])
 
 
+def of_all(org: Org) -> int:
+    """The calls of the last 24 hours, those of other integrations included."""
+    return used(org) + used(org, "others")
+
+
+def spend_of_others(org: Org, calls: int) -> int:
+    """Other integrations make so many calls, as far as the budget lets them; returns how many it let."""
+    daily = org.switches["daily"]
+    made = calls if daily is None else min(calls, max(int(daily) - of_all(org), 0))
+    if made:
+        org.store.next_number(org.now().strftime("others:%Y-%m-%dT%H"), made)
+    return made
+
+
 def spend(org: Org) -> None:
     """Count one call. Raises Refusal (403 REQUEST_LIMIT_EXCEEDED) when the budget is gone."""
     daily = org.switches["daily"]
-    if daily is not None and used(org) >= daily:
+    if daily is not None and of_all(org) >= daily:
         raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     per_app = org.switches["per_app_calls"]
     if per_app is not None and used(org) >= per_app:
@@ -54,7 +68,7 @@ def spend_storage(org: Org, size: int) -> None:
 
 def header(org: Org) -> dict[str, str]:
     """The header that every REST answer carries; with the budget of the app too where it has one of its own."""
-    told = f"api-usage={used(org)}/{_most(org)}"
+    told = f"api-usage={of_all(org)}/{_most(org)}"
     per_app = org.switches["per_app_calls"]
     if per_app is not None:
         told += f"; per-app-api-usage={used(org)}/{per_app}(appName=leadpact-sandbox)"
@@ -69,7 +83,7 @@ def _most(org: Org) -> int:
 def limits(org: Org) -> dict[str, Any]:
     """The body of ``/limits``: what is left of each allocation that the sandbox knows."""
     most = _most(org)
-    left = {"DailyApiRequests": (most, max(0, most - used(org)))}
+    left = {"DailyApiRequests": (most, max(0, most - of_all(org)))}
     for name, (counter, switch) in BULK.items():
         left[name] = (org.switches[switch], max(0, org.switches[switch] - used(org, counter)))
     stored = used(org, "stored") // 1_000_000
