@@ -78,10 +78,10 @@ def policy_and_past(asked: Asked, config: Path | None, environ: Mapping[str, str
         else:
             work, past_of = app.work(), _PASTS[asked.source]
         past = past_of(work, policy, asked.reached, asked.after_days, asked.horizon_days)
-        return policy, replace(past, cases=_scored_alone(work, past.cases))
+        return policy, replace(past, cases=scored_alone(work, past.cases))
 
 
-def _scored_alone(work: Work, cases: pl.DataFrame) -> pl.DataFrame:
+def scored_alone(work: Work, cases: pl.DataFrame) -> pl.DataFrame:
     """Without whom the config says not to score: they have no score to be right or wrong."""
     asked = work.unscored
     if asked is None or cases.is_empty():

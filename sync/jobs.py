@@ -29,6 +29,7 @@ SCHEDULED: Mapping[str, Lane] = {
     # Nobody is told late because a long run is under way: these are short.
     "alerts": "handover",
     "schemas": "live",
+    "rates": "backfill",
     "mail": "backfill",
 }
 #: Records of one ``look_at``: one call by id to HubSpot (HubSpot reference, section 4.3).

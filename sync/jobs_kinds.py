@@ -15,6 +15,7 @@ from sync.inbox import BUSY_AGAIN, drain
 from sync.jobs import LANES, WrongJob, backfill_slice, drain_inbox, read_gaps, scheduled, wanted_of
 from sync.jobs_gaps import see_to_gaps
 from sync.jobs_notify import look_at_schema, look_for_alerts, send_letters, send_monday_mail
+from sync.jobs_rates import tell_rates
 from sync.jobs_report import write_report
 from sync.read import with_counterparts
 from sync.rescored import rescore
@@ -183,10 +184,11 @@ KINDS: Mapping[str, Kind] = {
     "alerts": _notify(look_for_alerts),
     "schemas": _notify(look_at_schema),
     "letters": _notify(send_letters),
+    "rates": _notify(tell_rates),
     "mail": _notify(send_monday_mail),
 }
 #: These ask the memory alone, so they are done while a CRM is away, too: whoever is to be told of that must be told.
-FROM_MEMORY = frozenset({"retention", "alerts", "letters", "mail"})
+FROM_MEMORY = frozenset({"retention", "alerts", "letters", "rates", "mail"})
 #: These ask what the CRMs are like now: what the app has read of it before does not count.
 AFRESH = frozenset({"schemas"})
 

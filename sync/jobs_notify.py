@@ -2,6 +2,7 @@
 
     alerts     every few minutes: numbers against [alerts]
     schemas    every hour: both live schemas against the map
+    rates      every week: what became of leads lately against before (sync.jobs_rates)
     letters    sends the mails and webhooks about alerts, and the mails about handovers that no run could send
     mail       on Monday: queues the mail to each person, and sends it
 
@@ -62,7 +63,7 @@ def look_for_alerts(app: App, work: Work) -> Done:
     told = recipients_of(app.settings.notify)
     changed = look_at(work, findings(facts, limits), lasting, BY_NUMBERS, told)
     work.store.letters.drop_old()
-    return _words(changed), _letters(work)
+    return words_of(changed), letters_of(work)
 
 
 def look_at_schema(app: App, work: Work) -> Done:
@@ -71,7 +72,7 @@ def look_at_schema(app: App, work: Work) -> Done:
     muted = "schema" in kinds_of(app.settings.alerts.mute)
     told = recipients_of(app.settings.notify)
     changed = look_at(work, [] if muted else found, [], ("schema",), told)
-    return _words(changed), _letters(work)
+    return words_of(changed), letters_of(work)
 
 
 def send_letters(app: App, work: Work) -> Done:
@@ -116,7 +117,7 @@ def _send(app: App, work: Work, letter: Letter, mail: Mail, before_content: Befo
     )
 
 
-def _letters(work: Work) -> tuple[NewJob, ...]:
+def letters_of(work: Work) -> tuple[NewJob, ...]:
     """Whoever looks makes sure that what waits is sent, whatever became of the job that was to send it."""
     kinds = [what for what in SENDERS if what != HANDOVER or mail_rules(work) is not None]
     due = [(work.store.letters.next(what), SENDERS[what]) for what in kinds]
@@ -137,7 +138,7 @@ def _soonest(at: datetime, done: Delivered) -> datetime:
     return max(at, utc_now() + timedelta(seconds=AWAY[0] if done.away else 0))
 
 
-def _words(changed: Changed) -> str:
+def words_of(changed: Changed) -> str:
     return f"{len(changed.opened)} alerts opened, {len(changed.cleared)} over"
 
 

@@ -14,10 +14,10 @@ from sync.section import Filled, Port, Secret, Section, Share, refuse
 
 Language = Literal["de", "en"]
 #: What can be told of, from the most to the least urgent.
-AlertKind = Literal["job", "gap", "freshness", "quota", "schema", "disagreement", "refused", "mail"]
+AlertKind = Literal["job", "gap", "freshness", "quota", "schema", "disagreement", "refused", "mail", "rates"]
 KINDS: tuple[AlertKind, ...] = (
     *("job", "gap", "freshness", "quota"),
-    *("schema", "disagreement", "refused", "mail"),
+    *("schema", "disagreement", "refused", "mail", "rates"),
 )
 #: What SMTP takes without an extension: no address of letters beyond ASCII, and none that a header could break at.
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
@@ -116,5 +116,9 @@ class AlertSettings(Section):
     unexplained: Annotated[int, Field(ge=0)] = 0
     #: How much smaller the share of leads that both CRMs show alike may be than it was in the last comparisons.
     agreed_drop: Share = 0.05
+    #: The stage that counts where it is looked whether what becomes of leads has moved.
+    outcome: Literal["opportunity", "customer"] = "opportunity"
+    #: How long a lead has to reach it. Nobody younger is looked at, so it is told so much later.
+    outcome_days: Annotated[int, Field(ge=1, le=3_650)] = 180
     #: Kinds that nobody wants to hear of.
     mute: Annotated[str, AfterValidator(_known_kinds)] = ""

@@ -87,4 +87,6 @@ class ScheduleSettings(Section):
     report: Schedule = "0 6 * * 1"
     alerts: Schedule = "*/5 * * * *"
     schemas: Schedule = "50 * * * *"
+    #: Before the mail, which tells what came of it.
+    rates: Schedule = "0 5 * * 1"
     mail: Schedule = "0 7 * * 1"

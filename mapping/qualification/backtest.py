@@ -18,7 +18,7 @@ from typing import Any, Literal
 import polars as pl
 
 from mapping.lead import Stage
-from mapping.qualification.backtest_drift import Drift, drift_between
+from mapping.qualification.backtest_drift import ALL_LEADS, Drift, drift_between
 from mapping.qualification.backtest_explore import about_exploring
 from mapping.qualification.backtest_history import alone_with_policy, at_one_moment, dates_of, epochs
 from mapping.qualification.backtest_pace import Pace, Timing, pace_of, timing_of
@@ -248,9 +248,7 @@ def backtest(
     cases, apart = usable(narrow)
     train, test, split, cut = parted(cases, test_share)
     ours, theirs = measured(train, policy), measured(test, policy)
-    drifted = drift_between(
-        [("all leads", ours.rate), *ours.bands], [("all leads", theirs.rate), *theirs.bands]
-    )
+    drifted = drift_between([(ALL_LEADS, ours.rate), *ours.bands], [(ALL_LEADS, theirs.rate), *theirs.bands])
     if split == "random":
         drifted = []
     return Backtest(

@@ -22,6 +22,7 @@ from sync.reports.journeys import Period
 from sync.reports.make import Asked, count_all
 from sync.reports.rules import Rules
 from sync.reports.tell import Counting
+from sync.store.alerts import RatesCompared
 from sync.work import Work
 
 #: Leads that are named.
@@ -50,7 +51,7 @@ class Week:
     """Everything the mail tells. ``first`` and ``last``: its days, both included; ``before`` counts the week before.
 
     ``overdue``: None where no ledger is kept. ``week`` and ``month``: what was spent, ``planned`` for that month until
-    ``last``; None where nobody said.
+    ``last``; None where nobody said. ``rates``: the last look at what becomes of leads; None before the first.
     """
 
     first: date
@@ -64,6 +65,7 @@ class Week:
     planned: Money | None
     goals: tuple[Standing, ...]
     leads: tuple[Pointed, ...]
+    rates: RatesCompared | None = None
 
 
 def week_before(work: Work, rules: Rules, due: date, *, names: bool) -> Week:
@@ -92,6 +94,7 @@ def week_before(work: Work, rules: Rules, due: date, *, names: bool) -> Week:
         _money(month.planned, counted),
         tuple(one for one in counted.goals if one.state == "running"),
         tuple(_known(work, pointed, names=names)),
+        work.store.alerts.last_rates(),
     )
 
 

@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 
+from mapping.own import STAGE_LABELS
+from mapping.qualification.backtest_rates import rate_of
 from sync.mails.alert_mail import Mail
 from sync.mails.monday import Pointed, Week
+from sync.mails.words_alerts import said
 from sync.mails.words_monday import MONDAY
 from sync.reports.chapter_goals import goal_section
 from sync.reports.voice import Voice
@@ -36,6 +39,7 @@ def monday_mail(week: Week, language: Language, zone: ZoneInfo) -> Mail:
         _overdue(week, language, voice),
         _spend(week, language, voice),
         _goals(week, language, voice),
+        _rates(week, language, voice),
         _leads(week, language, voice),
     ]
     foot = [
@@ -85,6 +89,23 @@ def _goals(week: Week, language: Language, voice: Voice) -> Part:
     if not week.goals:
         return Part(title, _say(language, "goals.none"))
     return Part(title, "", tuple(goal_section([one], voice).sentence for one in week.goals))
+
+
+def _rates(week: Week, language: Language, voice: Voice) -> Part:
+    title, compared = _say(language, "rates.title"), week.rates
+    if compared is None or not compared.leads:
+        return Part(title, _say(language, "rates.never" if compared is None else "rates.young"))
+    at = voice.moment(compared.at)
+    if compared.moved:
+        sentence = _say(language, "rates.moved", at=at)
+        return Part(title, sentence, tuple(f"{said(one, language)}." for one in compared.moved))
+    rate = rate_of(compared.outcomes, compared.leads)
+    told = {
+        "leads": voice.count(compared.leads),
+        "rate": f"{voice.percent(rate.rate or 0)} ({voice.percent(rate.low)} – {voice.percent(rate.high)})",
+        "outcome": STAGE_LABELS[language][compared.outcome],
+    }
+    return Part(title, _say(language, "rates.sentence", at=at, **told))
 
 
 def _leads(week: Week, language: Language, voice: Voice) -> Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mapping.own import STAGE_LABELS
 from sync.sections_notify import Language
 from sync.sentences import clause
 
@@ -63,6 +64,18 @@ SAID: Mapping[str, Sentences] = {
     "freshness.log": {
         "de": "Das Änderungsprotokoll {log} ist seit {minutes} Minuten nicht zu hören: {said}",
         "en": "the change log {log} was not heard for {minutes} minutes: {said}",
+    },
+    "rates.all": {
+        "de": "Von allen Leads erreichten zuletzt {after} % ({after_low} bis {after_high}, {after_leads} Leads) die "
+        "Stufe {outcome}, davor {before} % ({before_low} bis {before_high}, {before_leads} Leads)",
+        "en": "of all leads {after}% ({after_low} to {after_high}, {after_leads} leads) reached the stage {outcome} "
+        "lately, and {before}% ({before_low} to {before_high}, {before_leads} leads) before",
+    },
+    "rates.band": {
+        "de": "Von den Leads im Band {band} erreichten zuletzt {after} % ({after_low} bis {after_high}, {after_leads} "
+        "Leads) die Stufe {outcome}, davor {before} % ({before_low} bis {before_high}, {before_leads} Leads)",
+        "en": "of the leads in the band {band} {after}% ({after_low} to {after_high}, {after_leads} leads) reached the "
+        "stage {outcome} lately, and {before}% ({before_low} to {before_high}, {before_leads} leads) before",
     },
     "mail.waiting": {
         "de": "Benachrichtigungen, die nicht wegkommen: {letters}, denn {said}",
@@ -130,6 +143,16 @@ FIX: Mapping[str, Sentences] = {
         "de": "Zugang und Rechte prüfen (docs/webhooks.md); solange liest nur der Zeitplan",
         "en": "check access and rights (docs/webhooks.md); until then only the schedule reads",
     },
+    "rates.all": {
+        "de": "`leadpact policy backtest` zeigt beide Teile nach Punkten und Bändern; danach sehen Marketing und "
+        "Vertrieb die Grenzen gemeinsam durch",
+        "en": "`leadpact policy backtest` shows both parts by score and band; then marketing and sales go through the "
+        "limits together",
+    },
+    "rates.band": {
+        "de": "`leadpact policy learn` schlägt Punkte vor, `leadpact policy diff` zeigt, wen sie bewegen würden",
+        "en": "`leadpact policy learn` suggests points, `leadpact policy diff` shows whom they would move",
+    },
     "mail.waiting": {
         "de": "sie werden weiter versucht; {fix}",
         "en": "they are tried again; {fix}",
@@ -167,14 +190,24 @@ FRAME: Mapping[str, Sentences] = {
 
 def said(found: Mapping[str, object], language: Language) -> str:
     """What is so, of a finding's ``name`` and values."""
-    return SAID[str(found["name"])][language].format(**_clauses(found))
+    return SAID[str(found["name"])][language].format(**_spelled(found, language))
 
 
 def fix_of(found: Mapping[str, object], language: Language) -> str:
     """What to do about it."""
-    return FIX[str(found["name"])][language].format(**_clauses(found))
+    return FIX[str(found["name"])][language].format(**_spelled(found, language))
 
 
-def _clauses(found: Mapping[str, object]) -> dict[str, object]:
-    """The values as they stand within a sentence: some are sentences of their own."""
-    return {name: clause(value) if isinstance(value, str) else value for name, value in found.items()}
+def _spelled(found: Mapping[str, object], language: Language) -> dict[str, str]:
+    """The values as they stand within a sentence: numbers with the reader's point, stages in the reader's words."""
+    return {name: _value(name, value, language) for name, value in found.items()}
+
+
+def _value(name: str, value: object, language: Language) -> str:
+    if isinstance(value, float):
+        text = f"{value:.1f}"
+        return text.replace(".", ",") if language == "de" else text
+    if name == "outcome":
+        return STAGE_LABELS[language].get(str(value), str(value))
+    # Some are sentences of their own.
+    return clause(value) if isinstance(value, str) else str(value)

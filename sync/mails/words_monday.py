@@ -43,6 +43,25 @@ MONDAY: Mapping[str, Mapping[Language, str]] = {
     },
     "goals.title": {"de": "Ziele", "en": "Goals"},
     "goals.none": {"de": "Zurzeit läuft kein Ziel.", "en": "No goal is running now."},
+    "rates.title": {"de": "Hält die Policy noch?", "en": "Does the policy still hold?"},
+    "rates.sentence": {
+        "de": "Von {leads} Leads erreichten zuletzt {rate} die Stufe {outcome}. Gegenüber den Leads davor hat sich "
+        "nichts mehr verschoben, als der Zufall erklärt (verglichen am {at}).",
+        "en": "Of {leads} leads {rate} reached the stage {outcome} lately. Nothing moved, compared with the leads "
+        "before them, by more than chance explains (compared on {at}).",
+    },
+    "rates.moved": {
+        "de": "Mehr verschoben, als der Zufall erklärt (verglichen am {at}):",
+        "en": "Moved by more than chance explains (compared on {at}):",
+    },
+    "rates.young": {
+        "de": "Noch ist kein Lead alt genug, um es zu sagen; alerts.outcome_days sagt, wie lange ein Lead Zeit hat.",
+        "en": "No lead is old enough yet to say; alerts.outcome_days says how long a lead has.",
+    },
+    "rates.never": {
+        "de": "Noch nicht verglichen; schedule.rates sagt, wann es geschieht.",
+        "en": "Not compared yet; schedule.rates says when it is.",
+    },
     "leads.title": {"de": "Fünf Leads zum Ansehen", "en": "Five leads to look at"},
     "leads.none": {"de": "Keiner drängt.", "en": "None is pressing."},
     "lead.overdue": {"de": "überfällig seit {at}", "en": "overdue since {at}"},

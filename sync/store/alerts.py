@@ -30,6 +30,21 @@ class Alert:
     cleared: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class RatesCompared:
+    """What became of leads lately, held against what became of those before them.
+
+    ``outcome``: the stage that counts. ``leads`` and ``outcomes``: of the later part. ``moved``: which sentence about
+    each rate that moved, and its numbers.
+    """
+
+    at: datetime
+    outcome: str
+    leads: int
+    outcomes: int
+    moved: Sequence[Mapping[str, Any]]
+
+
 class Alerts(Tables):
     """The alerts of one connection."""
 
@@ -54,6 +69,26 @@ class Alerts(Tables):
 
     def drop_old(self, now: datetime) -> None:
         self._do("drop_old_alerts", before=now - KEPT)
+
+    def keep_rates(self, compared: RatesCompared) -> None:
+        """Store what a look at the rates found; looks that are older than ``KEPT`` are dropped."""
+        self._do(
+            "keep_rates",
+            at=compared.at,
+            outcome=compared.outcome,
+            leads=compared.leads,
+            outcomes=compared.outcomes,
+            moved=json.dumps([dict(one) for one in compared.moved], sort_keys=True, ensure_ascii=False),
+            before=compared.at - KEPT,
+        )
+
+    def last_rates(self) -> RatesCompared | None:
+        """What the last look at the rates found; None before the first."""
+        row = self._do("last_rates").fetchone()
+        if row is None:
+            return None
+        at, outcome, leads, outcomes, moved = row
+        return RatesCompared(at, outcome, int(leads), int(outcomes), json.loads(moved))
 
     def lengths(self) -> dict[tuple[str, str, str], int]:
         """How wide each text field was at its widest."""

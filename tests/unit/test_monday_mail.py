@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from sync.mails.monday_mail import monday_mail
 from sync.reports.costs import Money
 from sync.reports.goals import period_between
 from sync.reports.journeys import HISTORY, JOURNEYS
+from sync.store.alerts import RatesCompared
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 11, 23)
@@ -135,6 +137,36 @@ def test_numbers_money_and_days_are_in_the_readers_form() -> None:
     assert "€1,250 in the week" in english.text.replace("\u00a0", " ")
 
 
+#: What the weekly look at the rates left: nothing moved, and one band did.
+CALM = RatesCompared(datetime(2026, 11, 23, 4, 0, tzinfo=UTC), "opportunity", 1_400, 140, [])
+_BEFORE = {"before": 25.0, "before_low": 19.6, "before_high": 31.3, "before_leads": 200}
+_AFTER = {"after": 12.5, "after_low": 7.9, "after_high": 19.2, "after_leads": 136}
+MOVED = RatesCompared(
+    CALM.at, "customer", 136, 17,
+    [{"name": "rates.band", "band": "glühend", "outcome": "customer", **_BEFORE, **_AFTER}],
+)  # fmt: skip
+
+
+def test_rates_that_moved_stand_in_the_mail_with_their_intervals_and_else_that_none_did() -> None:
+    german, english = (
+        monday_mail(_week(rates=MOVED), language, BERLIN).text.replace("\u00a0", " ")
+        for language in ("de", "en")
+    )
+    assert (
+        "- Von den Leads im Band glühend erreichten zuletzt 12,5 % (7,9 bis 19,2, 136 Leads) die Stufe Kunde,"
+        " davor 25,0 % (19,6 bis 31,3, 200 Leads)."
+    ) in german
+    assert (
+        "- of the leads in the band glühend 12.5% (7.9 to 19.2, 136 leads) reached the stage Customer lately,"
+        " and 25.0% (19.6 to 31.3, 200 leads) before."
+    ) in english
+    calm = monday_mail(_week(rates=CALM), "en", BERLIN).text.replace("\u00a0", " ")
+    assert "Of 1,400 leads 10% (8.5% – 12%) reached the stage Opportunity lately. Nothing moved" in calm
+    assert "Not compared yet" in monday_mail(_week(), "en", BERLIN).text
+    young = replace(CALM, leads=0, outcomes=0)
+    assert "No lead is old enough yet" in monday_mail(_week(rates=young), "en", BERLIN).text
+
+
 @pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize(
     "week",
@@ -142,8 +174,10 @@ def test_numbers_money_and_days_are_in_the_readers_form() -> None:
         _week(),
         _week(overdue=None, week=None, month=None, planned=None, leads=()),
         _week(overdue=0, planned=None),
+        _week(rates=CALM),
+        _week(rates=MOVED),
     ],
-    ids=["full", "empty", "unplanned"],
+    ids=["full", "empty", "unplanned", "calm", "moved"],
 )
 def test_text_and_html_say_the_same_and_leave_no_hole(week: Week, language: Any) -> None:
     mail = monday_mail(week, language, BERLIN)

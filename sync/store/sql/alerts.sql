@@ -21,6 +21,17 @@ RETURNING alert_id;
 -- drop_old_alerts --
 DELETE FROM alert WHERE connection_id = %(connection)s AND cleared_at < %(before)s;
 
+-- keep_rates --
+WITH old AS (DELETE FROM rates_compared WHERE connection_id = %(connection)s AND compared_at < %(before)s)
+INSERT INTO rates_compared (connection_id, compared_at, outcome, leads, outcomes, moved)
+VALUES (%(connection)s, %(at)s, %(outcome)s, %(leads)s, %(outcomes)s, %(moved)s)
+ON CONFLICT (connection_id, compared_at) DO UPDATE
+   SET outcome = excluded.outcome, leads = excluded.leads, outcomes = excluded.outcomes, moved = excluded.moved;
+
+-- last_rates --
+SELECT compared_at, outcome, leads, outcomes, moved FROM rates_compared
+ WHERE connection_id = %(connection)s ORDER BY compared_at DESC LIMIT 1;
+
 -- seen_lengths --
 SELECT crm, object, field, length FROM seen_length WHERE connection_id = %(connection)s;
 
