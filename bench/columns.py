@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from bench import dirty
-from bench.job import NOW, Meter, work
+from bench.job import NOW, Meter, field_map, work
 from bench.memory import Remembered, base_texts
 from sync.decide import Decided, lead_frame
 from sync.read import gather, with_keys
@@ -23,7 +23,7 @@ def prepared(block: dirty.Dirty, leads: int, spill: Path, meter: Meter, *, phone
         "hubspot": meter.each_aside(dirty.hubspot_pages(block.now, leads)),
         "salesforce": meter.each_aside(dirty.salesforce_pages(block.now, leads)),
     }
-    return work(pages, Remembered(texts, meter), spill, phones=phones)
+    return work(pages, Remembered(texts, meter, field_map(phones=phones)), spill, phones=phones)
 
 
 def decided(job: Work, meter: Meter) -> Iterator[Decided]:

@@ -79,11 +79,14 @@ class Seed:
 
     def _bases(self, crm: str, number: int) -> pl.DataFrame:
         typed = read_records(self._work, crm, self._block[crm].copies([number]))
+        snapshots = self._work.record_snapshots(crm)
+        texts = snapshots.encode(typed)
         return typed.select(
             crm=pl.lit(crm),
             object=pl.lit(self._work.objects[crm]),
             record_id=RECORD_ID,
-            record_values=self._work.record_snapshots(crm).encode(typed),
+            record_values=texts,
+            record_mark=snapshots.marks(typed, texts),
         ).select(*BASES)
 
     def _copied_leads(self, number: int) -> pl.DataFrame:

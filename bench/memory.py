@@ -14,7 +14,9 @@ import polars as pl
 
 from bench import dirty
 from bench.job import OBJECTS, Meter, work
+from mapping.fieldmap import FieldMap
 from sync.read import read_records
+from sync.snapshots import Snapshots
 from sync.store.identity import ALSO
 from sync.store.leads import BASES, LEADS, LINKS, RECORDS
 
@@ -44,8 +46,9 @@ class Remembered:
     """A store whose leads, journal, persons and identity hold nothing but links and bases: nobody is barred,
     gone, converted or handed over."""
 
-    def __init__(self, texts: dict[str, list[str]], meter: Meter) -> None:
+    def __init__(self, texts: dict[str, list[str]], meter: Meter, mapped: FieldMap | None = None) -> None:
         self._texts = {crm: pl.Series(values) for crm, values in texts.items()}
+        self._snapshots = {crm: Snapshots(mapped.columns(crm)) for crm in texts if mapped is not None}
         self._meter = meter
 
     @property
@@ -111,7 +114,9 @@ class Remembered:
         texts = pl.DataFrame({"text": self._texts[crm].gather(places), "seven": seven}).select(
             record_values=pl.col("text").str.replace_all(dirty.SEVENS.decode(), pl.col("seven"), literal=True)
         )
-        return records.select(*RECORDS).hstack(texts).select(*BASES)
+        snapshots = self._snapshots[crm]
+        marks = snapshots.marks(snapshots.decode(texts["record_values"]), texts["record_values"])
+        return records.select(*RECORDS).hstack(texts).with_columns(marks).select(*BASES)
 
     def of(self, _: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(schema=dict(LEADS))

@@ -187,7 +187,8 @@ def new_bases(work: Work, crm: str, leads: pl.DataFrame) -> pl.DataFrame:
     here = leads.filter(pl.col(side + "_id").is_not_null())
     if here.is_empty():
         return empty(BASES)
-    text = work.record_snapshots(crm).encode(here, f"nb.{crm}.")
+    snapshots, prefix = work.record_snapshots(crm), f"nb.{crm}."
+    text = snapshots.encode(here, prefix)
     return here.select(
         crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=side + "_id"
-    ).with_columns(record_values=text)
+    ).with_columns(record_values=text, record_mark=snapshots.marks(here, text, prefix))

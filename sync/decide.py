@@ -25,6 +25,7 @@ from mapping.qualification.truths import known, looked_up
 from mapping.qualification.wording import WHY, reasons, why
 from sync.fed import Fed, with_fed
 from sync.handover import after_judging, before_judging
+from sync.handover_explore import Draw, with_explored
 from sync.inorder import alike, ascending, beside, blanks, in_order
 from sync.merge import (
     BASE,
@@ -108,7 +109,7 @@ def lead_frame(
             theirs = theirs.unique("lead_id")
         now = beside(leads, _prefixed(records.get(crm), columns, side), "lead_id")
         names = beside(leads, theirs, "lead_id")
-        bases_then = _bases(work, crm, bases, now[side + "_id"])
+        bases_then = _bases(work, crm, bases, now)
         have = {*now.columns, *bases_then.columns}
         missing |= {
             prefix + name: dtype
@@ -136,11 +137,12 @@ def _prefixed(records: pl.DataFrame | None, columns: Mapping[str, pl.DataType], 
     return renamed.unique("lead_id", keep="last", maintain_order=True)
 
 
-def _bases(work: Work, crm: str, bases: pl.DataFrame, records: pl.Series) -> pl.DataFrame:
-    """The bases of these records, in their order; nulls where there is none."""
-    here = bases.filter(pl.col("crm") == crm).select("record_id", "record_values")
-    texts = beside(records.alias("record_id").to_frame(), here, "record_id")["record_values"]
-    return work.record_snapshots(crm).decode(texts, BASE[SIDES[crm]])
+def _bases(work: Work, crm: str, bases: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """The bases of the records ``now``, in their order; nulls where there is none."""
+    side = SIDES[crm]
+    here = bases.filter(pl.col("crm") == crm).select("record_id", "record_values", "record_mark")
+    stored = beside(now[side + "_id"].alias("record_id").to_frame(), here, "record_id")
+    return work.record_snapshots(crm).decode_beside(stored, now, prefix=BASE[side], beside=side)
 
 
 def _stored(work: Work, stored: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
@@ -190,7 +192,7 @@ def decide(
         merged = merged.hstack([word.alias("hubspot_stage_word")])
     else:
         merged = merged.with_columns(hubspot_stage_word=pl.lit(None, dtype=pl.String))
-    done = conclude(work, merged, raw, work.rules, held_leads, now, ledger, desk, unread)
+    done = conclude(work, merged, raw, work.rules, held_leads, now, ledger, desk, unread, "as read")
     return replace(done, fed=fed)
 
 
@@ -223,15 +225,20 @@ def conclude(
     ledger: pl.DataFrame | None = None,
     desk: DeskNow | None = None,
     unread: Unread | None = None,
+    draw: Draw = "nobody",
 ) -> Decided:
     """Judge merged leads and plan what both CRMs should show. ``raw``: the records in the CRMs' own words.
 
     ``ledger`` (``handover.LEDGER``): the newest handover of each lead; None: the ledger stays as it is.
-    ``desk``: who gets leads that are handed over; None: nobody is given any.
+    ``desk``: who gets leads that are handed over; None: nobody is given any. ``draw``: whether leads below the line
+    are drawn to be handed over, too.
     """
     asked = before_judging(work, merged, ledger, now)
     judged = judge_leads(work, merged if asked is None else asked.merged, now)
-    judged, given = give_away(work, asked, scoped(work, judged, held_leads, now), desk, now)
+    judged = scoped(work, judged, held_leads, now)
+    if asked is not None:
+        judged = with_explored(work, judged, asked.facts, held_leads, now, draw)
+    judged, given = give_away(work, asked, judged, desk, now)
     judged, handed = after_judging(work, asked, judged, now)
     unread = unread or Unread(judged)
     worded = with_reasons(work, judged, unread)

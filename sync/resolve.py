@@ -128,7 +128,7 @@ def _agree_on(work: Work, rule: MergeRule, ids: Mapping[str, str], loser: pl.Dat
             )
             row = pl.DataFrame(
                 {"crm": [crm], "object": [work.objects[crm]], "record_id": [record]}
-            ).with_columns(record_values=snapshots.encode(agreed))
+            ).with_columns(record_values=snapshots.encode(agreed), record_mark=pl.lit(None, dtype=pl.Int64))
             run = work.store.runs.latest()
             work.store.leads.remember_bases(row.select(*BASES), run, work.clock())
 

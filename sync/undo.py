@@ -323,8 +323,9 @@ def _bases(work: Work, crm: str, rows: pl.DataFrame) -> pl.DataFrame:
         if ids is not None:
             here = pl.col("record_id").is_in(ids.implode())
             columns.append(pl.when(here).then("_now." + name).otherwise(name).alias(name))
-    texts = snapshots.encode(joined.with_columns(columns))
-    return old.with_columns(record_values=texts)
+    restored_to = joined.with_columns(columns)
+    texts = snapshots.encode(restored_to)
+    return old.with_columns(record_values=texts, record_mark=snapshots.marks(restored_to, texts))
 
 
 def _failures(ended: pl.DataFrame, results: Results) -> dict[str, pl.DataFrame]:

@@ -18,7 +18,8 @@ KEYS: Mapping[str, pl.DataType] = {
     "phone_key": pl.String(),
 }
 LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, **KEYS}
-BASES: Mapping[str, pl.DataType] = {**RECORDS, "record_values": pl.String()}
+#: ``record_mark``: of the values and their text (``snapshots.Snapshots.marks``); null: nobody reckoned it.
+BASES: Mapping[str, pl.DataType] = {**RECORDS, "record_values": pl.String(), "record_mark": pl.Int64()}
 OUTCOME: Mapping[str, pl.DataType] = {
     "score": pl.Int64(),
     "fit": pl.Int64(),

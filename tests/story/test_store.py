@@ -15,6 +15,7 @@ from sync.store.journal import CONFLICTS, HELD, INTENTS, REFUSED, RESULTS
 from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS, RECORDS
 from sync.store.runs import Numbers
 from sync.store.store import Store
+from tests.story.conftest import remembered
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 Open = Callable[..., Store]
@@ -210,6 +211,17 @@ class TestLeads:
                 NOW,
             )
         assert store.leads.bases(_frame(RECORDS, RECORD))["record_values"].to_list() == ['{"a":2}']
+
+    def test_a_mark_alone_is_put_beside_its_base_and_is_no_new_agreement(
+        self, store: Store, migrated_database: str
+    ) -> None:
+        run, later = _run(store), NOW + timedelta(days=1)
+        agreed = {**RECORD, "record_values": '{"a":1}'}
+        _whole(store, store.leads.remember_bases, _frame(BASES, agreed), run, NOW)
+        then = remembered(migrated_database)["base"]
+        _whole(store, store.leads.remember_bases, _frame(BASES, {**agreed, "record_mark": -7}), run, later)
+        assert remembered(migrated_database)["base"] == then
+        assert store.leads.bases(_frame(RECORDS, RECORD))["record_mark"].to_list() == [-7]
 
     def test_a_lead_is_read_back_as_it_was_stored(self, store: Store) -> None:
         _whole(store, store.leads.remember_leads, _frame(NEW_LEADS, LEAD))

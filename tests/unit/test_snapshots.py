@@ -146,3 +146,47 @@ def test_parts_of_a_second_are_written_and_read_where_there_are_any() -> None:
         "{}",
     ]
     assert Snapshots(SCHEMA).decode(written)["moment"].to_list() == moments
+
+
+def _beside(now: pl.DataFrame, texts: pl.Series, marks: pl.Series) -> pl.DataFrame:
+    stored = pl.DataFrame([texts.alias("record_values"), marks.alias("record_mark")])
+    shown = now.rename({name: f"h.{name}" for name in now.columns})
+    return Snapshots(SCHEMA).decode_beside(stored, shown, prefix="bh.", beside="h.")
+
+
+@settings(max_examples=60, deadline=None)
+@given(_rows, _rows)
+def test_what_still_stands_is_taken_over_and_what_changed_is_read(
+    rows: list[dict[str, Any]], changed: list[dict[str, Any]]
+) -> None:
+    snapshots = Snapshots(SCHEMA)
+    many = rows + [dict.fromkeys(SCHEMA) | {"whole": number} for number in range(4 * FEW)]
+    now = pl.DataFrame(many, schema=SCHEMA)
+    then = pl.DataFrame(changed + many[len(changed) :] if changed else many, schema=SCHEMA).head(now.height)
+    texts = snapshots.encode(then)
+    read = _beside(now, texts, snapshots.marks(then, texts))
+    assert_frame_equal(read, snapshots.decode(texts, "bh."))
+
+
+@pytest.mark.parametrize("rows", [3, 4 * FEW])
+def test_a_text_is_read_where_no_mark_or_another_text_s_mark_stands_beside_it(rows: int) -> None:
+    snapshots = Snapshots(SCHEMA)
+    now = pl.DataFrame([dict.fromkeys(SCHEMA) | {"whole": number} for number in range(rows)], schema=SCHEMA)
+    texts = snapshots.encode(now)
+    marks = snapshots.marks(now, texts)
+    others = texts.scatter([0, 2], ['{"whole":70}', None])
+    read = _beside(now, others, marks.scatter(1, None))["bh.whole"].to_list()
+    assert read == [70, 1, None, *range(3, rows)]
+
+
+def test_a_mark_is_another_one_where_columns_or_their_types_are_others() -> None:
+    frame = pl.DataFrame({"text": ["1"], "whole": [1]}, schema={"text": pl.String, "whole": pl.Int64})
+    text = pl.Series(["{}"])
+    schemas: list[dict[str, pl.DataType]] = [
+        {"text": pl.String()},
+        {"whole": pl.Int64()},
+        {"text": pl.String(), "whole": pl.Int64()},
+        {"text": pl.String(), "whole": pl.Decimal(18, 2)},
+        {"words": pl.String(), "whole": pl.Int64()},
+    ]
+    assert len({Snapshots(schema).marks(frame, text)[0] for schema in schemas}) == len(schemas)

@@ -52,7 +52,7 @@ SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link
         LIMIT %(at_most)s) AS link;
 
 -- bases_of_records --
-SELECT base.crm, base.object, base.record_id, base.record_values
+SELECT base.crm, base.object, base.record_id, base.record_values, base.record_mark
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM base
         WHERE base.connection_id = %(connection)s AND base.crm = asked.crm AND base.object = asked.object
@@ -111,12 +111,16 @@ ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
        IS DISTINCT FROM (excluded.email_key, excluded.name_key, excluded.company_key, excluded.phone_key);
 
 -- remember_bases --
-INSERT INTO base (connection_id, crm, object, record_id, record_values, agreed_at, run_id)
-SELECT %(connection)s, crm, object, record_id, record_values, %(now)s, %(run)s
+-- A mark that is missing, or of another version, is put beside its text; that is no new agreement.
+INSERT INTO base (connection_id, crm, object, record_id, record_values, record_mark, agreed_at, run_id)
+SELECT %(connection)s, crm, object, record_id, record_values, record_mark, %(now)s, %(run)s
   FROM new_bases
 ON CONFLICT (connection_id, crm, object, record_id) DO UPDATE
-   SET record_values = excluded.record_values, agreed_at = excluded.agreed_at, run_id = excluded.run_id
- WHERE base.record_values <> excluded.record_values;
+   SET record_values = excluded.record_values, record_mark = excluded.record_mark,
+       agreed_at = CASE WHEN base.record_values = excluded.record_values THEN base.agreed_at
+                        ELSE excluded.agreed_at END,
+       run_id = CASE WHEN base.record_values = excluded.record_values THEN base.run_id ELSE excluded.run_id END
+ WHERE base.record_values <> excluded.record_values OR base.record_mark IS DISTINCT FROM excluded.record_mark;
 
 -- remember_leads --
 INSERT INTO lead (connection_id, lead_id, email_key, lead_values, score, fit, engagement, coverage, temperature,
