@@ -30,9 +30,10 @@ from mapping.fieldmap import FieldMap, FieldRule, ValueMap, compile_map
 from mapping.lead import LEAD_FIELDS, FieldType
 from mapping.qualification.declared import Policy
 from mapping.qualification.policy import load_policy
-from sync.app import VOCABULARIES, merge_rules
+from sync.compiled import merge_rules
+from sync.ourpolicy import VOCABULARIES, judged_fields
 from sync.store.store import Store
-from sync.work import Guards, Scope, Work, judged_fields
+from sync.work import Guards, Scope, Work
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}

@@ -35,13 +35,12 @@ from mapping.qualification.judge import judge
 from mapping.qualification.policy import load_policy
 from mapping.qualification.score import PREVIOUS_SCHEMA
 from mapping.qualification.wording import reasons
-from sync.app import VOCABULARIES
+from sync.ourpolicy import VOCABULARIES, judged_fields
 from sync.policy_diff import policy_diff
 from sync.snapshots import Snapshots
 from sync.store.embedded import EmbeddedServer
 from sync.store.leads import NEW_LEADS
 from sync.store.store import Store
-from sync.work import judged_fields
 
 #: Seconds that are aimed at for a diff of a million stored leads.
 AIM_STORED = 5.0

@@ -7,7 +7,6 @@ address is accepted on the loopback interface only: that is where the sandbox li
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ import urllib3.exceptions as pool
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
+from connectors.address import PlainAddress, check_address, is_loopback
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 
 #: Seconds to open a connection, and seconds without a byte of the answer.
@@ -31,35 +31,6 @@ READ_SECONDS = 60.0
 
 #: What hears of each answer; it may read status and headers, and must not read the body.
 OnResponse = Callable[[requests.Response], None]
-
-
-class PlainAddress(ValueError):
-    """An ``http`` address that is not on this machine: credentials would travel in the clear."""
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address (no port) is this machine's loopback interface."""
-    if host is None:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def check_address(url: str) -> str:
-    """The address of a CRM without a slash at its end: ``https``, or ``http`` on the loopback interface.
-
-    Raises PlainAddress for anything else, and for an address that carries a user or password.
-    """
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.password:
-        raise PlainAddress("the address of a CRM is https://HOST, without user or password")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise PlainAddress(f"{parts.hostname} must be reached by https; http is for this machine only")
-    return url.rstrip("/")
 
 
 class CrmSession(requests.Session):

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import polars as pl
-import tldextract
 
 from mapping.consent import forbidden
 from mapping.freemail import FREE_MAIL_DOMAINS, ROLE_NAMES
 from mapping.names import same_company, same_name
+
+if TYPE_CHECKING:
+    import tldextract
 
 __all__ = ["derive", "keys", "pairing_keys", "same_company", "same_name"]
 
@@ -201,6 +204,9 @@ def company_key(company: pl.Expr) -> pl.Expr:
 
 @cache
 def _suffixes() -> tldextract.TLDExtract:
+    # Here and not above: what it fetches lists with comes along, and few commands meet an address.
+    import tldextract
+
     # No list is fetched and none is cached: the public suffixes are those that came with the library.
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 

@@ -13,45 +13,35 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from connectors.address import is_loopback
 from connectors.crm import AtPoint, Crm, no_stop
 from connectors.quota import Lane
-from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
-from connectors.session import is_loopback, open_session
-from mapping.fieldmap import FieldMap, compile_map
+from mapping.fieldmap import FieldMap
 from mapping.lead import LEAD_FIELDS, LeadField
-from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
 from mapping.qualification.columns import Column, columns_for
-from mapping.qualification.conditions import Condition, compile_condition
+from mapping.qualification.conditions import Condition
 from mapping.qualification.declared import Policy, stored_fields
-from mapping.qualification.policy import PolicyProblems, load_policy, verdict_columns
-from mapping.qualification.syntax import ConditionProblem
-from mapping.rules import FieldRule, MapProblems
-from mapping.values.words import ValueMap
-from sync.app_crms import Belongings, Patience, hubspot, salesforce
+from mapping.qualification.policy import load_policy, verdict_columns
+from sync.app_late import LateCrms
+from sync.compiled import field_map_of, merge_rules, scope_of, unscored_of
 from sync.errors import CrmAway, GuardStopped, WrongUse
 from sync.handover_rules import agreement_of
-from sync.merge import MergeRule
+from sync.ourpolicy import VOCABULARIES, judged_fields, policy_of_config
 from sync.pilot import Pilot
 from sync.plan import NAMES
-from sync.routing_rules import owner_rules, routing_of
+from sync.routing_rules import routing_of
 from sync.settings import Settings
 from sync.store.calls import CallLedgers
-from sync.store.embedded import EmbeddedServer
 from sync.store.store import Store
-from sync.work import CRMS, Guards, Scope, Work, all_fields, judged_fields
-from sync.wrongconfig import Problem, WrongConfig, problem
+from sync.work import CRMS, Guards, Scope, Work
+from sync.wrongconfig import WrongConfig
 
-#: The words of the choices that the policy knows. A value map may only use these.
-VOCABULARIES: Mapping[str, tuple[str, ...]] = {
-    "industry": (
-        *("E-Commerce", "Retail", "Wholesale", "Manufacturing", "Machinery", "Software", "Consumer Goods"),
-        *("Media", "Services", "Education", "Health", "Finance", "Construction", "Logistics", "Food"),
-        *("Public Sector", "Other"),
-    )
-}
+if TYPE_CHECKING:
+    from connectors.sandbox.detached import Attached
+    from sync.app_crms import Belongings, Patience
 
 
 @dataclass
@@ -74,7 +64,11 @@ class App:
     unscored: Condition | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     database: str = field(default="", repr=False)  #: its address, which may hold a password
-    owned: Belongings | None = field(default=None, repr=False)  #: what the CRMs were built from
+
+    @property
+    def owned(self) -> Belongings | None:
+        """What the CRMs are built from; None where a test brought CRMs of its own."""
+        return self.crms.owned if isinstance(self.crms, LateCrms) else None
 
     def work(self) -> Work:
         """Everything a run is handed; asks both CRMs whose accounts they are. Raises the connectors' errors."""
@@ -189,15 +183,15 @@ def build(
 
     Raises WrongConfig for a map, policy or condition that cannot be used, DatabaseAway and CrmAway.
     """
-    field_map = _field_map(settings)
+    field_map = field_map_of(settings)
     custom = {name: known for name, known in field_map.fields.items() if known.custom}
     fields = {**LEAD_FIELDS, **custom}
     missing = settings.missing_secrets()
     if missing:
         raise WrongConfig(missing)
     policy = policy_of_config(settings)
-    scope = _scope(settings, policy, fields)
-    unscored = _unscored(settings, fields)
+    scope = scope_of(settings, policy, fields)
+    unscored = unscored_of(settings, fields)
     stack = ExitStack()
     try:
         attached = _attached(settings, stack)
@@ -207,15 +201,12 @@ def build(
         stack.callback(store.close)
         ledgers = CallLedgers(url, time.monotonic)
         stack.callback(ledgers.close)
-        owned = Belongings(attached, ledgers, chosen, lane, patience or Patience())
-        crms = {"hubspot": hubspot(settings, owned), "salesforce": salesforce(settings, owned)}
-        for crm in crms.values():
-            stack.callback(crm.close)
+        crms = LateCrms(settings, attached, ledgers, chosen, lane, patience, stack)
     except BaseException:
         stack.close()
         raise
     return App(
-        settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url, owned
+        settings, store, crms, chosen, field_map, policy, scope, fields, at_point, unscored, stack, url
     )
 
 
@@ -249,26 +240,13 @@ def user_at_work() -> str:
         return "unknown"
 
 
-def merge_rules(field_map: FieldMap) -> tuple[MergeRule, ...]:
-    """How each mapped field is merged; our own fields are not, they show the verdict."""
-    return tuple(
-        MergeRule(
-            field=name,
-            direction=rule.direction,
-            if_both_changed=rule.if_both_changed,
-            if_emptied=rule.if_emptied,
-            opt_out=field_map.fields[name].opt_out,
-            travels_with=f"{name}_currency" if field_map.fields[name].type.value == "money" else None,
-        )
-        for name, rule in field_map.rules.items()
-        if name not in OWN_LEAD_FIELDS
-    )
-
-
 def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
     sandbox = settings.sandbox
     if sandbox is None:
         return None
+    # Here and not above: a config without [sandbox] does without.
+    from connectors.sandbox.detached import SandboxUnavailable, attach
+
     try:
         attached = attach(Path(sandbox.dir), sandbox.hubspot_port, sandbox.salesforce_port)
     except SandboxUnavailable as away:
@@ -277,121 +255,23 @@ def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
     return attached
 
 
-#: Seconds for which pretend CRMs are not asked the time again: a run asks for it a dozen times.
-CLOCK_HOLDS = 0.05
-
-
 def _clock(settings: Settings, attached: Attached | None) -> Callable[[], datetime]:
     """Pretend CRMs have a clock that can be moved, and then it is ours too; otherwise the machine's counts."""
     url = attached.hubspot_url if attached else settings.hubspot.base_url
     if not is_loopback(urlsplit(url).hostname):
         return utc_now
-    session = open_session()
-    told, moment = -CLOCK_HOLDS, utc_now()
+    # Here and not above: the real CRMs have no clock to ask.
+    from sync.app_clock import sandbox_clock
 
-    def sandbox_clock() -> datetime:
-        nonlocal told, moment
-        if time.monotonic() - told < CLOCK_HOLDS:
-            return moment
-        try:
-            answer = session.get(f"{url}/_sandbox/clock", timeout=(5, 30))
-        except OSError as away:
-            raise CrmAway(f"HubSpot cannot be reached at {url}") from away
-        if answer.status_code != 200:
-            return utc_now()
-        told, moment = time.monotonic(), datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
-        return moment
-
-    return sandbox_clock
+    return sandbox_clock(url, utc_now)
 
 
 def _database_url(settings: Settings, stack: ExitStack) -> str:
     if not settings.database.embedded:
         return settings.database.url.get_secret_value()
+    # Here and not above: a configured server needs none of ours.
+    from sync.store.embedded import EmbeddedServer
+
     server = EmbeddedServer(data_folder(settings) / "postgresql")
     stack.callback(server.close)
     return server.url
-
-
-def _field_map(settings: Settings) -> FieldMap:
-    own = [FieldRule(own.lead.name, hubspot=own.hubspot, salesforce=own.salesforce) for own in OWN_FIELDS]
-    values = {name: ValueMap(name, words) for name, words in settings.values.items()}
-    currency = settings.locale.currency
-    try:
-        return compile_map(
-            [*settings.fields, *own, *owner_rules(settings)],
-            values,
-            all_fields({}),
-            default_region=settings.locale.region,
-            default_currency={"hubspot": currency.hubspot, "salesforce": currency.salesforce},
-            decimal_comma=settings.locale.decimal_comma,
-        )
-    except MapProblems as wrong:
-        raise WrongConfig(
-            [
-                problem(settings.where(f"fields.{one.rule}"), f"{one.rule}: {one.what}", one.fix)
-                for one in wrong.problems
-            ]
-        ) from None
-
-
-#: Policies that were compiled before, by what they were compiled from: a worker builds an app for each job, and the
-#: policy stays the same for days.
-_COMPILED: dict[str, Policy] = {}
-_MOST_COMPILED = 8
-
-
-def policy_of_config(settings: Settings) -> Policy:
-    """The policy that a config declares. Raises WrongConfig with every problem and its line."""
-    said = repr((settings.policy, settings.custom_fields))
-    if (known := _COMPILED.get(said)) is not None:
-        return known
-    fields = judged_fields({**LEAD_FIELDS, **settings.custom_fields})
-    try:
-        policy = load_policy(settings.policy, fields=fields, vocabularies=VOCABULARIES)
-        if len(_COMPILED) >= _MOST_COMPILED:
-            _COMPILED.clear()
-        _COMPILED[said] = policy
-        return policy
-    except PolicyProblems as wrong:
-        problems = [
-            problem(settings.where(one.path), str(one), "correct the policy") for one in wrong.problems
-        ]
-    raise WrongConfig(problems)
-
-
-def _unscored(settings: Settings, fields: Mapping[str, LeadField]) -> Condition | None:
-    """Who is not to be scored, by facts alone: the verdict cannot ask about itself."""
-    text = settings.privacy.no_scoring
-    if text is None:
-        return None
-    try:
-        return compile_condition(text, columns_for(judged_fields(fields), VOCABULARIES))
-    except ConditionProblem as wrong:
-        where, words = settings.where("privacy.no_scoring"), f"privacy.no_scoring: {wrong}"
-    raise WrongConfig([problem(where, words, "correct the condition; it may name fields of the lead")])
-
-
-def _scope(settings: Settings, policy: Policy, fields: Mapping[str, LeadField]) -> Scope:
-    columns = {**columns_for(judged_fields(fields), VOCABULARIES), **verdict_columns(policy.bands)}
-    problems: list[Problem] = []
-
-    def compiled(name: str) -> Condition | None:
-        text = getattr(settings.scope, name)
-        if text is None:
-            return None
-        try:
-            return compile_condition(text, columns)
-        except ConditionProblem as wrong:
-            problems.append(
-                problem(settings.where(f"scope.{name}"), f"scope.{name}: {wrong}", "correct the condition")
-            )
-            return None
-
-    names = ("leads", "create_in_hubspot", "create_in_salesforce", "to_hubspot", "to_salesforce")
-    declared = settings.scope.model_dump_json(exclude_none=True)
-    digest = hashlib.sha256(declared.encode()).hexdigest()
-    scope = Scope(**{name: compiled(name) for name in names}, digest=digest)
-    if problems:
-        raise WrongConfig(problems)
-    return scope

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from connectors.crm import RECORD_ID, Crm
-from connectors.hubspot.lists import Lists
 from sync.errors import GuardStopped
+
+if TYPE_CHECKING:
+    from connectors.hubspot.lists import Lists
 
 
 @runtime_checkable

@@ -14,10 +14,9 @@ from mapping.qualification.golden import Failure, failures_of
 from mapping.qualification.goldenread import read_golden
 from mapping.qualification.policy import load_policy
 from mapping.qualification.tables import PolicyProblems
-from sync.app import VOCABULARIES, policy_of_config
 from sync.errors import WrongUse
+from sync.ourpolicy import VOCABULARIES, judged_fields, policy_of_config
 from sync.tomlfile import TomlFile, parse_path, read_toml
-from sync.work import judged_fields
 from sync.wrongconfig import WrongConfig, problem
 
 __all__ = ["Checked", "check_golden", "golden_files", "policy_in", "policy_of_config"]

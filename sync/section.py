@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
-from connectors.session import PlainAddress, check_address
+from connectors.address import PlainAddress, check_address
 
 #: The type of our own errors; only their words are shown, because only they are known to hold no value.
 OURS = "leadpact"

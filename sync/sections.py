@@ -11,10 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from connectors.hubspot.api import Version
-from connectors.hubspot.exports import FullRead
-from connectors.hubspot.ranges import THREADS
-from connectors.hubspot.token import OAuthVersion
+from connectors.hubspot.choices import THREADS, FullRead, OAuthVersion, Version
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
 from sync.sections_handover import HandoverSettings
 from sync.sections_notify import AlertSettings, NotifySettings

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connectors.session import PlainAddress, check_address, is_loopback
+from connectors.address import PlainAddress, check_address, is_loopback
 from sync.section import Filled, Port, Secret, Section, Share, refuse
 
 Language = Literal["de", "en"]

@@ -12,7 +12,7 @@ import polars as pl
 
 from connectors.crm import AtPoint, Crm, no_stop
 from mapping.fieldmap import FieldMap
-from mapping.lead import DERIVED_FIELDS, LEAD_FIELDS, LeadField, columns_of
+from mapping.lead import LEAD_FIELDS, LeadField, columns_of
 from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.conditions import Condition
 from mapping.qualification.declared import Policy
@@ -163,11 +163,6 @@ class Work:
 def all_fields(custom: Mapping[str, LeadField]) -> dict[str, LeadField]:
     """Every field a map may name: the lead's, the config's own, and ours."""
     return {**LEAD_FIELDS, **custom, **OWN_LEAD_FIELDS}
-
-
-def judged_fields(fields: Mapping[str, LeadField]) -> dict[str, LeadField]:
-    """Every field a condition may name."""
-    return {**fields, **DERIVED_FIELDS}
 
 
 def empty(schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import orjson
@@ -24,18 +24,17 @@ import urllib3.exceptions
 from hubspot import HubSpot
 from requests.structures import CaseInsensitiveDict
 
+from connectors.address import check_address
 from connectors.errors import ConnectorError, RetryLater
+from connectors.hubspot.choices import Version
 from connectors.hubspot.errors import UNAUTHORIZED, NotAllowed, Refusal, translate, translate_exception
 from connectors.hubspot.neverback import refuse_to_subscribe
 from connectors.hubspot.token import FixedToken, TokenSource
 from connectors.quota import DAY_NOTE_LASTS, Quota, Rate, read_limits
 from connectors.retry import Retry
-from connectors.session import CrmSession, check_address
+from connectors.session import CrmSession
 
 T = TypeVar("T")
-
-#: The versions whose paths are known (HubSpot reference, section 3).
-Version = Literal["v3", "2026-03", "2026-09"]
 
 #: What holds until HubSpot's headers say otherwise: the smallest plan, and the search limit that no header
 #: ever tells (HubSpot reference, section 9.1).

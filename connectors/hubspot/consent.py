@@ -15,7 +15,8 @@ import msgspec
 import orjson
 
 from connectors.errors import OurBug
-from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.api import Api, Reply
+from connectors.hubspot.choices import Version
 from connectors.hubspot.errors import CRM, Refusal
 
 #: Addresses in one batch at most.

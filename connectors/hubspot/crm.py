@@ -27,13 +27,14 @@ from connectors.crm import (
     Written,
 )
 from connectors.errors import NeedsPerson, OurBug
-from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.archiving import archive
 from connectors.hubspot.availability import Availability, availability_of
+from connectors.hubspot.choices import THREADS, FullRead, Version
 from connectors.hubspot.consent import Consents
 from connectors.hubspot.engagement import ENGAGEMENTS, Touches, touches_of
 from connectors.hubspot.errors import CRM
-from connectors.hubspot.exports import Exports, FullRead
+from connectors.hubspot.exports import Exports
 from connectors.hubspot.fields import add_fields
 from connectors.hubspot.forms import Form, Submission, read_forms, read_submissions
 from connectors.hubspot.history import history_of, history_of_all, newest_of
@@ -41,7 +42,6 @@ from connectors.hubspot.leads import LeadsObject
 from connectors.hubspot.linked import LINK_SCHEMA, links_of
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.owners import Owner, Pipeline, read_owners, read_pipelines
-from connectors.hubspot.ranges import THREADS
 from connectors.hubspot.reading import RecordReader, since_of
 from connectors.hubspot.removed import Removed, fates_of, removed_since
 from connectors.hubspot.schema import COMPANIES, CONTACTS, describe

@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 import orjson
@@ -38,9 +37,6 @@ from connectors.hubspot.errors import CRM, translate, translate_exception
 from connectors.hubspot.schema import CONTACTS, known
 from connectors.hubspot.values import iso, plain
 from connectors.slabs import SLAB_ROWS, times
-
-#: The ways of a full reading that a setting chooses from.
-FullRead = Literal["list", "export"]
 
 #: Seconds between two questions: the first, and the longest. An export of a large account takes minutes.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0

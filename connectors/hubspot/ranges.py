@@ -28,9 +28,6 @@ from connectors.hubspot.errors import CRM
 from connectors.hubspot.pages import LIST_PAGE, RECORD_ID_PROPERTY, ListPage, Reader
 from connectors.slabs import Rows
 
-#: Pages asked for at the same time at most. Eight keep 19 calls a second going up to answers of 0.4 s.
-THREADS = 8
-
 #: Records to the first boundary; lists that are shorter are not worth a second range.
 FIRST_STEP = 1_000
 

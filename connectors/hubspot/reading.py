@@ -22,8 +22,9 @@ from connectors.crm import RECORD_ID, Cursor, Expected, FieldInfo, ObjectSchema,
 from connectors.errors import OurBug
 from connectors.hubspot import pages
 from connectors.hubspot.api import Api
+from connectors.hubspot.choices import THREADS
 from connectors.hubspot.errors import CRM
-from connectors.hubspot.ranges import THREADS, list_in_ranges, scout_by_search
+from connectors.hubspot.ranges import list_in_ranges, scout_by_search
 from connectors.hubspot.schema import CONTACTS, EMAIL, known
 from connectors.hubspot.values import milliseconds, plain
 from connectors.slabs import Rows, blank, cut, field_names, missing_from, name_absent

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connectors.hubspot.api import Api, Reply, Version
+from connectors.hubspot.api import Api, Reply
+from connectors.hubspot.choices import Version
 
 #: The version that enforces rules.
 ENFORCED_IN: Version = "2026-09"

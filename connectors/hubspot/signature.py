@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Literal
 
-from connectors.session import check_address
+from connectors.address import check_address
 
 SignatureVersion = Literal["v1", "v2", "v3"]
 

@@ -11,19 +11,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 import msgspec
 import requests
 import urllib3.exceptions
 
+from connectors.address import check_address
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
+from connectors.hubspot.choices import OAuthVersion
 from connectors.hubspot.errors import CRM, translate, translate_exception
-from connectors.session import CrmSession, check_address
-
-#: The versions of the token endpoint. v1 stops on 16 Feb 2027 (HubSpot reference, section 8).
-OAuthVersion = Literal["v1", "v3", "2026-03", "2026-09"]
+from connectors.session import CrmSession
 
 #: A token is renewed this long before its end: longer than one answer may take.
 EARLY = timedelta(seconds=90)

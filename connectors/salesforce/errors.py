@@ -16,9 +16,10 @@ import orjson
 import requests
 from simple_salesforce import exceptions as vendor
 
+from connectors.address import PlainAddress
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
 from connectors.salesforce.codes import CONCURRENT, OAUTH, STATUSES, Kind, Meaning, meaning_of
-from connectors.session import PlainAddress, transport_error
+from connectors.session import transport_error
 
 CRM = "salesforce"
 

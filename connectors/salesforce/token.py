@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
+from connectors.address import check_address
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.codes import Kind, Meaning
 from connectors.salesforce.errors import CAUGHT, CRM, oauth_error, translate
 from connectors.salesforce.grants import Grant
 from connectors.salesforce.ids import eighteen, looks_like_id
-from connectors.session import check_address
 
 PATH = "/services/oauth2/token"
 

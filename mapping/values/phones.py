@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-import phonenumbers
 import polars as pl
-from phonenumbers import NumberParseException, ValidationResult
 
 from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
@@ -59,6 +57,10 @@ def _are_several(bare: str) -> bool:
 
 
 def _parse(bare: str, region: str | None) -> str | Problem:
+    # Here and not above: its plans of numbers are sixty modules, and few commands meet a number.
+    import phonenumbers
+    from phonenumbers import NumberParseException, ValidationResult
+
     if bare.startswith("00"):
         bare = f"+{bare[2:]}"
     if bare.startswith("+"):

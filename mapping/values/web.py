@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import polars as pl
-from email_validator import EmailNotValidError, validate_email
 
 from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
+
+if TYPE_CHECKING:
+    from email_validator import ValidatedEmail
 
 # Addresses that need no second opinion: ASCII, no quoting, no doubled hyphen (IDN), short enough that no part
 # can break a limit of RFC 5321.
@@ -38,11 +41,19 @@ def read_email(text: str) -> str | Problem | None:
     if "@" not in bare:
         return Problem.NOT_AN_EMAIL
     try:
-        # test_environment: names under .test are what sandboxes and demos use, and are syntactically fine.
-        valid = validate_email(bare, check_deliverability=False, test_environment=True, strict=True)
-    except EmailNotValidError:
+        valid = _validated(bare, strict=True)
+    except ValueError:
         return Problem.NOT_AN_EMAIL
     return f"{valid.local_part}@{valid.ascii_domain}".lower()
+
+
+def _validated(address: str, *, strict: bool) -> ValidatedEmail:
+    """The parts of an address. Raises ValueError for what is none."""
+    # Here and not above: few addresses need a second opinion, and its tables are slow to compile.
+    from email_validator import validate_email
+
+    # test_environment: names under .test are what sandboxes and demos use, and are syntactically fine.
+    return validate_email(address, check_deliverability=False, test_environment=True, strict=strict)
 
 
 def clean_email(column: pl.Series) -> Cleaned:
@@ -76,7 +87,7 @@ def read_url(text: str) -> str | Problem | None:
     try:
         parts = urlsplit(bare if scheme else f"https://{bare.lstrip('/')}")
         return _join_url(parts)
-    except (ValueError, EmailNotValidError):
+    except ValueError:
         return Problem.NOT_A_URL
 
 
@@ -85,9 +96,7 @@ def _join_url(parts: SplitResult) -> str | Problem:
     if "@" in parts.netloc or "." not in host.strip("."):
         return Problem.NOT_A_URL
     # email-validator brings the IDNA 2008 rules for host names; a mailbox in front makes it check one.
-    ascii_host = validate_email(
-        f"x@{host.rstrip('.')}", check_deliverability=False, test_environment=True
-    ).ascii_domain.lower()
+    ascii_host = _validated(f"x@{host.rstrip('.')}", strict=False).ascii_domain.lower()
     if ascii_host.startswith("www.") and ascii_host.count(".") > 1:
         ascii_host = ascii_host.removeprefix("www.")
     netloc = ascii_host if port in (None, _DEFAULT_PORTS[scheme]) else f"{ascii_host}:{port}"

@@ -28,8 +28,8 @@ from mapping.qualification.backtest_ranking import Area, auc_difference
 from mapping.qualification.backtest_rates import Rate, rate_of
 from mapping.qualification.declared import Policy
 from mapping.qualification.policy import load_policy
-from sync.app import VOCABULARIES
 from sync.learn.weights import Evidence, Fitted, fit
+from sync.ourpolicy import VOCABULARIES
 
 #: Half-lives that are tried, in days, beside the declared one.
 HALF_LIVES = tuple(map(Decimal, (7, 14, 30, 60, 120, 240)))

@@ -7,11 +7,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mapping.lead import LEAD_FIELDS
-from sync.app import VOCABULARIES
+from sync.ourpolicy import VOCABULARIES, judged_fields
 from sync.reports.costfile import read_costs
 from sync.reports.declared import Declared, read_declared
 from sync.settings import Settings
-from sync.work import judged_fields
 from sync.wrongconfig import Problem, WrongConfig, problem
 
 

@@ -17,8 +17,9 @@ from hubspot import HubSpot
 
 from connectors.errors import NeedsPerson, RetryLater
 from connectors.hubspot.api import RATES
+from connectors.hubspot.choices import OAuthVersion
 from connectors.hubspot.crm import HubSpotCrm
-from connectors.hubspot.token import OAuthTokens, OAuthVersion, TokenSource
+from connectors.hubspot.token import OAuthTokens, TokenSource
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry
 from connectors.sandbox.credentials import HUBSPOT_CLIENT_SECRET

@@ -12,13 +12,14 @@ import orjson
 import pytest
 import responses
 
+from connectors.address import PlainAddress
 from connectors.crm import FieldSpec, Write
 from connectors.errors import NeedsPerson, OurBug, RetryLater
 from connectors.hubspot.api import RATES, Version, dated
 from connectors.hubspot.crm import HubSpotCrm
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry
-from connectors.session import PlainAddress, open_session
+from connectors.session import open_session
 
 BASE = "https://api.hubapi.com"
 TOKEN = "pat-eu1-planted-secret"

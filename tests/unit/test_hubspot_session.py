@@ -17,8 +17,9 @@ import urllib3.connection
 import urllib3.connectionpool
 import urllib3.exceptions
 
+from connectors.address import PlainAddress, check_address
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
-from connectors.session import BY_CLASS, PlainAddress, check_address, open_session, transport_error
+from connectors.session import BY_CLASS, open_session, transport_error
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -17,6 +17,7 @@ from hubspot.utils.signature import Signature
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.address import PlainAddress
 from connectors.hubspot.signature import (
     Doubt,
     NotFromHubSpot,
@@ -27,7 +28,6 @@ from connectors.hubspot.signature import (
     signature_v3,
     undo_escapes,
 )
-from connectors.session import PlainAddress
 
 SECRET = "s3cr3t-ü"
 PUBLIC = "https://sync.leadpact.example"

@@ -12,7 +12,7 @@ from mapping.qualification.declared import Policy
 from mapping.qualification.golden import verdicts_of
 from mapping.qualification.goldenread import read_golden
 from mapping.qualification.wording import WHY
-from sync.app import VOCABULARIES
+from sync.ourpolicy import VOCABULARIES
 from sync.policy_files import Checked, check_golden, policy_in
 from sync.tomlfile import read_toml
 

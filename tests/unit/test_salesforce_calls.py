@@ -12,6 +12,7 @@ import requests
 import responses
 from responses import matchers
 
+from connectors.address import PlainAddress
 from connectors.crm import Crm
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
 from connectors.quota import MemoryLedger, Quota
@@ -21,7 +22,7 @@ from connectors.salesforce.crm import SalesforceCrm
 from connectors.salesforce.errors import LocatorGone
 from connectors.salesforce.grants import ClientCredentials
 from connectors.salesforce.token import Tokens
-from connectors.session import CrmSession, PlainAddress, open_session
+from connectors.session import CrmSession, open_session
 
 LOGIN = "https://acme.my.salesforce.com"
 TOKEN_URL = f"{LOGIN}/services/oauth2/token"

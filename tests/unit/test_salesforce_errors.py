@@ -14,6 +14,7 @@ import simple_salesforce.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.address import PlainAddress
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
 from connectors.salesforce.codes import CODES, OAUTH, STATUSES, Kind, meaning_of
 from connectors.salesforce.errors import (
@@ -27,7 +28,6 @@ from connectors.salesforce.errors import (
     translate,
     without_values,
 )
-from connectors.session import PlainAddress
 
 KINDS = (RetryLater, RecordRefused, NeedsPerson, OurBug)
 PLANTED = "planted-secret-4711"

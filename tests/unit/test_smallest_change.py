@@ -11,8 +11,8 @@ from mapping.qualification.explain import explain
 from mapping.qualification.facts import NEXT_STEPS
 from mapping.qualification.golden import golden_frame
 from mapping.qualification.goldenread import read_golden
-from sync.app import VOCABULARIES
 from sync.console import show_explanation
+from sync.ourpolicy import VOCABULARIES
 from sync.policy_files import policy_in
 from sync.screen import Screen
 from sync.tomlfile import read_toml

@@ -20,8 +20,9 @@ from hubspot import HubSpot
 from connectors.crm import FieldSpec, Write
 from connectors.errors import ConnectorError
 from connectors.hubspot.api import Version
+from connectors.hubspot.choices import OAuthVersion
 from connectors.hubspot.crm import HubSpotCrm
-from connectors.hubspot.token import OAuthTokens, OAuthVersion
+from connectors.hubspot.token import OAuthTokens
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry
 from connectors.sandbox.credentials import HUBSPOT_CLIENT_SECRET

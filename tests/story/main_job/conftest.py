@@ -27,7 +27,8 @@ import requests
 
 from connectors.crm import AtPoint, no_stop
 from connectors.sandbox.serving import Serving, sandbox
-from sync.app import CLOCK_HOLDS, App, opened
+from sync.app import App, opened
+from sync.app_clock import CLOCK_HOLDS
 from sync.cli import main
 from sync.initdir import write_config
 from sync.run import Asked, perform
