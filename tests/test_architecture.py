@@ -227,7 +227,9 @@ def test_only_app_builds_connectors_stores_and_clocks() -> None:
     wrong = [
         f"{path}:{call.lineno} builds {name}"
         for path in files(*ROOMS)
-        if not path.startswith(("sync/app.py", "sync/app_clock.py", "sync/app_crms.py", "connectors/sandbox/"))
+        if not path.startswith(
+            ("sync/app.py", "sync/app_clock.py", "sync/app_crms.py", "connectors/sandbox/")
+        )
         for name, call in calls(path)
         if name.split(".")[-1] in BUILT_BY_APP or READS_A_CLOCK.fullmatch(name)
     ]
