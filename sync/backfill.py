@@ -11,7 +11,7 @@ was stopped anywhere goes on with the first slice that nobody finished. The guar
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,11 +20,11 @@ from typing import Any
 import polars as pl
 
 from connectors.crm import RECORD_ID, Slab, Window
-from connectors.quota_day import Room, no_room
+from connectors.quota_day import no_room
 from sync.errors import WrongUse
 from sync.newly_mapped import map_digest, rules_of
 from sync.read import Gathered, gather_slabs
-from sync.remaining import RUNS, backfill_pace, calls_of_a_record, end_of_backfill
+from sync.remaining import RUNS, Left, ahead, left_of_backfill
 from sync.run import Asked, perform
 from sync.running import as_document as numbers_as_document
 from sync.store.backfills import SliceRow
@@ -65,12 +65,7 @@ class Plan:
     backfill: int | None = None
     begun: datetime | None = None
     outdated: int | None = None  #: one that was begun with another field map, and is not gone on with
-    per_second: float | None = None  #: records, as earlier slices went; None: nobody knows yet
-    per_record: Mapping[str, float] = field(
-        default_factory=dict
-    )  #: calls to each CRM, likewise; empty: likewise
-    rooms: Mapping[str, Room | None] = field(default_factory=dict)  #: what it may call in each CRM
-    now: datetime | None = None  #: when that was so
+    seconds: float | None = None  #: until its end, waits for calls included; None: nobody knows yet
 
     @property
     def left(self) -> tuple[SliceRow, ...]:
@@ -87,14 +82,6 @@ class Plan:
             for crm, calls in calls_to_read(one).items():
                 counts[crm] += calls
         return counts
-
-    def seconds_left(self) -> float | None:
-        """As long as its work takes, and as it has to wait for calls; None: nobody knows yet, or others leave none."""
-        if not self.per_second or self.now is None:
-            return None
-        needs = {crm: calls * self.records_left for crm, calls in self.per_record.items()}
-        ends = end_of_backfill(self.records_left / self.per_second, needs, self.rooms, self.now)
-        return None if ends is None else (ends - self.now).total_seconds()
 
 
 def calls_to_read(part: SliceRow) -> dict[str, int]:
@@ -148,23 +135,29 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
                 f"no sync has read {crm} to its end yet, and the first one reads everything",
                 fix="run `leadpact sync` first; it can be stopped and begun again",
             )
-    digest, runs = map_digest(work), work.store.runs.newest(RUNS)
-    known: dict[str, Any] = {
-        "per_second": backfill_pace(runs),
-        "per_record": calls_of_a_record(runs),
-        "rooms": {crm: work.crms[crm].room() for crm in CRMS},
-        "now": now,
-    }
+    digest = map_digest(work)
     begun = work.store.backfills.open_one(wanted.key())
     if begun is not None and begun[1] == digest:
         slices = tuple(work.store.backfills.slices(begun[0]))
-        return Plan(wanted, slices, digest, begun[0], begun[2], **known)
+        left = left_of(work, slices, now, begun[0])
+        return Plan(wanted, slices, digest, begun[0], begun[2], seconds=left.seconds)
     end = wanted.end or now.replace(microsecond=0) + A_SECOND
     cut: list[SliceRow] = []
     for crm in wanted.crms:
         cut += windows(work, crm, wanted.start, end)
     slices = tuple(replace(one, number=number) for number, one in enumerate(cut, 1))
-    return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, **known)
+    left = left_of(work, slices, now)
+    return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, seconds=left.seconds)
+
+
+def left_of(work: Work, slices: Sequence[SliceRow], now: datetime, backfill: int | None = None) -> Left:
+    """What is left of the slices of a backfill, and for how long; ``backfill``: its number where it was begun."""
+    worked = None if backfill is None else work.store.backfills.worked(backfill)
+    reading = dict.fromkeys(CRMS, 0)
+    for one in slices:
+        reading[one.crm] += one.calls if one.done_at is None else 0
+    rooms = {crm: work.crms[crm].room() for crm in CRMS}
+    return left_of_backfill(ahead(slices, worked, work.store.runs.newest(RUNS), reading), rooms, now)
 
 
 def windows(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:

@@ -68,7 +68,7 @@ def _show_plan(screen: Screen, plan: Plan) -> None:
             f"Goes on with the backfill of {plan.begun.isoformat()}: {ready} of {len(plan.slices)} slices done."
         )
     calls = plan.calls_left()
-    seconds = plan.seconds_left()
+    seconds = plan.seconds
     screen.say(f"{plan.records_left} records in {len(plan.left)} slices")
     screen.say(
         f"at most {calls['hubspot']} calls to HubSpot and {calls['salesforce']} to Salesforce to read them"
@@ -76,7 +76,7 @@ def _show_plan(screen: Screen, plan: Plan) -> None:
     screen.say(
         "time: known after the first slice"
         if seconds is None
-        else f"time: about {duration(seconds)}, as slices went before"
+        else f"time: about {duration(seconds)}, as slices went before and as the calls of the day last"
     )
 
 
@@ -97,7 +97,7 @@ def _show_done(screen: Screen, done: Backfilled) -> None:
 
 
 def _as_document(plan: Plan) -> dict[str, object]:
-    seconds = plan.seconds_left()
+    seconds = plan.seconds
     return {
         "dry_run": True,
         "backfill": plan.backfill,

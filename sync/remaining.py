@@ -7,11 +7,11 @@ hour by hour, by whichever is less: what it gets done in an hour, or what it may
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.quota_day import A_DAY, AN_HOUR, Room, whole_hour
-from sync.store.backfills import Underway
+from sync.store.backfills import SliceRow, Worked
 from sync.store.inbox import Waiting
 from sync.store.runs import RunRow
 
@@ -37,7 +37,42 @@ def backfill_pace(runs: Sequence[RunRow]) -> float | None:
     return _share(sum(row.numbers.records_read for row in ran), ran)
 
 
-def calls_of_a_record(runs: Sequence[RunRow]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a backfill has before it. ``fresh``: records that it has not read yet, also not as a counterpart.
+
+    ``seconds``: of work; ``calls``: to each CRM. None and empty: nobody knows yet.
+    """
+
+    records: int
+    fresh: int
+    seconds: float | None = None
+    calls: Mapping[str, float] = field(default_factory=dict)
+
+
+def ahead(
+    slices: Sequence[SliceRow], worked: Worked | None, runs: Sequence[RunRow], reading: Mapping[str, int]
+) -> Ahead:
+    """What the slices that nobody has finished come to, as the finished ones went; else as earlier backfills did.
+
+    A record that came as another one's counterpart costs its slice the reading alone. ``reading``: the calls to read
+    what is left, by CRM.
+    """
+    left = sum(one.records for one in slices if one.done_at is None)
+    if worked is None or not worked.read:
+        pace, calls = backfill_pace(runs), _calls_of_a_record(runs)
+        fresh = left
+    else:
+        pace = worked.read / worked.seconds if worked.seconds > 0 else None
+        calls = {crm: count / worked.read for crm, count in worked.calls.items()}
+        fresh = min(max(sum(one.records for one in slices) - worked.read, 0), left)
+    if not pace or not left:
+        return Ahead(left, fresh, None if left else 0.0)
+    needs = {crm: each * fresh + reading.get(crm, 0) * (1 - fresh / left) for crm, each in calls.items()}
+    return Ahead(left, fresh, fresh / pace, needs)
+
+
+def _calls_of_a_record(runs: Sequence[RunRow]) -> dict[str, float]:
     """The calls to each CRM that a record took in the slices among ``runs``; empty where there is none."""
     ran = [row.numbers for row in runs if row.command == "backfill" and row.state == "done"]
     read = sum(one.records_read for one in ran)
@@ -49,17 +84,12 @@ def calls_of_a_record(runs: Sequence[RunRow]) -> dict[str, float]:
     }
 
 
-def left_of_backfill(
-    one: Underway, runs: Sequence[RunRow], rooms: Mapping[str, Room | None], now: datetime
-) -> Left:
-    """What the slices that nobody has finished hold. ``rooms``: what a backfill may call in each CRM."""
-    left, pace = one.records - one.records_done, backfill_pace(runs)
-    found = _left(left, pace)
-    if left <= 0 or pace is None:
-        return found
-    needs = {crm: calls * left for crm, calls in calls_of_a_record(runs).items()}
-    ends = end_of_backfill(left / pace, needs, rooms, now)
-    return Left(left, None if ends is None else (ends - now).total_seconds())
+def left_of_backfill(what: Ahead, rooms: Mapping[str, Room | None], now: datetime) -> Left:
+    """What a backfill has before it, waits for calls included. ``rooms``: what it may call in each CRM."""
+    if what.seconds is None:
+        return Left(what.records, None)
+    ends = end_of_backfill(what.seconds, what.calls, rooms, now)
+    return Left(what.records, None if ends is None else (ends - now).total_seconds())
 
 
 def end_of_backfill(

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sync.app import App, build
+from sync.backfill import left_of
 from sync.errors import DatabaseAway, DatabaseNewer, WrongUse
 from sync.jobs import drain_inbox
-from sync.remaining import RUNS, Left, left_of_backfill, left_of_inbox
+from sync.remaining import RUNS, Left, left_of_inbox
 from sync.settings import Settings
 from sync.store.jobs import SERVER_GONE, enqueue_on
 from sync.store.statements import load_statements
@@ -20,7 +21,7 @@ from sync.web.endpoints import web_app
 from sync.web.joined import Joined, api_answers, web_belongings
 from sync.web.listening import Listening, listen
 from sync.web.porch import Waits, porch
-from sync.work import CRMS, Work
+from sync.work import Work
 
 T = TypeVar("T")
 
@@ -142,9 +143,8 @@ def _left(work: Work) -> Mapping[str, Left]:
     store, now = work.store, work.clock()
     runs = store.runs.newest(RUNS)
     # No CRM is asked: one that has not yet said when its day ends is taken for one whose day rolls.
-    rooms = {crm: work.crms[crm].room() for crm in CRMS}
     backfills = {
-        f"backfill {one.backfill}": left_of_backfill(one, runs, rooms, now)
+        f"backfill {one.backfill}": left_of(work, store.backfills.slices(one.backfill), now, one.backfill)
         for one in store.backfills.underway()
     }
     return {**backfills, "inbox": left_of_inbox(store.inbox.waiting(), runs, now)}

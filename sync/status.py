@@ -9,11 +9,12 @@ from typing import Any
 
 from connectors.errors import ConnectorError
 from connectors.quota_day import Room
+from sync.backfill import left_of
 from sync.freshness import LATELY, LaneFreshness
 from sync.freshness import told as told_freshness
 from sync.mails.words_alerts import fix_of, said
 from sync.newly_mapped import Unread, not_read_for_all
-from sync.remaining import RUNS, Left, left_of_backfill, left_of_inbox
+from sync.remaining import RUNS, Left, left_of_inbox
 from sync.store.alerts import Alert
 from sync.store.audit import Deed
 from sync.store.backfills import Underway
@@ -98,7 +99,7 @@ def status_of(work: Work) -> Status:
         alerts=store.alerts.open(),
         logs=store.offsets.all(),
         gaps=store.offsets.newest_gaps(LAST_GAPS),
-        left=[left_of_backfill(one, runs, rooms, now) for one in backfills],
+        left=[left_of(work, store.backfills.slices(one.backfill), now, one.backfill) for one in backfills],
         rooms=rooms,
         inbox_left=left_of_inbox(inbox, runs, now),
     )

@@ -49,6 +49,15 @@ class Underway:
     records_done: int
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What the finished slices of a backfill took. ``read``: records, counterparts included; ``calls``: by CRM."""
+
+    read: int
+    seconds: float
+    calls: Mapping[str, int]
+
+
 class Backfills(Tables):
     """The backfill, backfill_slice and read_map tables of one connection."""
 
@@ -81,6 +90,11 @@ class Backfills(Tables):
     def slices(self, backfill: int) -> list[SliceRow]:
         """The slices of a backfill in their order."""
         return [SliceRow(*row) for row in self._do("slices_of_backfill", backfill=backfill).fetchall()]
+
+    def worked(self, backfill: int) -> Worked:
+        """What the runs of its finished slices read, and what that took."""
+        [(read, seconds, hubspot, salesforce)] = self._rows("worked_by_backfill", backfill=backfill)
+        return Worked(read, seconds, {"hubspot": hubspot, "salesforce": salesforce})
 
     def is_done(self, backfill: int, number: int, run: int, now: datetime) -> None:
         """A slice's run has remembered everything."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sync.remaining import Left, left_of_backfill, left_of_inbox
-from sync.store.backfills import Underway
+from connectors.quota_day import Others, Room
+from sync.remaining import Left, ahead, end_of_backfill, left_of_backfill, left_of_inbox
+from sync.store.backfills import SliceRow, Worked
 from sync.store.inbox import Waiting
 from sync.store.runs import Numbers, RunRow
 
@@ -21,6 +25,13 @@ def _ran(command: str, *, read: int = 0, targets: int = 0, ago: int = 10, state:
     return RunRow(1, command, ended - timedelta(seconds=10), ended, state, numbers, "")
 
 
+HOUR = timedelta(hours=1)
+
+
+def _slice(records: int, *, done: bool, calls: int = 1) -> SliceRow:
+    return SliceRow(1, "hubspot", None, NOW, records, calls, 1 if done else None, NOW if done else None)
+
+
 @pytest.mark.parametrize(
     ("runs", "seconds"),
     [
@@ -31,11 +42,85 @@ def _ran(command: str, *, read: int = 0, targets: int = 0, ago: int = 10, state:
         ([], None),
     ],
 )
-def test_a_backfill_takes_as_long_as_its_records_at_the_pace_of_earlier_slices(
+def test_a_backfill_that_begins_takes_as_long_as_its_records_at_the_pace_of_earlier_slices(
     runs: list[RunRow], seconds: float | None
 ) -> None:
-    underway = Underway(7, {}, NOW, slices=4, slices_done=1, records=80, records_done=20)
-    assert left_of_backfill(underway, runs, {}, NOW) == Left(60, seconds)
+    what = ahead([_slice(60, done=False)], None, runs, {})
+    assert left_of_backfill(what, {}, NOW) == Left(60, seconds)
+
+
+@pytest.mark.parametrize(
+    ("slices", "read", "fresh", "calls"),
+    [
+        # Nobody came as a counterpart: every record left takes what those before it took
+        ((20, 80), 20, 80, 40.0),
+        # With each record came its counterpart: half of what is left was read already
+        ((50, 50), 50, 50, 25.0),
+        ((50, 50), 100, 0, 7.0),
+        ((40, 60), 80, 20, 10.0 + 7 * 2 / 3),
+    ],
+)
+def test_a_record_that_came_as_a_counterpart_costs_its_reading_alone(
+    slices: tuple[int, int], read: int, fresh: int, calls: float
+) -> None:
+    cut = [_slice(slices[0], done=True), _slice(slices[1], done=False)]
+    what = ahead(cut, Worked(read, read * 2.0, {"salesforce": read // 2}), [], {"salesforce": 7})
+    assert (what.records, what.fresh, what.seconds) == (slices[1], fresh, fresh * 2.0)
+    assert what.calls["salesforce"] == pytest.approx(calls)
+
+
+def _room(now: int, a_day: int, spent: dict[int, int], resets: datetime | None = None) -> Room:
+    """``spent``: calls by how many hours ago."""
+    by_hour = tuple((NOW - ago * HOUR, count) for ago, count in sorted(spent.items(), reverse=True))
+    return Room(now, a_day, Others(0, 0, sure=True), by_hour, resets)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "calls", "room", "hours"),
+    [
+        # Enough calls: as long as the work takes
+        (7_200.0, 100, _room(100, 100, {}), 2.0),
+        (7_200.0, 100, None, 2.0),
+        # A day that rolls: half now, and half when what was called two hours ago comes free, in 22 hours
+        (7_200.0, 100, _room(50, 100, {2: 50}), 23.0),
+        # A day that ends at midnight, in 12 hours: half of the work is left for then
+        (7_200.0, 100, _room(50, 200, {2: 150}, NOW + 12 * HOUR), 13.0),
+        # Three days of 40 calls each: 40 now, 40 from midnight, 20 on the day after
+        (7_200.0, 100, _room(40, 40, {}, NOW + 12 * HOUR), 36.4),
+        # What the first hour calls comes free a day later
+        (7_200.0, 100, _room(50, 50, {}), 25.0),
+        # Others leave nothing
+        (7_200.0, 100, _room(0, 0, {}), None),
+        (7_200.0, 100, _room(0, 0, {}, NOW + 12 * HOUR), None),
+        # Others leave less than was called already: what comes free first is theirs
+        (3_600.0, 10, _room(0, 20, {3: 20, 2: 10}), 22.0),
+    ],
+)
+def test_a_backfill_ends_when_its_work_is_done_and_its_calls_have_come_free(
+    seconds: float, calls: float, room: Room | None, hours: float | None
+) -> None:
+    ends = end_of_backfill(seconds, {"salesforce": calls}, {"salesforce": room}, NOW)
+    assert (ends and round((ends - NOW) / HOUR, 3)) == hours
+
+
+@given(
+    seconds=st.floats(1.0, 1e6),
+    calls=st.integers(0, 20_000),
+    a_day=st.integers(50, 5_000),
+    spent=st.dictionaries(st.integers(0, 23), st.integers(0, 300)),
+    resets=st.sampled_from([None, NOW + HOUR, NOW + 12 * HOUR]),
+)
+def test_no_backfill_ends_before_its_work_is_done_or_with_more_calls_than_its_days_hold(
+    seconds: float, calls: int, a_day: int, spent: dict[int, int], resets: datetime | None
+) -> None:
+    left = max(a_day - sum(spent.values()), 0)
+    room = _room(left, a_day, spent, resets)
+    ends = end_of_backfill(seconds, {"salesforce": calls}, {"salesforce": room}, NOW)
+    if ends is None:
+        return
+    assert (ends - NOW).total_seconds() >= seconds * 0.999
+    days = (ends - NOW) / (24 * HOUR)
+    assert calls <= left + a_day * math.ceil(days) + 1
 
 
 @pytest.mark.parametrize(

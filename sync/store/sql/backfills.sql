@@ -26,6 +26,13 @@ SELECT %(backfill)s, %(connection)s, number, crm, from_at, to_at, records, calls
 SELECT number, crm, from_at, to_at, records, calls, run_id, done_at FROM backfill_slice
  WHERE backfill_id = %(backfill)s ORDER BY number;
 
+-- worked_by_backfill --
+SELECT coalesce(sum(run.records_read), 0)::bigint,
+       coalesce(sum(extract(epoch FROM run.ended_at - run.started_at)), 0)::float8,
+       coalesce(sum(run.calls_hubspot), 0)::bigint, coalesce(sum(run.calls_salesforce), 0)::bigint
+  FROM backfill_slice AS slice JOIN run USING (run_id)
+ WHERE slice.backfill_id = %(backfill)s AND slice.done_at IS NOT NULL;
+
 -- slice_is_done --
 UPDATE backfill_slice SET run_id = %(run)s, done_at = %(now)s
  WHERE backfill_id = %(backfill)s AND number = %(number)s;

@@ -1,0 +1,178 @@
+"""What a backfill leaves to everybody else of a CRM's day: told from how the past days went."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.errors import RetryLater
+from connectors.quota import Lane, MemoryLedger, Quota
+from connectors.quota_day import Hour, Others, Room, day_began, foreseen
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+#: A fifth of an organisation of 15,000 calls a day.
+LIMIT, RESERVE = 3_000, 200
+#: What others call in an hour of the day: four fifths of all in four bursts.
+BURSTS = {3: 400, 8: 1_000, 14: 800, 20: 200}
+
+
+def midnight(moment: datetime) -> datetime:
+    return (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def berlin(moment: datetime) -> datetime:
+    here = moment.astimezone(ZoneInfo("Europe/Berlin"))
+    return (here.replace(hour=0, minute=0) + timedelta(days=1)).astimezone(UTC)
+
+
+class Account:
+    """An account in which others call in bursts, and whose CRM counts a day that rolls, or one that ends."""
+
+    def __init__(self, *, rolls: bool, lane: Lane = "backfill", now: datetime = NOON) -> None:
+        self.time, self.rolls = now, rolls
+        self.made: dict[datetime, int] = {}
+        resets = None if rolls else midnight
+        self.quota = Quota(
+            "salesforce",
+            {},
+            ledger=MemoryLedger(lambda: 0.0),
+            clock=lambda: self.time,
+            sleep=lambda _: None,
+            lane=lane,
+            resets=resets,
+            reserve=RESERVE,
+        )
+
+    def used(self) -> int:
+        began = day_began(self.time, None if self.rolls else midnight)
+        return sum(count for hour, count in self.made.items() if began <= hour)
+
+    def calls(self, count: int) -> None:
+        hour = self.time.replace(minute=0)
+        self.made[hour] = self.made.get(hour, 0) + count
+
+    def hears(self) -> None:
+        self.quota.learn({"Sforce-Limit-Info": f"api-usage={self.used()}/{LIMIT}"})
+
+    def lives(self, hours: int) -> None:
+        """Others call at a quarter past; we look at what is new at half past and at the full hour."""
+        for _ in range(hours):
+            self.time += HOUR / 4
+            self.calls(BURSTS.get(self.time.hour, 0))
+            for _ in range(3):
+                self.time += HOUR / 4
+                with self.quota.in_lane("live"):
+                    self.quota.before()
+                self.calls(1)
+                self.hears()
+
+    def backfills(self) -> int:
+        """A backfill calls until it has to wait; returns how often it called."""
+        for made in range(LIMIT):
+            try:
+                self.quota.before()
+            except RetryLater:
+                return made
+            self.calls(1)
+            self.hears()
+        raise AssertionError("nothing ever stopped it")
+
+
+@pytest.mark.parametrize("rolls", [True, False])
+@pytest.mark.parametrize("begins", (0, 5, 11, 18))
+def test_a_backfill_never_touches_the_reserve_whenever_others_burst(rolls: bool, begins: int) -> None:
+    account = Account(rolls=rolls)
+    account.lives(72 + begins)
+    made, least = 0, LIMIT
+    for _ in range(48):
+        made += account.backfills()
+        least = min(least, LIMIT - account.used())
+        account.lives(1)
+        least = min(least, LIMIT - account.used())
+    assert least >= RESERVE
+    # What bursts and a look at what is new leave of two days, and hardly less.
+    left = 2 * (LIMIT - RESERVE - sum(BURSTS.values()) - 72)
+    assert 0.85 * left <= made <= 1.5 * left
+
+
+def test_before_a_day_of_the_others_is_known_a_quarter_is_left() -> None:
+    account = Account(rolls=True)
+    account.lives(2)
+    assert account.quota.room() == Room(
+        LIMIT - LIMIT // 4 - account.used(),
+        LIMIT - LIMIT // 4 - account.used(),
+        Others(6, 6, sure=False),
+    )
+
+
+def test_what_the_crm_says_nothing_of_has_no_bounds() -> None:
+    account = Account(rolls=True)
+    assert account.quota.room() is None
+    account.quota.learn({"Sforce-Limit-Info": "per-app-api-usage=250/251(appName=x)"})
+    assert account.quota.room() is None
+    account.quota.before()
+
+
+def test_what_only_we_may_call_is_used_to_its_end() -> None:
+    account = Account(rolls=True)
+    account.quota.learn({"Sforce-Limit-Info": "per-app-api-usage=250/250(appName=x)"})
+    with pytest.raises(Exception, match="is used up"):
+        account.quota.before()
+
+
+@pytest.mark.parametrize(
+    ("spent", "calls", "free"),
+    [
+        ({3: 40, 1: 60}, 40, 21),  # what was called three hours ago comes free in 21
+        ({3: 40, 1: 60}, 41, 23),
+        ({3: 40, 1: 60}, 101, 1),  # more than ever comes free: it is looked at again in an hour
+        ({}, 1, 1),
+    ],
+)
+def test_a_backfill_waits_until_enough_of_its_calls_have_come_free(
+    spent: dict[int, int], calls: int, free: int
+) -> None:
+    by_hour = tuple((NOON - ago * HOUR, count) for ago, count in spent.items())
+    room = Room(0, 100, Others(0, 0, sure=True), by_hour)
+    assert room.comes_free(calls, NOON) == NOON + free * HOUR
+
+
+def test_on_a_day_that_ends_it_waits_for_the_end() -> None:
+    room = Room(0, 100, Others(0, 0, sure=True), (), midnight(NOON))
+    assert room.comes_free(50, NOON) == midnight(NOON)
+
+
+@pytest.mark.parametrize(
+    ("moment", "began"),
+    [
+        ("2026-11-22T12:00Z", "2026-11-21T23:00Z"),
+        ("2026-11-22T23:30Z", "2026-11-22T23:00Z"),
+        ("2026-10-25T12:00Z", "2026-10-24T22:00Z"),  # a day of 25 hours
+        ("2026-10-25T22:59Z", "2026-10-24T22:00Z"),
+        ("2026-03-29T12:00Z", "2026-03-28T23:00Z"),  # one of 23
+    ],
+)
+def test_a_day_begins_at_the_accounts_midnight_also_when_the_clocks_change(moment: str, began: str) -> None:
+    assert day_began(datetime.fromisoformat(moment), berlin) == datetime.fromisoformat(began)
+
+
+@given(
+    levels=st.lists(st.none() | st.integers(0, 20_000), min_size=1, max_size=190),
+    backfill=st.integers(0, 500),
+    used=st.integers(0, 15_000),
+    rolls=st.booleans(),
+)
+def test_no_fewer_calls_of_others_are_expected_than_were_made(
+    levels: list[int | None], backfill: int, used: int, rolls: bool
+) -> None:
+    hours = [
+        Hour(NOON - number * HOUR, backfill, backfill, level, level) for number, level in enumerate(levels)
+    ]
+    others = foreseen(list(reversed(hours)), used, NOON, None if rolls else midnight)
+    assert 0 <= others.now <= used
+    assert others.expected >= others.now
