@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import click
 
-from mapping.qualification.diffing import TOGETHER, Diff
+from mapping.qualification.diffing import TOGETHER, Diff, sampled
 from sync.app import opened
 from sync.cli_backtest import backtest_policy
 from sync.cli_context import Context
 from sync.cli_learn import learn_policy
+from sync.console import stage_changes_told
 from sync.policy_diff import as_json, policy_diff
 from sync.policy_files import Checked, check_golden, golden_files, policy_in, policy_of_config
+from sync.policy_list import write_moved
 from sync.screen import Screen
 from sync.settings import Settings, find_config, load_settings
 
@@ -85,22 +88,41 @@ def _show(screen: Screen, checked: Checked) -> None:
     type=click.IntRange(0, 100),
     help="Leads to show of each direction.",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write everybody who would stand elsewhere into this CSV file.",
+)
+@click.option(
+    "--fail-on-change",
+    "most",
+    type=click.IntRange(0),
+    metavar="N",
+    help="End with 1 where more than N leads would change stage.",
+)
 @click.pass_obj
-def diff_policy(context: Context, other: Path, each: int) -> None:
+def diff_policy(context: Context, other: Path, each: int, out: Path | None, most: int | None) -> None:
     """Who would change stage or temperature under another policy, and which rule would do it.
 
-    From the stored leads as of now: no CRM is read, and nothing is written.
+    From the stored leads as of now: no CRM is read, and nothing is written to one.
     """
     with opened(context.settings()) as app:
         work = app.memory()
         theirs = policy_in(other, {name: one for name, one in app.fields.items() if one.custom})
-        found, changes = policy_diff(work, theirs, each=each)
+        found, changes = policy_diff(work, theirs, each=each if out is None else None)
+        if out is not None:
+            write_moved(work, found.sample, out)
+            found = replace(found, sample=sampled(found.sample, each))
         document = as_json(found, changes, work.policy, theirs, work.clock())
     _show_diff(context.screen, found)
+    if out is not None:
+        context.screen.say(f"all {found.moved} of them: {out}")
     context.screen.document(document)
+    sys.exit(1 if most is not None and found.stage_changes > most else 0)
 
 
 def _show_diff(screen: Screen, found: Diff) -> None:
+    screen.say(stage_changes_told(found.stage_changes))
     screen.say(
         f"{found.leads} leads, {found.moved} would stand elsewhere: {found.forward} forward, {found.back} back;"
         f" {found.mql_gained} more MQLs, {found.mql_lost} fewer"

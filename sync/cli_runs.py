@@ -13,7 +13,7 @@ from sync.app import opened
 from sync.beside import beside_news
 from sync.cli_context import Context, wanted_time
 from sync.cli_import import apply_import
-from sync.console import show_changes, show_outcome, show_undone
+from sync.console import show_changes, show_outcome, show_undone, stage_changes_told
 from sync.errors import GuardStopped
 from sync.explaining import find_lead
 from sync.newly_mapped import not_read_for_all, policy_news
@@ -21,7 +21,7 @@ from sync.read import with_counterparts
 from sync.rescored import rescore as rescore_all
 from sync.run import Asked, perform
 from sync.saved import load_plan, save_plan
-from sync.tally import Outcome, outcome_document
+from sync.tally import Outcome, outcome_document, stage_changes
 from sync.undo import as_json as undone_as_json
 from sync.undo import undo as take_back
 from sync.work import CRMS, Work
@@ -61,9 +61,11 @@ def plan(
             save_plan(out, outcome, app.accounts(), work.policy.version, whole=whole)
     show_changes(context.screen, outcome)
     show_outcome(context.screen, outcome, planned=True)
+    moved = 0 if outcome.changes is None else stage_changes(outcome.changes)
+    context.screen.say(stage_changes_told(moved))
     if out is not None:
         context.screen.say(f"saved to {out}; carry it out with `leadpact apply {out}`")
-    context.screen.document(outcome_document(outcome, with_changes=True))
+    context.screen.document({**outcome_document(outcome, with_changes=True), "stage_changes": moved})
 
 
 def _records_of(work: Work, keys: tuple[str, ...]) -> dict[str, list[str]]:

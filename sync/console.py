@@ -42,6 +42,11 @@ def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:
     screen.say(f"{calls}; {outcome.seconds:.1f} s; fingerprint {outcome.fingerprint}")
 
 
+def stage_changes_told(leads: int) -> str:
+    """The line that a pull request shows of a policy or a config that was changed."""
+    return f"{leads} {'lead' if leads == 1 else 'leads'} would change stage"
+
+
 def show_changes(screen: Screen, outcome: Outcome) -> None:
     """The first changes of a plan, how many more there are by field, and what it comes to in contacts."""
     changes = outcome.changes

@@ -46,8 +46,11 @@ _IN = {f"in_{crm}": crm for crm in CRMS}
 _NOT_SCORED = "not_scored"
 
 
-def policy_diff(work: Work, other: Policy, *, each: int = 3) -> tuple[Diff, list[Single]]:
-    """Every stored lead judged by ``work.policy`` and by ``other``, as of now; and the changes between the two."""
+def policy_diff(work: Work, other: Policy, *, each: int | None = 3) -> tuple[Diff, list[Single]]:
+    """Every stored lead judged by ``work.policy`` and by ``other``, as of now; and the changes between the two.
+
+    ``each``: leads of every direction in the sample; None: all that would stand elsewhere.
+    """
     changes = singles(work.policy, other, vocabularies=VOCABULARIES)
     now = work.clock()
     parts: list[Diff] = []
@@ -126,6 +129,7 @@ def as_json(
         "now": now.isoformat(),
         "leads": found.leads,
         "moved": found.moved,
+        "stage_changes": found.stage_changes,
         "forward": found.forward,
         "back": found.back,
         "mql_gained": found.mql_gained,

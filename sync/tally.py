@@ -77,6 +77,14 @@ def count_changes(totals: dict[str, int], changes: pl.DataFrame) -> None:
     totals["leads_touched"] += changes["lead_id"].n_unique()
 
 
+def stage_changes(changes: pl.DataFrame) -> int:
+    """How many leads get another stage by ``CHANGES`` than a CRM showed before; a first verdict is no change."""
+    stage = pl.col("field").is_in(("shown_stage", "stage"))
+    return changes.filter(stage & (pl.col("kind") != "create") & pl.col("before").is_not_null())[
+        "lead_id"
+    ].n_unique()
+
+
 def summarise(summary: dict[str, int], decided: Decided) -> None:
     def add(name: str, count: int) -> None:
         summary[name] = summary.get(name, 0) + count

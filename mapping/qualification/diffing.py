@@ -71,6 +71,11 @@ class Diff:
     because: Mapping[str, int]
     sample: pl.DataFrame
 
+    @property
+    def stage_changes(self) -> int:
+        """Leads that would stand at another stage."""
+        return sum(self.stages.values())
+
 
 def singles(ours: Policy, other: Policy, *, vocabularies: Mapping[str, Sequence[str]]) -> list[Single]:
     """Each change that makes ``other`` of ``ours``, alone. One that cannot stand alone is left out."""
@@ -174,9 +179,11 @@ def diff(
     return told([compare(leads, ours, other, now)], changes, now, each=each)
 
 
-def told(parts: Sequence[Compared], changes: Sequence[Single], now: datetime, *, each: int = 3) -> Diff:
+def told(
+    parts: Sequence[Compared], changes: Sequence[Single], now: datetime, *, each: int | None = 3
+) -> Diff:
     """What comparing came to. ``parts``: at least one. ``changes``: see ``singles``; each is tried alone on the leads
-    that moved, on those of all parts at once. ``each``: leads of every direction in the sample."""
+    that moved, on those of all parts at once. ``each``: leads of every direction in the sample, None: all."""
     moved = pl.concat([part.moved for part in parts])
     inputs = pl.concat([part.inputs for part in parts])
     moved = moved.with_columns(because=_because(inputs, moved, changes, now))
@@ -193,7 +200,7 @@ def told(parts: Sequence[Compared], changes: Sequence[Single], now: datetime, *,
     return Diff(
         sum(part.leads for part in parts), moved.height, forward, back, gained, lost,
         _counted(moved, "stage"), _counted(moved, "temperature"),
-        dict(moved["because"].value_counts().rows()), _sampled(moved, each),
+        dict(moved["because"].value_counts().rows()), sampled(moved, each),
     )  # fmt: skip
 
 
@@ -218,15 +225,18 @@ def _counted(moved: pl.DataFrame, name: str) -> dict[tuple[str, str], int]:
     return {(now, then): count for now, then, count in elsewhere.group_by(name, f"{name}_then").len().rows()}
 
 
-def _sampled(moved: pl.DataFrame, each: int) -> pl.DataFrame:
+def sampled(moved: pl.DataFrame, each: int | None) -> pl.DataFrame:
+    """So many leads of each direction, None: all; ``SAMPLE``, by direction. ``moved`` has at least its columns."""
     directions = [column for name in _COMPARED for column in (name, f"{name}_then")]
-    first = moved.sort("lead_id").group_by(directions, maintain_order=True).head(each)
+    first = moved
+    if each is not None:
+        first = moved.sort("lead_id").group_by(directions, maintain_order=True).head(each)
     return first.select(pl.col(name).cast(dtype) for name, dtype in SAMPLE.items()).sort(
         *directions, "lead_id"
     )
 
 
-def together(parts: Sequence[Diff], *, each: int = 3) -> Diff:
+def together(parts: Sequence[Diff], *, each: int | None = 3) -> Diff:
     """The diffs of slices of leads as one."""
     stages: Counter[tuple[str, str]] = Counter()
     temperatures: Counter[tuple[str, str]] = Counter()
@@ -240,5 +250,5 @@ def together(parts: Sequence[Diff], *, each: int = 3) -> Diff:
     names = ("leads", "moved", "forward", "back", "mql_gained", "mql_lost")
     sums = {name: sum(getattr(part, name) for part in parts) for name in names}
     return Diff(
-        **sums, stages=stages, temperatures=temperatures, because=because, sample=_sampled(sample, each)
+        **sums, stages=stages, temperatures=temperatures, because=because, sample=sampled(sample, each)
     )

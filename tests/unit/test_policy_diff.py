@@ -213,5 +213,18 @@ def test_the_sample_shows_a_few_leads_of_every_direction() -> None:
     assert {(now, then) for now, then, *_ in counted.rows() if now != then} == set(found.stages)
 
 
+def test_the_whole_list_has_everybody_who_would_stand_elsewhere_once() -> None:
+    other, leads = changed(raise_boss), people(500)
+    changes = singles(OURS, other, vocabularies={})
+    whole = diff(leads, OURS, other, NOW, changes, each=None)
+    parts = together(
+        [diff(part, OURS, other, NOW, changes, each=None) for part in leads.iter_slices(90)], each=None
+    )
+    assert whole.sample.height == whole.moved == whole.sample["lead_id"].n_unique()
+    assert parts.sample.equals(whole.sample)
+    assert dict(whole.sample["because"].value_counts().rows()) == whole.because
+    assert whole.stage_changes == whole.sample.filter(pl.col("stage") != pl.col("stage_then")).height
+
+
 def test_nothing_comes_of_no_leads() -> None:
     assert together([]).leads == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,67 @@ def test_a_policy_that_would_move_people_is_seen_before_it_moves_anybody(leads: 
     said = leads.command("policy", "diff", str(other)).out
     assert "6 leads, 2 would stand elsewhere: 2 forward, 0 back; 2 more MQLs, 0 fewer" in said
     assert "2 by temperature changed alone" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "first"), [("de", "lead;hubspot;salesforce;stage;stage_then;"), ("en", "lead,hubspot,")]
+)
+def test_everybody_who_would_move_stands_in_a_spreadsheet_with_the_rule_that_does_it(
+    leads: Any, language: str, first: str
+) -> None:
+    other, path = lower_bar(leads), leads.folder / "moved.csv"
+    path.write_text("from before", encoding="utf-8")
+    asked = ("policy", "diff", str(other), "--sample", "0", "--out", str(path))
+
+    told = leads.command(*asked, environ={"LEADPACT_SYNC__LANGUAGE": language})
+
+    assert told.code == 0, told.err
+    assert told.out.startswith("2 leads would change stage\n")
+    assert f"all 2 of them: {path}" in told.out
+    assert path.stat().st_mode & 0o777 == 0o600
+    text = path.read_text(encoding="utf-8-sig")
+    assert text.startswith(first)
+    rows = list(csv.DictReader(text.splitlines(), delimiter=";" if language == "de" else ","))
+    known = {str(record) for crm in ("hubspot", "salesforce") for record in leads.records(crm)}
+    for row in rows:
+        assert (row["stage"], row["stage_then"], row["because"]) == ("nurture", "mql", "temperature changed")
+        assert {row["hubspot"], row["salesforce"]} <= known
+        assert leads.explain(f"hubspot:{row['hubspot']}")["lead"] == row["lead"]
+    assert len(rows) == 2
+    # The ids lead to the records; nobody is named.
+    assert "shop0.example" not in text
+    assert "Sommer" not in text
+
+
+def test_a_file_that_cannot_be_written_is_told_without_a_trace(leads: Any) -> None:
+    told = leads.command(
+        "policy", "diff", str(lower_bar(leads)), "--out", str(leads.folder / "no" / "such.csv")
+    )
+    assert told.code == 2
+    assert "cannot be written" in told.err
+
+
+@pytest.mark.parametrize(("most", "code"), [("1", 1), ("2", 0)])
+def test_a_pull_request_can_fail_on_too_many_changes(leads: Any, most: str, code: int) -> None:
+    told = leads.command("--json", "policy", "diff", str(lower_bar(leads)), "--fail-on-change", most)
+    assert (told.code, told.document["stage_changes"]) == (code, 2)
+
+
+def test_a_plan_says_how_many_leads_would_change_stage_and_a_first_verdict_is_no_change(leads: Any) -> None:
+    assert "0 leads would change stage" in leads.command("plan").out
+    lower_bar(leads).replace(leads.folder / "policy.toml")
+    for number in range(2):
+        contact = next(
+            record
+            for record, held in leads.records("hubspot").items()
+            if held.get("email") == f"person{number}@shop{number}.example"
+        )
+        leads.edit("hubspot", contact, city="Köln")
+    leads.couple("new@shop9.example", {"company": "Shop 9"})
+    leads.later(60)
+    told = leads.command("--json", "plan")
+    assert told.document["stage_changes"] == 2, told.out
+    assert "2 leads would change stage" in leads.command("plan").out
 
 
 def test_the_policy_in_force_differs_from_itself_in_nothing(leads: Any) -> None:
