@@ -55,6 +55,7 @@ class Crew:
     house: Any
     environ: dict[str, str] = field(default_factory=dict)
     running: list[Process] = field(default_factory=list)
+    line: psycopg.Connection[Any] | None = None  #: to the house's database, once it was asked
 
     def start(self, *arguments: str, waits_for: str = "working on the jobs", **environ: str) -> Process:
         """``leadpact ARGUMENTS``; comes back when it says that it works."""
@@ -92,9 +93,19 @@ class Crew:
         return list(told.document["jobs"])
 
     def ask(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.house.database, autocommit=True) as connection:
-            found = connection.execute(statement.encode(), parameters)
-            return found.fetchall() if found.description else []
+        if self.line is None or self.line.closed:
+            # Kept open: a story that waits asks twenty times a second, and a new connection costs a new process.
+            self.line = psycopg.connect(self.house.database, autocommit=True)
+        found = self.line.execute(statement.encode(), parameters)
+        return found.fetchall() if found.description else []
+
+    def end(self) -> None:
+        """Whoever still works is killed."""
+        for one in self.running:
+            if one.process.poll() is None:
+                one.kill()
+        if self.line is not None:
+            self.line.close()
 
     def queued(self, *states: str) -> list[tuple[Any, ...]]:
         """(id, arguments) of the jobs in these states of the engine."""
@@ -124,9 +135,8 @@ def crew_of() -> Iterator[Callable[[Any], Crew]]:
         return crews[-1]
 
     yield make
-    for one in [one for crew in crews for one in crew.running]:
-        if one.process.poll() is None:
-            one.kill()
+    for crew in crews:
+        crew.end()
 
 
 @pytest.fixture

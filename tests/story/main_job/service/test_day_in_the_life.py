@@ -9,10 +9,11 @@ from __future__ import annotations
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,6 +61,11 @@ class Day:
     def house(self) -> Any:
         return self.crew.house
 
+    @cached_property
+    def crons(self) -> Mapping[str, Any]:
+        """Every schedule of the day by its name. Nobody rewrites the config, and it is asked for in every look."""
+        return crons_of(self.house.settings(self.crew.environ).schedule)
+
     def hour(self) -> str:
         return str(self.house.serving.clock.now().astimezone(BERLIN).strftime("%a %H:%M"))
 
@@ -79,9 +85,8 @@ class Day:
     def seen_to(self) -> bool:
         """Whether the worker has seen to every schedule that is due by now."""
         now = self.house.serving.clock.now()
-        crons = crons_of(self.house.settings(self.crew.environ).schedule)
         seen = dict(self.crew.ask("SELECT name, due_at FROM schedule"))
-        return all(name in seen and seen[name] >= cron.last(now, BERLIN) for name, cron in crons.items())
+        return all(name in seen and seen[name] >= cron.last(now, BERLIN) for name, cron in self.crons.items())
 
     def _settled(self) -> bool:
         return self.seen_to() and self.crew.ask(UNDER_WAY) == [(0,)]
