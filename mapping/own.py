@@ -85,6 +85,9 @@ OWN_FIELDS: tuple[OwnField, ...] = (
          "Leadpact: first touch", "Leadpact: Erstkontakt", "handover_touch"),
     _own("shown_handover_answer", "Handover_Answer", "text",
          "Leadpact: reason sales gave", "Leadpact: Grund des Vertriebs", "handover_answer"),
+    _own("shown_handover_by", "Handed_Over_By", "text",
+         "Leadpact: handed over by points or exploration", "Leadpact: übergeben nach Punkten oder zur Probe",
+         "handover_by"),
     OwnField(
         lead=LeadField(CROSS_ID, FieldType.TEXT, "Record id of the counterpart in the other CRM"),
         hubspot="leadpact_salesforce_id",

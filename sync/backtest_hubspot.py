@@ -113,7 +113,9 @@ def cases_of(
     if weekly is not None:
         lead = lead.hstack(weekly.then(history, moments))
     cases = became.hstack(lead).with_columns(
-        pl.lit(None, dtype=CASE["rep"]).alias("rep"), pl.lit(None, dtype=CASE["handed_at"]).alias("handed_at")
+        pl.lit(None, dtype=CASE["rep"]).alias("rep"),
+        pl.lit(None, dtype=CASE["handed_at"]).alias("handed_at"),
+        pl.lit(None, dtype=CASE["explored"]).alias("explored"),
     )
     return completed(without_later(cases, policy.fields), policy)
 

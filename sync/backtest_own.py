@@ -13,6 +13,7 @@ from mapping.identity import derive
 from mapping.lead import Stage, columns_of
 from mapping.qualification.backtest import CASE
 from mapping.qualification.declared import Policy
+from mapping.qualification.handover import EXPLORATION
 from sync.backtest_csv import Past
 from sync.errors import WrongUse
 from sync.work import CRMS, Work
@@ -96,8 +97,8 @@ def completed(cases: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 
 def with_ledger(cases: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    """What the handover ledger (``LEDGER``) knows better: when a lead was first handed over, to whom, and whether
-    anybody touched or answered it.
+    """What the handover ledger (``LEDGER``) knows better: when a lead was first handed over, to whom, whether by
+    chance, and whether anybody touched or answered it.
     """
     first = (
         ledger.sort("handed_over_at", nulls_last=True)
@@ -108,6 +109,12 @@ def with_ledger(cases: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
             (pl.col("first_touch_at").is_not_null() | pl.col("answered_at").is_not_null())
             .any()
             .alias("_touched"),
+            (
+                pl.col("handed_over_at").is_not_null()
+                & (pl.col("handed_by") == EXPLORATION).fill_null(value=False)
+            )
+            .any()
+            .alias("_explored"),
         )
     )
     return (
@@ -115,17 +122,22 @@ def with_ledger(cases: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             handed_at=pl.coalesce("_handed", "handed_at"),
             rep=pl.coalesce("_owner", "rep"),
+            explored=pl.col("_explored").fill_null(value=False),
             worked=pl.col("worked") | pl.col("_touched").fill_null(value=False),
         )
-        .drop("_handed", "_owner", "_touched")
+        .drop("_handed", "_owner", "_touched", "_explored")
     )
 
 
 def with_outcome(cases: pl.DataFrame, horizon_days: int, now: datetime) -> pl.DataFrame:
     """Add ``outcome``: reached within the horizon, or not; null where the horizon is not over at ``now``.
 
-    Who was quick is open as long as those who are slow are: counting only the quick would flatter everybody.
+    Who was quick is open as long as those who are slow are: counting only the quick would flatter everybody. The
+    horizon of whom chance handed over begins with the handover.
     """
-    ends = pl.col("at") + timedelta(days=horizon_days)
+    begins: pl.Expr = pl.col("at")
+    if "explored" in cases.columns:
+        begins = pl.when(pl.col("explored").fill_null(value=False)).then("handed_at").otherwise("at")
+    ends = begins + timedelta(days=horizon_days)
     reached = (pl.col("outcome_at") <= ends).fill_null(value=False)
     return cases.with_columns(outcome=pl.when(ends <= now).then(reached))

@@ -116,6 +116,7 @@ def _became(
         worked=in_hand | converted["_converted"].is_not_null(),
         rep=pl.when(leads[OWNER].str.starts_with(_PERSON)).then(leads[OWNER]),
         handed_at=pl.lit(None, dtype=CASE["handed_at"]),
+        explored=pl.lit(None, dtype=CASE["explored"]),
     )
 
 

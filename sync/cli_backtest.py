@@ -163,6 +163,7 @@ def show_backtest(screen: Screen, found: Backtest) -> None:
     where = "at random" if found.split_at is None else f"from {found.split_at:%Y-%m-%d} on"
     screen.say(f"tested on {found.test.rate.leads} of them, {where}")
     show_measured(screen, found.test)
+    _show_below(screen, found)
     pace, timing = found.pace, found.timing
     if pace.a_week is not None:
         shared = (
@@ -178,6 +179,16 @@ def show_backtest(screen: Screen, found: Backtest) -> None:
         )
     for text in found.warnings:
         screen.say(f"note: {text}")
+
+
+def _show_below(screen: Screen, found: Backtest) -> None:
+    """What leads below the line are worth, where chance has handed some over."""
+    below = found.below
+    if below.drawn:
+        screen.say(
+            f"below the line: {below.drawn} drawn at random to explore; of {below.rate.leads} that were worked and are"
+            f" decided, {_share(below.rate)} reached the outcome; {below.open} still open, {below.unworked} not worked"
+        )
 
 
 def show_measured(screen: Screen, part: Measured) -> None:

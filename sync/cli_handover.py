@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mapping.qualification.handover import EXPLORATION
 from sync.app import opened
 from sync.cli_context import Context, wanted_time
 from sync.errors import WrongUse
@@ -49,11 +50,23 @@ def handovers(
         [_cells(row) for row in rows],
     )
     context.screen.say(_sentence(numbers))
+    _show_explored(context, numbers["explored"])
     context.screen.document({"handovers": rows, "timing": numbers})
 
 
+def _show_explored(context: Context, explored: dict[str, Any]) -> None:
+    """Those whom chance handed over are told apart, where there are any."""
+    if explored["drawn"]:
+        context.screen.say(
+            f"apart from them {explored['drawn']} drawn to explore below the line: {explored['handed_over']} handed"
+            f" over, {explored['accepted']['count']} accepted, {explored['rejected']['count']} rejected"
+        )
+
+
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
-    looks = "; ".join(f"{one['flag'].replace('_', ' ')}: {one['evidence']}" for one in row["flags"])
+    drawn = ["exploration"] if row["handed_by"] == EXPLORATION else []
+    suspected = [f"{one['flag'].replace('_', ' ')}: {one['evidence']}" for one in row["flags"]]
+    looks = "; ".join([*drawn, *suspected])
     return (
         row["email"] or row["lead"],
         row["cycle"],

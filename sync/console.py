@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mapping.qualification.handover import EXPLORATION
 from sync.saved import numbers_as_text
 from sync.screen import Screen
 from sync.tally import Outcome
@@ -14,6 +15,8 @@ from sync.undo import Undone
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40
+#: Our field that shows why a lead is handed over.
+_BY = "shown_handover_by"
 
 
 def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:
@@ -58,6 +61,12 @@ def show_changes(screen: Screen, outcome: Outcome) -> None:
             f"{made} contacts would be created in HubSpot, as non-marketing contacts: they count towards the"
             " account's contacts, and not towards the marketing contacts that HubSpot bills"
         )
+    drawn = changes.filter((pl.col("field") == _BY) & (pl.col("after") == EXPLORATION))["lead_id"].n_unique()
+    if drawn:
+        screen.say(
+            f"{drawn} leads below the line are handed over to explore, drawn at random (handover.explore_share); both"
+            " CRMs mark them, and no number of MQLs counts them"
+        )
     rows = (
         changes.head(SHOWN_CHANGES)
         .select("lead_id", "crm", "record_id", "field", "before", "after", "why")
@@ -94,7 +103,7 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
             f"smallest change: {change['what']} -> {change['stage']}, {change['temperature']}, score {change['score']}"
         )
     elif told["temperature"]:
-        screen.say("smallest change: no single fact would change it")
+        screen.say("smallest change: no single fact and no two of them would change it")
     _show_past(screen, told)
 
 

@@ -97,11 +97,13 @@ def feed(
         "signals": bool(weekly),
         "company": bool(asked_of(work, COMPANY_FIELDS)),
     }
+    drawn = work.handover is not None and work.handover.exploring.share > 0
+    tried: list[Why] = [why for why, is_asked in asked.items() if is_asked]
     return Fed(
         read_deals(work, records[CRM], turned) if asked["opportunity"] else None,
         read_weekly(work, frame, weekly) if asked["signals"] else None,
         read_companies(work, frame) if asked["company"] else None,
-        tuple(why for why, is_asked in asked.items() if is_asked),
+        (*tried, "exploration") if drawn else tuple(tried),
     )
 
 
@@ -134,6 +136,8 @@ def heard_beside(work: Work) -> list[tuple[str, str]]:
     if company := asked_of(work, COMPANY_FIELDS):
         begin_with_all(work, _COMPANY, company, work.clock())
         found += beside.to_look_at("company", MOST_BY_COMPANY)
+    if work.handover is not None and work.handover.exploring.share:
+        found += beside.to_look_at("exploration", work.handover.exploring.a_week)
     return list(dict.fromkeys(found))
 
 

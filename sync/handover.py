@@ -17,6 +17,7 @@ from mapping.qualification.handover import Advanced, advance, beside, left_lying
 from mapping.qualification.handover_facts import FACTS
 from mapping.qualification.wording import why
 from sync.halfdone import OPEN_INTENTS, moment
+from sync.handover_explore import note_waiting
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
 from sync.work import Work
 
@@ -113,8 +114,11 @@ def after_judging(
     leads = asked.facts.with_columns(
         *(
             judged[name]
-            for name in ("stage", "stage_why", "cycle", "temperature", "score", "fit", "engagement")
+            for name in ("stage", "stage_why", "temperature", "score", "fit", "engagement", "explored")
         ),
+        judged["handover_cycle"].alias("cycle"),
+        pl.lit(work.handover.exploring.share).alias("drawn_share"),
+        pl.lit(work.handover.exploring.seed, dtype=pl.Int64).alias("drawn_seed"),
         reached(work, judged),
         pl.lit(work.policy.version).alias("policy_version"),
         judged[OWNER].alias("owner")
@@ -170,6 +174,7 @@ def remember_handovers(
     ``leads``: those that are remembered, with the ids of the records that were just created. ``refused``: leads
     that Salesforce refused. A lead that sales cannot see after all was not handed over: the next run tries again.
     """
+    note_waiting(work, leads, now)
     mine = advanced.of(leads["lead_id"].to_list())
     if mine.rows.is_empty():
         return

@@ -10,6 +10,7 @@ from mapping.qualification.handover import Terms
 from mapping.qualification.handover_flags import Suspicions
 from mapping.qualification.workclock import Clocks, Spans, WorkClock
 from sync.calendars import clock_of
+from sync.handover_draws import Exploring
 from sync.sections_handover import WEEKDAYS, HandoverSettings, day_of, days_of, seconds_of, spans_of, words_in
 
 
@@ -18,12 +19,14 @@ class Agreement:
     """What marketing and sales agreed on: the terms, everybody's clock, and what is suspicious.
 
     ``loss_reason``: the field of Salesforce's Opportunity that says why one was lost; empty: none is read.
+    ``exploring``: whom chance hands over.
     """
 
     clocks: Clocks
     terms: Terms = field(default_factory=Terms)
     suspicions: Suspicions = field(default_factory=Suspicions)
     loss_reason: str = ""
+    exploring: Exploring = field(default_factory=Exploring)
 
 
 def agreement_of(settings: HandoverSettings) -> Agreement:
@@ -54,6 +57,7 @@ def agreement_of(settings: HandoverSettings) -> Agreement:
             competitor=tuple(words_in(settings.competitor)),
         ),
         settings.loss_reason,
+        Exploring(settings.explore_share / 100, settings.explore_seed, settings.explore_per_week),
     )
 
 

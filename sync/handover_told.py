@@ -27,7 +27,7 @@ Which = Literal["all", "open", "overdue", "flagged"]
 COLUMNS = (
     *("cycle", "state", "owner", "mql_at", "handed_over_at", "due_at", "owner_due_at", "first_touch_at"),
     *("touched_by", "answered_at", "reason", "closed_at", "reassigned", "score", "engagement", "temperature"),
-    *("hot_since", "lost_on", "lost_reason"),
+    *("hot_since", "lost_on", "lost_reason", "handed_by", "drawn_share"),
 )
 
 

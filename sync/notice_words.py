@@ -37,6 +37,12 @@ _STANDS: Mapping[str, str] = {
     "en": "Temperature: {temperature}; {score} points.",
     "de": "Temperatur: {temperature}; {score} Punkte.",
 }
+_EXPLORED: Mapping[str, str] = {
+    "en": "An experiment (exploration): it is below the line for an MQL and was drawn at random, to learn what such"
+    " leads are worth. Please work it like any other.",
+    "de": "Eine Probe (exploration): Der Lead liegt unter der Grenze für ein MQL und wurde zufällig gezogen, um zu"
+    " lernen, was solche Leads wert sind. Bitte bearbeiten wie jeden anderen.",
+}
 _NOBODY: Mapping[str, str] = {"en": "nobody in particular", "de": "niemand Bestimmtes"}
 _ANSWER: Mapping[str, str] = {
     "en": "Accept or reject it in its fields; whatever you do with it counts as a touch.",
@@ -46,7 +52,9 @@ _ANSWER: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a notice tells. ``reasons``: why the policy thinks so; ``link``: the lead's page."""
+    """What a notice tells. ``reasons``: why the policy thinks so; ``link``: the lead's page. ``explored``: chance
+    handed it over, below the line.
+    """
 
     kind: str
     due: datetime
@@ -56,6 +64,7 @@ class About:
     score: int | None
     reasons: str | None
     link: str
+    explored: bool = False
 
 
 def notice_text(about: About, language: Language) -> tuple[str, str]:
@@ -65,7 +74,7 @@ def notice_text(about: About, language: Language) -> tuple[str, str]:
     opening = _OPENING[language, about.kind].format(
         due=due, zone=about.zone, owner=about.owner or _NOBODY[language]
     )
-    parts = [opening]
+    parts = [opening, *([_EXPLORED[language]] if about.explored else [])]
     if about.temperature is not None and about.score is not None:
         parts.append(_STANDS[language].format(temperature=about.temperature, score=about.score))
     parts += [about.reasons] if about.reasons else []

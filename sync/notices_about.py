@@ -48,6 +48,7 @@ def abouts_of(
             notice.score,
             reasons.get(record),
             page_of(work, record) if record else "",
+            notice.explored,
         )
     return found
 

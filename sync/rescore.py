@@ -47,7 +47,7 @@ def decide_stored(work: Work, part: Slice, now: datetime) -> Decided:
     raw = {crm: _raw(work, crm, records[crm]) for crm in CRMS}
     nobody_new = part.lead_ids
     ledger = work.store.handovers.newest(part.lead_ids)
-    return conclude(work, merged, raw, (), nobody_new, now, ledger)
+    return conclude(work, merged, raw, (), nobody_new, now, ledger, draw="from memory")
 
 
 def _records(work: Work, crm: str, links: pl.DataFrame, bases: pl.DataFrame) -> pl.DataFrame:

@@ -145,11 +145,11 @@ def _may_write(work: Work) -> bool:
 
 def _rows(work: Work, asked: Asked, judged: pl.DataFrame, desk: DeskNow, now: datetime) -> pl.DataFrame:
     """The leads that are being handed over or are with sales, each with everything that is asked about its owner."""
-    mql = (pl.col("stage") == "mql").fill_null(value=False)
+    mql = (pl.col("stage") == "mql").fill_null(value=False) | pl.col("explored")
     state, before = pl.col(WAS + "state"), pl.col(WAS + "cycle")
-    new = state.is_null() | (before < pl.col("cycle")) | (state == "qualified")
+    new = state.is_null() | (before < pl.col("handover_cycle")) | (state == "qualified")
     handed = mql & pl.col("reached") & new
-    with_sales = mql & state.is_in(WITH_SALES) & (before == pl.col("cycle"))
+    with_sales = mql & state.is_in(WITH_SALES) & (before == pl.col("handover_cycle"))
     ledger = ("state", "cycle", "owner", "first_touch_at", "reassigned")
     facts = asked.facts.select(
         *(WAS + name for name in ledger), silent=(~touched() & ~answered()).fill_null(value=True)
@@ -166,7 +166,8 @@ def _rows(work: Work, asked: Asked, judged: pl.DataFrame, desk: DeskNow, now: da
     open_to = {crm: _open_to(here, crm) for crm in SIDES}
     return (
         here.select(
-            *("lead_id", "cycle", "email_domain", "silent"),
+            *("lead_id", "email_domain", "silent"),
+            pl.col("handover_cycle").alias("cycle"),
             *(WAS + name for name in ledger),
             place,
             **{crm + "_owner": pl.col(name) for crm, name in named.items()},

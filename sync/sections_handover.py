@@ -207,6 +207,11 @@ class HandoverSettings(Section):
     tasks: bool = True
     #: Who is told before the time is up; empty: the owner.
     escalate_to: Words = ""
+    #: Per cent of the leads below the line that are drawn to be handed over, to learn what they are worth; 0: nobody.
+    explore_share: Annotated[float, Field(ge=0, le=50, allow_inf_nan=False)] = 0
+    #: What the draw hangs on, beside the lead.
+    explore_seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+    explore_per_week: Annotated[int, Field(ge=1, le=10_000)] = 20
     too_early_days: Few = 14
     too_early_engagement: Few = 10
     not_ready: Words = "not ready, too early, no need yet, noch nicht, zu früh, kein bedarf"

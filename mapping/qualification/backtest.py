@@ -11,7 +11,7 @@ is to foresee. Who was never worked, and who has not decided, is counted apart: 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ import polars as pl
 
 from mapping.lead import Stage
 from mapping.qualification.backtest_drift import ALL_LEADS, Drift, drift_between
-from mapping.qualification.backtest_explore import about_exploring
+from mapping.qualification.backtest_explore import Below, about_exploring, below_the_line
 from mapping.qualification.backtest_history import alone_with_policy, at_one_moment, dates_of, epochs
 from mapping.qualification.backtest_pace import Pace, Timing, pace_of, timing_of
 from mapping.qualification.backtest_ranking import (
@@ -39,6 +39,7 @@ from mapping.qualification.judge import judge
 #: What a case has beside the lead's own fields. ``at``: the moment as of which it is judged (null: no time).
 #: ``outcome``: reached within the horizon; null: still open. ``outcome_at``: when. ``worked``: whether sales ever
 #: worked the lead (null: not known, counts as worked). ``rep``: who. ``handed_at``: when it was handed over.
+#: ``explored``: chance handed it over, below the line of that day.
 CASE: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
     "at": pl.Datetime("us", "UTC"),
@@ -47,6 +48,7 @@ CASE: Mapping[str, pl.DataType] = {
     "worked": pl.Boolean(),
     "rep": pl.String(),
     "handed_at": pl.Datetime("us", "UTC"),
+    "explored": pl.Boolean(),
 }
 #: What ``judge_cases`` adds.
 JUDGED: Mapping[str, pl.DataType] = {
@@ -105,11 +107,15 @@ def _rate_as_json(name: str, rate: Rate) -> dict[str, float | None]:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Leads that say nothing about the policy: nobody worked them, or they have not decided, or had before."""
+    """Leads that say nothing about the policy: nobody worked them, or they have not decided, or had before.
+
+    ``explored``: whom chance handed over; they are measured by themselves (``Below``).
+    """
 
     unworked: int
     open: int
     before: int
+    explored: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class Backtest:
     pace: Pace
     timing: Timing
     drift: list[Drift]
+    below: Below
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -143,7 +150,8 @@ class Backtest:
             "test": self.test.as_json(),
             "split": self.split,
             "split_at": None if self.split_at is None else self.split_at.isoformat(),
-            "apart": {"unworked": self.apart.unworked, "open": self.apart.open, "before": self.apart.before},
+            "apart": asdict(self.apart),
+            "below_the_line": self.below.as_json(),
             "mqls": self.pace.as_json(),
             "handover": self.timing.as_json(),
             "drift": [one.as_json() for one in self.drift],
@@ -184,13 +192,17 @@ def _verdicts(leads: pl.DataFrame, policy: Policy, columns: Sequence[str]) -> pl
 
 def usable(judged: pl.DataFrame) -> tuple[pl.DataFrame, Apart]:
     """The cases that say something about the policy, and how many do not."""
-    before = (pl.col("outcome_at") <= pl.col("at")).fill_null(value=False)
-    unworked = ~before & ~pl.col("worked").fill_null(value=True)
-    still_open = ~before & ~unworked & pl.col("outcome").is_null()
+    explored = pl.col("explored").fill_null(value=False)
+    before = ~explored & (pl.col("outcome_at") <= pl.col("at")).fill_null(value=False)
+    unworked = ~explored & ~before & ~pl.col("worked").fill_null(value=True)
+    still_open = ~explored & ~before & ~unworked & pl.col("outcome").is_null()
     counted = judged.select(
-        unworked.sum().alias("unworked"), still_open.sum().alias("open"), before.sum().alias("before")
+        unworked.sum().alias("unworked"),
+        still_open.sum().alias("open"),
+        before.sum().alias("before"),
+        explored.sum().alias("explored"),
     ).row(0)
-    return judged.filter(~before & ~unworked & ~still_open), Apart(*map(int, counted))
+    return judged.filter(~explored & ~before & ~unworked & ~still_open), Apart(*map(int, counted))
 
 
 def parted(
@@ -253,6 +265,7 @@ def backtest(
         drifted = []
     return Backtest(
         ours, theirs, split, cut, apart, pace_of(narrow, reps), timing_of(cases), drifted,
+        below_the_line(narrow),
         [
             *_about_split(split, cases, theirs.rate.leads, test_share),
             *_about_numbers(theirs),

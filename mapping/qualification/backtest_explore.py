@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import polars as pl
 
@@ -16,8 +18,37 @@ _WAYS = ("may_email", "may_call", "may_post")
 _SIZE = 2**32
 
 
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Whom chance handed over below the line. ``rate``: of those whom somebody worked and whose horizon is over."""
+
+    drawn: int
+    open: int
+    unworked: int
+    rate: Rate
+
+    def as_json(self) -> dict[str, Any]:
+        """``drawn`` is ``open``, ``unworked`` and ``leads`` together."""
+        counted = {"drawn": self.drawn, "open": self.open, "unworked": self.unworked}
+        return counted | asdict(self.rate)
+
+
+def below_the_line(judged: pl.DataFrame) -> Below:
+    """What share of the leads below the line reaches the outcome when sales get them, by those that chance chose.
+
+    Every lead that could be drawn had the same chance, so that they stand for all of them. ``judged``: cases.
+    """
+    drawn = judged.filter(pl.col("explored").fill_null(value=False))
+    worked = drawn["worked"].fill_null(value=True)
+    unworked, decided = drawn.filter(~worked), drawn.filter(worked & drawn["outcome"].is_not_null())
+    still_open = drawn.height - unworked.height - decided.height
+    rate = rate_of(int(decided["outcome"].sum()), decided.height)
+    return Below(drawn.height, still_open, unworked.height, rate)
+
+
 def worked_on_each_side(judged: pl.DataFrame) -> tuple[Rate, Rate]:
-    """(above, below): of the leads on each side of the MQL line, those that sales worked."""
+    """(above, below): of the leads on each side of the MQL line, those that sales worked; explorations aside."""
+    judged = judged.filter(~pl.col("explored").fill_null(value=False))
     above = judged["stage"] == Stage.MQL.value
     worked = judged["worked"].fill_null(value=True)
     ours, theirs = worked.filter(above), worked.filter(~above)
@@ -32,7 +63,7 @@ def about_exploring(judged: pl.DataFrame) -> list[str]:
     return [
         f"of the leads below the MQL line {below.rate * 100:.0f} % were worked, of those above it"
         f" {above.rate * 100:.0f} %: the recall, and the rates of the lower deciles, are about those few, whom sales"
-        " chose; --explore-share names some to hand over at random"
+        " chose; handover.explore_share hands some over at random"
     ]
 
 
@@ -45,7 +76,8 @@ def to_explore(judged: pl.DataFrame, share: float) -> list[str]:
     if not 0.0 <= share <= 1.0:
         raise ValueError("the share has to be from 0 to 1")
     reachable = pl.any_horizontal(pl.col(name).fill_null(value=False) for name in _WAYS)
-    unworked = ~pl.col("worked").fill_null(value=True) & pl.col("stage").is_in(list(_BELOW)) & reachable
+    unworked = ~pl.col("worked").fill_null(value=True) & ~pl.col("explored").fill_null(value=False)
+    unworked = unworked & pl.col("stage").is_in(list(_BELOW)) & reachable
     return [lead for lead in judged.filter(unworked)["lead_id"] if _place(lead) < share * _SIZE]
 
 

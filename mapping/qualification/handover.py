@@ -38,7 +38,9 @@ _TIME = pl.Datetime("us", "UTC")
 #: One row a cycle. ``due_at``: what was promised when the lead was handed over; it never moves. ``owner_due_at``:
 #: when the present owner's time is up, later where a late lead went to another. ``hot_since``: filled in when the
 #: row is remembered. ``…_then``: what was known at the handover, to tell what sales did after it. ``lost_on``: the day
-#: an opportunity was lost after the handover, at the latest; ``lost_reason``: what was said of that.
+#: an opportunity was lost after the handover, at the latest; ``lost_reason``: what was said of that. ``handed_by``:
+#: ``BY_POINTS`` or ``EXPLORATION`` (null: from before that was kept), with the share (0 to 1) and the seed that drew
+#: it at ``mql_at``. An exploration has cycle 0: it comes before any other handover of a lead.
 LEDGER: Mapping[str, pl.DataType] = {
     **{"lead_id": pl.String(), "cycle": pl.Int32(), "state": pl.String()},
     **dict.fromkeys(("mql_at", "handed_over_at"), _TIME),
@@ -56,7 +58,11 @@ LEDGER: Mapping[str, pl.DataType] = {
     "contacts_then": pl.Int64(),
     "stage_then": pl.String(),
     **{"lost_on": pl.Date(), "lost_reason": pl.String(), "lost_then": pl.String()},
+    "handed_by": pl.String(),
+    **{"drawn_share": pl.Float64(), "drawn_seed": pl.Int64()},
 }
+#: Why a lead is handed over: its points and the gates, or chance, to learn what leads below the line are worth.
+BY_POINTS, EXPLORATION = "points", "exploration"
 #: States in which sales still owe an answer; a qualified lead is not with sales yet.
 WITH_SALES = ("open", "touched", "overdue", "reassigned")
 OPEN = ("qualified", *WITH_SALES)
@@ -69,7 +75,12 @@ SHOWN: Mapping[str, str] = {
     "handover_owner": "owner",
     "handover_touch": "first_touch_at",
     "handover_answer": "reason",
+    "handover_by": "handed_by",
 }
+
+
+#: What is kept of a draw.
+DRAWN = ("drawn_share", "drawn_seed")
 
 
 @dataclass(frozen=True)
@@ -138,10 +149,11 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
 
     ``leads``: ``handover_facts.FACTS`` and the verdict (``stage stage_why cycle temperature score fit engagement``),
     the ledger beside them (``beside``), and ``left_lying``, ``reached`` (sales can see the lead), ``owner`` (who
-    has it now; null: nobody says; empty: nobody has), ``policy_version``. Raises NoWorkingTime.
+    has it now; null: nobody says; empty: nobody has), ``policy_version``; ``explored``: handed over by chance, in
+    cycle 0, with ``drawn_share`` and ``drawn_seed``. Raises NoWorkingTime.
     """
     moment = _whole(now)
-    mql = (pl.col("stage") == "mql").fill_null(value=False)
+    mql = _goes_to_sales()
     known = pl.col(WAS + "state").is_not_null()
     was_open = known & pl.col(WAS + "state").is_in(OPEN)
     taken_back = known & (pl.col(WAS + "state") == "accepted") & rejected() & ~mql
@@ -151,6 +163,7 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     if here.is_empty():
         return nothing()
     here = with_touch(here, moment).with_columns(
+        *(pl.col(name).alias("_" + name) for name in DRAWN),
         _nobody=(pl.col("owner") == "").fill_null(value=False),
         owner=pl.when(pl.col("owner") != "").then("owner"),
     )
@@ -201,6 +214,10 @@ def not_arrived(advanced: Advanced, lead_ids: Sequence[str]) -> Advanced:
     return Advanced(rows, advanced.events.filter(~(here & (pl.col("what") == "handed_over"))))
 
 
+def _goes_to_sales() -> pl.Expr:
+    return (pl.col("stage") == "mql").fill_null(value=False) | pl.col("explored")
+
+
 def _whole(moment: datetime) -> datetime:
     """Cut to whole seconds: the CRMs hold no finer ones, and what they show is compared with the ledger."""
     return moment.astimezone(UTC).replace(microsecond=0)
@@ -224,6 +241,8 @@ def _opened(leads: pl.DataFrame, now: datetime) -> pl.DataFrame:
         _now_cycle=pl.col("cycle"),
         state=pl.lit("qualified"),
         mql_at=_at(now),
+        handed_by=pl.when("explored").then(pl.lit(EXPLORATION)).otherwise(pl.lit(BY_POINTS)),
+        **{name: pl.when("explored").then("_" + name) for name in DRAWN},
         reassigned=pl.lit(0, dtype=pl.Int32()),
         _opened=pl.lit(value=True),
     )
@@ -277,7 +296,7 @@ def _carried(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) -
     """Open rows, brought up to now: owner, handover, first touch, answer, lateness."""
     owner = pl.when(~pl.col("_nobody")).then(pl.coalesce("owner", WAS + "owner"))
     facts = leads.with_columns(_now_cycle="cycle", _moved_owner=owner.ne_missing(pl.col(WAS + "owner")))
-    here = (pl.col("stage") == "mql") & (pl.col("cycle") == pl.col(WAS + "cycle"))
+    here = _goes_to_sales() & (pl.col("cycle") == pl.col(WAS + "cycle"))
     goes = here & (pl.col(WAS + "state") == "qualified") & pl.col("reached")
     ours = [name for name in LEDGER if name not in ("lead_id", "owner", *_SNAPSHOT)]
     # What is known of a lead is noted when sales get it, and not touched again.
@@ -296,7 +315,7 @@ def _answered(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """First touch, and the end of the rows that have one."""
     handed = pl.col("handed_over_at").is_not_null() & (pl.col("handed_over_at") < _at(now))
     touch = handed & pl.col("first_touch_at").is_null() & pl.col("_touch_at").is_not_null()
-    left = (pl.col("stage") != "mql") | (pl.col("_now_cycle") != pl.col("cycle"))
+    left = ~_goes_to_sales() | (pl.col("_now_cycle") != pl.col("cycle"))
     end = (
         pl.when(pl.col("left_lying"))
         .then(pl.lit("recycled"))

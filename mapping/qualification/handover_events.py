@@ -22,64 +22,68 @@ def events_of(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
     Beside each row stands what it was (``lg.``), ``_opened`` (it is new) and the verdict's ``stage_why``.
     """
-    became = pl.col("state")
-    changed = pl.col("_opened") | became.ne_missing(pl.col(WAS + "state"))
-    new_touch = (
-        pl.col("first_touch_at").is_not_null() & pl.col(WAS + "first_touch_at").is_null() & ~pl.col("_opened")
-    )
-    handed = pl.col("handed_over_at").is_not_null() & (
-        pl.col("_opened") | pl.col(WAS + "handed_over_at").is_null()
-    )
-    moved = ~pl.col("_opened") & pl.col("owner").ne_missing(pl.col(WAS + "owner"))
-    why_owner = pl.concat_str(
-        pl.lit("from "),
-        pl.col(WAS + "owner").fill_null("nobody"),
-        pl.lit(" to "),
-        pl.col("owner").fill_null("nobody"),
-    )
-    lost = pl.concat_str(
-        pl.col("lost_on").cast(pl.String), pl.col("lost_reason").fill_null("no reason given"), separator=": "
-    )
-    passed = pl.lit("nobody had touched it when its time was up")
-    told = [
-        ("qualified", pl.col("_opened"), _at(now), pl.lit("policy"), pl.col("stage_why")),
-        (
-            "handed_over",
-            handed,
-            _at(now),
-            pl.lit("policy"),
-            pl.col("owner").fill_null("nobody in particular"),
-        ),
-        ("owner_changed", moved, _at(now), pl.lit("routing"), why_owner),
-        ("first_touch", new_touch, pl.col("first_touch_at"), pl.lit("sales"), pl.col("touched_by")),
-        *(
-            (state, changed & (became == state), pl.col("closed_at"), pl.lit("sales"), pl.col("reason"))
-            for state in ("accepted", "rejected")
-        ),
-        ("deal_lost", pl.col("_lost"), _at(now), pl.lit("sales"), lost),
-        ("withdrawn", changed & (became == "withdrawn"), _at(now), pl.lit("marketing"), pl.col("reason")),
-        ("recycled", changed & (became == "recycled"), _at(now), pl.lit("clock"), passed),
-        ("overdue", changed & (became == "overdue"), _at(now), pl.lit("clock"), passed),
-        (
-            "reassigned",
-            ~pl.col("_opened") & (pl.col("reassigned") > pl.col(WAS + "reassigned")),
-            _at(now),
-            pl.lit("clock"),
-            passed,
-        ),
-    ]
+    told = [*_beginning(now), *_by_sales(now), *_ends(now)]
     parts = [
         rows.filter(when.fill_null(value=False)).select(
             "lead_id",
             pl.col("cycle").cast(pl.Int32()),
             at=at,
             what=pl.lit(what),
-            who=who,
+            who=pl.lit(who),
             why=why.fill_null(""),
         )
         for what, when, at, who, why in told
     ]
     return pl.concat([pl.DataFrame(schema=dict(EVENTS)), *parts])
+
+
+#: What, when it holds, at which time, who, and why.
+_Told = tuple[str, pl.Expr, pl.Expr, str, pl.Expr]
+
+
+def _beginning(now: datetime) -> list[_Told]:
+    """How a row begins, and whose it is."""
+    opened, drawn = pl.col("_opened"), pl.col("explored").fill_null(value=False)
+    chance = pl.format("exploration: one of {} %, seed {}", pl.col("drawn_share") * 100, "drawn_seed")
+    handed = pl.col("handed_over_at").is_not_null() & (opened | pl.col(WAS + "handed_over_at").is_null())
+    moved = ~opened & pl.col("owner").ne_missing(pl.col(WAS + "owner"))
+    before, after = pl.col(WAS + "owner").fill_null("nobody"), pl.col("owner").fill_null("nobody")
+    return [
+        ("qualified", opened & ~drawn, _at(now), "policy", pl.col("stage_why")),
+        ("drawn", opened & drawn, _at(now), "chance", chance),
+        ("handed_over", handed, _at(now), "policy", pl.col("owner").fill_null("nobody in particular")),
+        ("owner_changed", moved, _at(now), "routing", pl.format("from {} to {}", before, after)),
+    ]
+
+
+def _by_sales(now: datetime) -> list[_Told]:
+    """What sales did with it."""
+    touch = pl.col("first_touch_at")
+    new_touch = touch.is_not_null() & pl.col(WAS + "first_touch_at").is_null() & ~pl.col("_opened")
+    lost = pl.format("{}: {}", pl.col("lost_on"), pl.col("lost_reason").fill_null("no reason given"))
+    return [
+        ("first_touch", new_touch, touch, "sales", pl.col("touched_by")),
+        ("accepted", _became("accepted"), pl.col("closed_at"), "sales", pl.col("reason")),
+        ("rejected", _became("rejected"), pl.col("closed_at"), "sales", pl.col("reason")),
+        ("deal_lost", pl.col("_lost"), _at(now), "sales", lost),
+    ]
+
+
+def _ends(now: datetime) -> list[_Told]:
+    """What marketing or time alone did with it."""
+    passed = pl.lit("nobody had touched it when its time was up")
+    again = ~pl.col("_opened") & (pl.col("reassigned") > pl.col(WAS + "reassigned"))
+    return [
+        ("withdrawn", _became("withdrawn"), _at(now), "marketing", pl.col("reason")),
+        ("recycled", _became("recycled"), _at(now), "clock", passed),
+        ("overdue", _became("overdue"), _at(now), "clock", passed),
+        ("reassigned", again, _at(now), "clock", passed),
+    ]
+
+
+def _became(state: str) -> pl.Expr:
+    changed = pl.col("_opened") | pl.col("state").ne_missing(pl.col(WAS + "state"))
+    return changed & (pl.col("state") == state)
 
 
 def _at(moment: datetime) -> pl.Expr:

@@ -8,6 +8,7 @@ from datetime import UTC, timedelta, tzinfo
 
 import polars as pl
 
+from mapping.qualification.handover import EXPLORATION
 from mapping.qualification.wording import Language
 
 #: One row a suspicion. ``flag``: too_early or too_late; ``because``: a code; ``evidence``: for people.
@@ -68,48 +69,11 @@ def flags(
     """``FLAGS`` of rows of the ledger (``handover.LEDGER``), too early before too late; evidence in a language.
 
     A lead that sales took was not handed over too early, however little it had done; it was handed over too late
-    where it was lost to a competitor afterwards. ``zone``: where the days of the evidence begin.
+    where it was lost to a competitor afterwards. Explorations are below the line on purpose, and never suspicious.
+    ``zone``: where the days of the evidence begin.
     """
-    reason = pl.col("reason").fill_null("")
-    rejected = pl.col("state") == "rejected"
-    given = pl.col("handed_over_at")
-    soon = pl.col("answered_at") <= given + timedelta(days=suspicions.too_early_days)
-    waited, silent = given - pl.col("hot_since"), given - pl.col("last_sign_at")
-    tests = [
-        (
-            "too_early",
-            "rejected_as_not_ready",
-            rejected & soon & _names(reason, suspicions.not_ready),
-            (reason, _days(pl.col("answered_at") - given)),
-        ),
-        (
-            "too_early",
-            "hardly_engaged",
-            given.is_not_null()
-            & (pl.col("engagement") < suspicions.engagement_at_least)
-            & (pl.col("state") != "accepted"),
-            (pl.col("engagement"),),
-        ),
-        (
-            "too_late",
-            "hot_for_long",
-            waited >= timedelta(days=suspicions.too_late_days),
-            (_days(waited),),
-        ),
-        (
-            "too_late",
-            "went_quiet",
-            silent >= timedelta(days=suspicions.quiet_days),
-            (_days(silent),),
-        ),
-        (
-            "too_late",
-            "lost_to_a_competitor",
-            (rejected & _names(reason, suspicions.competitor))
-            | (given.is_not_null() & _names(pl.col("lost_reason").fill_null(""), suspicions.competitor)),
-            (_said_of_loss(reason, suspicions), _dates(lang, zone)),
-        ),
-    ]
+    rows = rows.filter(pl.col("handed_by").ne_missing(EXPLORATION))
+    tests = [*_too_early(suspicions), *_too_late(suspicions, lang, zone)]
     found = [
         rows.filter(when.fill_null(value=False)).select(
             "lead_id",
@@ -121,6 +85,38 @@ def flags(
         for flag, because, when, told in tests
     ]
     return pl.concat([pl.DataFrame(schema=dict(FLAGS)), *found]).sort("lead_id", "cycle", maintain_order=True)
+
+
+#: Flag, code, when it holds, and what fills the places of its evidence.
+_Test = tuple[str, str, pl.Expr, tuple[pl.Expr, ...]]
+
+
+def _too_early(suspicions: Suspicions) -> list[_Test]:
+    reason, given = pl.col("reason").fill_null(""), pl.col("handed_over_at")
+    after = pl.col("answered_at") - given
+    soon = after <= timedelta(days=suspicions.too_early_days)
+    unready = (pl.col("state") == "rejected") & soon & _names(reason, suspicions.not_ready)
+    idle = pl.col("engagement") < suspicions.engagement_at_least
+    idle = given.is_not_null() & idle & (pl.col("state") != "accepted")
+    return [
+        ("too_early", "rejected_as_not_ready", unready, (reason, _days(after))),
+        ("too_early", "hardly_engaged", idle, (pl.col("engagement"),)),
+    ]
+
+
+def _too_late(suspicions: Suspicions, lang: Language, zone: tzinfo) -> list[_Test]:
+    reason, given = pl.col("reason").fill_null(""), pl.col("handed_over_at")
+    waited, silent = given - pl.col("hot_since"), given - pl.col("last_sign_at")
+    hot = waited >= timedelta(days=suspicions.too_late_days)
+    quiet = silent >= timedelta(days=suspicions.quiet_days)
+    lost = (pl.col("state") == "rejected") & _names(reason, suspicions.competitor)
+    lost_later = _names(pl.col("lost_reason").fill_null(""), suspicions.competitor)
+    lost = lost | (given.is_not_null() & lost_later)
+    return [
+        ("too_late", "hot_for_long", hot, (_days(waited),)),
+        ("too_late", "went_quiet", quiet, (_days(silent),)),
+        ("too_late", "lost_to_a_competitor", lost, (_said_of_loss(reason, suspicions), _dates(lang, zone))),
+    ]
 
 
 def _names(reason: pl.Expr, words: tuple[str, ...]) -> pl.Expr:

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from mapping.qualification.handover import WITH_SALES
+from mapping.qualification.handover import EXPLORATION, WITH_SALES
 from mapping.qualification.handover_flags import Suspicions, flags
 from mapping.qualification.workclock import Clocks
 
@@ -61,7 +61,12 @@ def with_times(rows: pl.DataFrame, clocks: Clocks, now: datetime) -> pl.DataFram
 
 
 def timing(rows: pl.DataFrame, clocks: Clocks, suspicions: Suspicions, now: datetime) -> dict[str, Any]:
-    """The numbers of some rows of the ledger (``handover.LEDGER``); lengths are seconds of working time."""
+    """The numbers of some rows of the ledger (``handover.LEDGER``); lengths are seconds of working time.
+
+    Explorations are in none of them but ``explored``: they say nothing about how well the policy hands over.
+    """
+    chance = pl.col("handed_by").eq_missing(pl.lit(EXPLORATION))
+    explored, rows = rows.filter(chance), rows.filter(~chance)
     handed = with_times(rows.filter(pl.col("handed_over_at").is_not_null()), clocks, now)
     decided = handed["in_time"].drop_nulls()
     all_of = handed.height
@@ -97,8 +102,24 @@ def timing(rows: pl.DataFrame, clocks: Clocks, suspicions: Suspicions, now: date
             {"reason": reason, **Rate(count, int(reasons["len"].sum()), "rejected").as_json()}
             for reason, count in reasons.sort("len", "reason", descending=[True, False]).iter_rows()
         ],
+        "explored": _explored(explored),
         "too_early": of_all(flagged.get("too_early", 0)),
         "too_late": of_all(flagged.get("too_late", 0)),
+    }
+
+
+def _explored(rows: pl.DataFrame) -> dict[str, Any]:
+    """What became of the explorations so far."""
+    handed = rows.filter(pl.col("handed_over_at").is_not_null())
+
+    def of_drawn(count: int) -> dict[str, Any]:
+        return Rate(count, handed.height, "handed over to explore").as_json()
+
+    return {
+        "drawn": rows.height,
+        "handed_over": handed.height,
+        "touched": of_drawn(int(handed["first_touch_at"].is_not_null().sum())),
+        **{state: of_drawn(int((handed["state"] == state).sum())) for state in ("accepted", "rejected")},
     }
 
 

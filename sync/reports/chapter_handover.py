@@ -26,9 +26,8 @@ def handover_section(numbers: Mapping[str, Any] | None, voice: Voice) -> Section
     if numbers is None:
         return Section("handover", title, voice.say("handover.unkept"))
     if not numbers["handed_over"]:
-        return Section(
-            "handover", title, voice.say("handover.none", qualified=voice.count(numbers["qualified"]))
-        )
+        none = voice.say("handover.none", qualified=voice.count(numbers["qualified"]))
+        return Section("handover", title, none, notes=tuple(_explored(numbers, voice)))
     columns = (
         Column("what", voice.say("col.what")),
         Column("rate", voice.say("col.share"), "rate"),
@@ -41,7 +40,17 @@ def handover_section(numbers: Mapping[str, Any] | None, voice: Voice) -> Section
     notes = [voice.say("handover.note")]
     if numbers["qualified"]:
         notes.append(voice.say("handover.qualified", n=voice.count(numbers["qualified"])))
+    notes += _explored(numbers, voice)
     return Section("handover", title, _sentence(numbers, voice), tuple(tables), tuple(notes))
+
+
+def _explored(numbers: Mapping[str, Any], voice: Voice) -> list[str]:
+    """Whom chance handed over: apart from every rate, and told only where there is anybody."""
+    explored = numbers["explored"]
+    if not explored["handed_over"]:
+        return []
+    named = {name: voice.count(explored[name]["count"]) for name in ("accepted", "rejected")}
+    return [voice.say("handover.explored", n=voice.count(explored["handed_over"]), **named)]
 
 
 def _rate(told: Mapping[str, Any]) -> Rate:

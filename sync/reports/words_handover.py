@@ -39,6 +39,12 @@ HANDOVER_WORDS: Mapping[str, Mapping[str, str]] = {
         "de": "{n} Leads sind MQL, aber noch nicht beim Vertrieb.",
         "en": "{n} leads are MQLs and not with sales yet.",
     },
+    "handover.explored": {
+        "de": "Daneben gezählt: {n} wurden zur Probe übergeben (exploration), zufällig gezogen unter der Grenze; "
+        "{accepted} wurden angenommen, {rejected} abgelehnt. In keiner Zahl darüber sind sie enthalten.",
+        "en": "Counted apart: {n} were handed over to explore, drawn at random below the line; {accepted} were "
+        "accepted, {rejected} rejected. They are in none of the numbers above.",
+    },
     "handover.met": {"de": "Frist gehalten", "en": "Promise kept"},
     "handover.breached": {"de": "Frist versäumt", "en": "Promise broken"},
     "handover.accepted": {"de": "Angenommen", "en": "Accepted"},

@@ -15,7 +15,7 @@ PARTIES: Mapping[str, pl.DataType] = {name: pl.String() for name in ("lead_id", 
 #: Records that changed.
 CHANGED: Mapping[str, pl.DataType] = {name: pl.String() for name in ("crm", "object", "record_id")}
 #: Why a lead is looked at again.
-Why = Literal["opportunity", "signals", "company"]
+Why = Literal["opportunity", "signals", "company", "exploration"]
 
 
 class BesideRecords(Tables):

@@ -16,6 +16,7 @@ ROWS_AT_A_TIME = 50_000
 _SQL_TYPES: Mapping[type[pl.DataType], str] = {
     pl.String: "text",
     pl.Int64: "bigint",
+    pl.Float64: "double precision",
     pl.Int32: "integer",
     pl.Int16: "integer",
     pl.Boolean: "boolean",

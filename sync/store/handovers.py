@@ -49,6 +49,10 @@ class Handovers(Tables):
         found = self._asked("names_of_leads", lead_ids.alias("lead_id").to_frame(), schema)
         return dict(found.drop_nulls().iter_rows())
 
+    def explored_since(self, since: datetime) -> list[str]:
+        """The leads that were drawn to be handed over after a time."""
+        return [row[0] for row in self._do("handovers_explored", since=since).fetchall()]
+
     def run_out(self, now: datetime) -> pl.Series:
         """The leads whose time is up by ``now``, the oldest first; at most ``AT_ONCE``."""
         rows = self._do("handovers_run_out", now=now, limit=AT_ONCE).fetchall()

@@ -19,6 +19,7 @@ AT_ONCE = 1_000
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One notice that is due. ``kind``: handover or escalation. ``over``: sales have touched or answered the lead.
+    ``explored``: it was handed over by chance, below the line.
 
     ``task_id``, ``task_owner``: the Salesforce task that was made for it, and whose it was made. ``made_at``: when
     this recipient was first to be told (aware).
@@ -37,6 +38,7 @@ class Notice:
     score: int | None
     owner: str | None = field(repr=False)
     over: bool
+    explored: bool = False
 
     @property
     def letter(self) -> str:

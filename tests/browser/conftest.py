@@ -85,6 +85,10 @@ HANDOVER: dict[str, Any] = {
         {"reason": "kein Budget", **_share(20, 61)},
         {"reason": "Frau Sommer ist nicht mehr da", **_share(1, 61)},
     ],
+    "explored": {
+        **{"drawn": 18, "handed_over": 18},
+        **{"touched": _share(15, 18), "accepted": _share(3, 18), "rejected": _share(9, 18)},
+    },
     "too_early": _share(31, 240),
     "too_late": _share(9, 240),
 }
@@ -121,11 +125,41 @@ DISPUTED: dict[str, Any] = {
         "state": "rejected",
         "reason": "zu früh",
         "answered_at": "2026-11-04T09:00:00+00:00",
+        "lost_on": None,
+        "lost_reason": None,
         "work_seconds": 5399,
         "in_time": True,
     },
     "rule": {"kind": "rule", "name": "Filled in a form", "points": 20, "score_without": 42, "hot_from": 60},
     "policy": "abc",
+}
+
+
+#: Accepted, and lost to a competitor afterwards.
+LOST: dict[str, Any] = {
+    **DISPUTED,
+    "lead": "9ab2",
+    "email": "max@versand.example",
+    "flags": [
+        {
+            "flag": "too_late",
+            "because": "lost_to_a_competitor",
+            "evidence": "der Vertrieb sagte „Konkurrenz war schneller“; heiß seit 19.10.2026, übergeben 02.11.2026,"
+            " Erstkontakt 04.11.2026, verloren 17.11.2026",
+        }
+    ],
+    "marketing": {**DISPUTED["marketing"], "hot_since": "2026-10-19T08:00:00+00:00"},
+    "sales": {
+        **{
+            **DISPUTED["sales"],
+            "state": "accepted",
+            "reason": None,
+            "in_time": False,
+            "work_seconds": 39_600,
+        },
+        **{"lost_on": "2026-11-17", "lost_reason": "Konkurrenz war schneller"},
+    },
+    "rule": {"kind": "temperature", "name": "hot", "points": 60, "score_before": 52, "days_hot": 14},
 }
 
 
@@ -254,7 +288,7 @@ def _counting() -> Counting:
         now=NOW,
         zone=BERLIN,
         handover=HANDOVER,
-        review=[DISPUTED],
+        review=[DISPUTED, LOST],
         with_review=True,
     )
 

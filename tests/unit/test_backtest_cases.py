@@ -352,6 +352,45 @@ def test_the_random_share_below_the_line_is_drawn_by_id_alone_and_stays_the_same
     assert sorted(to_explore(turned, 0.1)) == sorted(drawn)
 
 
+def test_whom_chance_handed_over_is_measured_apart_with_an_interval() -> None:
+    plain = _generation(20, 80, 10, 8)
+    drawn = {"at": NOW - timedelta(days=400), "email": "a@b.example", "forms": 1, "explored": True}
+    rows = [drawn | {"outcome": number < 2, "worked": True} for number in range(40)]
+    rows += [drawn | {"worked": True}] * 5 + [drawn | {"outcome": False, "worked": False}] * 3
+    # One of them had reached the outcome before its moment, and counts as any other here.
+    rows[0]["outcome_at"] = NOW - timedelta(days=401)
+    policy = _policy()
+    without = backtest(judge_cases(cases(*plain), policy), policy)
+    found = backtest(judge_cases(cases(*plain, *rows), policy), policy)
+    below = found.as_json()["below_the_line"]
+    assert {name: below[name] for name in ("drawn", "open", "unworked", "leads", "outcomes")} == {
+        **{"drawn": 48, "open": 5, "unworked": 3},
+        **{"leads": 40, "outcomes": 2},
+    }
+    assert below["rate"] == 0.05
+    assert 0.01 < below["low"] < 0.05 < below["high"] < 0.17  # Wilson: 1.4 % to 16.5 %
+    assert found.apart.explored == 48
+    assert (found.leads, found.outcomes, found.test) == (without.leads, without.outcomes, without.test)
+    assert without.as_json()["below_the_line"]["rate"] is None
+
+
+@pytest.mark.parametrize(
+    ("handed", "reached", "outcome"),
+    [
+        (200, 100, True),
+        (200, 10, False),  # within the horizon of its first moment, and not of its handover
+        (100, None, None),  # its first moment is long ago, its handover is not
+        (200, None, False),
+    ],
+)
+def test_the_horizon_of_an_exploration_begins_with_its_handover(
+    handed: int, reached: int | None, outcome: bool | None
+) -> None:
+    then = {"at": NOW - timedelta(days=390), "handed_at": NOW - timedelta(days=handed), "explored": True}
+    row = then | {"outcome_at": None if reached is None else NOW - timedelta(days=reached)}
+    assert with_outcome(cases(row), 180, NOW)["outcome"].to_list() == [outcome]
+
+
 def test_leads_below_the_line_that_nobody_ever_worked_are_told() -> None:
     rows = [row | {"worked": number < 44} for number, row in enumerate(_generation(40, 160, 20, 5))]
     told = backtest(judge_cases(cases(*rows), _policy()), _policy()).warnings

@@ -36,11 +36,13 @@ _FACTS = {
     **FACTS,
     **{name: pl.String() for name in ("stage", "stage_why", "temperature", "owner", "policy_version")},
     **{name: pl.Int32() for name in ("cycle", "score", "fit", "engagement")},
-    "reached": pl.Boolean(),
+    **{"reached": pl.Boolean(), "explored": pl.Boolean()},
+    **{"drawn_share": pl.Float64(), "drawn_seed": pl.Int64()},
 }
 MQL: dict[str, Any] = {
     **{"stage": "mql", "stage_why": "hot_gates_passed", "cycle": 1, "temperature": "hot", "reached": True},
     **{"score": 80, "fit": 40, "engagement": 40, "policy_version": "p1", "salesforce_stage": "lead"},
+    **{"explored": False, "drawn_share": 0.05, "drawn_seed": 7},
 }
 
 
@@ -437,3 +439,59 @@ def test_a_loss_belongs_to_the_cycle_in_which_it_happened() -> None:
     assert told.rows[1]["state"] == "accepted"
     # The old words are still there, and are no news of the new cycle.
     assert told.at(_berlin("30T10:00"), last_deal_lost_on=None)["lost_reason"] is None
+
+
+DRAWN: dict[str, Any] = {
+    **MQL,
+    **{
+        "stage": "lead",
+        "stage_why": "cold",
+        "cycle": 0,
+        "temperature": "cold",
+        "score": 20,
+        "explored": True,
+    },
+}
+
+
+def test_a_drawn_lead_is_handed_over_below_the_line_and_says_so() -> None:
+    told = Told()
+    row = told.at(FRIDAY, **DRAWN)
+    assert (row["state"], row["cycle"], row["due_at"]) == ("open", 0, DUE)
+    assert (row["handed_by"], row["drawn_share"], row["drawn_seed"], row["mql_at"]) == (
+        "exploration",
+        0.05,
+        7,
+        FRIDAY,
+    )
+    assert told.shown["handover_by"] == "exploration"
+    assert told.events == [(0, "drawn"), (0, "handed_over")]
+    # Another share from tomorrow on says nothing about this draw.
+    row = told.at(_berlin("23T10:00"), drawn_share=0.5, last_contacted_at=_berlin("23T09:30"))
+    assert (row["state"], row["drawn_share"]) == ("touched", 0.05)
+    row = told.at(_berlin("23T12:00"), sales_accepted=True)
+    assert (row["state"], row["cycle"]) == ("accepted", 0)
+
+
+def test_a_lead_that_is_handed_over_by_its_points_says_so_and_has_no_draw() -> None:
+    row = Told().at(FRIDAY)
+    assert (row["handed_by"], row["drawn_share"], row["drawn_seed"]) == ("points", None, None)
+
+
+def test_an_explored_lead_that_crosses_the_line_is_handed_over_by_its_points() -> None:
+    told = Told()
+    told.at(FRIDAY, **DRAWN)
+    row = told.at(_berlin("23T10:00"), **MQL)
+    assert (row["cycle"], row["state"], row["handed_by"]) == (1, "open", "points")
+    assert (told.rows[0]["state"], told.rows[0]["handed_by"]) == ("withdrawn", "exploration")
+
+
+def test_a_rejected_exploration_is_no_obstacle_to_a_later_handover() -> None:
+    told = Told()
+    told.at(FRIDAY, **DRAWN)
+    told.at(_berlin("23T10:00"), sales_accepted=False, rejection_reason="kein Bedarf", stage="nurture")
+    assert told.rows[0]["state"] == "rejected"
+    gone = {"explored": False, "cycle": 1}
+    assert told.at(_berlin("23T11:00"), **gone)["state"] == "rejected"
+    row = told.at(_berlin("30T10:00"), **MQL | {"sales_accepted": None, "rejection_reason": None})
+    assert (row["cycle"], row["state"]) == (1, "open")

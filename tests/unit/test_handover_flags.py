@@ -185,6 +185,28 @@ def test_the_numbers_of_some_handovers() -> None:
     }
 
 
+def test_explorations_are_counted_apart_and_never_suspected() -> None:
+    chance = {"handed_by": "exploration", "engagement": 0, "cycle": 0}
+    rows = _rows(
+        {"first_touch_at": MONDAY_1030, "state": "accepted", "handed_by": "points"},
+        chance | {"first_touch_at": MONDAY_1051, "state": "accepted"},
+        chance | _no("zu früh"),
+        chance | {"handed_over_at": None, "state": "qualified"},
+    )
+    told = timing(rows, OFFICE, RULES, LATER)
+    assert (told["handed_over"], told["met"]["of"], told["too_early"]["count"], told["qualified"]) == (
+        1,
+        1,
+        0,
+        0,
+    )
+    explored = told["explored"]
+    assert (explored["drawn"], explored["handed_over"]) == (3, 2)
+    assert [explored[name]["count"] for name in ("touched", "accepted", "rejected")] == [1, 1, 1]
+    assert explored["accepted"]["of_what"] == "handed over to explore"
+    assert flags(rows, RULES).is_empty()
+
+
 def test_where_nothing_was_handed_over_no_share_is_told() -> None:
     told = timing(_rows(), OFFICE, RULES, LATER)
     assert (told["met"]["share"], told["median_work_seconds"], told["p90_work_seconds"]) == (None, None, None)

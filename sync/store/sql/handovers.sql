@@ -3,7 +3,8 @@
 SELECT h.lead_id, h.cycle, h.state, h.mql_at, h.handed_over_at, h.owner, h.due_at, h.owner_due_at, h.escalate_at,
        h.first_touch_at, h.touched_by, h.answered_at, h.reason, h.closed_at, h.reassigned, h.score, h.fit,
        h.engagement, h.temperature, h.policy_version, h.hot_since, h.last_sign_at, h.contacted_then,
-       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then
+       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then, h.handed_by,
+       h.drawn_share, h.drawn_seed
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM handover
         WHERE handover.connection_id = %(connection)s AND handover.lead_id = asked.lead_id
@@ -17,7 +18,8 @@ SELECT EXISTS (SELECT 1 FROM handover WHERE connection_id = %(connection)s);
 SELECT h.lead_id, h.cycle, h.state, h.mql_at, h.handed_over_at, h.owner, h.due_at, h.owner_due_at, h.escalate_at,
        h.first_touch_at, h.touched_by, h.answered_at, h.reason, h.closed_at, h.reassigned, h.score, h.fit,
        h.engagement, h.temperature, h.policy_version, h.hot_since, h.last_sign_at, h.contacted_then,
-       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then
+       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then, h.handed_by,
+       h.drawn_share, h.drawn_seed
   FROM handover AS h
  WHERE h.connection_id = %(connection)s
    AND coalesce(h.handed_over_at, h.mql_at) >= coalesce(%(since)s, '-infinity'::timestamptz)
@@ -27,7 +29,8 @@ SELECT h.lead_id, h.cycle, h.state, h.mql_at, h.handed_over_at, h.owner, h.due_a
 -- handovers_of_lead --
 SELECT lead_id, cycle, state, mql_at, handed_over_at, owner, due_at, owner_due_at, escalate_at, escalated_at,
        first_touch_at, touched_by, answered_at, reason, closed_at, reassigned, score, fit, engagement, temperature,
-       policy_version, hot_since, last_sign_at, lost_on, lost_reason, run_id
+       policy_version, hot_since, last_sign_at, lost_on, lost_reason, handed_by, drawn_share,
+       drawn_seed, run_id
   FROM handover WHERE connection_id = %(connection)s AND lead_id = %(lead)s ORDER BY cycle DESC;
 
 -- handover_events_of_lead --
@@ -45,6 +48,11 @@ SELECT lead_id FROM handover
  WHERE connection_id = %(connection)s AND closed_at IS NULL AND first_touch_at IS NULL
    AND state IN ('open', 'reassigned') AND owner_due_at < %(now)s
  ORDER BY owner_due_at LIMIT %(limit)s;
+
+-- handovers_explored --
+-- Who was drawn since then; a row of an exploration begins with its draw.
+SELECT lead_id FROM handover
+ WHERE connection_id = %(connection)s AND handed_by = 'exploration' AND mql_at > %(since)s;
 
 -- handovers_to_escalate --
 -- One whose time is over is told late rather than never: nothing may have run before it was. After a day it is history.
@@ -82,11 +90,13 @@ SELECT asked.lead_id,
 INSERT INTO handover (connection_id, lead_id, cycle, state, mql_at, handed_over_at, owner, due_at, owner_due_at,
                       escalate_at, first_touch_at, touched_by, answered_at, reason, closed_at, reassigned, score, fit,
                       engagement, temperature, policy_version, hot_since, last_sign_at, contacted_then,
-                      activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, run_id)
+                      activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, handed_by, drawn_share,
+                      drawn_seed, run_id)
 SELECT %(connection)s, lead_id, cycle, state, mql_at, handed_over_at, owner, due_at, owner_due_at,
        escalate_at, first_touch_at, touched_by, answered_at, reason, closed_at, reassigned, score, fit,
        engagement, temperature, policy_version, hot_since, last_sign_at, contacted_then,
-       activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, %(run)s
+       activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, handed_by, drawn_share,
+       drawn_seed, %(run)s
   FROM new_handovers
 ON CONFLICT (connection_id, lead_id, cycle) DO UPDATE
    SET state = excluded.state, handed_over_at = excluded.handed_over_at, owner = excluded.owner,

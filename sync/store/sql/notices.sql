@@ -24,7 +24,8 @@ ON CONFLICT (connection_id, lead_id, cycle, kind) DO UPDATE
 -- take_task_notices --
 -- Those whose task is still to be made, ours alone until the transaction ends.
 SELECT n.number, n.made_at, n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature,
-       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over
+       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over,
+       coalesce(h.handed_by = 'exploration', false) AS explored
   FROM notice AS n
   JOIN handover AS h ON h.connection_id = n.connection_id AND h.lead_id = n.lead_id AND h.cycle = n.cycle
  WHERE n.connection_id = %(connection)s AND n.task_done_at IS NULL
@@ -39,11 +40,13 @@ UPDATE notice AS n SET mail_done_at = %(now)s
  WHERE n.connection_id = %(connection)s AND n.mail_done_at IS NULL
    AND h.connection_id = n.connection_id AND h.lead_id = n.lead_id AND h.cycle = n.cycle
 RETURNING n.number, n.made_at, n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature,
-       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over;
+       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over,
+       coalesce(h.handed_by = 'exploration', false) AS explored;
 
 -- notice_of_number --
 SELECT n.number, n.made_at, n.lead_id, n.cycle, n.kind, n.recipient, n.due_at, n.task_id, n.task_owner, h.temperature,
-       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over
+       h.score, h.owner, h.closed_at IS NOT NULL OR h.first_touch_at IS NOT NULL AS over,
+       coalesce(h.handed_by = 'exploration', false) AS explored
   FROM notice AS n
   JOIN handover AS h ON h.connection_id = n.connection_id AND h.lead_id = n.lead_id AND h.cycle = n.cycle
  WHERE n.connection_id = %(connection)s AND n.number = %(number)s;
