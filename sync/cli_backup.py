@@ -1,4 +1,4 @@
-"""The commands that keep the memory safe, and small: db backup, db restore, db retain."""
+"""The commands that keep the memory safe, and small: db backup, db restore, db retain, db migrate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sync.app import opened
+from sync.app import data_folder, opened
 from sync.cli_context import Context
 from sync.retain import retain as expire
 
@@ -82,3 +82,15 @@ def retain(context: Context, *, dry_run: bool) -> None:
     for table, count in counts.items():
         context.screen.say(f"{table}: {count} rows {'would go' if dry_run else 'deleted'}")
     context.screen.document({"deleted": counts, "dry_run": dry_run})
+
+
+@click.command()
+@click.pass_obj
+def migrate(context: Context) -> None:
+    """Bring the database up to this program."""
+    settings = context.settings()
+    with opened(settings) as app:
+        applied = [migration.name for migration in app.store.migrated]
+    where = data_folder(settings) if settings.database.embedded else "the configured server"
+    context.screen.say(f"{where}: " + (f"applied {', '.join(applied)}" if applied else "up to date"))
+    context.screen.document({"applied": applied})

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sync.screen import Screen
-from sync.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sync.settings import Settings
 
 
 class Context:
@@ -21,6 +24,9 @@ class Context:
         self.verbose = verbose
 
     def settings(self) -> Settings:
+        # Here and not above: a command that reads no config begins without its sections.
+        from sync.settings import load_settings
+
         return load_settings(self.config, os.environ)
 
 

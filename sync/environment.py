@@ -19,10 +19,10 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from mapping.qualification.columns import nearest
 from sync.complaints import words_of
 from sync.sections import Declared
+from sync.whichconfig import CONFIG_VARIABLE
 from sync.wrongconfig import Problem, problem
 
 PREFIX = "LEADPACT_"
-CONFIG_VARIABLE = "LEADPACT_CONFIG"
 SECRETS_VARIABLE = "LEADPACT_SECRETS_DIR"
 _FILE = "_FILE"
 _ALWAYS = (CONFIG_VARIABLE, SECRETS_VARIABLE)

@@ -19,7 +19,7 @@ from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.qualification.columns import nearest
 from mapping.rules import FieldRule
 from sync.complaints import words_of
-from sync.environment import CONFIG_VARIABLE, Overrides, leaves, models_in, read_environment, variable_of
+from sync.environment import Overrides, leaves, models_in, read_environment, variable_of
 from sync.fieldtables import FieldTables, Words, read_field_tables
 from sync.section import Section
 from sync.sections import (
@@ -42,13 +42,13 @@ from sync.sections_notify import AlertSettings, NotifySettings
 from sync.sections_reports import ReportSettings
 from sync.sections_service import ScheduleSettings, WebSettings, WorkerSettings
 from sync.tomlfile import KeyPath, TomlFile, parse_path, read_toml
+from sync.whichconfig import find_config
 from sync.wrongconfig import Problem, WrongConfig, problem
 
 __all__ = ["Settings", "WrongConfig", "find_config", "load_settings"]
 
 SectionT = TypeVar("SectionT", bound=Section)
 
-DEFAULT_CONFIG = "leadpact.toml"
 FIELD_TABLES = ("fields", "values", "stages")
 POLICY_TABLES = ("policy", "nurture", "channels", "goals", "costs")
 #: What each part of the config may hold when it stands in a file of its own.
@@ -160,14 +160,6 @@ def _missing(path: KeyPath) -> Problem:
     variable = variable_of(names)
     what = f"{'.'.join(names)} is missing"
     return problem(variable, what, f"set {variable}, or {variable}_FILE to a file that holds it")
-
-
-def find_config(option: Path | None, environ: Mapping[str, str]) -> Path:
-    """The config to read: ``--config``, else ``$LEADPACT_CONFIG``, else ``./leadpact.toml``."""
-    if option is not None:
-        return option
-    named = environ.get(CONFIG_VARIABLE)
-    return Path(named) if named else Path(DEFAULT_CONFIG)
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:

@@ -12,7 +12,8 @@ import pytest
 
 import sync.errors
 from sync.cli import leadpact
-from sync.environment import CONFIG_VARIABLE, SECRETS_VARIABLE, leaves, variable_of
+from sync.environment import SECRETS_VARIABLE, leaves, variable_of
+from sync.whichconfig import CONFIG_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
@@ -28,7 +29,10 @@ PROMISED = (
 
 
 def _leaves(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.commands:
+        command = group.get_command(context, name)
+        assert command is not None, name
         if isinstance(command, click.Group):
             yield from _leaves(command, f"{above}{name} ")
         else:
