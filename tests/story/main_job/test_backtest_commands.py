@@ -179,7 +179,7 @@ def test_the_past_is_found_in_our_own_history_and_in_both_crms(furnished: Any) -
         assert told.code == 0, told.err
         found = told.document
         assert (source, found["outcomes"], found["leads"]) == (source, outcomes, leads)
-        assert found["apart"] == {"unworked": 10 - leads, "open": 0, "before": 0}, source
+        assert found["apart"] == {"unworked": 10 - leads, "open": 0, "before": 0, "explored": 0}, source
         if source == "salesforce":
             assert any("history tells of Status, Title;" in text for text in found["warnings"])
         if source != "hubspot":
