@@ -49,7 +49,7 @@ class Gathered:
 
 def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     """Everything that may have changed in both CRMs since the cursors (everything at all for None)."""
-    gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
+    gathered = Gathered(_shelf(work), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
     for crm in CRMS:
@@ -67,6 +67,17 @@ def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     return gathered
 
 
+def _shelf(work: Work) -> Shelf:
+    """What a CRM says of a field is mostly what its typed column says, and is then kept once."""
+    twins: dict[str, dict[str, str]] = {crm: {} for crm in CRMS}
+    for crm, mine in twins.items():
+        for name, rule in work.field_map.rules.items():
+            source = rule.source(crm, work.objects[crm])
+            if source is not None:
+                mine.setdefault(RAW + source, name)
+    return Shelf(work.spill_folder, twins=twins)
+
+
 def _add_survivors(work: Work, gathered: Gathered, intents: pl.DataFrame) -> None:
     """Read the records that others were merged into, where the change log did not bring them."""
     for crm, survivors in gathered.met.survivors.items():
@@ -80,7 +91,7 @@ def _add_survivors(work: Work, gathered: Gathered, intents: pl.DataFrame) -> Non
 
 def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None = None) -> Gathered:
     """The named records as they are now, by CRM; on a shelf of their own unless one is given."""
-    gathered = Gathered(shelf or Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
+    gathered = Gathered(shelf or _shelf(work), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
     for crm, slabs in _fetched(work, {crm: ids[crm] for crm in CRMS if ids.get(crm)}).items():
@@ -105,7 +116,7 @@ def _fetched(work: Work, ids: Mapping[str, list[str]]) -> dict[str, Iterator[Sla
 
 def gather_slabs(work: Work, crm: str, slabs: Iterator[Slab]) -> Gathered:
     """The records of these slabs of one CRM and, for those without a link, the other CRM's with their addresses."""
-    gathered = Gathered(Shelf(work.spill_folder), pl.DataFrame(schema=dict(RECORD_KEYS)))
+    gathered = Gathered(_shelf(work), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
     _take_in(work, crm, slabs, gathered, intents)

@@ -1,0 +1,89 @@
+"""What a CRM said is kept once where a typed column says the same, and comes back to the letter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from sync.shelf import Shelf
+
+TWINS = {
+    "hubspot": {
+        "raw:name": "name",
+        "raw:forms": "forms",
+        "raw:out": "out",
+        "raw:money": "money",
+        "raw:x": "x",
+    }
+}
+SCHEMA: dict[str, pl.DataType] = {
+    **{"_id": pl.String(), "lead_id": pl.String(), "name": pl.String(), "forms": pl.Int64()},
+    **{"out": pl.Boolean(), "money": pl.Decimal(18, 2)},
+    **{"raw:name": pl.String(), "raw:forms": pl.String(), "raw:out": pl.String(), "raw:money": pl.String()},
+}
+_TEXT = st.none() | st.sampled_from(["", "Ada", " Ada", "Ümit", "a name of more than twelve letters", "true"])
+_RECORD = st.fixed_dictionaries(
+    {
+        **{"name": _TEXT, "raw:name": _TEXT, "raw:forms": _TEXT, "raw:out": _TEXT, "raw:money": _TEXT},
+        **{"forms": st.none() | st.integers(-3, 3), "out": st.none() | st.booleans(), "money": st.none()},
+    }
+)
+
+
+def _records(odd: list[dict[str, Any]], height: int) -> pl.DataFrame:
+    """So many records that say everything twice alike, and these."""
+    alike = {"name": "Ada", "raw:name": "Ada", "forms": 2, "raw:forms": "2", "out": True, "raw:out": "true"}
+    rows = [*odd, *([alike] * height)]
+    ids = [{"_id": str(place), "lead_id": f"L{place * 7919 % 1009:04}"} for place in range(len(rows))]
+    return pl.DataFrame([dict.fromkeys(SCHEMA) | row | ids[at] for at, row in enumerate(rows)], schema=SCHEMA)
+
+
+def _by_id(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frames).sort("_id")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(odd=st.lists(_RECORD, max_size=8), height=st.sampled_from([0, 5, 60]))
+def test_every_cell_comes_back_as_it_was_put_in(
+    tmp_path: Path, odd: list[dict[str, Any]], height: int
+) -> None:
+    records = _records(odd, height)
+    shelf = Shelf(tmp_path, 0, TWINS)
+    shelf.put("hubspot", records)
+    taken = [part.take("hubspot") for part in shelf.slices(7)]
+    shelf.clear()
+    if records.is_empty():
+        assert taken == [None]
+    else:
+        assert_frame_equal(_by_id([part for part in taken if part is not None]), records.sort("_id"))
+
+
+@pytest.mark.parametrize(
+    "columns", [("raw:name",), ("_id", "name"), ("raw:out", "lead_id", "nowhere"), ("raw:money", "raw:forms")]
+)
+def test_single_columns_are_asked_for_as_if_all_were_there(tmp_path: Path, columns: tuple[str, ...]) -> None:
+    records = _records([{"raw:name": "Eva"}, {"name": "Eva", "raw:out": "on"}, {"raw:money": "1.00"}], 50)
+    shelf = Shelf(tmp_path, 0, TWINS)
+    shelf.put("hubspot", records)
+    (found,) = shelf.frames("hubspot", columns)
+    shelf.clear()
+    there = [name for name in columns if name in SCHEMA]
+    by_lead = records.sort("lead_id", maintain_order=True)
+    assert_frame_equal(found, by_lead.select(there))
+
+
+def test_what_is_said_twice_takes_less_room_on_disk(tmp_path: Path) -> None:
+    def stored(twins: dict[str, dict[str, str]]) -> int:
+        shelf = Shelf(tmp_path, 0, twins)
+        shelf.put("hubspot", _records([], 3_000))
+        size = sum(file.stat().st_size for file in tmp_path.glob("run-*/*"))
+        shelf.clear()
+        return size
+
+    assert stored(TWINS) < 0.8 * stored({})
