@@ -24,9 +24,9 @@ from connectors.quota import Lane, Quota, Rate
 from connectors.retry import Retry
 from connectors.salesforce.crm import SalesforceCrm
 from connectors.salesforce.grants import ClientCredentials, Grant, JwtBearer, RefreshToken
+from connectors.sandbox.credentials import HUBSPOT_CLIENT_ID as PRETEND_CLIENT_ID
+from connectors.sandbox.credentials import HUBSPOT_REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
 from connectors.sandbox.detached import Attached
-from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
-from connectors.sandbox.hubspot.oauth import REFRESH_TOKEN as PRETEND_REFRESH_TOKEN
 from connectors.session import READ_SECONDS, CrmSession, open_session
 from sync.sections import HubSpotSettings
 from sync.settings import Settings

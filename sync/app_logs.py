@@ -17,7 +17,7 @@ from connectors.retry import Retry
 from connectors.salesforce.pubsub.listening import PubSub
 from connectors.salesforce.pubsub.wire import Wire
 from connectors.salesforce.token import Tokens
-from connectors.sandbox.hubspot.oauth import CLIENT_ID as PRETEND_CLIENT_ID
+from connectors.sandbox.credentials import HUBSPOT_CLIENT_ID as PRETEND_CLIENT_ID
 from sync.app_crms import Belongings, salesforce_grant, salesforce_login
 from sync.settings import Settings
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connectors.sandbox.credentials import HUBSPOT_CLIENT_SECRET
+from connectors.sandbox.credentials import HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET, HUBSPOT_REFRESH_TOKEN
 from connectors.sandbox.hubspot.account import APP_HOST, APP_ID, OWNERS, PORTAL_ID
 from connectors.sandbox.hubspot.call import Call, answer
 from connectors.sandbox.hubspot.errors import Refused, expired_token, no_resource
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.side import Answer
 
-CLIENT_ID = "leadpact-hubspot-sandbox"
-REFRESH_TOKEN = "eu1-leadpact-sandbox-refresh"
+CLIENT_ID = HUBSPOT_CLIENT_ID
+REFRESH_TOKEN = HUBSPOT_REFRESH_TOKEN
 CODE = "eu1-leadpact-sandbox-code"
 REDIRECT = "https://leadpact.example/connected"
 LASTS_SECONDS = 1_800
