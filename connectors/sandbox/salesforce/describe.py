@@ -29,8 +29,6 @@ NOT_AGGREGATED = frozenset({"boolean", "address", "multipicklist"})
 ALWAYS: dict[str, Any] = {
     "aiPredictionField": False,
     "autoNumber": False,
-    "calculated": False,
-    "calculatedFormula": None,
     "cascadeDelete": False,
     "controllerName": None,
     "defaultValueFormula": None,
@@ -49,7 +47,7 @@ ALWAYS: dict[str, Any] = {
     "relationshipOrder": None,
     "restrictedDelete": False,
     "writeRequiresMasterRead": False,
-}  # nothing in this org is a formula, encrypted, dependent or predicted
+}  # nothing in this org is encrypted, dependent or predicted
 
 
 def describe_object(call: Call, name: str) -> Answer:
@@ -165,6 +163,8 @@ def _field(field: Field) -> dict[str, Any]:
     return {
         **ALWAYS,
         "aggregatable": field.filter and field.type not in NOT_AGGREGATED,
+        "calculated": field.formula is not None,
+        "calculatedFormula": field.formula,
         "byteLength": field.length * (1 if field.type in ("id", "reference") else 3) if text else 0,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": field.part_of,

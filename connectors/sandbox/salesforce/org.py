@@ -108,7 +108,13 @@ class Org:
     def change_switches(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Change switches and return all. Raises ControlRefused for an unknown one, object, field or status."""
         checked = switches.checked(wanted)
-        for name in ("hidden_fields", "read_only_fields", "restricted_picklists", "history"):
+        for name in (
+            "hidden_fields",
+            "read_only_fields",
+            "formula_fields",
+            "restricted_picklists",
+            "history",
+        ):
             self._check_fields(checked.get(name, {}))
         self._check_fields({name: [] for name in checked.get("hidden_objects", ())})
         rules.check_rules_fit(checked.get("validation_rules", ()), self.full)
@@ -190,6 +196,7 @@ class Org:
         dormant = [] if self.switches["currencies"] else [currencies.RATES]
         dormant += [] if self.switches["data_privacy"] else [privacy.OBJECT]
         seen = self.full.refined({}, hidden, {}).locked(read_only)
+        seen = seen.worked_out(self.switches["formula_fields"])
         seen = seen.without([*self.switches["hidden_objects"], *dormant])
         seen.currencies = self.switches["currencies"]
         return seen

@@ -71,6 +71,7 @@ class Field:
     name_field: bool = False
     extra: str | None = None
     custom: bool = False
+    formula: str | None = None  #: what it is worked out from; nobody writes such a field
     read: bool = True
 
     @property
@@ -199,6 +200,15 @@ class Schema:
             known = [name for name in wanted if name in sobject.fields]
             fixed = {name: replace(sobject.fields[name], create=False, update=False) for name in known}
             schema = schema._with(sobject.with_fields({**sobject.fields, **fixed}))
+        return schema
+
+    def worked_out(self, names: Mapping[str, Iterable[str]]) -> Schema:
+        """The schema with some fields that are formulas."""
+        schema = self.locked(names)
+        for object_name, wanted in names.items():
+            sobject = schema.objects[object_name]
+            formulas = {name: replace(sobject.fields[name], formula="NULL") for name in wanted}
+            schema = schema._with(sobject.with_fields({**sobject.fields, **formulas}))
         return schema
 
     def _with(self, sobject: SObject) -> Schema:

@@ -23,6 +23,7 @@ START: dict[str, Any] = {
     "hidden_fields": {},
     "hidden_objects": [],
     "read_only_fields": {},
+    "formula_fields": {},
     "deleted_keeps_purged": False,
     "deleted_status": 404,
     "edit_converted": False,
@@ -156,6 +157,7 @@ RULES = {
         "a list of object names",
     ),
     "read_only_fields": _Rule(_names, "object names with lists of field names"),
+    "formula_fields": _Rule(_names, "object names with lists of field names"),
     "deleted_keeps_purged": _Rule(
         lambda value: isinstance(value, bool),
         "true or false: whether /deleted goes on naming what somebody took out of the recycle bin (undocumented)",
