@@ -88,7 +88,7 @@ def _answered(there: Sequence[str], leads: pl.DataFrame) -> str:
 
 
 def asked_in(policy: Policy) -> Iterator[Asked]:
-    """Every rule, gate, piece of evidence and re-entry condition, with its path in the policy."""
+    """Every rule, gate, piece of evidence, condition of re-entry and of nurture tracks, with its path in the policy."""
     places = {"fit": 0, "engagement": 0}
     for rule in policy.rules:
         path = f"policy.{rule.group}[{places[rule.group]}].when"
@@ -104,6 +104,13 @@ def asked_in(policy: Policy) -> Iterator[Asked]:
     if policy.reentry is not None and policy.reentry.when is not None:
         again = policy.reentry.when
         yield Asked("policy.reentry.or_when", "the re-entry rule", again.text, again.fields)
+    for place, track in enumerate(policy.tracks):
+        what = f"the nurture track “{track.name.strip()}”"
+        yield Asked(f"nurture[{place}].when", what, track.when.text, track.when.fields)
+        if track.exit is not None:
+            yield Asked(
+                f"nurture[{place}].exit", f"the exit of {what[4:]}", track.exit.text, track.exit.fields
+            )
 
 
 def _absent(work: Work) -> dict[str, str]:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from mapping.lead import STAGE_RANK, Stage, currency_column
+from mapping.lead import currency_column
 from mapping.qualification.declared import NOT_KNOWN_YET, Policy
-from mapping.qualification.facts import Fact, possible_facts
 from mapping.qualification.judge import judge
+from mapping.qualification.smallest import Change, smallest_change
 from mapping.qualification.wording import Language, fields_of, points_of, why
 
 Answer = Literal["passed", "missed", "not known yet"]
@@ -40,18 +40,6 @@ class GateAnswer:
     name: str
     decided_by: str
     answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One new fact and the verdict it would bring; found by applying it and judging again."""
-
-    what: str
-    values: Mapping[str, Any]
-    score: int
-    temperature: str
-    stage: str
-    stage_why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,49 +114,3 @@ def _gates(row: Mapping[str, Any], policy: Policy) -> list[GateAnswer]:
         GateAnswer(gate.stage.value, gate.name, gate.decided_by, words[row[f"_g{place}"]])
         for place, gate in enumerate(policy.gates)
     ]
-
-
-def smallest_change(
-    lead: pl.DataFrame, policy: Policy, now: datetime, verdict: Mapping[str, Any]
-) -> Change | None:
-    """The one new fact that alters stage or temperature and is the easiest to come by; None if no single one does.
-
-    A move forward goes before a move back, then what comes easier (``Fact.effort``), then what moves the score
-    least. Of what is ``Fact.forward_only`` a move back is not told.
-    """
-    row = lead.row(0, named=True)
-    facts = possible_facts(row, policy, now)
-    if not facts:
-        return None
-    tried = pl.concat([_applied(lead, fact) for fact in facts])
-    verdicts = judge(tried, policy, now).rows(named=True)
-    found = [
-        (_effort(fact, verdict, after), number)
-        for number, (fact, after) in enumerate(zip(facts, verdicts, strict=True))
-        if (after["stage"], after["temperature"]) != (verdict["stage"], verdict["temperature"])
-    ]
-    found = [one for one in found if one[0][0] == 0 or not facts[one[1]].forward_only]
-    if not found:
-        return None
-    number = min(found)[1]
-    fact, after = facts[number], verdicts[number]
-    return Change(
-        fact.what, fact.values, after["score"], after["temperature"], after["stage"], after["stage_why"]
-    )
-
-
-def _applied(lead: pl.DataFrame, fact: Fact) -> pl.DataFrame:
-    return lead.with_columns(
-        pl.lit(value).cast(lead.schema[name]).alias(name)
-        for name, value in fact.values.items()
-        if name in lead.columns
-    )
-
-
-def _effort(fact: Fact, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[int, int, int]:
-    def place(verdict: Mapping[str, Any]) -> int:
-        return STAGE_RANK[Stage(verdict["stage"])]
-
-    gained = after["score"] - before["score"]
-    forward = (place(after) - place(before) or gained) > 0
-    return (0 if forward else 1, fact.effort, abs(gained))

@@ -27,6 +27,8 @@ NEXT_STEPS: Mapping[str, tuple[str | None, str]] = {
     "one more form": ("forms", "last_form_at"),
     "asks to be contacted": (None, "last_contact_request"),
 }
+#: Stands for any text, where no condition asks for certain words.
+ANYTHING = "known"
 #: Sales' words about the lead: only accepting is offered, a rejection is nothing to aim at.
 _SALES = {"sales_accepted": (True,), "rejection_reason": ()}
 _TEXTS = (
@@ -37,6 +39,15 @@ _TEXTS = (
     FieldType.CHOICE,
     FieldType.URL,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A text that a LIKE pattern matches, one of many, and none that anybody has to write; ``without``: that a
+    pattern after NOT matches, so that any other text is meant."""
+
+    text: str
+    without: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +76,8 @@ def possible_facts(lead: Mapping[str, Any], policy: Policy, now: datetime) -> li
             continue
         for value in _open_values(field, lead.get(name), literals[name], now):
             forward_only = lead.get(name) is not None or field.type in _TEXTS
-            columns = _columns(field, value, policy.currency)
-            facts.append(Fact(f"{name} = {value}", columns, _effort(name, lead), forward_only))
+            columns = _columns(field, _plain(value), policy.currency)
+            facts.append(Fact(_said(name, value), columns, _effort(name, lead), forward_only))
     return [fact for fact in facts if set(fact.values) & set(lead)]
 
 
@@ -89,6 +100,25 @@ def _open_values(field: LeadField, shown: Any, literals: set[Any], now: datetime
     if shown is None:
         return _values(field, literals, now)
     return [True] if shown is False else []
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case _Example(text, without):
+            return ANYTHING if without else text
+        case None:
+            return ANYTHING
+    return value
+
+
+def _said(name: str, value: Any) -> str:
+    """A fact in words. What is only an example, or any text at all, must not read as the very words to write."""
+    match value:
+        case _Example(text, without):
+            return f"{name} {'without' if without else 'with'} words such as “{text}”"
+        case None:
+            return f"{name} becomes known"
+    return f"{name} = {value}"
 
 
 def _columns(field: LeadField, value: Any, currency: str) -> dict[str, Any]:
@@ -126,12 +156,18 @@ def _compared(node: Node) -> Iterator[tuple[str, Any]]:
             for item in node.items:
                 yield from _pairs(node.operand, item)
         case syntax.Like():
-            yield from _pairs(node.operand, syntax.Literal(_example(node.pattern), node.at))
+            named = _within(node.operand)
+            if isinstance(named, syntax.Name) and (text := _example(node.pattern)):
+                yield named.name, _Example(text, node.negated)
+
+
+def _within(node: Node) -> Node:
+    """What a function is asked of: the first of its arguments."""
+    return node.arguments[0] if isinstance(node, syntax.Call) and node.arguments else node
 
 
 def _pairs(named: Node, written: Node) -> Iterator[tuple[str, Any]]:
-    if isinstance(named, syntax.Call) and named.arguments:
-        named = named.arguments[0]
+    named = _within(named)
     if isinstance(named, syntax.Name) and isinstance(written, syntax.Literal) and written.value is not None:
         yield named.name, written.value
 
@@ -148,7 +184,9 @@ def _values(field: LeadField, literals: set[Any], now: datetime) -> list[Any]:
     if field.type is FieldType.BOOLEAN:
         return [True, False]
     if field.type in _TEXTS:
-        return sorted(str(value) for value in literals) or ["known"]
+        examples = {value for value in literals if isinstance(value, _Example)}
+        words = sorted({str(value) for value in literals - examples})
+        return [*words, *sorted(examples, key=lambda one: (one.without, one.text))] or [None]
     numbers = [
         value for value in literals if isinstance(value, int | Decimal) and not isinstance(value, bool)
     ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from mapping.lead import Stage
+from mapping.own import OWN_FIELDS
 from mapping.qualification.columns import Column, Kind, nearest
 from mapping.qualification.declared import (
     RETURNED_DAYS,
@@ -24,6 +25,8 @@ from mapping.qualification.tables import Table
 GROUPS: tuple[Group, Group] = ("fit", "engagement")
 #: What a declared fact can say; everything else is decided by score, gates and sales.
 _SHOWN_BY_EVIDENCE = ("opportunity", "customer", "former_customer", "nurture")
+#: Characters that the field of each verdict column takes in both CRMs.
+_SHOWN = {own.verdict: own.length for own in OWN_FIELDS}
 _STAGE_WORDS = tuple(stage.value for stage in Stage)
 
 
@@ -112,10 +115,10 @@ def reentry_of(table: Table, columns: Mapping[str, Column]) -> Reentry | None:
 
 def track_of(item: Table, columns: Mapping[str, Column]) -> Track | None:
     """One ``[[nurture]]``: content for whom, and what ends it."""
-    name = item.text("name", needed=True)
+    name = item.text("name", needed=True, longest=_SHOWN["nurture_question"])
     when = item.condition("when", columns)
-    track = item.text("track", needed=True)
-    content = item.text("format") or None
+    track = item.text("track", needed=True, longest=_SHOWN["nurture_track"])
+    content = item.text("format", longest=_SHOWN["nurture_format"]) or None
     stages = item.choices("stages", _STAGE_WORDS, default=("nurture",))
     item.get("exit")  # so that a misspelt key is told the nearest one
     done = item.condition("exit", columns) if item.has("exit") else None

@@ -32,6 +32,10 @@ class PolicyProblems(ValueError):
         self.problems = tuple(problems)
 
 
+#: Characters of a name that are quoted before what is wrong with what it names.
+_TITLE = 80
+
+
 class Table:
     """One table, read key by key. ``done`` reports the keys that nobody asked for."""
 
@@ -40,7 +44,7 @@ class Table:
         self._problems = problems
         self._asked: set[str] = set()
         self._values: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
-        self.title = title
+        self.title = title if len(title) <= _TITLE else f"{title[:_TITLE]}…"
         if not isinstance(values, Mapping):
             problems.append(PolicyProblem(path, f"expected a table, found {_shown(values)}"))
 
@@ -67,12 +71,19 @@ class Table:
             self.problem(key, f"{key} is missing")
         return True
 
-    def text(self, key: str, *, default: str = "", needed: bool = False) -> str:
+    def text(self, key: str, *, default: str = "", needed: bool = False, longest: int | None = None) -> str:
+        """A text that says something, of at most ``longest`` characters."""
         value = self.get(key)
         if self._missing(key, needed):
             return default
         if not isinstance(value, str) or not value.strip():
             self.problem(key, f"expected a text, found {_shown(value)}")
+            return default
+        if longest is not None and len(value.strip()) > longest:
+            self.problem(
+                key,
+                f"expected at most {longest} characters, which is what both CRMs can show, found {len(value.strip())}",
+            )
             return default
         return value
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapping.lead import DERIVED_FIELDS, LEAD_FIELDS, columns_of
+from mapping.lead import DERIVED_FIELDS, LEAD_FIELDS, FieldType, LeadField, columns_of
 from mapping.qualification.explain import Explanation, GateAnswer, Missing, explain
 from mapping.qualification.facts import possible_facts
 from mapping.qualification.judge import judge
 from mapping.qualification.policy import Policy, load_policy
+from mapping.qualification.smallest import MOST_PAIRS
 from mapping.qualification.wording import points_of, reasons
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -200,6 +201,120 @@ def test_the_smallest_change_really_alters_the_verdict_and_points_sum(
             found.verdict["stage"],
             found.verdict["temperature"],
         )
+
+
+#: The policy with a gate that looks for words, and a rule that looks for other words.
+WORDS: dict[str, Any] = {
+    "policy": {
+        **TABLE["policy"],
+        "gates": [
+            *TABLE["policy"]["gates"],
+            {"stage": "mql", "name": "Marketing", "when": "lower(job_title) LIKE '%marketing%'"},
+        ],
+    }
+}
+HOT: dict[str, Any] = {"visits": 3, "is_decision_maker": True}
+
+
+@pytest.mark.parametrize(
+    ("gate", "what"),
+    [
+        # A fragment is no title that anybody has to have.
+        ("lower(job_title) LIKE '%marketing%'", "job_title with words such as “marketing”"),
+        ("job_title ILIKE 'head%marketing%'", "job_title with words such as “head marketing”"),
+        ("NOT job_title LIKE '%intern%' OR job_title = 'CMO'", "job_title = CMO"),
+        ("job_title NOT LIKE '%intern%'", "job_title without words such as “intern”"),
+        # No word is asked for: any will do, and none is named.
+        ("job_title IS NOT NULL", "job_title becomes known"),
+    ],
+)
+def test_an_unknown_text_is_offered_so_that_nobody_takes_a_fragment_for_the_whole(
+    gate: str, what: str
+) -> None:
+    table = {"policy": {**WORDS["policy"], "gates": [{"stage": "mql", "name": "Words", "when": gate}]}}
+    change = explained(load_policy(table, fields=FIELDS, vocabularies={}), **HOT).smallest_change
+    assert change is not None
+    assert (change.what, change.stage) == (what, "mql")
+    assert set(change.values) == {"job_title"}
+
+
+def test_an_example_that_the_pattern_itself_would_not_take_is_not_offered() -> None:
+    gate = {"stage": "mql", "name": "Words", "when": "job_title LIKE 'Manager_'"}
+    table = {"policy": {**WORDS["policy"], "gates": [gate]}}
+    change = explained(load_policy(table, fields=FIELDS, vocabularies={}), **HOT).smallest_change
+    assert change is not None
+    assert change.what == "sales_accepted = True"
+
+
+@pytest.mark.parametrize(
+    ("more", "what", "temperature"),
+    [
+        # 47 points: neither ten more for a visit nor ten for a decision make sixty, both do.
+        ({"visits": 2}, "one more visit and is_decision_maker = True", "hot"),
+        # Of several pairs the one that comes easiest: to ask again takes more than a visit.
+        (
+            {"visits": 2, "last_contact_request": NOW - timedelta(days=12)},
+            "one more visit and is_decision_maker = True",
+            "hot",
+        ),
+        # Where a single fact is enough, no second one is asked for.
+        ({"visits": 3}, "is_decision_maker = True", "hot"),
+    ],
+)
+def test_two_facts_are_offered_together_where_no_single_one_is_enough(
+    more: dict[str, Any], what: str, temperature: str
+) -> None:
+    policy = load_policy(WORDS, fields=FIELDS, vocabularies={"industry": ["E-Commerce", "Retail"]})
+    change = explained(policy, **more).smallest_change
+    assert change is not None
+    assert (change.what, change.temperature) == (what, temperature)
+
+
+@given(
+    visits=st.sampled_from([None, 2]),
+    decides=st.sampled_from([None, True, False]),
+    revenue=st.sampled_from([None, Decimal(5), Decimal(30_000_000)]),
+    contact=st.sampled_from([None, 9, 40]),
+    title=st.sampled_from([None, "Clerk"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_of_two_facts_that_are_offered_neither_is_enough_alone(
+    visits: int | None, decides: bool | None, revenue: Decimal | None, contact: int | None, title: str | None
+) -> None:
+    policy = load_policy(WORDS, fields=FIELDS, vocabularies={"industry": ["E-Commerce", "Retail"]})
+    asked = None if contact is None else NOW - timedelta(days=contact)
+    more = {"visits": visits, "is_decision_maker": decides, "annual_revenue": revenue, "job_title": title}
+    lead = frame({**more, "last_contact_request": asked})
+    found = explain(lead, policy, NOW)
+    change = found.smallest_change
+    if change is None or len(change.facts) < 2:
+        return
+    for facts in (*((fact,) for fact in change.facts), change.facts):
+        values = {name: value for fact in facts for name, value in fact.values.items()}
+        changed = lead.with_columns(
+            pl.lit(value).cast(COLUMNS[name]).alias(name) for name, value in values.items()
+        )
+        after = judge(changed, policy, NOW).row(0, named=True)
+        same = (after["stage"], after["temperature"]) == (
+            found.verdict["stage"],
+            found.verdict["temperature"],
+        )
+        assert same is (len(facts) == 1)
+
+
+def test_of_very_many_pairs_the_easiest_are_tried_and_no_more() -> None:
+    answers = {f"answer_{n}": LeadField(f"answer_{n}", FieldType.BOOLEAN, "An answer") for n in range(90)}
+    rules = [{"name": name, "when": name, "points": 1} for name in answers]
+    table = {"policy": {"fit": rules, "temperature": {"hot": {"total": 2}}}}
+    policy = load_policy(table, fields={**FIELDS, **answers}, vocabularies={})
+    lead = frame({"sales_accepted": True, "has_budget": True}).with_columns(
+        pl.lit(None, dtype=pl.Boolean).alias(name) for name in answers
+    )
+    facts = possible_facts(lead.row(0, named=True), policy, NOW)
+    assert len(facts) * (len(facts) - 1) // 2 > MOST_PAIRS
+    change = explain(lead, policy, NOW).smallest_change
+    assert change is not None
+    assert (len(change.facts), change.temperature) == (2, "hot")
 
 
 def test_behaviour_is_only_ever_one_step_more_and_withdrawals_are_left_alone() -> None:

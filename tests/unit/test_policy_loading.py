@@ -146,6 +146,9 @@ def test_a_policy_is_read_as_it_is_written() -> None:
         ("policy.labels.hot", "Cold", "two temperatures have the same label"),
         ("policy.stages.costumer", ["salesforce"], "did you mean customer?"),
         ("nurture.0.trak", "x", "nurture[0].trak: “Open question: price”: there is no setting trak"),
+        ("nurture.0.name", "x" * 256, "x…”: expected at most 255 characters, which is what both CRMs can show"),
+        ("nurture.0.track", "x" * 300, "expected at most 255 characters, which is what both CRMs can show, found 300"),
+        ("nurture.0.format", "x" * 256, "nurture[0].format: “Open question: price”: expected at most 255"),
         # Conditions: named by their rule, with what was expected and the nearest
         (
             "policy.fit.0.when",
@@ -245,6 +248,11 @@ def test_a_policy_without_rates_judges_its_own_currency_only() -> None:
 )
 def test_whatever_can_change_a_verdict_changes_the_version(path: str, value: object) -> None:
     assert load(declared(**{path: value})).version != load(declared()).version
+
+
+def test_a_question_may_be_as_long_as_both_crms_can_show_and_blanks_around_it_do_not_count() -> None:
+    (track,) = load(declared(**{"nurture.0.name": f"  {'x' * 255}  "})).tracks
+    assert len(track.name.strip()) == 255
 
 
 def test_labels_do_not_change_the_version() -> None:
