@@ -167,8 +167,9 @@ def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
     for conflict in told["conflicts"]:
         screen.say(
             f"conflict on {conflict['field']}: {conflict['winner']} won by the rule {conflict['rule']};"
-            f" HubSpot had {conflict['hubspot_value']!r} ({conflict['hubspot_at']}),"
-            f" Salesforce {conflict['salesforce_value']!r} ({conflict['salesforce_at']})"
+            f" HubSpot {conflict['hubspot_record']} had {conflict['hubspot_value']!r} ({conflict['hubspot_at']}),"
+            f" Salesforce {conflict['salesforce_record']} {conflict['salesforce_value']!r}"
+            f" ({conflict['salesforce_at']})"
         )
     for entry in told["history"][:15]:
         if entry["what"] == "verdict":

@@ -18,7 +18,7 @@ from sync.fates import records_told
 from sync.handover_told import handover_told, why_told
 from sync.reach import told_reach
 from sync.reevaluate import reevaluate, reproduced
-from sync.work import Work
+from sync.work import CRMS, Work
 
 #: Past changes, verdicts and conflicts that are told.
 TOLD = 50
@@ -74,7 +74,7 @@ def explain_lead(
         "history": _history(work, lead_id, at),
         "scope": told_reach(work, inputs["lead"], newest, links),
         "consent": consent_told(inputs["lead"]),
-        "conflicts": _conflicts(work, lead_id, at),
+        "conflicts": _conflicts(work, lead_id, at, links),
         **_of_people(work, lead_id, at),
         "reproduced": reproduced(newest, told),
     }
@@ -214,9 +214,14 @@ def _history(work: Work, lead_id: str, at: datetime | None) -> list[dict[str, An
     return [_plain(entry) for entry in ordered]
 
 
-def _conflicts(work: Work, lead_id: str, at: datetime | None) -> list[dict[str, Any]]:
+def _conflicts(work: Work, lead_id: str, at: datetime | None, links: pl.DataFrame) -> list[dict[str, Any]]:
+    """What both sides changed differently: each value with its system, record and time, and the rule that decided."""
     rows = work.store.journal.conflicts_of_lead(lead_id, TOLD)
-    return [_plain(row) for row in rows if at is None or row["decided_at"] <= at]
+    ids = {
+        (crm, name): record for crm, name, record in links.select("crm", "object", "record_id").iter_rows()
+    }
+    records = {f"{crm}_record": ids.get((crm, work.objects[crm])) for crm in CRMS}
+    return [{**_plain(row), **records} for row in rows if at is None or row["decided_at"] <= at]
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

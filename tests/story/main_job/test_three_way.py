@@ -72,6 +72,13 @@ def test_where_both_changed_the_title_the_rule_decides_and_explain_names_all(
     assert conflict["salesforce_value"] == "Leiterin Vertrieb"
     assert conflict["hubspot_at"].startswith("2026-11-20T10:00:00")
     assert conflict["salesforce_at"].startswith("2026-11-20T10:10:00")
+    assert (conflict["hubspot_record"], conflict["salesforce_record"]) == (contact, lead)
+    said = house.command("explain", "anna@sommer.de").out
+    assert (
+        f"conflict on job_title: {rule} won by the rule {rule}; HubSpot {contact} had 'Head of Marketing'"
+        in said
+    )
+    assert f"Salesforce {lead} 'Leiterin Vertrieb' (2026-11-20T10:10:00" in said
 
 
 def test_a_conflict_is_also_told_in_words(anna: Any) -> None:

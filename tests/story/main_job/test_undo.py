@@ -200,10 +200,13 @@ def test_of_a_thousand_changes_those_that_ten_people_worked_on_are_left_and_name
     named = [left for left in told.document["left"] if left["field"] == "job_title"]
     assert {left["record"] for left in named} == set(leads[:10])
     assert all(left["changed_by"] for left in named)
+    assert {left["changed_at"] for left in named} == {house.serving.clock.now().isoformat()}
     assert told.document["left"] == named
     titles = [row["Title"] for row in house.records("salesforce").values()]
     assert (titles.count("Owner"), titles.count(None)) == (10, 990)
     assert "are not undone" in house.command("undo", str(told.document["run"])).out
+    titles = [row["Title"] for row in house.records("salesforce").values()]
+    assert (titles.count("Owner"), titles.count("Head of Marketing")) == (10, 990)
 
 
 def test_what_a_crm_rounded_counts_as_written_and_a_withdrawal_is_not_taken_back(furnished: Any) -> None:
