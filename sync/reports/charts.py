@@ -86,7 +86,8 @@ def _rates(chart: Chart, voice: Voice) -> Any:
     axis = alt.Axis(labelExpr=f"format(datum.value * 100, '.0f') + '{gap}%'", tickCount=6)
     highest = max((float(row["high"]) for row in chart.rows), default=1.0)
     end = min(1.0, max(0.05, math.ceil(highest * 20) / 20))
-    scale = alt.Scale(domain=[0, end], nice=False)
+    # A little room behind the last number, or it is pushed against the one before.
+    scale = alt.Scale(domain=[0, end * 1.04], nice=False)
     base = alt.Chart(data).encode(y=y)
     span = base.mark_rule(color=_RULE, strokeWidth=2).encode(
         x=alt.X("low", type="quantitative", title=None, axis=axis, scale=scale), x2="high"

@@ -25,8 +25,8 @@ COLUMN_WORDS: Mapping[str, Mapping[str, str]] = {
     "col.of_step_before": {"de": "Anteil", "en": "Share"},
     "col.of_leads": {"de": "Anteil", "en": "Share"},
     "col.time_from_before": {
-        "de": "Zeit seit davor (Median / 90 %)",
-        "en": "Time from there (median / 90%)",
+        "de": "Zeit seit der Stufe davor (Median / 90 %)",
+        "en": "Time since the stage before (median / 90%)",
     },
     "col.channel": {"de": "Kanal", "en": "Channel"},
     "col.campaign": {"de": "Kampagne", "en": "Campaign"},

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,7 @@ import pytest
 from mapping.lead import LEAD_FIELDS
 from mapping.qualification.columns import columns_for
 from mapping.qualification.conditions import compile_condition
+from mapping.qualification.handover_flags import EVIDENCE
 from mapping.qualification.policy import load_policy
 from sync.reports.costrows import CostRow
 from sync.reports.costs import Costs, Spent
@@ -96,13 +98,6 @@ DISPUTED: dict[str, Any] = {
     "lead": "4f1c",
     "email": "eva@shop.example",
     "cycle": 1,
-    "flags": [
-        {
-            "flag": "too_early",
-            "because": "rejected_as_not_ready",
-            "evidence": 'sales said "zu früh" after 2 days',
-        }
-    ],
     "marketing": {
         "mql_at": "2026-11-02T08:00:00+00:00",
         "score": 62,
@@ -140,14 +135,6 @@ LOST: dict[str, Any] = {
     **DISPUTED,
     "lead": "9ab2",
     "email": "max@versand.example",
-    "flags": [
-        {
-            "flag": "too_late",
-            "because": "lost_to_a_competitor",
-            "evidence": "der Vertrieb sagte „Konkurrenz war schneller“; heiß seit 19.10.2026, übergeben 02.11.2026,"
-            " Erstkontakt 04.11.2026, verloren 17.11.2026",
-        }
-    ],
     "marketing": {**DISPUTED["marketing"], "hot_since": "2026-10-19T08:00:00+00:00"},
     "sales": {
         **{
@@ -161,6 +148,29 @@ LOST: dict[str, Any] = {
     },
     "rule": {"kind": "temperature", "name": "hot", "points": 60, "score_before": 52, "days_hot": 14},
 }
+_FLAGS = (("too_early", "rejected_as_not_ready"), ("too_late", "lost_to_a_competitor"))
+_FILLED: dict[str, dict[str, tuple[str, ...]]] = {
+    "rejected_as_not_ready": dict.fromkeys(("de", "en"), ("zu früh", "2")),
+    "lost_to_a_competitor": {
+        "de": (
+            "Konkurrenz war schneller",
+            "heiß seit 19.10.2026, übergeben 02.11.2026, Erstkontakt 04.11.2026, verloren 17.11.2026",
+        ),
+        "en": (
+            "Konkurrenz war schneller",
+            "hot since 19 Oct 2026, handed over 2 Nov 2026, first touched 4 Nov 2026, lost 17 Nov 2026",
+        ),
+    },
+}
+
+
+def disputed_in(language: Literal["de", "en"]) -> list[dict[str, Any]]:
+    """Both disputed leads with the evidence in a language, as ``review_rows`` tells them."""
+    return [
+        {**row, "flags": [{"flag": flag, "because": because, "evidence": said}]}
+        for row, (flag, because) in zip((DISPUTED, LOST), _FLAGS, strict=True)
+        for said in [EVIDENCE[because][language].format(*_FILLED[because][language])]
+    ]
 
 
 def _life(random: Random, lead: str, start: datetime, chances: tuple[float, ...]) -> list[dict[str, Any]]:
@@ -288,7 +298,7 @@ def _counting() -> Counting:
         now=NOW,
         zone=BERLIN,
         handover=HANDOVER,
-        review=[DISPUTED, LOST],
+        review=disputed_in("de"),
         with_review=True,
     )
 
@@ -306,7 +316,7 @@ def told(counting: Counting) -> Callable[[Literal["de", "en"]], tuple[Document, 
     @cache
     def tell_in(language: Literal["de", "en"]) -> tuple[Document, Voice]:
         voice = Voice(language, BERLIN)
-        return tell(counting, voice), voice
+        return tell(replace(counting, review=disputed_in(language)), voice), voice
 
     return tell_in
 
@@ -320,6 +330,14 @@ def page_in(told: Callable[..., tuple[Document, Voice]]) -> Callable[[Literal["d
         return as_page(*told(language))
 
     return page
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where the pictures of a run stay, so that somebody can look at them: ``build/report`` of the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "build" / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ Pages = Callable[[Literal["de", "en"]], str]
 MEASURE = """<script>
 addEventListener("load", () => {
   const wide = document.documentElement.scrollWidth, room = innerWidth;
+  const tall = document.documentElement.scrollHeight;
   const cut = [...document.querySelectorAll("figure svg")].flatMap(svg => {
     const frame = svg.getBoundingClientRect();
     return [...svg.querySelectorAll("text")].filter(text => {
@@ -36,7 +37,7 @@ addEventListener("load", () => {
   const charts = [...document.querySelectorAll("figure svg")].map(svg => svg.getBoundingClientRect().height);
   const broken = [...document.querySelectorAll(".wide")].filter(
     each => each.scrollWidth > each.clientWidth + 1).map(each => each.querySelector("table").id);
-  document.body.innerHTML = "<pre id=seen>" + JSON.stringify({wide, room, cut, small, charts, broken}) + "</pre>";
+  document.body.innerHTML = "<pre id=seen>" + JSON.stringify({wide, room, tall, cut, small, charts, broken}) + "</pre>";
 });
 </script></body>"""
 
@@ -185,22 +186,22 @@ def _alike(key: str) -> bool:
 # --- seen by a browser ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("language", "width"), [("de", 1180), ("en", 700)])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", [1180, 700])
 def test_a_browser_shows_the_page_and_nothing_is_cut_off(
-    page_in: Pages, language: Literal["de", "en"], width: int, look_at: Callable[..., str], tmp_path: Path
+    page_in: Pages,
+    language: Literal["de", "en"],
+    width: int,
+    look_at: Callable[..., str],
+    pictures: Path,
+    tmp_path: Path,
 ) -> None:
-    path = tmp_path / "report.html"
+    path, measured = tmp_path / "report.html", tmp_path / "measured.html"
     path.write_text(page_in(language), encoding="utf-8")
-    picture = tmp_path / f"report-{language}.png"
-    look_at(path, "--window-size=1180,2400", f"--screenshot={picture}")
-    content = picture.read_bytes()
-    assert struct.unpack(">II", content[16:24]) == (1180, 2400)
-    assert len(content) > 100_000  # an empty page takes a tenth of that
-
     # The same page with a script that measures it; the page itself allows none.
-    allowed = re.sub(r"<meta http-equiv=[^>]*>", "", path.read_text("utf-8")).replace("</body>", MEASURE)
-    path.write_text(allowed, encoding="utf-8")
-    seen = _seen(look_at(path, f"--window-size={width},1200", "--dump-dom"))
+    allowed = re.sub(r"<meta http-equiv=[^>]*>", "", page_in(language)).replace("</body>", MEASURE)
+    measured.write_text(allowed, encoding="utf-8")
+    seen = _seen(look_at(measured, f"--window-size={width},1200", "--dump-dom"))
     assert seen["wide"] <= seen["room"]
     assert seen["cut"] == []
     assert seen["small"] == 0
@@ -208,6 +209,13 @@ def test_a_browser_shows_the_page_and_nothing_is_cut_off(
     assert min(seen["charts"]) > 80
     # On a wide screen every table fits; on a narrow one it can be moved within its own frame.
     assert width < 1000 or seen["broken"] == []
+
+    # The whole of it, for people to look at after the run.
+    picture = pictures / f"report-{language}-{width}.png"
+    look_at(path, f"--window-size={width},{seen['tall']}", f"--screenshot={picture}")
+    content = picture.read_bytes()
+    assert struct.unpack(">II", content[16:24]) == (width, seen["tall"])
+    assert len(content) > 100_000  # an empty page takes a tenth of that
 
 
 def _seen(html: str) -> Any:
