@@ -153,9 +153,9 @@ def test_documents_name_settings_and_variables_that_exist() -> None:
     variables = {variable_of(path) for path, _ in leaves()} | {CONFIG_VARIABLE, SECRETS_VARIABLE}
     variables |= {f"{name}_FILE" for name in variables} | {"LEADPACT_REQUIRE_ALL"}
     variables |= {"LEADPACT_SECTION__NAME", "LEADPACT_SECTION__NAME_FILE"}  # how they are made
-    stories = (path.read_text("utf-8") for path in (ROOT / "tests" / "story").rglob("*.py"))
+    tests = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py"))
     variables |= {
-        name for text in stories for name in re.findall(r"\bLEADPACT_(?:TEST|TWO|WRITE)_[A-Z_]+\b", text)
+        name for text in tests for name in re.findall(r"\bLEADPACT_(?:TEST|TWO|WRITE)_[A-Z_]+\b", text)
     }
     for path in DOCUMENTS:
         text = path.read_text("utf-8")
