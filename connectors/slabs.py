@@ -24,7 +24,7 @@ _UTC = pl.Datetime("us", "UTC")
 NOT_THERE = "\x00not there"
 
 #: Records in a slab at most.
-SLAB_ROWS = 20_000
+SLAB_ROWS = 40_000
 
 
 #: Times of records: all ISO 8601 texts with a zone, or all aware datetimes; None where there is none.

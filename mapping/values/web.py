@@ -63,6 +63,8 @@ def clean_email(column: pl.Series) -> Cleaned:
     lower = column
     if column.str.contains(r"[A-Z]").any():
         lower = column.str.to_lowercase()
+    # What else there may be around an address, invisible signs for one, is left to the reader.
+    lower = lower.str.strip_chars()
     sure = lower.str.contains(_SURE_EMAIL) & (lower.str.len_bytes() <= _SHORT)
     return read_unsure(column, lower, ~sure, read_email)
 

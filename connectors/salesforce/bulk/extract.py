@@ -70,7 +70,7 @@ def slab_frame(wanted: Shape, cells: pl.DataFrame) -> pl.DataFrame:
 def _times(name: str, cells: pl.DataFrame, column: str | bool) -> pl.Series:
     if not isinstance(column, str):
         return pl.Series(name, [None], dtype=pl.Datetime("us", "UTC")).new_from_index(0, cells.height)
-    return times(name, _moments(cells[column]).to_list())
+    return times(name, cells[column])
 
 
 def as_text(column: pl.Series, sf_type: str) -> pl.Series:
@@ -97,7 +97,7 @@ def _numbers(column: pl.Series) -> pl.Series:
         column = pl.Series([_plain(text) for text in column], dtype=pl.String)
     cut = column.str.strip_chars_end("0").str.strip_chars_end(".")
     plain = cut.zip_with(column.str.contains(".", literal=True).fill_null(False), column)
-    return plain.replace("-0", "0")
+    return plain.replace("-0", "0") if (plain == "-0").any() else plain
 
 
 def _plain(text: str | None) -> str | None:

@@ -25,7 +25,7 @@ from connectors.salesforce.errors import CRM
 AT_ONCE = 4
 
 #: Bytes of a page that become one frame.
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 8 << 20
 
 #: Records of a page where pages are asked for one after the other.
 PAGE_ROWS = 50_000
