@@ -104,6 +104,9 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         )
     elif told["temperature"]:
         screen.say("smallest change: no single fact and no two of them would change it")
+    to_sales = told.get("to_qualify")
+    if to_sales and to_sales != change:
+        screen.say(f"smallest change that qualifies it: {to_sales['what']} -> {to_sales['stage']}")
     _show_past(screen, told)
 
 

@@ -13,6 +13,7 @@ from mapping.consent import told as consent_told
 from mapping.qualification.declared import Policy
 from mapping.qualification.explain import Explanation
 from mapping.qualification.signals import SOCIAL
+from mapping.qualification.smallest import Change
 from sync.errors import WrongUse
 from sync.fates import records_told
 from sync.handover_told import handover_told, why_told
@@ -60,7 +61,7 @@ def explain_lead(
     policy = work.policy if declared is None else policy_of(declared)
     inputs = json.loads(newest["inputs"])
     links = _links(work, lead_id, at)
-    told = reevaluate(work, policy, newest, links)
+    told = reevaluate(work, policy, newest, links, qualifying=True)
     return {
         "lead": lead_id,
         "email": inputs["lead"].get("email"),
@@ -109,7 +110,8 @@ def _taken_apart(told: Explanation) -> dict[str, Any]:
             {"stage": gate.stage, "name": gate.name, "decided_by": gate.decided_by, "answer": gate.answer}
             for gate in told.gates
         ],
-        "smallest_change": _smallest(told),
+        "smallest_change": _smallest(told.smallest_change),
+        "to_qualify": _smallest(told.to_qualify),
     }
 
 
@@ -169,8 +171,7 @@ def _deals(lead: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**counts, "by": lead.get("deals_by"), "opportunity": lead.get("deal")}
 
 
-def _smallest(told: Explanation) -> dict[str, Any] | None:
-    change = told.smallest_change
+def _smallest(change: Change | None) -> dict[str, Any] | None:
     if change is None:
         return None
     return {

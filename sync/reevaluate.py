@@ -27,10 +27,13 @@ OUTCOME = (
 _KEPT_SINCE = "prev_stage_why"
 
 
-def reevaluate(work: Work, policy: Policy, stored: Mapping[str, Any], links: pl.DataFrame) -> Explanation:
+def reevaluate(
+    work: Work, policy: Policy, stored: Mapping[str, Any], links: pl.DataFrame, *, qualifying: bool = False
+) -> Explanation:
     """The explanation of a stored verdict (a row of ``Leads.verdicts``), from nothing but its stored inputs.
 
     ``links`` (``lead_id, crm …``) say which CRMs have the lead, for verdicts that did not keep it yet.
+    ``qualifying``: with what would make sales get the lead.
     """
     inputs = json.loads(stored["inputs"])
     fields = {name: one for name, one in policy.fields.items() if name not in DERIVED_FIELDS}
@@ -46,7 +49,14 @@ def reevaluate(work: Work, policy: Policy, stored: Mapping[str, Any], links: pl.
     has = {crm: pl.lit(bool(inputs.get(f"in_{crm}", crm in there))) for crm in CRMS}
     full = derive(row, in_hubspot=has["hubspot"], in_salesforce=has["salesforce"])
     unscored = stored["temperature"] is None
-    return explain(full, policy, stored["decided_at"], work.language, unscored=unscored)
+    return explain(
+        full,
+        policy,
+        stored["decided_at"],
+        work.language,
+        unscored=unscored,
+        qualifying=qualifying and not unscored,
+    )
 
 
 def reproduced(stored: Mapping[str, Any], again: Explanation) -> bool:

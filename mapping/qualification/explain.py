@@ -12,7 +12,7 @@ import polars as pl
 from mapping.lead import currency_column
 from mapping.qualification.declared import NOT_KNOWN_YET, Policy
 from mapping.qualification.judge import judge
-from mapping.qualification.smallest import Change, smallest_change
+from mapping.qualification.smallest import Change, smallest_change, smallest_to_qualify
 from mapping.qualification.wording import Language, fields_of, points_of, why
 
 Answer = Literal["passed", "missed", "not known yet"]
@@ -59,14 +59,22 @@ class Explanation:
     smallest_change: Change | None
     wanted: Sequence[str] = ()
     company_lead: bool = False
+    to_qualify: Change | None = None
 
 
 def explain(
-    lead: pl.DataFrame, policy: Policy, now: datetime, lang: Language = "en", *, unscored: bool = False
+    lead: pl.DataFrame,
+    policy: Policy,
+    now: datetime,
+    lang: Language = "en",
+    *,
+    unscored: bool = False,
+    qualifying: bool = False,
 ) -> Explanation:
     """Explain one lead: a frame of one row, as ``judge`` takes it. Raises ``ValueError`` for any other height.
 
-    An ``unscored`` lead has no points, and nobody works out what would bring it some.
+    An ``unscored`` lead has no points, and nobody works out what would bring it some. ``qualifying``: work out what
+    would make sales get it, too, which tries up to two thousand pairs of facts.
     """
     if lead.height != 1:
         raise ValueError(f"explain takes one lead, not {lead.height}")
@@ -85,6 +93,7 @@ def explain(
             dict.fromkeys(name for one in missing if asks and one.kind == "rule" for name in one.fields)
         ),
         company_lead=bool(row.get("is_company_only")),
+        to_qualify=smallest_to_qualify(lead, policy, now, verdict) if qualifying and not unscored else None,
     )
 
 

@@ -60,6 +60,21 @@ def smallest_change(lead: pl.DataFrame, policy: Policy, now: datetime, verdict: 
     )
 
 
+def smallest_to_qualify(lead: pl.DataFrame, policy: Policy, now: datetime, verdict: Row) -> Change | None:
+    """The easiest new fact, else the easiest two, that would make sales get the lead.
+
+    None where they have it already or had it, and where no two facts would do it.
+    """
+    if STAGE_RANK[Stage(verdict["stage"])] >= STAGE_RANK[Stage.MQL]:
+        return None
+    facts = possible_facts(lead.row(0, named=True), policy, now)
+    for tried in ([(fact,) for fact in facts], list(_easiest_pairs(facts))):
+        found = _best(lead, policy, now, verdict, tried, least=Stage.MQL)
+        if found is not None:
+            return found
+    return None
+
+
 def _easiest_pairs(facts: Sequence[Fact]) -> Iterable[Together]:
     """Two facts about different columns each, by what both take together."""
 
@@ -79,12 +94,15 @@ def _best(
     tried: Sequence[Together],
     *,
     forward_only: bool = False,
+    least: Stage | None = None,
 ) -> Change | None:
     if not tried:
         return None
     found = []
     for number, after in enumerate(judge(_applied(lead, tried), policy, now).iter_rows(named=True)):
         if (after["stage"], after["temperature"]) == (before["stage"], before["temperature"]):
+            continue
+        if least is not None and STAGE_RANK[Stage(after["stage"])] < STAGE_RANK[least]:
             continue
         forward, gained = _forward(before, after), abs(after["score"] - before["score"])
         if forward or not (forward_only or any(fact.forward_only for fact in tried[number])):

@@ -22,6 +22,7 @@ def test_the_smallest_change_that_is_told_qualifies_the_lead_when_it_is_made(fur
     assert before["stage"] not in ("mql", "sql")
     change = before["smallest_change"]
     assert (change["what"], change["stage"]) == ("is_decision_maker = True", "mql")
+    assert before["to_qualify"] == change
     assert "smallest change: is_decision_maker = True -> mql" in house.command("explain", EMAIL).out
     house.later(3_600)
 
