@@ -56,7 +56,7 @@ def of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
 def signals_told(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     """Each kind of signal: whether this account answers for it, how many leads of a sample have it, who reads it.
 
-    Those that the policy looks at come with their source, edition and scope.
+    Each comes with its source, and the edition and scope that it takes.
     """
     looked_at = frozenset(name for condition in work.policy.conditions() for name in condition.fields)
     absent = _absent(work)
@@ -70,8 +70,12 @@ def signals_told(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
             where=where("policy"),
             severity="note",
             problem=f"signal {signal.name}: {answered}" + ("" if read else "; no rule reads it"),
-            fix=signal.sentence() if read else "nothing; a rule may read it" if there else "nothing",
+            fix=f"{_to_do(read, bool(there))}{signal.sentence()}",
         )
+
+
+def _to_do(read: bool, there: bool) -> str:
+    return "" if read else "nothing, a rule may read it; " if there else "nothing; "
 
 
 def _answered(there: Sequence[str], leads: pl.DataFrame) -> str:
