@@ -127,7 +127,7 @@ def mail_server() -> Iterator[Callable[..., MailServer]]:
         async def listening() -> asyncio.Server:
             return await loop.create_server(protocol, "127.0.0.1", port)
 
-        server = asyncio.run_coroutine_threadsafe(listening(), loop).result(30)
+        server = asyncio.run_coroutine_threadsafe(listening(), loop).result(60)
         servers.append(server)
         served.port = server.sockets[0].getsockname()[1]
         return served
@@ -142,7 +142,7 @@ def mail_server() -> Iterator[Callable[..., MailServer]]:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    asyncio.run_coroutine_threadsafe(ended(), loop).result(30)
+    asyncio.run_coroutine_threadsafe(ended(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

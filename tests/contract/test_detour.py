@@ -47,7 +47,7 @@ def test_each_address_of_a_vendor_leads_to_its_pretend_crm(
 ) -> None:
     # Twice: the connection is kept open, as with the vendor.
     for _ in range(2):
-        answer = client.get(address, timeout=30)
+        answer = client.get(address, timeout=60)
         assert (answer.status_code, told in answer.text) == (status, True)
 
 
@@ -72,7 +72,7 @@ def test_a_long_body_goes_through_in_both_directions(client: requests.Session, s
 
 def test_nobody_else_is_reached_and_the_attempt_is_remembered(client: requests.Session, way: Detour) -> None:
     with pytest.raises(requests.exceptions.ProxyError):
-        client.get("https://example.com/", timeout=30)
+        client.get("https://example.com/", timeout=60)
     assert way.refused == ["example.com"]
 
 
@@ -81,7 +81,7 @@ def test_a_client_that_does_not_trust_the_authority_sends_nothing(way: Detour) -
         stranger.trust_env = False
         stranger.proxies = {"https": way.url}
         with pytest.raises(requests.exceptions.SSLError):
-            stranger.get("https://api.hubapi.com/", timeout=30)
+            stranger.get("https://api.hubapi.com/", timeout=60)
 
 
 def test_the_certificates_are_made_once_and_only_their_owner_reads_the_key(tmp_path: Path) -> None:

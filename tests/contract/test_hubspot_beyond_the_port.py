@@ -36,7 +36,7 @@ class Account:
         self.vendor = HubSpot(access_token=self.token, host=self.url, retry=False)
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -143,7 +143,7 @@ def test_ids_in_bodies_of_associations_are_numbers(account: Account) -> None:
     [ada], [acme] = account.contacts("ada"), account.companies("Acme")
     account.vendor.crm.associations.v4.basic_api.create_default("contact", ada, "company", acme)
     address = f"{account.url}/crm/v4/associations/contact/company/batch/read"
-    body = account.http.post(address, json={"inputs": [{"id": ada}]}, timeout=20).json()
+    body = account.http.post(address, json={"inputs": [{"id": ada}]}, timeout=60).json()
     [row] = body["results"]
     assert row["from"] == {"id": ada}
     assert row["to"][0]["toObjectId"] == int(acme)

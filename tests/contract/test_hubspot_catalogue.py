@@ -137,11 +137,11 @@ def account(served: Serving) -> Iterator[Any]:
     with requests.Session() as http:
         http.trust_env = False
         http.headers["Authorization"] = "Bearer pat-eu1-leadpact-sandbox"
-        assert http.post(f"{served.hubspot_url}/_sandbox/reset", json={}, timeout=20).ok
+        assert http.post(f"{served.hubspot_url}/_sandbox/reset", json={}, timeout=60).ok
 
         def call(method: str, path: str, body: Any = None, **limits: Any) -> requests.Response:
-            assert http.post(f"{served.hubspot_url}/_sandbox/limits", json=limits, timeout=20).ok
-            return http.request(method, served.hubspot_url + path, json=body, timeout=20)
+            assert http.post(f"{served.hubspot_url}/_sandbox/limits", json=limits, timeout=60).ok
+            return http.request(method, served.hubspot_url + path, json=body, timeout=60)
 
         yield call
 

@@ -50,7 +50,7 @@ class Account:
         )
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.session.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.session.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -316,9 +316,9 @@ def test_one_connector_serves_many_threads(hubspot: Account) -> None:
 
 
 def test_the_number_of_calls_is_that_of_the_requests(hubspot: Account) -> None:
-    hubspot.session.delete(f"{hubspot.url}/_sandbox/requests", timeout=20)
+    hubspot.session.delete(f"{hubspot.url}/_sandbox/requests", timeout=60)
     hubspot.crm.account()
     hubspot.crm.write("contacts", people(150))
     rows(hubspot.crm.changes("contacts", ["email"], None).slabs)
-    log = hubspot.session.get(f"{hubspot.url}/_sandbox/requests", timeout=20).json()
+    log = hubspot.session.get(f"{hubspot.url}/_sandbox/requests", timeout=60).json()
     assert hubspot.crm.calls == len(log["requests"])

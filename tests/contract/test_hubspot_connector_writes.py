@@ -53,7 +53,7 @@ class Account:
         time.sleep(min(seconds, 1.2))
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.session.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.session.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -219,10 +219,10 @@ def test_limits_are_kept_by_waiting_and_not_by_being_refused(hubspot: Account) -
     crm = hubspot.connect(dict(RATES))
     crm.describe("contacts")
     hubspot.control("limits", secondly_search=5)
-    hubspot.session.delete(f"{hubspot.url}/_sandbox/requests", timeout=20)
+    hubspot.session.delete(f"{hubspot.url}/_sandbox/requests", timeout=60)
     for _ in range(9):
         list(crm.find("contacts", [], "firstname", ["ada"]))
-    log = hubspot.session.get(f"{hubspot.url}/_sandbox/requests", timeout=20).json()
+    log = hubspot.session.get(f"{hubspot.url}/_sandbox/requests", timeout=60).json()
     assert hubspot.slept
     assert [entry["status"] for entry in log["requests"] if "search" in entry["path"]] == [200] * 9
 

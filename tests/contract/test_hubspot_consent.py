@@ -39,18 +39,18 @@ class Account:
         self.vendor = HubSpot(access_token=self.token, host=self.url, retry=False)
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def asked(self) -> list[dict[str, Any]]:
-        log = self.http.get(f"{self.url}/_sandbox/requests?bodies=1", timeout=20).json()
+        log = self.http.get(f"{self.url}/_sandbox/requests?bodies=1", timeout=60).json()
         return [call for call in log["requests"] if "communication-preferences" in call["path"]]
 
     def v4(self, path: str, body: Any = None) -> Any:
         method = "GET" if body is None else "POST"
         address = f"{self.url}/communication-preferences/v4/{path}"
-        answer = self.http.request(method, address, json=body, timeout=20)
+        answer = self.http.request(method, address, json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()["results"]
 
@@ -82,7 +82,7 @@ def account(served: Serving) -> Iterator[Account]:
     found = Account(served)
     found.control("reset")
     found.connect().write("contacts", [Write("a", None, {"email": ADA})])
-    found.http.delete(f"{found.url}/_sandbox/requests", timeout=20)
+    found.http.delete(f"{found.url}/_sandbox/requests", timeout=60)
     yield found
     found.http.close()
 

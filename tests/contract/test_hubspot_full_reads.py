@@ -27,7 +27,7 @@ class Account:
         self.http.trust_env = False
 
     def control(self, name: str, **wanted: object) -> None:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
 
     def load(self, count: int) -> None:
@@ -64,7 +64,7 @@ def test_every_contact_comes_once_and_no_page_is_asked_for_twice(account: Accoun
     frame = read(crm.changes("contacts", ["email", "lastname"], None).slabs)
     assert frame[RECORD_ID].n_unique() == frame["email"].n_unique() == len(frame) == 6_300
     assert frame["lastname"].unique().to_list() == ["Lovelace"]
-    asked = account.http.get(f"{account.url}/_sandbox/requests", timeout=20).json()["requests"]
+    asked = account.http.get(f"{account.url}/_sandbox/requests", timeout=60).json()["requests"]
     gets = [call["path"].split("?")[0] for call in asked if call["method"] == "GET"]
     lists = [path for path in gets if path.endswith("/objects/contacts")]
     # One of them told the clock.

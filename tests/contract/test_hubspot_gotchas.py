@@ -132,13 +132,13 @@ class Account:
         time.sleep(min(seconds, 1.2))
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
-        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=20)
+        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=60)
         return answer.status_code, answer.json() if answer.content else None
 
     def made(self, **properties: str) -> str:
@@ -147,7 +147,7 @@ class Account:
         return str(body["id"])
 
     def requests(self, path: str) -> int:
-        found = self.http.get(f"{self.url}/_sandbox/requests", timeout=20).json()["requests"]
+        found = self.http.get(f"{self.url}/_sandbox/requests", timeout=60).json()["requests"]
         return sum(call["path"].split("?")[0] == path for call in found)
 
     def all_contacts(self) -> int:
@@ -155,9 +155,9 @@ class Account:
 
     def told(self) -> list[Event]:
         """What the webhooks said: nobody listens, so it is read where the sandbox keeps what it sent."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
-            told = self.http.get(f"{self.url}/_sandbox/state?object=webhooks", timeout=20).json()
+            told = self.http.get(f"{self.url}/_sandbox/state?object=webhooks", timeout=60).json()
             if told["records"] and not told["flying"]:
                 sent = [json.dumps(record["events"]) for record in told["records"]]
                 return [event for body in sent for event in parse(body.encode())]
@@ -410,7 +410,7 @@ def test_ids_are_numbers_in_webhooks_and_texts_with_us(account: Account) -> None
     account.declare({"eventType": "contact.creation"})
     id_ = account.made(email="ada@acme.test")
     (event,) = account.told()
-    sent = account.http.get(f"{account.url}/_sandbox/state?object=webhooks", timeout=20).json()["records"]
+    sent = account.http.get(f"{account.url}/_sandbox/state?object=webhooks", timeout=60).json()["records"]
     assert sent[0]["events"][0]["objectId"] == int(id_)
     assert (event.record_id, event.records) == (id_, (("contacts", id_),))
 

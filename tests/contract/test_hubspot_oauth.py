@@ -41,7 +41,7 @@ class Account:
         self.statuses: list[int] = []
 
     def control(self, name: str, **wanted: Any) -> None:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
 
     def pass_time(self, ours: float, theirs: float | None = None) -> None:
@@ -49,10 +49,10 @@ class Account:
         self.control("clock", advance_seconds=ours if theirs is None else theirs)
 
     def form(self, path: str, **form: str) -> requests.Response:
-        return self.http.post(f"{self.url}/oauth/{path}", data={**APP, **form}, timeout=20)
+        return self.http.post(f"{self.url}/oauth/{path}", data={**APP, **form}, timeout=60)
 
     def calls_to(self, end: str) -> int:
-        log = self.http.get(f"{self.url}/_sandbox/requests", timeout=20).json()["requests"]
+        log = self.http.get(f"{self.url}/_sandbox/requests", timeout=60).json()["requests"]
         return sum(call["path"].split("?")[0].endswith(end) for call in log)
 
     def connect(
@@ -87,7 +87,7 @@ def account(url: str) -> Iterator[Account]:
     found = Account(url)
     found.control("reset")
     found.control("clock", now="2026-11-22T08:00:00Z")
-    found.http.delete(f"{url}/_sandbox/requests", timeout=20)
+    found.http.delete(f"{url}/_sandbox/requests", timeout=60)
     yield found
     found.http.close()
 
@@ -143,7 +143,7 @@ def test_a_refused_token_call_says_why(
 @pytest.mark.parametrize("version", ["v3", "2026-03", "2026-09"])
 def test_newer_versions_do_not_take_secrets_from_the_address(account: Account, version: str) -> None:
     form = {**APP, "grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
-    answer = account.http.post(f"{account.url}/oauth/{version}/token", params=form, timeout=20)
+    answer = account.http.post(f"{account.url}/oauth/{version}/token", params=form, timeout=60)
     assert answer.json()["status"] == "BAD_CLIENT_ID"
 
 
@@ -256,7 +256,7 @@ def test_an_oauth_app_has_a_window_of_its_own_and_no_day(account: Account) -> No
     granted = account.form("2026-09/token", grant_type="refresh_token", refresh_token=REFRESH_TOKEN).json()
     headers = {"Authorization": f"Bearer {granted['access_token']}"}
     answers = [
-        account.http.get(f"{account.url}/crm/v3/objects/contacts", headers=headers, timeout=20)
+        account.http.get(f"{account.url}/crm/v3/objects/contacts", headers=headers, timeout=60)
         for _ in range(4)
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]

@@ -45,12 +45,12 @@ class Org:
         answer = self.http.post(
             f"{self.url}/services/oauth2/token",
             data={**form, "client_secret": "salesforce-sandbox-secret"},
-            timeout=20,
+            timeout=60,
         )
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -67,14 +67,14 @@ class Org:
 
     def bare(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         whole = path if path.startswith("/") else DATA + path
-        return self.http.request(method, self.url + whole, json=body, headers=headers, timeout=20)
+        return self.http.request(method, self.url + whole, json=body, headers=headers, timeout=60)
 
     def lead(self, record_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.bare("GET", f"sobjects/Lead/{record_id}").json()
         return found
 
     def sent(self) -> list[dict[str, Any]]:
-        logged: list[dict[str, Any]] = self.http.get(f"{self.url}/_sandbox/requests", timeout=20).json()[
+        logged: list[dict[str, Any]] = self.http.get(f"{self.url}/_sandbox/requests", timeout=60).json()[
             "requests"
         ]
         return logged
@@ -98,8 +98,8 @@ def serving() -> Iterator[Serving]:
 @pytest.fixture
 def org(serving: Serving) -> Org:
     fresh = Org(serving)
-    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=20)
-    requests.delete(f"{fresh.url}/_sandbox/requests", timeout=20)
+    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=60)
+    requests.delete(f"{fresh.url}/_sandbox/requests", timeout=60)
     return fresh
 
 
@@ -158,7 +158,7 @@ def test_04_nothing_is_upserted_by_an_address(org: Org, crm: SalesforceCrm) -> N
     org.leads({"Email": "a@b.example"}, {"Email": "a@b.example"}, {"Email": "a@b.inc"})
     # One lead has this address, and the path reads its end as a file's.
     assert org.bare("PATCH", "sobjects/Lead/Email/a@b.inc", {"City": "Bonn"}).status_code == 404
-    requests.delete(f"{org.url}/_sandbox/requests", timeout=20)
+    requests.delete(f"{org.url}/_sandbox/requests", timeout=60)
     crm.add_fields("Lead", [KEY])
     keyed = Write("a", None, {"LastName": "L", "Company": "ACME", "Email": "a@b.inc"}, (KEY.name, "a@b.inc"))
     assert outcomes(crm, [keyed, keyed]) == [("written", ""), ("written", "")]

@@ -105,13 +105,13 @@ def test_a_job_goes_to_the_hand_that_worked_last() -> None:
     hands = Hands(opens, most_failures=1)
     hands.start(3)
     asyncio.run(one_after_the_other(hands))
-    assert hands.end(10.0)
+    assert hands.end(60.0)
     assert len(opened_by) == 1 + 8, "one was opened in advance, then each job tried"
     assert len(set(opened_by[1:])) == 1
 
 
 def test_jobs_at_the_same_time_go_to_different_hands() -> None:
-    met = threading.Barrier(3, timeout=10.0)
+    met = threading.Barrier(3, timeout=60.0)
 
     def opens(_: Any) -> Any:
         met.wait()
@@ -126,4 +126,4 @@ def test_jobs_at_the_same_time_go_to_different_hands() -> None:
     hands.start(3)
     ended = asyncio.run(together(hands))
     assert [type(one) for one in ended] == [Unfinished, Unfinished]
-    assert hands.end(10.0)
+    assert hands.end(60.0)

@@ -214,7 +214,7 @@ def test_a_client_that_leaves_in_the_middle_changes_nothing(
     with caplog.at_level(logging.WARNING):
         with socket.create_connection(("127.0.0.1", port)) as line:
             line.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\n" + head.encode())
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "\r\n\r\n" in head and not logged(serving.hubspot_url) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert requests.get(f"{serving.hubspot_url}/notes").json() == sides[0].notes == []
@@ -236,7 +236,7 @@ def test_a_client_that_waits_for_100_continue_gets_it(serving: Serving) -> None:
 def over_a_socket(serving: Serving, *parts: bytes) -> bytes:
     """Send bytes as they are; a second part only after something came back."""
     port = int(serving.hubspot_url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall(parts[0])
         got = b""
         for part in parts[1:]:
@@ -304,14 +304,14 @@ def test_every_answer_is_dated_by_the_sandbox_clock(serving: Serving, url: str) 
 def test_latencies_of_concurrent_requests_overlap(url: str) -> None:
     requests.post(f"{url}/_sandbox/latency", json={"ms": 300}).raise_for_status()
     started = time.monotonic()
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(lambda n: requests.get(f"{url}/a{n}"), range(10)))
-    assert 0.3 <= time.monotonic() - started < 1.5
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda n: requests.get(f"{url}/a{n}"), range(40)))
+    assert 0.3 <= time.monotonic() - started < 8, "one after the other they take twelve seconds"
 
 
 def test_the_two_sides_have_latencies_of_their_own(serving: Serving) -> None:
     requests.post(f"{serving.hubspot_url}/_sandbox/latency", json={"ms": 60_000}).raise_for_status()
-    assert requests.get(f"{serving.salesforce_url}/a", timeout=5).status_code == 200
+    assert requests.get(f"{serving.salesforce_url}/a", timeout=30).status_code == 200
 
 
 def test_a_bug_in_a_side_is_a_500_that_tells_nothing_private(

@@ -61,10 +61,10 @@ def test_both_sides_are_served_by_https_where_it_was_asked_for(tmp_path: Path) -
         ready = serving.ready
         assert ready["hubspot"].startswith("https://127.0.0.1:")
         for url in (ready["hubspot"], ready["salesforce"]):
-            answer = requests.get(f"{url}/_sandbox/clock", verify=ready["ca_file"], timeout=10)
+            answer = requests.get(f"{url}/_sandbox/clock", verify=ready["ca_file"], timeout=60)
             assert answer.status_code == 200
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(f"{ready['hubspot']}/_sandbox/clock", timeout=10)
+            requests.get(f"{ready['hubspot']}/_sandbox/clock", timeout=60)
         with pytest.raises(SandboxUnavailable, match="TLS"):
             attach(tmp_path)
 

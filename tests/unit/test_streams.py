@@ -9,7 +9,7 @@ from typing import cast
 from sync.app import App
 from sync.jobs_streams import Stream, Streams
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass

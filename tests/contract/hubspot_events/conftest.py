@@ -73,19 +73,19 @@ class Account:
         self.http.trust_env = False
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def told(self) -> dict[str, Any]:
         found = self.http.get(
-            f"{self.url}/_sandbox/state", params={"object": "webhooks", "limit": "100000"}, timeout=20
+            f"{self.url}/_sandbox/state", params={"object": "webhooks", "limit": "100000"}, timeout=60
         )
         return dict(found.json())
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
-        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=20)
+        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=60)
         assert answer.status_code < 400, answer.text
         return answer.json() if answer.content else None
 
@@ -103,8 +103,8 @@ class Account:
         return str(made["id"])
 
     def settled(self, requests_: int = 1) -> list[Event]:
-        """The events of everything received, once nothing is due any more. Fails after ten seconds."""
-        end = time.monotonic() + 10
+        """The events of everything received, once nothing is due any more. Fails after a minute."""
+        end = time.monotonic() + 60
         while True:
             told = self.told()
             if not told["flying"] and not told["waiting"] and len(self.receiver.got) >= requests_:
@@ -117,7 +117,7 @@ class Account:
 
     def arrived(self, count: int) -> None:
         """Wait until so many requests were received and answered."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while len(self.told()["records"]) < count:
             assert time.monotonic() < end, self.told()
             time.sleep(0.01)

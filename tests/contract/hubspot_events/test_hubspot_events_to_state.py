@@ -94,14 +94,14 @@ class Day:
         self.control("limits", ten_secondly=None, secondly_search=None)
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
         address = f"{self.url}/crm/v3/objects/contacts{path}"
-        answer = self.http.request(method, address, json=body, headers=headers, timeout=20)
+        answer = self.http.request(method, address, json=body, headers=headers, timeout=60)
         assert answer.status_code < 400, answer.text
         return answer.json() if answer.content else None
 
@@ -170,7 +170,7 @@ class Day:
 
     def held(self) -> dict[str, tuple[str | None, ...]]:
         """What HubSpot holds, by its own state: live records and the values of ``FIELDS``."""
-        found = self.http.get(f"{self.url}/_sandbox/state?object=contacts&limit=10000", timeout=20).json()
+        found = self.http.get(f"{self.url}/_sandbox/state?object=contacts&limit=10000", timeout=60).json()
         return {
             record["id"]: tuple(record["properties"].get(name) for name in FIELDS)
             for record in found["records"]
@@ -179,9 +179,9 @@ class Day:
 
     def delivered(self) -> None:
         """Wait until no event is due; a retry that is due later is brought nearer by the clock."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
-            told = self.http.get(f"{self.url}/_sandbox/state?object=webhooks", timeout=20).json()
+            told = self.http.get(f"{self.url}/_sandbox/state?object=webhooks", timeout=60).json()
             if not told["waiting"] and not told["flying"]:
                 assert not told["lost"]
                 return

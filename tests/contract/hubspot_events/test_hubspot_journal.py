@@ -44,7 +44,7 @@ class Account:
         self.slept: list[float] = []
 
     def control(self, name: str, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=30)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -54,7 +54,7 @@ class Account:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
-        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=20)
+        answer = self.http.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=60)
         assert answer.status_code < 400, answer.text
         return answer.json() if answer.content else None
 
@@ -86,7 +86,7 @@ class Account:
         return events_of(pages), pages[-1].cursor
 
     def calls(self) -> list[dict[str, Any]]:
-        found = self.http.get(f"{self.url}/_sandbox/requests", timeout=20).json()["requests"]
+        found = self.http.get(f"{self.url}/_sandbox/requests", timeout=60).json()["requests"]
         return [dict(call) for call in found]
 
 
@@ -105,7 +105,7 @@ def account(url: str) -> Iterator[Account]:
     found = Account(url)
     found.control("reset", seed=1)
     found.control("clock", now=START.isoformat())
-    found.http.delete(f"{url}/_sandbox/requests", timeout=20)
+    found.http.delete(f"{url}/_sandbox/requests", timeout=60)
     yield found
     found.http.close()
 
@@ -184,7 +184,7 @@ def test_merges_erasures_and_associations_are_told(told: Account) -> None:
     }
     headers = {"Authorization": f"Bearer {told.tokens().current()}"}
     address = f"{told.url}/webhooks-journal/subscriptions/2026-03"
-    assert told.http.post(address, json=wanted, headers=headers, timeout=20).status_code == 201
+    assert told.http.post(address, json=wanted, headers=headers, timeout=60).status_code == 201
     one, two, three = (told.contact(email=f"{name}@acme.test") for name in "abc")
     _, cursor = told.read()
     told.call("PUT", f"/crm/v4/objects/contact/{one}/associations/default/company/{company}")
@@ -277,14 +277,14 @@ def test_files_are_fetched_without_any_token(told: Account) -> None:
     entry = told.http.get(
         f"{told.url}/webhooks-journal/journal/2026-03/earliest",
         headers={"Authorization": f"Bearer {told.tokens().current()}"},
-        timeout=20,
+        timeout=60,
     ).json()
     with_token = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
-    assert told.http.get(entry["url"], headers=with_token, timeout=20).status_code == 400
-    assert told.http.get(entry["url"], timeout=20).status_code == 200
-    assert told.http.get(entry["url"][:-1] + "x", timeout=20).status_code == 403
+    assert told.http.get(entry["url"], headers=with_token, timeout=60).status_code == 400
+    assert told.http.get(entry["url"], timeout=60).status_code == 200
+    assert told.http.get(entry["url"][:-1] + "x", timeout=60).status_code == 403
     told.pass_time(hours=1)
-    assert told.http.get(entry["url"], timeout=20).status_code == 403
+    assert told.http.get(entry["url"], timeout=60).status_code == 403
 
 
 def test_a_file_whose_address_has_run_out_is_fetched_at_a_new_one(told: Account) -> None:
@@ -303,7 +303,7 @@ def test_a_file_that_cannot_be_fetched_is_tried_later_and_no_page_is_skipped(
     with pytest.raises(RetryLater) as raised:
         told.read()
     assert "Signature" not in f"{raised.value} {raised.value!r}"
-    told.http.delete(f"{told.url}/_sandbox/faults", timeout=20)
+    told.http.delete(f"{told.url}/_sandbox/faults", timeout=60)
     assert [event.record_id for event in told.read()[0]] == [id_]
 
 
@@ -336,9 +336,9 @@ def test_the_journals_token_and_the_accounts_are_two_things(told: Account) -> No
     for_app = {"Authorization": f"Bearer {told.tokens().current()}"}
     journal = f"{told.url}/webhooks-journal/journal/2026-03/earliest"
     contacts = f"{told.url}/crm/v3/objects/contacts"
-    assert told.http.get(journal, headers=for_crm, timeout=20).status_code == 401
-    assert told.http.get(contacts, headers=for_app, timeout=20).status_code == 401
-    assert told.http.get(journal, headers=for_app, timeout=20).status_code == 204
+    assert told.http.get(journal, headers=for_crm, timeout=60).status_code == 401
+    assert told.http.get(contacts, headers=for_app, timeout=60).status_code == 401
+    assert told.http.get(journal, headers=for_app, timeout=60).status_code == 204
 
 
 def test_the_apps_token_is_renewed_before_it_ends(told: Account) -> None:
@@ -416,7 +416,7 @@ def test_hubspots_newer_client_reads_the_journal(told: Account) -> None:
     with NewHubSpot(base_url=told.url, access_token=token, max_retries=0) as client:
         batch = client.webhooks_journal.journal.batch.get_earliest(10)
         (entry,) = batch.results
-        file = requests.get(entry.url, timeout=20).json()
+        file = requests.get(entry.url, timeout=60).json()
         assert [event["objectId"] for event in file["journalEvents"]] == [int(id_)]
         again = client.webhooks_journal.journal.batch.get_from_offset(10, offset=entry.current_offset)
         assert again.results == []

@@ -165,7 +165,7 @@ def test_a_batch_that_fails_tells_nothing(account: Any) -> None:
         f"{account.url}/crm/v3/objects/contacts/batch/create",
         json={"inputs": rows},
         headers={"Authorization": f"Bearer {HUBSPOT_TOKEN}"},
-        timeout=20,
+        timeout=60,
     )
     assert answer.status_code == 400
     id_ = account.contact(email="b@acme.test")

@@ -31,12 +31,12 @@ class Account:
         self.slept: list[float] = []
 
     def control(self, name: str, /, **wanted: Any) -> Any:
-        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = self.http.post(f"{self.url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def call(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
-        answer = self.http.request(method, self.url + path, json=body, timeout=20)
+        answer = self.http.request(method, self.url + path, json=body, timeout=60)
         assert answer.status_code == expect, answer.text
         return answer.json() if answer.content else None
 
@@ -44,7 +44,7 @@ class Account:
         return str(self.control("people", action=action, **wanted)["id"])
 
     def calls(self) -> list[dict[str, Any]]:
-        found = self.http.get(f"{self.url}/_sandbox/requests", timeout=20).json()["requests"]
+        found = self.http.get(f"{self.url}/_sandbox/requests", timeout=60).json()["requests"]
         return [dict(one) for one in found]
 
     def connect(self, version: Version = "v3", **more: Any) -> HubSpotCrm:
@@ -81,6 +81,6 @@ def account(served: Serving) -> Iterator[Account]:
     found.control("reset")
     found.control("clock", now=NOW)
     found.control("limits", ten_secondly=None, secondly_search=None)
-    found.http.delete(f"{found.url}/_sandbox/requests", timeout=20)
+    found.http.delete(f"{found.url}/_sandbox/requests", timeout=60)
     yield found
     found.http.close()

@@ -110,7 +110,7 @@ def test_an_address_that_ran_out_is_asked_for_again_and_is_never_told(account: A
     state = crm.exports.state(export)
     assert state.address not in repr(state)
     account.control("clock", advance_seconds=301)
-    assert account.http.get(state.address, timeout=20).status_code == 403
+    assert account.http.get(state.address, timeout=60).status_code == 403
     fault = {"match": {"path": "/export-files/*"}, "times": 1, "status": 403}
     account.control("faults", **fault)
     assert sum(len(s.frame) for s in crm.exports.slabs(export, "contacts", FIELDS, account.slept.append)) == 3

@@ -62,7 +62,7 @@ def test_two_new_records_with_one_address_end_as_one_and_a_conflict(account: Any
 
 def test_many_changes_of_one_record_are_made_in_their_order_and_only_its_own_wait(account: Any) -> None:
     ada, bob = account.contacts("ada", "bob")
-    account.http.delete(f"{account.url}/_sandbox/requests", timeout=20)
+    account.http.delete(f"{account.url}/_sandbox/requests", timeout=60)
     writes = [Write(f"a{n}", ada, {"firstname": f"Ada {n}"}) for n in range(4)]
     writes.insert(2, Write("b", bob, {"firstname": "Bob"}))
     found = account.connect().write("contacts", writes)

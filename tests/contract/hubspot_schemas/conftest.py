@@ -280,7 +280,7 @@ def recording(target: str) -> Iterator[Recorder]:
                 target + self.path,
                 data=body,
                 headers={**passed, "Host": self.headers["Host"], "Accept-Encoding": "identity"},
-                timeout=30,
+                timeout=60,
             )
             path = self.path.split("?")[0]
             kept.exchanges.append(
@@ -337,7 +337,7 @@ def recorder(served: Serving) -> Iterator[Recorder]:
         "limits": {"ten_secondly": None, "secondly_search": None},
     }
     for name, wanted in controls.items():
-        answer = requests.post(f"{served.hubspot_url}/_sandbox/{name}", json=wanted, timeout=20)
+        answer = requests.post(f"{served.hubspot_url}/_sandbox/{name}", json=wanted, timeout=60)
         assert answer.status_code == 200, answer.text
     with recording(served.hubspot_url) as kept:
         yield kept

@@ -51,7 +51,7 @@ KEY = "leadpact_salesforce_id"
 
 
 def control(served: Serving, name: str, /, **wanted: Any) -> Any:
-    answer = requests.post(f"{served.hubspot_url}/_sandbox/{name}", json=wanted, timeout=20)
+    answer = requests.post(f"{served.hubspot_url}/_sandbox/{name}", json=wanted, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -353,7 +353,7 @@ def test_refusals_of_bad_bodies_have_that_shape_too(recorder: Any, judges: Any) 
         ("POST", "/crm/v3/exports/export/async", {"format": "XLS"}),
     )
     for method, path, body in bad:
-        answer = requests.request(method, base + path, json=body, headers=headers, timeout=20)
+        answer = requests.request(method, base + path, json=body, headers=headers, timeout=60)
         assert answer.status_code >= 400, path
     assert "\n".join(judges.all_faults(recorder.exchanges)) == ""
 

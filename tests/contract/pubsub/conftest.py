@@ -85,8 +85,8 @@ def serving() -> Iterator[Serving]:
 @pytest.fixture
 def org(serving: Serving) -> Iterator[Org]:
     """A new organisation at 2026-11-22 12:00:30 UTC that nobody has changed yet."""
-    requests.post(f"{serving.salesforce_url}/_sandbox/reset", json={}, timeout=30)
-    requests.post(f"{serving.salesforce_url}/_sandbox/clock", json={"now": NOON.isoformat()}, timeout=30)
+    requests.post(f"{serving.salesforce_url}/_sandbox/reset", json={}, timeout=60)
+    requests.post(f"{serving.salesforce_url}/_sandbox/clock", json={"now": NOON.isoformat()}, timeout=60)
     fresh = Org(serving)
     yield fresh
     fresh.close()

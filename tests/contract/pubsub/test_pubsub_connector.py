@@ -61,7 +61,7 @@ def test_a_conversion_by_soap_is_told_under_the_name_its_caller_gave(org: Any) -
       <leadId>{lead}</leadId></leadConverts></convertLead></soapenv:Body></soapenv:Envelope>"""
     headers = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'}
     answer = requests.post(
-        f"{org.url}/services/Soap/u/66.0", data=envelope.encode(), headers=headers, timeout=30
+        f"{org.url}/services/Soap/u/66.0", data=envelope.encode(), headers=headers, timeout=60
     )
     assert answer.status_code == 200, answer.text
     assert [(each.object, each.is_ours) for each in org.heard()[1:]] == [
@@ -222,7 +222,7 @@ def test_a_change_is_heard_while_somebody_listens(org: Any) -> None:
         listener.start()
         time.sleep(0.5)
         lead = org.created(LastName="Somerville")
-        listener.join(10)
+        listener.join(60)
     assert [each.record_ids for each in heard[0].changes] == [(lead,)]
 
 

@@ -43,12 +43,12 @@ def test_a_server_that_was_restarted_is_listened_to_again_from_where_it_stopped(
     def made(name: str) -> str:
         fields = {"LastName": name, "Company": "Engines"}
         wanted = {"action": "create", "object": "Lead", "fields": fields}
-        answer = requests.post(f"http://127.0.0.1:{http}/_sandbox/people", json=wanted, timeout=30)
+        answer = requests.post(f"http://127.0.0.1:{http}/_sandbox/people", json=wanted, timeout=60)
         return str(answer.json()["id"])
 
     def slept(seconds: float) -> None:
         # The first wait is over when the server is back; no time is lost in waiting for the clock.
-        again.wait(30)
+        again.wait(60)
 
     with sandbox(tmp_path, salesforce_port=http, pubsub_port=grpc) as serving:
         session = open_session(loopback=f"127.0.0.1:{http}")

@@ -40,7 +40,7 @@ class Org:
     def act(self, action: str, **more: Any) -> str:
         """A person does something to a lead, a row that is not committed yet being left alone."""
         answer = requests.post(
-            f"{self.url}/_sandbox/people", json={"action": action, "object": "Lead", **more}, timeout=30
+            f"{self.url}/_sandbox/people", json={"action": action, "object": "Lead", **more}, timeout=60
         )
         return str(answer.json().get("id", ""))
 
@@ -50,7 +50,7 @@ class Org:
         after = ""
         while True:
             query = {"object": "Lead", "limit": "1000", **({"after": after} if after else {})}
-            records = requests.get(f"{self.url}/_sandbox/state", params=query, timeout=30).json()["records"]
+            records = requests.get(f"{self.url}/_sandbox/state", params=query, timeout=60).json()["records"]
             if not records:
                 return found
             found.update({each["Id"]: each for each in records})
@@ -62,12 +62,12 @@ class Org:
 
     def requests(self) -> list[dict[str, Any]]:
         """The calls it got since ``forget_requests``, oldest first."""
-        answer = requests.get(f"{self.url}/_sandbox/requests", timeout=30).json()
+        answer = requests.get(f"{self.url}/_sandbox/requests", timeout=60).json()
         logged: list[dict[str, Any]] = answer["requests"]
         return logged
 
     def forget_requests(self) -> None:
-        requests.delete(f"{self.url}/_sandbox/requests", timeout=30)
+        requests.delete(f"{self.url}/_sandbox/requests", timeout=60)
 
     def connect(self, **more: Any) -> SalesforceCrm:
         """The product's connector, on the vendor's hard-coded https through the loopback detour."""
@@ -105,7 +105,7 @@ def org(serving: Serving) -> Org:
     fresh = Org(serving)
     fresh.control("reset")
     fresh.control("clock", now=NOON.isoformat())
-    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=30)
+    requests.delete(f"{fresh.url}/_sandbox/faults", timeout=60)
     fresh.forget_requests()
     return fresh
 

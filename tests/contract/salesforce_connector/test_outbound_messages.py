@@ -24,7 +24,7 @@ from connectors.sandbox.serving import sandbox
 NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 LEAD = {"LastName": "Nguyen", "Company": "Nordlicht GmbH", "Email": "mai@nordlicht.example"}
 #: Seconds until something that happens on another thread has to have happened.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Answer = tuple[int, bytes]
 
@@ -84,13 +84,13 @@ class Told:
     def declare(self, **more: Any) -> str:
         wanted = {"object": "Lead", "fields": ["Email", "City", "Status"], "url": self.listener.url, **more}
         answer = requests.post(
-            f"{self.org.url}/_sandbox/people", json={"action": "outbound_message", **wanted}, timeout=30
+            f"{self.org.url}/_sandbox/people", json={"action": "outbound_message", **wanted}, timeout=60
         )
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
     def state(self) -> dict[str, Any]:
-        answer = requests.get(f"{self.org.url}/_sandbox/state", params={"outbound": "1"}, timeout=30)
+        answer = requests.get(f"{self.org.url}/_sandbox/state", params={"outbound": "1"}, timeout=60)
         found: dict[str, Any] = answer.json()
         return found
 
@@ -220,14 +220,14 @@ def test_a_call_that_was_undone_is_never_told(told: Told, crm: SalesforceCrm) ->
             "client_id": "leadpact-sandbox",
             "client_secret": "salesforce-sandbox-secret",
         },
-        timeout=30,
+        timeout=60,
     ).json()["access_token"]
     records = [{"attributes": {"type": "Lead"}, **LEAD}, {"attributes": {"type": "Lead"}, "Email": "x"}]
     answer = requests.post(
         f"{told.org.url}/services/data/v66.0/composite/sobjects",
         json={"allOrNone": True, "records": records},
         headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
+        timeout=60,
     )
     assert [each["success"] for each in answer.json()] == [False, False]
     assert told.state()["notifications"] == []
@@ -393,10 +393,10 @@ def test_the_session_is_sent_only_where_asked_and_kept_by_neither_side(told: Tol
     answer = requests.get(
         f"{told.org.url}/services/data/v66.0/limits",
         headers={"Authorization": f"Bearer {session}"},
-        timeout=30,
+        timeout=60,
     )
     assert answer.status_code == 200
-    logged = requests.get(f"{told.org.url}/_sandbox/requests", params={"bodies": "1"}, timeout=30).text
+    logged = requests.get(f"{told.org.url}/_sandbox/requests", params={"bodies": "1"}, timeout=60).text
     assert session not in logged
     assert "planted-secret-path" not in logged
     assert session not in str(told.listener.notifications)
@@ -455,7 +455,7 @@ def test_an_action_that_cannot_be_is_refused_in_words(
 ) -> None:
     wanted = {"object": "Lead", "fields": ["Email"], "url": told.listener.url, **wrong}
     answer = requests.post(
-        f"{told.org.url}/_sandbox/people", json={"action": "outbound_message", **wanted}, timeout=30
+        f"{told.org.url}/_sandbox/people", json={"action": "outbound_message", **wanted}, timeout=60
     )
     assert answer.status_code == (200 if says is None else 400)
     assert says is None or says in answer.json()["error"]
@@ -467,17 +467,17 @@ def test_what_waits_survives_a_restart(tmp_path: Path, listener: Listener) -> No
     wanted = {"object": "Lead", "fields": ["Email"], "url": listener.url}
     with sandbox(tmp_path) as running:
         url = f"{running.salesforce_url}/_sandbox"
-        requests.post(f"{url}/clock", json={"now": NOON.isoformat()}, timeout=30)
-        requests.post(f"{url}/people", json={"action": "outbound_message", **wanted}, timeout=30)
+        requests.post(f"{url}/clock", json={"now": NOON.isoformat()}, timeout=60)
+        requests.post(f"{url}/people", json={"action": "outbound_message", **wanted}, timeout=60)
         requests.post(
-            f"{url}/people", json={"action": "create", "object": "Lead", "fields": LEAD}, timeout=30
+            f"{url}/people", json={"action": "create", "object": "Lead", "fields": LEAD}, timeout=60
         )
         end = time.monotonic() + PATIENCE
         while not listener.bodies and time.monotonic() < end:
             time.sleep(0.01)
     with sandbox(tmp_path) as running:
         url = f"{running.salesforce_url}/_sandbox"
-        requests.post(f"{url}/clock", json={"advance_seconds": 60}, timeout=30)
+        requests.post(f"{url}/clock", json={"advance_seconds": 60}, timeout=60)
         end = time.monotonic() + PATIENCE
         while len(listener.bodies) < 2 and time.monotonic() < end:
             time.sleep(0.01)

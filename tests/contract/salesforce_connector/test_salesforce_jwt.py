@@ -33,7 +33,7 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 def key(org: Any) -> str:
     """The private key of the app's certificate, as PEM."""
     made = requests.post(
-        f"{org.url}/_sandbox/people", json={"action": "app", "make_key": True}, timeout=30
+        f"{org.url}/_sandbox/people", json={"action": "app", "make_key": True}, timeout=60
     ).json()
     return Path(made["key_file"]).read_text("ascii")
 
@@ -65,12 +65,12 @@ def opened(org: Any) -> Iterator[Callable[[Grant], SalesforceCrm]]:
 
 
 def app(org: Any, **wanted: Any) -> None:
-    answer = requests.post(f"{org.url}/_sandbox/people", json={"action": "app", **wanted}, timeout=30)
+    answer = requests.post(f"{org.url}/_sandbox/people", json={"action": "app", **wanted}, timeout=60)
     assert answer.status_code == 200, answer.text
 
 
 def approved(org: Any) -> str:
-    answer = requests.post(f"{org.url}/_sandbox/people", json={"action": "approve"}, timeout=30)
+    answer = requests.post(f"{org.url}/_sandbox/people", json={"action": "approve"}, timeout=60)
     return str(answer.json()["refresh_token"])
 
 
@@ -159,7 +159,7 @@ def test_a_refresh_token_opens_sessions_until_it_is_revoked(
     given = approved(org)
     crm = opened(RefreshToken(APP, SECRET, given))
     assert crm.account().account_id.startswith("00D")
-    assert requests.post(f"{org.url}/services/oauth2/revoke", data={"token": given}, timeout=30).ok
+    assert requests.post(f"{org.url}/services/oauth2/revoke", data={"token": given}, timeout=60).ok
     with pytest.raises(NeedsPerson, match="revoked") as refused:
         list(crm.fetch("Lead", ["LastName"], ["00QgK0000000001"]))
     assert "REFRESH_TOKEN" in refused.value.fix
@@ -232,7 +232,7 @@ def claims(**changed: Any) -> dict[str, Any]:
 
 def asked(org: Any, assertion: str) -> tuple[int, dict[str, Any]]:
     form = {"grant_type": JWT_GRANT, "assertion": assertion}
-    answer = requests.post(f"{org.url}/services/oauth2/token", data=form, timeout=30)
+    answer = requests.post(f"{org.url}/services/oauth2/token", data=form, timeout=60)
     return answer.status_code, answer.json()
 
 
@@ -300,14 +300,14 @@ def test_the_common_hosts_take_jwt_and_refuse_client_credentials(org: Any, key: 
     host = {"Host": "login.salesforce.com"}
     url = f"{org.url}/services/oauth2/token"
     form = {"grant_type": "client_credentials", "client_id": APP, "client_secret": SECRET}
-    refused = requests.post(url, data=form, headers=host, timeout=30)
+    refused = requests.post(url, data=form, headers=host, timeout=60)
     assert refused.json()["error_description"] == "request not supported on this domain"
     form = {"grant_type": JWT_GRANT, "assertion": jwt.encode(claims(), key, "RS256")}
-    assert requests.post(url, data=form, headers=host, timeout=30).status_code == 200
+    assert requests.post(url, data=form, headers=host, timeout=60).status_code == 200
 
 
 def test_an_inactive_user_opens_no_session(org: Any) -> None:
     org.act("edit", object="User", id="005gK0000000001", fields={"IsActive": False})
     form = {"grant_type": "client_credentials", "client_id": APP, "client_secret": SECRET}
-    answer = requests.post(f"{org.url}/services/oauth2/token", data=form, timeout=30)
+    answer = requests.post(f"{org.url}/services/oauth2/token", data=form, timeout=60)
     assert answer.json()["error"] == "inactive_user"

@@ -33,7 +33,7 @@ def config(folder: Path, org: Any, text: str) -> Path:
 
 
 def people(org: Any, **wanted: Any) -> dict[str, Any]:
-    answer = requests.post(f"{org.url}/_sandbox/people", json=wanted, timeout=30)
+    answer = requests.post(f"{org.url}/_sandbox/people", json=wanted, timeout=60)
     found: dict[str, Any] = answer.json()
     return found
 

@@ -35,7 +35,7 @@ class Soap:
         return found
 
     def state(self, **wanted: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.org.url}/_sandbox/state", params=wanted, timeout=30)
+        answer = requests.get(f"{self.org.url}/_sandbox/state", params=wanted, timeout=60)
         found: dict[str, Any] = answer.json()
         return found
 

@@ -43,9 +43,9 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 @pytest.fixture
 def client(serving: Serving) -> Iterator[Any]:
-    requests.post(f"{serving.salesforce_url}/_sandbox/reset", json={}, timeout=30).raise_for_status()
+    requests.post(f"{serving.salesforce_url}/_sandbox/reset", json={}, timeout=60).raise_for_status()
     limits = {"bulk_polls": 0}
-    requests.post(f"{serving.salesforce_url}/_sandbox/limits", json=limits, timeout=30).raise_for_status()
+    requests.post(f"{serving.salesforce_url}/_sandbox/limits", json=limits, timeout=60).raise_for_status()
     with requests.Session() as session:
         session.trust_env = False
         session.mount("https://", Loopback(urlsplit(serving.salesforce_url).netloc))

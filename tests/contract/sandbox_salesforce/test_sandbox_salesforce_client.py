@@ -43,7 +43,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 @pytest.fixture
 def session(serving: Serving) -> Iterator[requests.Session]:
-    requests.post(f"{serving.salesforce_url}/_sandbox/reset", json={}, timeout=30).raise_for_status()
+    requests.post(f"{serving.salesforce_url}/_sandbox/reset", json={}, timeout=60).raise_for_status()
     made = requests.Session()
     made.trust_env = False
     made.mount("https://", Loopback(urlsplit(serving.salesforce_url).netloc))
@@ -127,14 +127,14 @@ def test_the_clients_errors_are_those_of_the_real_thing(client: Any) -> None:
 
 def test_a_revoked_token_is_an_expired_session(client: Any, serving: Serving) -> None:
     url = f"{serving.salesforce_url}/_sandbox/people"
-    requests.post(url, json={"action": "revoke_tokens"}, timeout=30).raise_for_status()
+    requests.post(url, json={"action": "revoke_tokens"}, timeout=60).raise_for_status()
     with pytest.raises(refused.SalesforceExpiredSession):
         client.query("SELECT Id FROM Lead")
 
 
 def test_the_client_sees_how_much_of_the_budget_is_used(client: Any, serving: Serving) -> None:
     requests.post(
-        f"{serving.salesforce_url}/_sandbox/limits", json={"daily": 2}, timeout=30
+        f"{serving.salesforce_url}/_sandbox/limits", json={"daily": 2}, timeout=60
     ).raise_for_status()
     client.query("SELECT Id FROM Lead")
     assert client.api_usage["api-usage"].used == 1
@@ -166,5 +166,5 @@ def test_describe_and_limits_through_the_client(client: Any) -> None:
 
 def test_the_file_of_the_org_is_in_the_folder(tmp_path: Path) -> None:
     with sandbox(tmp_path) as running:
-        assert requests.get(f"{running.salesforce_url}/services/data/", timeout=30).status_code == 200
+        assert requests.get(f"{running.salesforce_url}/services/data/", timeout=60).status_code == 200
     assert (tmp_path / "salesforce.sqlite").exists()

@@ -37,6 +37,7 @@ class Parts(NamedTuple):
     outcomes: int
     areas: list[tuple[float, float, float]]  #: ROC AUC of the tested part with its interval
     deciles: list[tuple[int, int]]  #: leads and outcomes of each of the tested part, the best first
+    lifts: list[tuple[float, float]]  #: the ends of the interval of each seed's lifts
 
 
 def _load(house: Any, people: list[Person]) -> None:
@@ -71,7 +72,8 @@ def _backtest(house: Any, source: str) -> Parts:
     test = told.document["test"]
     area = (test["roc_auc"], test["roc_auc_low"], test["roc_auc_high"])
     deciles = [(one["leads"], one["outcomes"]) for one in test["lift_by_decile"]]
-    return Parts(test["leads"], test["outcomes"], [area], deciles)
+    lifts = [(one["lift_low"], one["lift_high"]) for one in test["lift_by_decile"]]
+    return Parts(test["leads"], test["outcomes"], [area], deciles, lifts)
 
 
 def _played(begun: Any, effect: float) -> dict[str, Parts]:
@@ -89,7 +91,13 @@ def _played(begun: Any, effect: float) -> dict[str, Parts]:
 def _added(one: Parts, other: Parts) -> Parts:
     pairs = zip(one.deciles, other.deciles, strict=True)
     both = [(a + c, b + d) for (a, b), (c, d) in pairs]
-    return Parts(one.leads + other.leads, one.outcomes + other.outcomes, one.areas + other.areas, both)
+    return Parts(
+        one.leads + other.leads,
+        one.outcomes + other.outcomes,
+        one.areas + other.areas,
+        both,
+        one.lifts + other.lifts,
+    )
 
 
 def _lifts(parts: Parts) -> list[Lift]:

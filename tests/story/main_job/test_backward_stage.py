@@ -60,7 +60,7 @@ def test_hubspot_says_yes_to_a_backward_write_and_ignores_it(handed_over: Any) -
         f"{house.url('hubspot')}/crm/v3/objects/contacts/{contact}",
         json={"properties": {"lifecyclestage": "lead"}},
         headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
+        timeout=60,
     )
 
     assert answer.status_code == 200

@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ import pytest
 import requests
 
 from connectors.sandbox.detached import attach
-from sync.app import opened
+from sync.app import data_folder, opened
 from sync.initdir import write_config
 from sync.settings import load_settings
+from sync.store.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.shared
 
@@ -196,9 +198,11 @@ def walk(shared_data: Path, house_in: Any) -> Iterator[Walk]:
             house = house_in(folder, crms)
             walk = Walk(house, hubspot, salesforce)
             _configure(house)
-            requests.post(f"{crms.hubspot_url}/_sandbox/clock", json={"now": NOW}, timeout=30)
-            _carry_out(walk, folder)
-            yield walk
+            requests.post(f"{crms.hubspot_url}/_sandbox/clock", json={"now": NOW}, timeout=60)
+            # Kept running, so that no command has to start and stop it.
+            with closing(EmbeddedServer(data_folder(load_settings(house.config, {})) / "postgresql")):
+                _carry_out(walk, folder)
+                yield walk
 
 
 def _configure(house: Any) -> None:

@@ -85,7 +85,7 @@ def test_an_archived_property_of_hubspot_leaves_salesforce_as_it_is(furnished: A
     gone = requests.delete(
         f"{house.url('hubspot')}/crm/v3/properties/contacts/leadpact_need",
         headers={"Authorization": f"Bearer {house.environ['LEADPACT_HUBSPOT__ACCESS_TOKEN']}"},
-        timeout=30,
+        timeout=60,
     )
     assert gone.status_code == 204
     house.edit("hubspot", contact, city="Bonn")

@@ -85,7 +85,7 @@ class Served:
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -169,12 +169,12 @@ def serving(**more: Any) -> Iterator[Served]:
     async def begin() -> Listening:
         return await listen(web_app(belongings), "127.0.0.1", 0, limits)
 
-    listening = asyncio.run_coroutine_threadsafe(begin(), loop).result(20)
+    listening = asyncio.run_coroutine_threadsafe(begin(), loop).result(60)
     try:
         yield Served(listening.port, way, registry, unready)
     finally:
-        asyncio.run_coroutine_threadsafe(listening.close(), loop).result(20)
-        asyncio.run_coroutine_threadsafe(_end_the_others(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(listening.close(), loop).result(60)
+        asyncio.run_coroutine_threadsafe(_end_the_others(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

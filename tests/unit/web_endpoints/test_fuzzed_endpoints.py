@@ -182,7 +182,7 @@ def _obeyed(operation: Any, mode: GenerationMode, url: str, auth: Any) -> None:
     @settings(EXAMPLES, max_examples=10)
     @given(case=operation.as_strategy(generation_mode=mode))
     def obey(case: Any) -> None:
-        status = case.call(base_url=url, auth=auth, timeout=20).status_code
+        status = case.call(base_url=url, auth=auth, timeout=60).status_code
         assert status in documented & MEANT
 
     obey()

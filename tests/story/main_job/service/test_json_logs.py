@@ -46,7 +46,7 @@ def _push(house: Any, address: str, contact: str) -> requests.Response:
     body = json.dumps([event]).encode()
     signature = signature_v3(SECRET, "POST", f"{PUBLIC}/webhooks/hubspot", body, str(moment))
     headers = {"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": str(moment)}
-    return requests.post(f"{address}/webhooks/hubspot", data=body, headers=headers, timeout=10)
+    return requests.post(f"{address}/webhooks/hubspot", data=body, headers=headers, timeout=60)
 
 
 def test_every_line_of_a_service_is_an_object_and_a_push_is_found_on_the_line_of_its_run(spoken: Any) -> None:

@@ -37,12 +37,12 @@ def test_a_serve_that_begins_before_its_database_says_so_at_its_port_and_takes_p
     address = found[1]
 
     def status(path: str) -> int:
-        return requests.get(f"{address}{path}", timeout=10).status_code
+        return requests.get(f"{address}{path}", timeout=60).status_code
 
     assert status("/healthz") == 200
-    ready = requests.get(f"{address}/readyz", timeout=10)
+    ready = requests.get(f"{address}/readyz", timeout=60)
     assert (ready.status_code, ready.json()["problems"]) == (503, ["the database cannot be reached"])
-    push = requests.post(f"{address}/webhooks/hubspot", data=b"[]", timeout=10)
+    push = requests.post(f"{address}/webhooks/hubspot", data=b"[]", timeout=60)
     assert push.status_code == 503
     assert int(push.headers["Retry-After"]) > 0
     assert "listening at" not in serve.said()
@@ -50,6 +50,6 @@ def test_a_serve_that_begins_before_its_database_says_so_at_its_port_and_takes_p
     nowhere.symlink_to(str(server["host"]), target_is_directory=True)
     crew.wait(lambda: f"listening at {address}" in serve.said(), "the endpoints to begin")
     assert status("/healthz") == status("/readyz") == 200
-    unsigned = requests.post(f"{address}/webhooks/hubspot", data=b"[]", timeout=10)
+    unsigned = requests.post(f"{address}/webhooks/hubspot", data=b"[]", timeout=60)
     assert unsigned.status_code == 401
     assert serve.stop() == 0

@@ -64,7 +64,7 @@ class Service:
     jobs: list[tuple[str, bool]]
 
     def ask(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, timeout=20)
+        return requests.get(self.url + path, timeout=60)
 
 
 def _free_port() -> int:
@@ -103,11 +103,11 @@ def _listening(joined: Joined, port: int) -> Iterator[None]:
     async def begin() -> Listening:
         return await listen(web_app(joined.web), "127.0.0.1", port, joined.web.limits)
 
-    listening = asyncio.run_coroutine_threadsafe(begin(), loop).result(20)
+    listening = asyncio.run_coroutine_threadsafe(begin(), loop).result(60)
     try:
         yield
     finally:
-        asyncio.run_coroutine_threadsafe(listening.close(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(listening.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -115,7 +115,7 @@ def _listening(joined: Joined, port: int) -> Iterator[None]:
 
 
 def _until(holds: Callable[[], bool], what: Callable[[], Any]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, what()
         time.sleep(0.02)
