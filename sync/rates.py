@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mapping.qualification.backtest import Backtest, backtest, judge_cases
+import polars as pl
+
+from mapping.qualification.backtest import CASE, JUDGED, Backtest, backtest, judge_cases
 from mapping.qualification.backtest_drift import ALL_LEADS, FALSE_ALARMS, Drift, drift_between
-from mapping.qualification.backtest_rates import Rate
+from mapping.qualification.backtest_rates import Rate, rate_of
 from mapping.qualification.declared import Policy
 from sync.alerts import Changed, Finding, look_at
-from sync.backtest_own import own_past
+from sync.backtest_own import own_slices
 from sync.backtest_sources import scored_alone
-from sync.errors import WrongUse
 from sync.sections_notify import AlertKind, AlertSettings, kinds_of
 from sync.store.alerts import RatesCompared
 from sync.work import Work
@@ -50,14 +51,15 @@ def compare_rates(work: Work, limits: AlertSettings) -> Moved:
 
     Where no lead is old enough to have an outcome, nothing is found, and ``after`` counts nobody.
     """
-    try:
-        past = own_past(work, work.policy, limits.outcome, AFTER_DAYS, limits.outcome_days)
-    except WrongUse:
-        # Nothing is stored yet.
-        nobody = Rate(0, 0, None, 0.0, 1.0)
-        return Moved(work.clock(), limits.outcome, nobody, (), ())
-    judged = judge_cases(scored_alone(work, past.cases), work.policy)
-    return moved_in(backtest(judged, work.policy), work.policy, limits.outcome, work.clock())
+    policy = work.policy
+    # Of a slice only the verdicts are kept: what is known of all leads may be more than a worker's memory holds.
+    judged = [
+        judge_cases(scored_alone(work, cases), policy).select(*CASE, *JUDGED)
+        for cases in own_slices(work, policy, limits.outcome, AFTER_DAYS, limits.outcome_days)
+    ]
+    if not judged:
+        return Moved(work.clock(), limits.outcome, rate_of(0, 0), (), ())
+    return moved_in(backtest(pl.concat(judged), policy), policy, limits.outcome, work.clock())
 
 
 def moved_in(found: Backtest, policy: Policy, outcome: str, now: datetime) -> Moved:
