@@ -77,18 +77,20 @@ def report(
 def _write(
     document: Document, voice: Voice, html: Path | None, csv_: Path | None, *, with_names: bool
 ) -> list[Path]:
+    from sync.reports.document import names_owners
     from sync.reports.page import as_page
     from sync.reports.spreadsheets import write_csv, write_file
 
+    private = with_names or names_owners(document)
     written = []
     if html is not None:
         try:
-            write_file(html, as_page(document, voice, with_names=with_names), private=with_names)
+            write_file(html, as_page(document, voice, with_names=with_names), private=private)
         except OSError as problem:
             raise WrongUse(f"{html}: cannot be written ({problem.strerror})") from problem
         written.append(html)
     if csv_ is not None:
-        written += write_csv(document, csv_, private=with_names)
+        written += write_csv(document, csv_, private=private)
     return written
 
 

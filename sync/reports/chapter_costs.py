@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 import polars as pl
 
-from sync.reports.costrows import CostRow
 from sync.reports.costs import (
     PER,
     ChannelCost,
@@ -25,7 +24,6 @@ from sync.reports.costs import (
 )
 from sync.reports.document import Cell, Chart, Column, Section, Table
 from sync.reports.funnel import Maturity
-from sync.reports.journeys import STEPS
 from sync.reports.voice import Voice
 
 #: What more money would buy is asked of this amount.
@@ -76,8 +74,8 @@ def _costs(asked: CostAsked, rows: Sequence[ChannelCost], voice: Voice) -> Secti
         notes.append(voice.say("costs.note_undated", n=voice.count(asked.undated)))
     tables = [
         _by_channel(asked, rows, voice),
-        _split("campaign", asked, lambda row: row.campaign, voice),
-        _split("kind", asked, lambda row: voice.say(f"cost.{row.kind}"), voice),
+        _campaigns(asked, voice),
+        _kinds(asked, voice),
         _months(asked, voice),
     ]
     if asked.costs.apart:
@@ -129,41 +127,50 @@ def _by_channel(asked: CostAsked, rows: Sequence[ChannelCost], voice: Voice) -> 
     return Table("costs_by_channel", tuple(columns), tuple(found), voice.say("table.by_channel"))
 
 
-def _split(by: str, asked: CostAsked, key: Callable[[CostRow], str | None], voice: Voice) -> Table:
-    """Planned and spent by campaign or kind; a campaign with its leads."""
-    sums = summed(asked.costs.rows, asked.first, asked.last, key)
-    counted = _leads_by_campaign(asked) if by == "campaign" else {}
+def _campaigns(asked: CostAsked, voice: Voice) -> Table:
+    """The campaigns that cost something, with what a lead, an MQL and a customer of each cost.
+
+    One that no lead was ever seen with has no leads: nobody can say whether it brought any.
+    """
+    sums = summed(asked.costs.rows, asked.first, asked.last, lambda row: row.campaign)
+    by_campaign = asked.leads.drop("channel").rename({"campaign": "channel"})
+    found = channel_costs(by_campaign, sums, mature_before=asked.mature_before)
+    seen = set(asked.every["campaign"].drop_nulls())
     columns = [
-        Column(by, voice.say(f"col.cost_{by}")),
+        Column("campaign", voice.say("col.cost_campaign")),
         Column("planned", voice.say("col.planned"), "money"),
         Column("spent", voice.say("col.spent"), "money"),
     ]
-    if by == "campaign":
-        columns += [
-            Column("leads", voice.say("col.leads"), "count"),
-            Column("per_lead", voice.say("col.per_lead"), "money"),
-        ]
-    ordered = sorted(sums.items(), key=lambda item: (item[0] is None, -(item[1].spent or 0), item[0] or ""))
+    for what in PER:
+        columns.append(Column(f"{what}s", voice.say(f"col.{what}s"), "count"))
+        columns.append(Column(f"per_{what}", voice.say(f"col.per_{what}"), "money"))
+    columns.append(Column("mature", voice.say("col.mature"), "rate", voice.say("of.leads")))
     rows: list[tuple[Cell, ...]] = []
-    for name, sum_ in ordered[:SHOWN]:
-        row: list[Cell] = [
-            name or voice.say("none.campaign"),
-            *(_money(each, asked.currency) for each in (sum_.planned, sum_.spent)),
-        ]
-        if by == "campaign":
-            leads = counted.get(name) if name else None
-            per = (sum_.spent / leads).quantize(Decimal("0.01")) if leads and sum_.spent and name else None
-            row += [leads, _money(per, asked.currency)]
-        rows.append(tuple(row))
-    return Table(f"costs_by_{by}", tuple(columns), tuple(rows), voice.say(f"table.by_{by}"))
+    for one in [one for one in found if one.channel in sums][:SHOWN]:
+        counts = {"lead": one.leads, "mql": one.mqls, "customer": one.customers}
+        told: list[Cell] = [one.channel or voice.say("none.campaign")]
+        told += [_money(each, asked.currency) for each in (one.cost.planned, one.cost.spent)]
+        known = one.channel in seen
+        for what in PER:
+            told += [counts[what], _money(one.per(what), asked.currency)] if known else [None, None]
+        rows.append((*told, one.mature if known else None))
+    return Table("costs_by_campaign", tuple(columns), tuple(rows), voice.say("table.by_campaign"))
 
 
-def _leads_by_campaign(asked: CostAsked) -> dict[str, int]:
-    """Leads of the period by campaign; one that no lead was ever seen with is left out: nobody can say."""
-    known = asked.every["campaign"].drop_nulls().unique()
-    leads = asked.leads.filter(pl.col("reached") >= STEPS["lead"])
-    counted = dict(leads.group_by("campaign").len().iter_rows())
-    return {name: counted.get(name, 0) for name in known}
+def _kinds(asked: CostAsked, voice: Voice) -> Table:
+    """Planned and spent by kind."""
+    sums = summed(asked.costs.rows, asked.first, asked.last, lambda row: voice.say(f"cost.{row.kind}"))
+    columns = (
+        Column("kind", voice.say("col.cost_kind")),
+        Column("planned", voice.say("col.planned"), "money"),
+        Column("spent", voice.say("col.spent"), "money"),
+    )
+    ordered = sorted(sums.items(), key=lambda item: (-(item[1].spent or 0), item[0] or ""))
+    rows = [
+        (name, _money(one.planned, asked.currency), _money(one.spent, asked.currency))
+        for name, one in ordered[:SHOWN]
+    ]
+    return Table("costs_by_kind", columns, tuple(rows), voice.say("table.by_kind"))
 
 
 def _months(asked: CostAsked, voice: Voice) -> Table:

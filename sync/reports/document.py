@@ -89,6 +89,11 @@ class Document:
     sections: tuple[Section, ...]
 
 
+def names_owners(document: Document) -> bool:
+    """Whether it has numbers by person, which are there only where the config allows them."""
+    return any(section.key == "funnel_by_owner" for section in document.sections)
+
+
 def as_json(document: Document) -> dict[str, Any]:
     """The JSON document of ``report``: amounts and shares as exact text or numbers, the same in every language."""
     return {

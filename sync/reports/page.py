@@ -7,7 +7,7 @@ from importlib.resources import files
 from jinja2 import Environment
 
 from sync.reports.charts import drawn
-from sync.reports.document import Cell, Column, Document
+from sync.reports.document import Cell, Column, Document, names_owners
 from sync.reports.funnel import Rate, Spread
 from sync.reports.voice import Voice
 
@@ -27,9 +27,16 @@ def as_page(document: Document, voice: Voice, *, with_names: bool = False) -> st
         charts=charts,
         shown=shown,
         made=voice.say("report.made", made=voice.moment(document.made), zone=voice.zone.key),
-        privacy=voice.say("report.with_names" if with_names else "report.personal"),
+        privacy=voice.say(_privacy(document, with_names=with_names)),
         words={name: voice.say(f"report.{name}") for name in ("contents", "notes", "warning")},
     )
+
+
+def _privacy(document: Document, *, with_names: bool) -> str:
+    """Which sentence at the top says whom the page names."""
+    if with_names:
+        return "report.with_names"
+    return "report.with_owners" if names_owners(document) else "report.personal"
 
 
 def _shown(voice: Voice, column: Column, cell: Cell) -> tuple[str, str]:

@@ -24,6 +24,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "strittig sind.",
         "en": "Confidential: the last table names single leads and why they are disputed.",
     },
+    "report.with_owners": {
+        "de": "Leads kommen hier nur als Zahlen vor; Betreuer sind mit Namen genannt.",
+        "en": "Leads appear here as numbers only; owners are named.",
+    },
     "report.denominators": {
         "de": "Jede Quote nennt, wie viele es von wie vielen sind. Spannen umfassen 95 %.",
         "en": "Every rate says how many it is of how many. Ranges cover 95%.",

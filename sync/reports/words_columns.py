@@ -25,7 +25,7 @@ COLUMN_WORDS: Mapping[str, Mapping[str, str]] = {
     "col.of_step_before": {"de": "Anteil", "en": "Share"},
     "col.of_leads": {"de": "Anteil", "en": "Share"},
     "col.time_from_before": {
-        "de": "Zeit seit der Stufe davor (Median / 90 %)",
+        "de": "Zeit seit der Stufe davor (Median / 90\u00a0%)",
         "en": "Time since the stage before (median / 90%)",
     },
     "col.channel": {"de": "Kanal", "en": "Channel"},
@@ -84,7 +84,7 @@ COLUMN_WORDS: Mapping[str, Mapping[str, str]] = {
     "col.ended": {"de": "sonst beendet", "en": "ended otherwise"},
     "table.conversion": {"de": "Wie viele kamen weiter?", "en": "How many got further?"},
     "table.times": {
-        "de": "Wie lange dauerte es? (Median / 90 %)",
+        "de": "Wie lange dauerte es? (Median / 90\u00a0%)",
         "en": "How long did it take? (median / 90%)",
     },
     "table.by_channel": {"de": "Nach Kanal", "en": "By channel"},

@@ -50,6 +50,7 @@ CHANNELS: dict[str, tuple[str, int, tuple[float, ...], int, tuple[str, ...]]] = 
     "Empfehlung": ("referral", 60, (0.7, 0.7, 0.75, 0.6), 300, ("Kunden werben Kunden",)),
     "Researched <shops> & co.": ("outbound", 90, (0.1, 0.3, 0.5, 0.2), 500, ("Anschreiben",)),
 }
+OWNERS = ("ines@sommer.example", "mateo@sommer.example", "sana@sommer.example", None)
 STEPS = ("lead", "mql", "sql", "opportunity", "customer")
 _ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -204,7 +205,9 @@ def _life(random: Random, lead: str, start: datetime, chances: tuple[float, ...]
 
 
 def _leads() -> tuple[pl.DataFrame, pl.DataFrame]:
-    random, history, facts = Random("report"), [], []
+    random = Random("report")
+    history: list[dict[str, Any]] = []
+    facts: list[dict[str, Any]] = []
     for name, (_, count, chances, _, campaigns) in CHANNELS.items():
         for number in range(count):
             lead, start = f"{name}{number}", NOW - timedelta(days=random.uniform(1, 360))
@@ -217,7 +220,7 @@ def _leads() -> tuple[pl.DataFrame, pl.DataFrame]:
                     "highest_stage": "lead",
                     "channel": name if random.random() > 0.06 else None,
                     "campaign": random.choice(campaigns),
-                    "owner": None,
+                    "owner": OWNERS[len(facts) % len(OWNERS)],
                     "interested": True,
                     "interest_at": start if random.random() < 0.8 else None,
                     "volume": Decimal(random.randint(8, 60) * 1000) if bought else None,
@@ -297,6 +300,8 @@ def _counting() -> Counting:
         last=date(2026, 11, 20),
         now=NOW,
         zone=BERLIN,
+        per_person=True,
+        smallest_group=5,
         handover=HANDOVER,
         review=disputed_in("de"),
         with_review=True,

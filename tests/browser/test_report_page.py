@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import pytest
 
 from sync.reports.document import Document, as_json
+from sync.reports.page import as_page
 from sync.reports.voice import Voice
 from sync.reports.words import WORDS
 
@@ -147,6 +149,36 @@ def test_a_cohort_says_how_much_of_it_is_mature(told: Told) -> None:
     assert [row["mature"]["numerator"] for row in rows[-2:]] == [0, 0]
 
 
+@pytest.mark.parametrize("by", ["channel", "campaign", "cohort", "owner"])
+def test_conversion_and_time_stand_beside_each_other_for_every_group(told: Told, by: str) -> None:
+    document = as_json(told("en")[0])
+    (section,) = [one for one in document["sections"] if one["key"] == f"funnel_by_{by}"]
+    counts, times = (table["rows"] for table in section["tables"])
+    assert [row[by] for row in counts] == [row[by] for row in times]
+    assert len(counts) >= 4
+    for row, took in zip(counts, times, strict=True):
+        # Each rate is of the stage before it, and as many have a time as were counted there.
+        assert row["mql"]["denominator"] == row["leads"]
+        assert row["sql"]["denominator"] == row["mql"]["numerator"]
+        assert row["customers_of_leads"]["denominator"] == row["leads"]
+        assert took["to_mql"]["leads"] <= row["mql"]["numerator"]
+
+
+def test_channels_and_campaigns_tell_what_a_lead_an_mql_and_a_customer_cost(told: Told) -> None:
+    document = as_json(told("en")[0])
+    (section,) = [one for one in document["sections"] if one["key"] == "costs"]
+    tables = {table["key"]: table["rows"] for table in section["tables"]}
+    for by in ("channel", "campaign"):
+        row = max(tables[f"costs_by_{by}"], key=lambda row: row["customers"] or 0)
+        for what in ("lead", "mql", "customer"):
+            spent, each = float(row["spent"]["amount"]), float(row[f"per_{what}"]["amount"])
+            assert each == pytest.approx(spent / row[f"{what}s"], abs=0.005)
+        assert row["mature"]["denominator"] == row["leads"]
+    assert any("Attribution: first touch" in note for note in section["notes"])
+    assert any("mature after 74 days" in note for note in section["notes"])
+    assert {"costs_by_month", "costs_by_kind"} <= tables.keys()
+
+
 def test_the_review_shows_both_views_and_no_reason_that_was_given_once(page_in: Pages) -> None:
     text = " ".join("".join(_Page(page_in("de")).text).replace("\u00a0", " ").split())
     shown = [
@@ -163,6 +195,20 @@ def test_the_review_shows_both_views_and_no_reason_that_was_given_once(page_in: 
     ]
     assert [each for each in shown if each not in text] == []
     assert "Frau Sommer" not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("de", "Betreuer sind mit Namen genannt"), ("en", "owners are named")]
+)
+def test_a_page_with_numbers_by_owner_does_not_say_that_it_names_nobody(
+    page_in: Pages, told: Told, language: Literal["de", "en"], said: str
+) -> None:
+    assert said in page_in(language)
+    document, voice = told(language)
+    without = [one for one in document.sections if one.key != "funnel_by_owner"]
+    plain = as_page(replace(document, sections=tuple(without)), voice)
+    assert voice.say("report.personal") in plain
+    assert said not in plain
 
 
 def test_what_people_typed_is_never_taken_for_a_tag(page_in: Pages) -> None:

@@ -137,7 +137,7 @@ def test_the_effect_is_found_in_the_history_of_both_crms(begun: Any) -> None:
         assert top.low is not None
         assert top.low > 1.0, source
         assert bottom.high is not None
-        assert bottom.high < 1.0 or source == "salesforce", source
+        assert bottom.high < 1.0, source
 
 
 def test_without_an_effect_none_is_found(begun: Any) -> None:
@@ -149,7 +149,6 @@ def test_without_an_effect_none_is_found(begun: Any) -> None:
             assert low <= 0.5 <= high, (source, area)
             continue
         assert sum(low <= 0.5 <= high for _, low, high in parts.areas) >= 8, source
-        inside = [
-            lift.low <= 1.0 <= lift.high for lift in _lifts(parts) if lift.low is not None and lift.high
-        ]
-        assert sum(inside) >= 8, source
+        # Each interval holds 95 %: of a hundred some 95 hold what is true.
+        inside = sum(low <= 1.0 <= high for low, high in parts.lifts)
+        assert 0.9 <= inside / len(parts.lifts) <= 0.99, (source, inside)

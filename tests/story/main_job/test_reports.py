@@ -282,7 +282,8 @@ def test_the_handover_and_its_disputes_are_told_and_owners_only_where_it_is_allo
         "LEADPACT_PRIVACY__PER_PERSON_REPORTS": "true",
         "LEADPACT_REPORTS__SMALLEST_GROUP": "2",
     }
-    by_owner = _rows(
-        house.command("--json", "report", environ=allowed).document, "funnel_by_owner", "funnel_by_owner"
-    )
+    page = tmp_path / "owners.html"
+    told = house.command("--json", "report", "--html", str(page), environ=allowed).document
+    by_owner = _rows(told, "funnel_by_owner", "funnel_by_owner")
     assert sum(row["leads"] for row in by_owner) == 3
+    assert page.stat().st_mode & 0o077 == 0
