@@ -103,7 +103,7 @@ def test_what_is_written_is_read_back(
 @pytest.mark.parametrize(
     ("kind", "places"), [(FieldType.MONEY, 2), (FieldType.NUMBER, 4), (FieldType.NUMBER, 3)]
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_a_number_survives_where_a_comma_is_the_decimal_sign(
     kind: FieldType, places: int, data: st.DataObject

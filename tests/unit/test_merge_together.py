@@ -81,7 +81,7 @@ def _frame(leads: list[tuple[dict[str, Any], dict[str, Any], str]]) -> pl.DataFr
     return pl.DataFrame(columns, schema_overrides=schema)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40)
 @given(_leads, _rules)
 def test_a_field_ends_beside_others_as_it_would_alone(leads: Any, rules: tuple[MergeRule, ...]) -> None:
     frame = _frame(leads)

@@ -327,7 +327,7 @@ def _rows(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(_records, st.randoms(use_true_random=False))
 def test_the_order_in_which_records_come_does_not_matter(drawn: list[dict[str, Any]], random: Any) -> None:
     rows = _rows(drawn)
@@ -339,7 +339,7 @@ def test_the_order_in_which_records_come_does_not_matter(drawn: list[dict[str, A
     assert one.ambiguous.drop("why").sort(order).rows() == other.ambiguous.drop("why").sort(order).rows()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(_records)
 def test_every_record_has_one_lead_or_is_held_and_no_lead_has_two_records_in_a_crm(
     drawn: list[dict[str, Any]],

@@ -149,7 +149,7 @@ CONDITIONS = some.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(CONDITIONS)
 def test_a_condition_finds_what_it_says(side: SalesforceSide, condition: Condition) -> None:
     soql, is_so = condition

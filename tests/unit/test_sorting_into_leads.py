@@ -187,7 +187,7 @@ _TAKEN = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     drawn=st.lists(_record, max_size=14),
     in_memory=st.sampled_from([0, 2_000, 1_000_000]),

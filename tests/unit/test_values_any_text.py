@@ -22,7 +22,7 @@ def read(kind: FieldType, column: pl.Series, decimal_comma: bool | None) -> Clea
 
 
 @pytest.mark.parametrize("kind", list(FieldType))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(texts=TEXTS, decimal_comma=st.sampled_from([None, True, False]))
 def test_any_text_is_a_value_a_blank_or_a_problem(
     kind: FieldType, texts: list[str | None], decimal_comma: bool | None
@@ -43,7 +43,7 @@ def test_any_text_is_a_value_a_blank_or_a_problem(
 @pytest.mark.parametrize(
     "kind", [FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.URL]
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(texts=TEXTS)
 def test_what_was_cleaned_is_clean(kind: FieldType, texts: list[str | None]) -> None:
     once = read(kind, pl.Series(texts, dtype=pl.String()), None).values

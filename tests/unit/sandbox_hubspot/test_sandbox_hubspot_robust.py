@@ -86,7 +86,7 @@ def as_json(body: object) -> bytes:
         return b"{"
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(ROUTES),
     st.sampled_from(["undated", "2026-03", "2026-09"]),
@@ -124,7 +124,7 @@ def test_no_request_makes_it_fall_over(
     assert (answer.status == 204) == (answer.body == b"") == (answer.content_type is None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=30) | st.sampled_from(WORDS) | st.datetimes().map(lambda moment: moment.isoformat()))
 def test_a_moment_is_read_or_not_but_never_raises(text: str) -> None:
     ms = read_moment(text)

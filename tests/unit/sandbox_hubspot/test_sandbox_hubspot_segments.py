@@ -223,7 +223,7 @@ def test_an_edition_without_leads_knows_nothing_of_them(
     assert call("GET", "/crm/v3/objects/contacts")[0] == 200
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.sampled_from(["add", "remove", "delete", "restore"]), st.integers(0, 3)), max_size=12
