@@ -23,6 +23,10 @@ FLAGS: Mapping[str, str] = {"email": "email_opt_out", "call": "call_opt_out", "p
 #: What belongs to a standing, beside it.
 PROOF = ("at", "source", "wording")
 
+#: What a CRM recorded as the legal basis for processing (HubSpot reference, section 14): read and shown beside the
+#: standing of e-mail, and never taken for one, since a basis is no confirmation.
+LEGAL_BASIS = "email_legal_basis"
+
 _CHANNELS: Mapping[str, str] = {"email": "e-mail", "call": "calls", "post": "post"}
 
 
@@ -49,7 +53,10 @@ def _declared() -> dict[str, LeadField]:
             LeadField(wording, FieldType.TEXT, "What was agreed to, in words", behaviour=True, custom=True),
         ):
             found[field.name] = field
-    return found
+    basis = LeadField(
+        LEGAL_BASIS, FieldType.TEXT, "Legal basis that a CRM recorded", behaviour=True, custom=True
+    )
+    return {**found, basis.name: basis}
 
 
 #: Lead fields that a lead has where the config maps them. A standing is a withdrawal's field: the word
@@ -79,12 +86,17 @@ def forbidden(channel: str, columns: frozenset[str]) -> pl.Expr:
 
 
 def told(lead: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
-    """By channel what a lead's values say: ``standing`` (``unknown`` where nothing is known), and its proof."""
+    """By channel what a lead's values say: ``standing`` (``unknown`` where nothing is known), and its proof.
+
+    Beside the standing of e-mail its ``legal_basis``, where the config maps one.
+    """
     found = {}
     for channel, flag in FLAGS.items():
         word = WITHDRAWN if lead.get(flag) is True else lead.get(standing_field(channel))
         proof = {what: lead.get(name) for what, name in zip(PROOF, proof_fields(channel), strict=True)}
         found[channel] = {"standing": word or "unknown", **proof}
+    if LEGAL_BASIS in lead:
+        found["email"]["legal_basis"] = lead[LEGAL_BASIS]
     return found
 
 

@@ -204,7 +204,9 @@ def compile_map(
 def _custom_fields(rules: Sequence[FieldRule], lead_fields: Mapping[str, LeadField]) -> dict[str, LeadField]:
     standings = {rule.lead: CONSENT_FIELDS[rule.lead] for rule in rules if rule.lead in CONSENT_FIELDS}
     return standings | {
-        rule.lead: LeadField(rule.lead, rule.type, rule.label or rule.lead, custom=True)
+        rule.lead: LeadField(
+            rule.lead, rule.type, rule.label or rule.lead, opt_out=rule.withdrawal, custom=True
+        )
         for rule in rules
         if rule.type is not None and rule.lead not in lead_fields and rule.lead not in standings
     }

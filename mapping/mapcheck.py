@@ -78,6 +78,12 @@ def _of_rule(rule: FieldRule, field: LeadField, value_maps: Mapping[str, ValueMa
         yield MapProblem(
             rule.lead, f"is {field.type.value}, not {rule.type.value}", "leave the type of a lead field out"
         )
+    if rule.withdrawal and not (field.custom and field.type is FieldType.BOOLEAN):
+        yield MapProblem(
+            rule.lead,
+            "is said to be a withdrawal, which only a boolean field of your own can be",
+            'add type = "boolean", or remove withdrawal',
+        )
     if rule.currency and field.type is not FieldType.MONEY:
         yield MapProblem(rule.lead, "has a currency but is not money", "remove currency")
     if rule.country_as and field.type is not FieldType.COUNTRY:

@@ -37,7 +37,8 @@ class FieldRule:
     ``german`` (per CRM where they differ); left out: the code where the CRM field's name ends in ``code``,
     else the English name. ``decimal_comma`` and ``day_first`` describe numbers and dates that people typed
     into text fields (``mapping.values.amounts``, ``mapping.values.times``). ``lines`` keeps the line breaks of
-    a text; notes keep theirs without it.
+    a text; notes keep theirs without it. ``withdrawal``: a custom boolean that says what somebody does not want: true
+    in either CRM wins, whatever the scope says, and is never undone.
     """
 
     lead: str
@@ -54,6 +55,7 @@ class FieldRule:
     decimal_comma: bool | None = None
     day_first: bool | None = None
     lines: bool = False
+    withdrawal: bool = False
 
     def names(self, crm: str) -> Mapping[str, str]:
         """Object to field name in one CRM; ``EVERY_OBJECT`` where one name serves all."""

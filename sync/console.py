@@ -88,6 +88,8 @@ def show_explanation(screen: Screen, told: Mapping[str, Any]) -> None:
         if said["standing"] != "unknown":
             proof = ", ".join(str(said[what]) for what in ("at", "source", "wording") if said[what])
             screen.say(f"consent, {channel}: {said['standing']}" + (f" ({proof})" if proof else ""))
+        if said.get("legal_basis"):
+            screen.say(f"legal basis, {channel}: {said['legal_basis']}; that is no consent")
     for one in told["scope"]["because"]:
         screen.say(f"  {one['setting']}: {one['condition']}: {one['answer']}")
     for point in told["points"]:
@@ -155,6 +157,8 @@ def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
             f"  handover {cycle['cycle']}: {cycle['state']}, to {cycle['owner'] or 'nobody in particular'} at"
             f" {cycle['handed_over_at']}; due {cycle['due_at']}; first touch {cycle['first_touch_at']}"
             + (f"; {cycle['reason']}" if cycle["reason"] else "")
+            + ("; exploration, drawn below the line" if cycle["handed_by"] == EXPLORATION else "")
+            + (f"; lost on {cycle['lost_on']}: {cycle['lost_reason'] or '?'}" if cycle["lost_on"] else "")
         )
     for record in told["records"]:
         screen.say(f"  {record['crm']} {record['object']} {record['record']}{_fate(record)}")

@@ -13,7 +13,7 @@ from functools import cache
 
 import polars as pl
 
-from mapping.consent import CONSENT_FIELDS
+from mapping.consent import CONSENT_FIELDS, LEGAL_BASIS
 from mapping.identity import derive
 from mapping.lead import columns_of
 from mapping.own import OWN_LEAD_FIELDS
@@ -254,7 +254,7 @@ def _fill_unread(merged: pl.DataFrame, work: Work, unread: Unread) -> pl.DataFra
     """
     filled = []
     for name, rows in unread.places(*SIDES.values()).items():
-        if name in CONSENT_FIELDS:
+        if name in CONSENT_FIELDS and name != LEGAL_BASIS:
             continue
         for column in columns_of({name: work.fields[name]}) if name in work.fields else ():
             value, stored = merged[MERGED + column], merged[KEPT + column]

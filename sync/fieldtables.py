@@ -21,7 +21,7 @@ Words = Mapping[str, Mapping[str, list[str]]]
 Where = Callable[[KeyPath], str]
 
 _KEYS = tuple(one.name for one in fields(FieldRule) if one.name != "lead")
-_BOOLEANS = ("decimal_comma", "day_first")
+_BOOLEANS = ("decimal_comma", "day_first", "withdrawal")
 _TYPES = tuple(kind.value for kind in FieldType)
 _STAGES = tuple(stage.value for stage in Stage)
 

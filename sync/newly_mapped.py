@@ -16,7 +16,9 @@ from mapping.own import OWN_LEAD_FIELDS
 from sync.work import CRMS, Work
 
 #: What a rule says that no reading depends on.
-NOT_ABOUT_READING = frozenset({"hubspot", "salesforce", "if_both_changed", "if_emptied", "label"})
+NOT_ABOUT_READING = frozenset(
+    {"hubspot", "salesforce", "if_both_changed", "if_emptied", "label", "withdrawal"}
+)
 
 
 #: What is remembered of a field beside its value, since a version after the first: a memory that an older program made

@@ -106,7 +106,9 @@ class Settings:
         """The lead fields that the config adds: standings of consent, and rules with a type and a name of its own."""
         standings = {rule.lead for rule in self.fields} & CONSENT_FIELDS.keys()
         return {name: CONSENT_FIELDS[name] for name in sorted(standings)} | {
-            rule.lead: LeadField(rule.lead, rule.type, rule.label or rule.lead, custom=True)
+            rule.lead: LeadField(
+                rule.lead, rule.type, rule.label or rule.lead, opt_out=rule.withdrawal, custom=True
+            )
             for rule in self.fields
             if rule.type is not None and rule.lead not in {*LEAD_FIELDS, *CONSENT_FIELDS}
         }

@@ -112,6 +112,11 @@ def _unsubscribe(portal: Portal, kind: Kind, wanted: Wanted) -> Record:
         raise ControlRefused("only contacts unsubscribe")
     record = _record(portal, kind, wanted)
     names = [n for n in portal.definitions.of(kind) if n.startswith("hs_email_optout")]
+    if "from" in wanted:
+        # One kind of mail, by the number of its subscription (HubSpot reference, section 14).
+        names = [n for n in names if n == f"hs_email_optout_{wanted['from']}"]
+        if not names:
+            raise ControlRefused(f"there is no subscription {wanted['from']!r}")
     change(portal, record, dict.fromkeys(names, "true"), CALCULATED, None)
     return record
 
@@ -166,7 +171,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "delete": (),
     "restore": (),
     "gdpr_delete": (),
-    "unsubscribe": (),
+    "unsubscribe": ("from",),
     "act": ("signal", "at", "name", "pages"),
     "enrol": ("list",),
     "strike": ("list",),
