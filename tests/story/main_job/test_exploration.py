@@ -106,6 +106,7 @@ def test_a_share_of_them_is_handed_over_marked_in_both_crms_and_counted_apart(fu
         ("handed_over", "policy"),
     ]
     assert events[0]["why"] == "exploration: one of 25.0 %, seed 3"
+    assert "exploration, drawn below the line" in house.command("explain", min(wanted)).out
 
     # Neither another sync nor another night draws anybody else.
     house.later(DAY)
@@ -194,6 +195,22 @@ def test_whoever_is_out_of_scope_is_not_drawn(furnished: Any) -> None:
     _night(house)
     house.sync()
     assert _drawn(house) == set()
+
+
+def test_whoever_is_not_to_be_scored_is_not_drawn(furnished: Any) -> None:
+    house = furnished
+    _people(house, 3)
+    _on(house, 50, seed=_seed_for_all(house))
+    house.environ["LEADPACT_PRIVACY__NO_SCORING"] = "email IS NOT NULL"
+    house.later(DAY)
+    _night(house)
+    house.sync()
+    assert _drawn(house) == set()
+    del house.environ["LEADPACT_PRIVACY__NO_SCORING"]
+    house.later(DAY)
+    _night(house)
+    house.sync()
+    assert len(_drawn(house)) == 3
 
 
 def test_sales_say_what_an_explored_lead_is_worth(furnished: Any) -> None:

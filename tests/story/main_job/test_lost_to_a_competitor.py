@@ -90,6 +90,7 @@ def test_an_accepted_lead_that_a_competitor_won_is_suspected_with_dates_and_the_
     assert "übergeben 20.11.2026, Erstkontakt 24.11.2026, verloren 26.11.2026)" in german
     assert "Zusage „handover.respond_within“: 2 Stunden Arbeitszeit, es wurden" in german
 
+    assert "lost on 2026-11-26: Konkurrenz war schneller" in house.command("explain", EMAIL).out
     events = house.explain(EMAIL)["handover"]["events"]
     assert [one["what"] for one in events][-1] == "deal_lost"
     assert events[-1]["why"] == "2026-11-26: Konkurrenz war schneller"
