@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -473,16 +474,21 @@ class ForkServer:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._one_at_a_time = threading.Lock()
 
     def ask(self, question: Mapping[str, Any]) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        with self._one_at_a_time:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
     def start(self, argv: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> Forked:
         """``argv`` as python gets it: a script, or ``-m`` and a module. ``environ``: all that it sees of ours."""
+        for path in (out, err):
+            # There from the beginning, for whoever waits for a word in it.
+            path.touch()
         whole = {**_foreign(os.environ), **environ}
         asked = {"argv": list(argv), "environ": whole, "out": str(out), "err": str(err)}
         return Forked(self, int(self.ask(asked)["pid"]))
