@@ -3,7 +3,7 @@
 The CRM says how many calls it counts, everybody's together. What a backfill made is known, so the rest is what all
 others use: people's integrations, and our own live lanes. It is kept by the hour, and how far it will go is told
 from the past days: on a day that ends at midnight by what came after this hour then, on one that rolls by how
-high it stood. A mean of few days misleads, so its spread is added.
+high it stood. The middle one of them counts, with its spread: one odd day does not stop a backfill for a week.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import sqrt
-from statistics import fmean, pstdev
+from statistics import median, pstdev
 
 from connectors.errors import RetryLater
 
@@ -27,6 +27,9 @@ HOURS_LAST = (PAST_DAYS + 1) * A_DAY
 ENOUGH_HOURS = 20
 #: What a single earlier day may differ from this one; of several the spread is known.
 OF_ONE_DAY = 0.1
+
+#: No day is quite like another: so much more than was seen of the others, as a part of it, is expected of them.
+NEVER_ALIKE = 0.02
 
 Resets = Callable[[datetime], datetime]
 
@@ -122,7 +125,8 @@ def foreseen(hours: Sequence[Hour], used: int, now: datetime, resets: Resets | N
     heard = [one for one in hours if one.besides is not None and one.start <= now]
     sure = sum(one.start > now - A_DAY for one in heard) >= ENOUGH_HOURS
     more = _highest(heard, now) if resets is None else besides + _rest(heard, besides, now, began, resets)
-    return Others(besides, max(besides, more), sure)
+    expected = max(besides, more)
+    return Others(besides, round(expected * (1 + NEVER_ALIKE)) if sure else expected, sure)
 
 
 def _highest(heard: Sequence[Hour], now: datetime) -> int:
@@ -133,7 +137,13 @@ def _highest(heard: Sequence[Hour], now: datetime) -> int:
         of_day = [one.highest or 0 for one in heard if until - A_DAY < one.start <= until]
         if of_day:
             peaks.append(max(of_day))
-    return max(peaks[0], round(fmean(peaks) + pstdev(peaks))) if peaks else 0
+    return max(peaks[0], round(_middle(peaks))) if peaks else 0
+
+
+def _middle(counts: Sequence[int]) -> float:
+    """The middle one of some counts and how far the middle one of the others is from it."""
+    middle = median(counts)
+    return middle + median(abs(count - middle) for count in counts)
 
 
 def _rest(heard: Sequence[Hour], besides: int, now: datetime, began: datetime, resets: Resets) -> int:
@@ -147,7 +157,7 @@ def _rest(heard: Sequence[Hour], besides: int, now: datetime, began: datetime, r
             rests.append(max(one.highest or 0 for one in of_day) - (until_then[-1] if until_then else 0))
         end = start
     if rests:
-        return round(fmean(rests) + (pstdev(rests) if len(rests) > 1 else OF_ONE_DAY * rests[0]))
+        return round(_middle(rests) + (0 if len(rests) > 1 else OF_ONE_DAY * rests[0]))
     of_today = [one for one in heard if one.start >= began]
     if len(of_today) < 3 or into < AN_HOUR:
         return 0

@@ -17,6 +17,8 @@ from sync.store.runs import RunRow
 
 #: Runs that are looked at.
 RUNS = 200
+#: Parts of a whole add up to a little less than it.
+ALL = 1 - 1e-9
 #: Who would have to wait longer has another question: whether others leave any calls at all.
 LONGEST = timedelta(days=366)
 #: An inbox is emptied at another pace tomorrow.
@@ -100,18 +102,20 @@ def end_of_backfill(
     None: not within a year, which is so where others leave it nothing.
     """
     waits = [_Waits(calls, room, now) for crm, calls in needs.items() if (room := rooms.get(crm)) is not None]
-    at, work = now, seconds
-    while work > 0:
-        if at - now > LONGEST:
-            return None
+    at, done = now, 0.0
+    while True:
         hour = whole_hour(at) + AN_HOUR
-        # What part of all the work the calls of this hour are enough for, and the hour itself.
-        part = min([(hour - at).total_seconds(), work, *(one.enough_for(at) * seconds for one in waits)])
+        # What part of the whole this hour is enough for, and the calls that are free in it.
+        of_time = (hour - at).total_seconds() / seconds if seconds > 0 else 1.0
+        part = min([1.0 - done, of_time, *(one.enough_for(at) for one in waits)])
         for one in waits:
-            one.make(part / seconds, at)
-        work -= part
-        at = hour if work > 0 else at + timedelta(seconds=part)
-    return at
+            one.make(part, at)
+        done += part
+        if done >= ALL:
+            return at + timedelta(seconds=part * seconds)
+        if hour - now > LONGEST:
+            return None
+        at = hour
 
 
 class _Waits:

@@ -11,7 +11,7 @@
 ``POST faults``         ``{match?, times?, skip?}`` and one of ``status`` (with ``body``, ``headers``),
                         ``html``, ``drop``, ``delay``, ``truncate``; ``GET`` lists them, ``DELETE`` forgets
 ``POST people``         act as a person in the CRM; ``{action: other_apps, calls}``: other integrations
-                        make so many calls, which count in the day's budget
+                        make so many calls, which count in the day's budget; ``{made, used}``
 ``GET requests``        ``after``, ``limit``, ``writes=0|1``, ``bodies=1``: ``{requests, next, newest}``;
                         ``DELETE`` forgets them
 ``GET state``           what the CRM holds; the query is the side's

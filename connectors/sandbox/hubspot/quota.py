@@ -103,11 +103,6 @@ class Quota:
         self.used_today += made
         return made
 
-    def of_day(self, now: datetime) -> int:
-        """The calls of the account's day so far, everybody's."""
-        self._begin_day(now)
-        return self.used_today
-
     def _begin_day(self, now: datetime) -> None:
         today = now.astimezone(TIME_ZONE).date()
         if today != self.day:

@@ -210,7 +210,7 @@ class HubSpotSide:
         if wanted.keys() != {"action", "calls"} or not isinstance(calls, int) or calls < 0:
             raise ControlRefused("other_apps takes calls: a whole number from 0")
         made = self._quota.take_for_others(self._portal.switches, self._portal.moment(), calls)
-        return {"made": made}
+        return {"made": made, "used": self._quota.used_today}
 
     def load(self, object_name: str, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """Store rows in bulk, in one transaction; returns their ids. Raises ControlRefused."""
@@ -221,12 +221,7 @@ class HubSpotSide:
         """Records as they are now, archived ones included; ``after`` is the last id seen."""
         if wanted.get("object") == "webhooks":
             return self._told(wanted)
-        account = {
-            "portalId": PORTAL_ID,
-            "timeZone": TIME_ZONE.key,
-            "companyCurrency": CURRENCY,
-            "callsToday": self._quota.of_day(self._portal.moment()),
-        }
+        account = {"portalId": PORTAL_ID, "timeZone": TIME_ZONE.key, "companyCurrency": CURRENCY}
         kind = self._kind(wanted.get("object", "contacts"))
         unknown = sorted(set(wanted) - {"object", *(key for key, _ in _STATE)})
         if unknown:

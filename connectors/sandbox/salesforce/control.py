@@ -127,7 +127,7 @@ def _other_apps(org: Org, wanted: Wanted) -> dict[str, Any]:
     calls = wanted.get("calls")
     if not isinstance(calls, int) or isinstance(calls, bool) or calls < 0:
         raise ControlRefused("calls: expected a whole number from 0")
-    return {"made": usage.spend_of_others(org, calls)}
+    return {"made": usage.spend_of_others(org, calls), "used": usage.of_all(org)}
 
 
 def _app(org: Org, wanted: Wanted) -> dict[str, Any]:
