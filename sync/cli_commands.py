@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "plan": ("sync.cli_runs:plan", "What a sync would change, per field, with reasons; writes nothing."),
+    "plan": ("sync.cli_plan:plan", "What a sync would change, per field, with reasons; writes nothing."),
     "apply": (
-        "sync.cli_runs:apply",
+        "sync.cli_plan:apply",
         "Carry out a saved plan; each lead that moved since is left alone and named.",
     ),
     "sync": ("sync.cli_runs:sync", "Incremental: read, decide, write under the guards, remember."),
@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Addresses that leads had before they had another one: nobody should get mail there until"
         " somebody has looked.",
     ),
-    "undo": ("sync.cli_runs:undo", "Restores what a run changed, except what people have changed since."),
+    "undo": ("sync.cli_undo:undo", "Restores what a run changed, except what people have changed since."),
     "import": (
         "sync.cli_import:import_file",
         "People met elsewhere, from a spreadsheet saved as CSV: shown first, then written like any"

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from mapping.qualification.handover import EXPLORATION
+from sync.errors import GuardStopped
 from sync.saved import numbers_as_text
 from sync.screen import Screen
 from sync.tally import Outcome
-from sync.undo import Undone
+
+if TYPE_CHECKING:
+    from sync.undo import Undone
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40
 #: Our field that shows why a lead is handed over.
 _BY = "shown_handover_by"
+
+
+def exit_code(outcome: Outcome) -> int:
+    """What a command ends with after a run: 1 where a lead was held or refused, 3 where leads had moved."""
+    if outcome.moved:
+        return GuardStopped.exit_code
+    return 1 if outcome.became else 0
 
 
 def show_outcome(screen: Screen, outcome: Outcome, *, planned: bool) -> None:
