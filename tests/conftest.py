@@ -178,7 +178,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 #: The files that take longest begin first: one that begins last keeps one worker busy while the others are done.
-LONGEST = ("main_job/kills/", "main_job/machine/", "service/", "test_two_workers", "faults/", "test_backfill")
+LONGEST = (
+    *("main_job/kills/", "service/storm/", "faults/", "main_job/machine/", "test_real_input", "service/"),
+    *("test_backfill", "test_walkthrough", "test_two_workers", "test_csv_copy"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
