@@ -20,24 +20,11 @@ import sys
 from importlib import import_module
 from typing import Any
 
-#: What the programs import in the end; the rest comes along.
+#: What a sync imports in the end; the rest comes along. No gRPC: a library of its own threads, which listens to no
+#: change events in a child of a process that has imported it. A service is started as a user starts it.
 WARM = (
-    *(
-        "sync.cli",
-        "sync.cli_runs",
-        "sync.cli_service",
-        "sync.app_crms",
-        "sync.app_logs",
-        "sync.store.embedded",
-    ),
-    *(
-        "sync.serving",
-        "sync.serving_web",
-        "sync.reports.document",
-        "email_validator",
-        "phonenumbers",
-        "tldextract",
-    ),
+    *("sync.app_crms", "sync.run", "sync.store.embedded"),
+    *("email_validator", "phonenumbers", "tldextract"),
 )
 
 
