@@ -16,9 +16,9 @@ from mapping.own import OWN_LEAD_FIELDS
 from sync.work import CRMS, Work
 
 #: What a rule says that no reading depends on.
-NOT_ABOUT_READING = frozenset(
-    {"hubspot", "salesforce", "if_both_changed", "if_emptied", "label", "withdrawal"}
-)
+NOT_ABOUT_READING = frozenset({"hubspot", "salesforce", "if_both_changed", "if_emptied", "label"})
+#: What changes what is done with a value that was read long ago, from its being said on.
+WHERE_SAID = frozenset({"withdrawal"})
 
 
 #: What is remembered of a field beside its value, since a version after the first: a memory that an older program made
@@ -54,7 +54,11 @@ def rules_of(work: Work, crm: str) -> dict[str, str]:
             continue
         words = work.field_map.values.get(name)
         # Who wins and what a blank does is asked when records meet; it changes nothing about what was read.
-        said = {key: value for key, value in asdict(rule).items() if key not in NOT_ABOUT_READING}
+        said = {
+            key: value
+            for key, value in asdict(rule).items()
+            if key not in NOT_ABOUT_READING and (value or key not in WHERE_SAID)
+        }
         beside = [KEPT_BESIDE[name]] if name in KEPT_BESIDE else []
         text = json.dumps(
             [source, said, words.heard(crm) if words else None, *beside], sort_keys=True, default=str

@@ -154,6 +154,9 @@ def _place(settings: Settings, tell: Tell) -> Place:
     """Where the jobs of this config are. The CRMs are asked whose they are only where the memory does not know."""
     app = build(settings)
     try:
+        # Credentials that cannot be used end the process here, where a person reads why, and not its jobs.
+        for crm in app.crms:
+            app.crms[crm]
         if app.recalled() is None:
             app.work()
         watch = Watch(

@@ -14,7 +14,7 @@ import polars as pl
 
 _PLACE = pl.UInt32()
 #: Cells that say something else: the row, the column by its number among those left out, and the text.
-_APART = {"at": _PLACE, "column": pl.UInt8(), "text": pl.String()}
+_APART = {"at": _PLACE, "column": pl.UInt16(), "text": pl.String()}
 #: Types whose text can be told from the value alone. An amount may have been sent with or without its cents.
 _TOLD = (pl.String, pl.Int64, pl.Boolean)
 #: A column is left out where no more than one row in so many says something else.

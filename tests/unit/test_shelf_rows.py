@@ -87,3 +87,14 @@ def test_what_is_said_twice_takes_less_room_on_disk(tmp_path: Path) -> None:
         return size
 
     assert stored(TWINS) < 0.8 * stored({})
+
+
+def test_more_fields_than_a_byte_counts_come_back(tmp_path: Path) -> None:
+    names = [f"field_{number}" for number in range(300)]
+    columns = {name: ["A", "B"] for name in names} | {f"raw:{name}": [" A", "B"] for name in names}
+    records = pl.DataFrame({"_id": ["1", "2"], "lead_id": ["L1", "L2"], **columns})
+    shelf = Shelf(tmp_path, 0, {"hubspot": {f"raw:{name}": name for name in names}})
+    shelf.put("hubspot", records)
+    taken = [part.take("hubspot") for part in shelf.slices(7)]
+    shelf.clear()
+    assert_frame_equal(_by_id([one for one in taken if one is not None]), records, check_column_order=False)

@@ -143,6 +143,17 @@ def _what_was_begun_is_finished_before_it_stops(crew: Any, worker: Any, contact:
     assert "look_at" not in {args["what"] for _, args in crew.queued("todo", "doing", "failed")}
 
 
+def test_a_worker_whose_key_cannot_be_read_ends_and_leaves_the_jobs(crew: Any) -> None:
+    contact, _ = crew.house.couple("anna@sommer.example")
+    crew.enqueue(*look_at("hubspot", [contact]))
+    key = {"LEADPACT_SALESFORCE__AUTH": "jwt", "LEADPACT_SALESFORCE__KEY_FILE": "nowhere.pem"}
+    crew.launch("worker", LEADPACT_SALESFORCE__USERNAME="sync@sommer.example", **key)
+    assert crew.running[-1].process.wait(120) == 2
+    assert "nowhere.pem" in crew.running[-1].said()
+    assert crew.queued("todo")
+    assert not crew.queued("doing", "failed")
+
+
 def test_a_worker_waits_for_a_database_that_went_away_and_nothing_is_lost(
     furnished: Any, crew_of: Any
 ) -> None:
