@@ -1,0 +1,248 @@
+"""A CRM's day that is shared: other integrations call in bursts, a backfill runs, and handovers are written meanwhile.
+
+The usual form has a hundredth of the promised records and a tenth of its calls, so that the calls of a day are short
+and it takes several days; LEADPACT_TEST_SHARED_DAY=100000 is the size that is promised: 15,000 calls a day, of which
+others use 12,000.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.crm import Window
+from connectors.errors import RetryLater
+from sync.jobs_kinds import Given, do
+from sync.status import status_of
+
+RECORDS = int(os.environ.get("LEADPACT_TEST_SHARED_DAY", "200"))
+WHOLE = RECORDS == 100_000
+#: Calls a day; what others make of them; what a backfill never touches.
+LIMIT, OTHERS, RESERVE = (15_000, 12_000, 1_000) if WHOLE else (1_500, 1_200, 100)
+#: Hours of the day, in UTC, at which others call, and their parts of what they call a day.
+BURSTS = {1: 0.15, 5: 0.05, 8: 0.25, 9: 0.1, 13: 0.2, 17: 0.15, 21: 0.1}
+HALF_AN_HOUR = timedelta(minutes=30)
+CRMS = ("hubspot", "salesforce")
+#: The records of a part of a backfill that is written at once, and seconds that it takes.
+SLICE, A_PART_TAKES = (1_000, 300.0) if WHOLE else (4, 200.0)
+BACKFILL = {"crms": list(CRMS), "from": None, "to": None, "approve": True}
+BEGINS = datetime(2026, 11, 22, 20, tzinfo=UTC)
+INTERESTING = {
+    **{
+        "industry": "RETAIL",
+        "annualrevenue": "40000000",
+        "jobtitle": "Head of Marketing",
+        "country": "Germany",
+    },
+    **{"num_conversion_events": "3", "hs_analytics_num_visits": "7"},
+}
+#: Working hours between two leads that are handed over.
+HANDED_OVER_EVERY = 3
+
+
+@dataclass
+class Org:
+    """Two CRMs whose day others share, by the sandbox's clock; every call is made through the real budgets."""
+
+    house: Any
+    waiting: list[str]  #: contacts that are to be handed over, one after the other
+    least: int = LIMIT  #: the fewest calls that were left at any time
+    refused_to_others: int = 0
+    delays: list[float] = field(default_factory=list)
+    leads: dict[str, str] = field(default_factory=dict)
+    each_hour: Callable[[], object] = list
+
+    def now(self) -> datetime:
+        return self.house.serving.clock.now()  # type: ignore[no-any-return]
+
+    def used(self) -> dict[str, int]:
+        nobody = {"action": "other_apps", "calls": 0}
+        counted = {crm: self.house.control(crm, "people", nobody)["used"] for crm in CRMS}
+        self.least = min(self.least, *(LIMIT - count for count in counted.values()))
+        return counted
+
+    def until(self, moment: datetime) -> None:
+        """Time passes; in the middle of each hour others call, and ``each_hour`` is done."""
+        while True:
+            middle = (self.now() - HALF_AN_HOUR).replace(minute=0, second=0, microsecond=0) + 3 * HALF_AN_HOUR
+            if moment < middle:
+                self.house.serving.clock.set(max(moment, self.now()))
+                return
+            self.house.serving.clock.set(middle)
+            self.others_call()
+            self.each_hour()
+
+    def work_goes_on(self, point: str) -> None:
+        """A backfill writes a part of its leads, which takes its time; a part without changes takes none."""
+        if point == "before intents":
+            self.until(self.now() + timedelta(seconds=A_PART_TAKES))
+
+    def others_call(self) -> None:
+        calls = round(OTHERS * BURSTS.get(self.now().hour, 0.0))
+        for crm in CRMS if calls else ():
+            made = self.house.control(crm, "people", {"action": "other_apps", "calls": calls})["made"]
+            self.refused_to_others += calls - made
+        self.used()
+
+    def hand_over(self, live: Any) -> None:
+        """Someone becomes interesting in HubSpot, which tells of it; by when is it in Salesforce?"""
+        contact = self.waiting.pop()
+        began, real, lately = self.now(), time.monotonic(), (self.now() - timedelta(hours=3)).isoformat()
+        seen = {"recent_conversion_date": lately, "hs_analytics_last_visit_timestamp": lately}
+        self.house.edit("hubspot", contact, **INTERESTING, **seen)
+        do("look_at", Given(live, live.work(), "handover", {"crm": "hubspot", "records": [contact]}))
+        assert self.house.record("salesforce", self.leads[contact])["Leadpact_Stage__c"] == "mql"
+        self.delays.append((self.now() - began).total_seconds() + time.monotonic() - real)
+        self.used()
+
+
+def _begun(house: Any) -> dict[str, str]:
+    """Half as many people as records, whom both CRMs know and whose city HubSpot alone knows; contact to lead."""
+    numbers = range(RECORDS // 2)
+    people = [{"lastname": f"Sommer{n}", "company": f"Shop {n}"} for n in numbers]
+    contacts, leads = [], []
+    for start in range(0, len(people), SLICE):
+        part = range(start, min(start + SLICE, len(people)))
+        contacts += house.load(
+            "hubspot", *({"email": f"p{n}@shop{n}.example", "city": f"Town {n}", **people[n]} for n in part)
+        )
+        rows = ({"LastName": people[n]["lastname"], "Company": people[n]["company"]} for n in part)
+        leads += house.load(
+            "salesforce",
+            *({"Email": f"p{n}@shop{n}.example", **row} for n, row in zip(part, rows, strict=True)),
+        )
+        house.later(60)
+    for _ in range(2):
+        house.sync()
+        house.later(3_600)
+    return dict(zip(contacts, leads, strict=True))
+
+
+@pytest.fixture
+def org(furnished: Any) -> Org:
+    house = furnished
+    house.environ |= {
+        "LEADPACT_GUARDS__MAX_STAGE_MOVES": str(RECORDS),
+        "LEADPACT_GUARDS__MAX_UPDATES": str(RECORDS * 2),
+        "LEADPACT_SYNC__SLICE_LEADS": str(SLICE),
+    }
+    path = house.folder / "fields.toml"
+    text = path.read_text(encoding="utf-8")
+    start = text.index("[fields.city]")
+    end = text.index("\n[", start + 1)
+    path.write_text(text[:start] + text[end + 1 :], encoding="utf-8")
+    leads = _begun(house)
+    path.write_text(path.read_text(encoding="utf-8") + "\n" + text[start:end] + "\n", encoding="utf-8")
+    house.environ |= {
+        f"LEADPACT_{crm.upper()}__{name}": str(value)
+        for crm in CRMS
+        for name, value in (("DAILY_SHARE", 1.0), ("DAILY_RESERVE", RESERVE))
+    }
+    for crm in CRMS:
+        house.control(crm, "limits", {"daily": LIMIT})
+    return Org(house, sorted(leads), leads=leads)
+
+
+@contextmanager
+def _apps(org: Org) -> Iterator[tuple[Any, Any]]:
+    """An app that backfills, and one that hands over, as two workers have; in the first one time passes."""
+    with ExitStack() as stack:
+        slow = stack.enter_context(org.house.app(at_point=org.work_goes_on))
+        live = stack.enter_context(org.house.app())
+        for app, lane in ((slow, "backfill"), (live, "handover")):
+            for crm in app.crms.values():
+                stack.enter_context(crm.in_lane(lane))
+        yield slow, live
+
+
+def test_a_backfill_leaves_others_their_bursts_and_handovers_their_minute_and_ends_when_it_said(
+    org: Org,
+) -> None:
+    house = org.house
+    with _apps(org) as (slow, live):
+        work, watching = slow.work(), live.work()
+
+        def at_work() -> None:
+            for crm, fields in (("hubspot", ("email",)), ("salesforce", ("Email",))):
+                moment = org.now()
+                watching.crms[crm].expected(
+                    watching.objects[crm], fields, Window(moment, moment + HALF_AN_HOUR)
+                )
+            if 7 <= org.now().hour < 18 and org.now().hour % HANDED_OVER_EVERY == 0:
+                org.hand_over(live)
+
+        org.each_hour = at_work
+        org.until(BEGINS)
+        org.delays.clear()
+        mark, predicted, waits = house.mark(), list[tuple[datetime, datetime]](), 0
+        while (left := _one_part(org, slow, work, watching)) is not None:
+            waits += left.waited
+            if left.ends is not None:
+                predicted.append((org.now(), left.ends))
+    assert org.least >= RESERVE
+    assert org.refused_to_others == 0
+    assert _refused(house, mark) == []
+    assert waits or WHOLE, "the calls of a day were enough: nothing was tried"
+    delays = sorted(org.delays)
+    assert len(delays) >= 5
+    assert delays[math.ceil(0.95 * len(delays)) - 1] < 60
+    # Told again after each part, and right within a tenth of what was then to come; but for the last hour, in which
+    # an hour's calls are a large part of it.
+    ended = org.now()
+    wrong = [abs(ends - ended) / (ended - at) for at, ends in predicted if ended - at > 2 * HALF_AN_HOUR]
+    assert len(wrong) >= 10
+    far = [
+        f"{at:%d %H:%M} told {ends:%d %H:%M}"
+        for at, ends in predicted
+        if abs(ends - ended) > 0.1 * (ended - at)
+    ]
+    assert max(wrong) <= 0.1, f"it ended {ended:%d %H:%M}; {far}"
+    cities = [house.record("salesforce", lead)["City"] for lead in list(org.leads.values())[:: RECORDS // 40]]
+    assert None not in cities
+
+
+@dataclass(frozen=True)
+class After:
+    """After a part of a backfill: when `status` says that it ends, and whether it had to wait for calls before."""
+
+    ends: datetime | None
+    waited: bool
+
+
+def _one_part(org: Org, slow: Any, work: Any, watching: Any) -> After | None:
+    """One part of the backfill, as a worker does it; None when it was the last one."""
+    waited = False
+    while True:
+        try:
+            do("backfill", Given(slow, work, "backfill", BACKFILL))
+            break
+        except RetryLater as wait:
+            if wait.not_before is None or wait.not_before > org.now() + timedelta(days=2):
+                raise
+            waited = True
+            org.until(wait.not_before)
+    org.used()
+    left = status_of(watching).left
+    if not left:
+        return None
+    seconds = left[0].seconds
+    return After(None if seconds is None else org.now() + timedelta(seconds=seconds), waited)
+
+
+def _refused(house: Any, mark: dict[str, int]) -> list[tuple[str, int]]:
+    """What a CRM refused since a mark, for whatever limit."""
+    found = []
+    for crm in CRMS:
+        after = mark[crm]
+        while page := house.look(crm, "requests", after=str(after), limit="1000")["requests"]:
+            found += [(one["path"], one["status"]) for one in page if one["status"] in (403, 429)]
+            after = page[-1]["number"]
+    return found
