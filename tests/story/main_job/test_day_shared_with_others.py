@@ -1,6 +1,6 @@
 """A CRM's day that is shared: other integrations call in bursts, a backfill runs, and handovers are written meanwhile.
 
-The usual form has a hundredth of the promised records and a tenth of its calls, so that the calls of a day are short
+The usual form has few records in small parts and a tenth of the calls, so that the calls of a day are short
 and it takes several days; LEADPACT_TEST_SHARED_DAY=100000 is the size that is promised: 15,000 calls a day, of which
 others use 12,000.
 """
@@ -23,7 +23,7 @@ from connectors.errors import RetryLater
 from sync.jobs_kinds import Given, do
 from sync.status import status_of
 
-RECORDS = int(os.environ.get("LEADPACT_TEST_SHARED_DAY", "200"))
+RECORDS = int(os.environ.get("LEADPACT_TEST_SHARED_DAY", "160"))
 WHOLE = RECORDS == 100_000
 #: Calls a day; what others make of them; what a backfill never touches.
 LIMIT, OTHERS, RESERVE = (15_000, 12_000, 1_000) if WHOLE else (1_500, 1_200, 100)
@@ -45,7 +45,7 @@ INTERESTING = {
     **{"num_conversion_events": "3", "hs_analytics_num_visits": "7"},
 }
 #: Working hours between two leads that are handed over.
-HANDED_OVER_EVERY = 3
+HANDED_OVER_EVERY = 2
 
 
 @dataclass
