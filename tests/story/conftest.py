@@ -268,11 +268,16 @@ TOUCHED = " UNION ALL ".join(
         f"SELECT concat_ws(' ', '{table}', count(*), sum(xmin::text::bigint)) FROM {table}"
         for table in (
             *("pg_class", "pg_attribute", "pg_attrdef", "pg_index", "pg_constraint", "pg_proc", "pg_trigger"),
-            *("pg_type", "pg_enum", "pg_namespace", "pg_description", "pg_extension", "pg_db_role_setting"),
+            *("pg_type", "pg_enum", "pg_description", "pg_extension", "pg_db_role_setting"),
             "schema_migration",
         )
     ]
-    + ["SELECT string_agg(slot_name::text, ' ') FROM pg_replication_slots"]
+    + [
+        # Not those that the server makes for temporary tables, and keeps.
+        "SELECT concat_ws(' ', count(*), sum(xmin::text::bigint)) FROM pg_namespace"
+        " WHERE nspname !~ '^pg_(temp|toast_temp)_'",
+        "SELECT string_agg(slot_name::text, ' ') FROM pg_replication_slots",
+    ]
 )
 #: The number of the next transaction on the server that writes anything.
 NEXT_WRITE = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
