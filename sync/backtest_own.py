@@ -36,10 +36,15 @@ _DECIDED = (
 GIVEN_BY_SALES = tuple(
     stage.value for stage in (Stage.NURTURE, Stage.SQL, Stage.OPPORTUNITY, Stage.CUSTOMER, Stage.DISQUALIFIED)
 )
+#: Said of a history from which deletion periods have taken verdicts.
+_SHORTENED = (
+    "leads first judged before {} are left out: verdicts of that time have been deleted ([privacy.keep_days]), of some"
+    " stages alone"
+)
 
 
 def own_past(work: Work, policy: Policy, reached: str, after_days: int, horizon_days: int) -> Past:
-    """Every stored lead as of ``after_days`` after its first verdict.
+    """Every stored lead as of ``after_days`` after its first verdict, but those whose early verdicts may be deleted.
 
     ``reached``: opportunity or customer. A lead has ``horizon_days`` from its moment to reach it; one whose
     horizon is not over yet is open, whatever became of it so far. Raises WrongUse where nothing is stored.
@@ -47,18 +52,26 @@ def own_past(work: Work, policy: Policy, reached: str, after_days: int, horizon_
     parts = list(own_slices(work, policy, reached, after_days, horizon_days))
     if not parts:
         raise WrongUse("there is no history yet", fix="run `leadpact sync` first, or give --csv FILE")
-    return Past(pl.concat(parts).sort("at", "lead_id"), horizon_days)
+    since = work.store.retention.verdicts_from()
+    notes = [] if since is None else [_SHORTENED.format(since.isoformat(timespec="seconds"))]
+    return Past(pl.concat(parts).sort("at", "lead_id"), horizon_days, notes)
 
 
 def own_slices(
-    work: Work, policy: Policy, reached: str, after_days: int, horizon_days: int
+    work: Work, policy: Policy, reached: str, after_days: int, horizon_days: int, *, stock: bool = True
 ) -> Iterator[pl.DataFrame]:
-    """The cases of ``own_past``, some thousand leads at a time, for whoever does not need all of them at once."""
+    """The cases of ``own_past``, some thousand leads at a time, for whoever does not need all of them at once.
+
+    Without ``stock``, no lead that a CRM had known for longer than ``after_days`` when Leadpact first judged it, and
+    none of its first ``after_days``: who had converted by then is not counted, so that those who had not would stand
+    for all of them.
+    """
     now, after, ledger = work.clock(), "", work.store.handovers.between(None, None)
     while not (ids := work.store.leads.ids_after(after, AT_ONCE)).is_empty():
         after = ids[-1]
-        known = with_ledger(_cases(work, policy, ids, reached, after_days), ledger)
-        yield with_outcome(known, horizon_days, now)
+        cases = _cases(work, policy, ids, reached, after_days)
+        counted = cases if stock else cases.filter(~pl.col("stock"))
+        yield with_outcome(with_ledger(counted.drop("stock"), ledger), horizon_days, now)
 
 
 def _cases(work: Work, policy: Policy, ids: pl.Series, reached: str, after_days: int) -> pl.DataFrame:
@@ -89,6 +102,7 @@ def _cases(work: Work, policy: Policy, ids: pl.Series, reached: str, after_days:
         ).alias("worked"),
         pl.lit(None, dtype=CASE["rep"]).alias("rep"),
         "handed_at",
+        "stock",
     )
     return completed(cases.hstack(work.lead_snapshots().decode(past["lead_values"])), policy)
 

@@ -49,13 +49,16 @@ class Moved:
 def compare_rates(work: Work, limits: AlertSettings) -> Moved:
     """Hold what became of the leads lately against what became of those before. Reads the memory alone.
 
+    Leads that a CRM had known for longer than ``AFTER_DAYS`` by their first verdict are not compared, nor those of
+    Leadpact's first ``AFTER_DAYS``: of these it can count only those who had not converted yet.
+
     Where no lead is old enough to have an outcome, nothing is found, and ``after`` counts nobody.
     """
     policy = work.policy
     # Of a slice only the verdicts are kept: what is known of all leads may be more than a worker's memory holds.
     judged = [
         judge_cases(scored_alone(work, cases), policy).select(*CASE, *JUDGED)
-        for cases in own_slices(work, policy, limits.outcome, AFTER_DAYS, limits.outcome_days)
+        for cases in own_slices(work, policy, limits.outcome, AFTER_DAYS, limits.outcome_days, stock=False)
     ]
     if not judged:
         return Moved(work.clock(), limits.outcome, rate_of(0, 0), (), ())

@@ -153,8 +153,11 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
 
 
 def _with_previous(changed: pl.DataFrame) -> pl.Series:
-    """The inputs of a verdict: the lead's values, which CRMs have it, and what the last verdict said."""
-    before = pl.struct(*PREVIOUS_SCHEMA, "in_hubspot", "in_salesforce")
+    """The inputs of a verdict: the lead's values, which CRMs have it since when, and what the last verdict said."""
+    sides = [pl.col(name) for side in SIDES.values() if (name := side + "_created_at") in changed.columns]
+    since = pl.min_horizontal(sides) if sides else pl.lit(None, dtype=pl.Datetime("us", "UTC"))
+    created = since.dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("created_at")
+    before = pl.struct(*PREVIOUS_SCHEMA, "in_hubspot", "in_salesforce", created)
     # Both are JSON objects already, and the second is never empty: they are joined as text, not parsed again.
     return changed.select(
         inputs=pl.concat_str(

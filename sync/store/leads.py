@@ -51,6 +51,7 @@ PAST: Mapping[str, pl.DataType] = {
     "handed_at": pl.Datetime("us", "UTC"),
     "worked": pl.Boolean(),
     "lead_values": pl.String(),
+    "stock": pl.Boolean(),
 }
 NEW_LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, "how": pl.String(), **KEYS}
 
@@ -137,7 +138,10 @@ class Leads(Tables):
         """What was known of these leads ``after_days`` after their first verdict, as ``PAST``.
 
         ``reached_at`` is the first verdict in one of the stages ``reached``, ``handed_at`` the first as an MQL.
-        ``worked``: whether a verdict ever had one of these stages, or one of the reasons ``decided``.
+        ``worked``: whether a verdict ever had one of these stages, or one of the reasons ``decided``. ``stock``:
+        whether a CRM had known it for longer than ``after_days`` by its first verdict, or it came in the first
+        ``after_days`` with these accounts. Leads whose early verdicts deletion periods may have taken
+        (``Retention.verdicts_from``) are left out.
         """
         asked = lead_ids.alias("lead_id").to_frame()
         wanted = {"reached": list(reached), "worked": list(worked), "decided": list(decided)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sync.store.tables import Tables
 
@@ -23,5 +23,13 @@ class Retention(Tables):
         with self._connection.transaction(force_rollback=not really):
             for stage, moment in before.items():
                 for table in HISTORY:
-                    counts[table] += self._do(f"expire_{table}", stage=stage, before=moment).rowcount
+                    gone = self._do(f"expire_{table}", stage=stage, before=moment).rowcount
+                    counts[table] += gone
+                    if table == "verdict" and gone:
+                        self._do("note_verdicts_from", before=moment)
         return counts
+
+    def verdicts_from(self) -> datetime | None:
+        """From when on no verdict of any stage was deleted (UTC); None: none ever was."""
+        ((moment,),) = self._rows("verdicts_from")
+        return None if moment is None else moment.astimezone(UTC)

@@ -18,6 +18,13 @@ DELETE FROM verdict AS t USING lead AS l
    AND l.lead_id = coalesce((SELECT a.lead_id FROM lead_alias AS a
                               WHERE a.connection_id = t.connection_id AND a.old_lead_id = t.lead_id), t.lead_id);
 
+-- note_verdicts_from --
+UPDATE connection SET verdicts_from = greatest(verdicts_from, %(before)s)
+ WHERE connection_id = %(connection)s;
+
+-- verdicts_from --
+SELECT verdicts_from FROM connection WHERE connection_id = %(connection)s;
+
 -- expire_conflict --
 DELETE FROM conflict AS t USING lead AS l
  WHERE t.connection_id = %(connection)s AND t.decided_at < %(before)s

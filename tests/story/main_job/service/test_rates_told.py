@@ -69,6 +69,7 @@ def test_a_base_rate_that_fell_is_told_once_and_when_it_is_over(
     _joined(house, server)
     assert _look(house) == "0 leads held against those before them; 0 alerts opened, 0 over"
     assert "No lead is old enough yet to say" in _monday(house, server)[1]
+    house.later(15 * DAY)
 
     _come(house, "early", 48, 24)
     _come(house, "late", 32, 0)
@@ -104,9 +105,67 @@ def test_who_does_not_want_to_hear_of_it_does_not_and_no_crm_is_asked(furnished:
     house = furnished
     with (house.folder / "leadpact.toml").open("a", encoding="utf-8") as file:
         file.write('\n[alerts]\noutcome_days = 30\nmute = "rates"\n')
+    house.later(15 * DAY)
     _come(house, "early", 48, 24)
     _come(house, "late", 32, 0)
     mark = house.mark()
     assert _look(house).endswith("0 alerts opened, 0 over")
     assert house.mark() == mark
     assert "rates" in FROM_MEMORY
+
+
+def _moved(house: Any) -> list[str]:
+    """What is open after a look, a sentence's subject each."""
+    _look(house)
+    with house.app() as app:
+        return [one.about for one in app.memory().store.alerts.open()]
+
+
+def _alerting(house: Any, more: str = "") -> None:
+    with (house.folder / "leadpact.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n[alerts]\noutcome_days = 30\n{more}")
+
+
+def test_history_that_deletion_periods_took_moves_no_rate(furnished: Any) -> None:
+    """Of those who converted early verdicts go, of the others none: a half of each part did."""
+    house = furnished
+    _alerting(house, "[privacy.keep_days]\nopportunity = 60\n")
+    house.later(15 * DAY)
+    _come(house, "early", 48, 24)
+    _come(house, "late", 32, 16)
+    assert _moved(house) == []
+    with house.app() as app:
+        assert not do("retention", Given(app, app.memory(), "backfill")).words.startswith("0 rows")
+    assert _moved(house) == []
+
+    # The verdicts of those who came since are all there, and a backtest says who is left out.
+    told = house.command("--json", "policy", "backtest", "--horizon", "30").document
+    assert told["leads"] + sum(told["apart"].values()) == 32
+    assert "verdicts of that time have been deleted" in told["warnings"][0]
+
+
+@pytest.mark.parametrize("age", [0, 200])
+def test_who_was_in_the_crms_before_leadpact_moves_no_rate(furnished: Any, age: int) -> None:
+    """Of 200 a third had converted, and who had not is no measure of who comes; also where the records are new."""
+    house = furnished
+    _alerting(house)
+    _stock(house, "old", 200, 60)
+    house.later(age * DAY)
+    house.sync()
+    house.later(5 * DAY)
+    _come(house, "new", 50, 15)
+    assert _moved(house) == []
+
+
+def _stock(house: Any, batch: str, leads: int, reached: int) -> None:
+    talked = {"notes_last_contacted": "2026-11-19T08:00:00Z", "num_contacted_notes": "1"}
+    house.load(
+        "hubspot",
+        *(
+            {
+                **{"email": f"{batch}{number}@altshop{number}.example", "company": f"Altshop {number}"},
+                **{"lifecyclestage": "opportunity" if number < reached else "lead", **talked},
+            }
+            for number in range(leads)
+        ),
+    )
