@@ -108,7 +108,7 @@ def test_a_worker_whose_database_a_newer_program_has_migrated_leaves_the_jobs_to
     house = crew.house
     contact, lead = house.couple("anna@sommer.example")
     house.later(60)
-    worker = crew.start("worker")
+    worker = crew.start("worker", LEADPACT_WORKER__STOP_SECONDS="60")
     with house.app() as app:
         app.work()
         crew.ask("INSERT INTO schema_migration (number, name, checksum) VALUES (999, 'from_tomorrow', '')")
