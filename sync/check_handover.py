@@ -1,11 +1,14 @@
-"""What ``check`` says where the config names a field of opportunities that is not there."""
+"""What ``check`` says where the handover lacks a field that the config counts on."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator
 
+from mapping.own import OWN_FIELDS
 from sync.deals import CRM, DEAL, can_see_deals, loss_reason_of
+from sync.handover_explore import MARK, unmarked
+from sync.plan import NAMES
 from sync.work import Work
 from sync.wrongconfig import Problem
 
@@ -27,3 +30,17 @@ def of_losses(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
         if near
         else f"give the integration user read access to {DEAL} and the field",
     )
+
+
+def of_marks(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
+    """An error where leads are to be handed over by chance and a CRM could not say so."""
+    if work.handover is None or not work.handover.exploring.share:
+        return
+    (mark,) = (own for own in OWN_FIELDS if own.lead.name == MARK)
+    for crm in unmarked(work):
+        yield Problem(
+            where=where("handover.explore_share"),
+            severity="error",
+            problem=f"{NAMES[crm]} has no field {mark.name_in(crm)} that we may write: nobody is drawn to explore",
+            fix="`leadpact setup --apply` creates the field; the integration user needs the right to edit it",
+        )

@@ -13,7 +13,7 @@ from mapping.qualification.declared import Policy
 from mapping.qualification.frequency import WEEKLY, WEEKLY_FIELDS
 from mapping.qualification.reachable import can_be_true
 from mapping.qualification.signals import SIGNALS, signals_of
-from sync.check_handover import of_losses
+from sync.check_handover import of_losses, of_marks
 from sync.deals import can_see_deals
 from sync.plan import NAMES
 from sync.signals import COMPANY_FIELDS, can_see_companies
@@ -38,6 +38,7 @@ class Asked:
 def of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     """Conditions that can never be true in this account, and those that are judged without some of their fields."""
     yield from of_losses(work, where)
+    yield from of_marks(work, where)
     absent = _absent(work)
     for one in asked_in(work.policy):
         missing = [name for name in (*one.fields, *((one.since,) if one.since else ())) if name in absent]

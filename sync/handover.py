@@ -16,6 +16,7 @@ import polars as pl
 from mapping.qualification.handover import Advanced, advance, beside, left_lying, not_arrived, nothing, shown
 from mapping.qualification.handover_facts import FACTS
 from mapping.qualification.wording import why
+from sync.deals import LOSS_REASON
 from sync.halfdone import OPEN_INTENTS, moment
 from sync.handover_explore import note_waiting
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
@@ -54,7 +55,7 @@ def before_judging(
     """None where the config agreed on nothing, or no ledger was asked for."""
     if work.handover is None or ledger is None:
         return None
-    facts = beside(_as_begun(work, _facts(merged)), ledger)
+    facts = beside(_as_begun(work, _facts(work, merged)), ledger)
     lying = left_lying(facts, work.handover.terms, now)
     facts = facts.with_columns(lying)
     if lying.any():
@@ -79,13 +80,13 @@ def _as_begun(work: Work, facts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _facts(merged: pl.DataFrame) -> pl.DataFrame:
+def _facts(work: Work, merged: pl.DataFrame) -> pl.DataFrame:
     """``FACTS`` of merged leads."""
     names = set(merged.columns)
     columns = [
         (pl.col(MERGED + name) if MERGED + name in names else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in FACTS.items()
-        if name not in ("lead_id", "seen_at", "last_sign_at")
+        if name not in ("lead_id", "loss_words_read", "seen_at", "last_sign_at")
     ]
     signs = [pl.col(MERGED + name) for name in SIGNS if MERGED + name in names]
     changed = [
@@ -96,6 +97,7 @@ def _facts(merged: pl.DataFrame) -> pl.DataFrame:
     return merged.select(
         "lead_id",
         *columns,
+        loss_words_read=pl.lit(LOSS_REASON in work.field_map.rules),
         seen_at=pl.max_horizontal(nobody, *changed).cast(time),
         last_sign_at=pl.max_horizontal(nobody, *signs).cast(time),
     )

@@ -13,11 +13,12 @@ from typing import Literal
 import polars as pl
 
 from mapping.lead import Stage
+from mapping.own import OWN_FIELDS
 from mapping.qualification.handover import EXPLORATION, OPEN
-from mapping.qualification.handover_facts import WAS
+from mapping.qualification.handover_facts import WAS, answered, touched
 from sync.handover_draws import Exploring
 from sync.merge import HUBSPOT, SALESFORCE
-from sync.work import Work
+from sync.work import CRMS, Work
 
 #: Below the line; and stages from which a lead has never been handed over.
 _BELOW = (Stage.LEAD.value, Stage.NURTURE.value)
@@ -26,6 +27,8 @@ _WAYS = ("may_email", "may_call", "may_post")
 #: Words of Salesforce that say that nobody in sales has begun.
 _UNTOUCHED = (Stage.VISITOR.value, Stage.PROSPECT.value, Stage.LEAD.value)
 _WEEK = timedelta(days=7)
+#: The field that tells people in a CRM that chance handed the lead over.
+MARK = "shown_handover_by"
 #: Whether leads are drawn: of records that were read, of stored leads (whose missing records nobody can make now),
 #: or not at all.
 Draw = Literal["as read", "from memory", "nobody"]
@@ -47,15 +50,12 @@ def with_explored(
     ``facts``: the ledger beside each lead, in order. ``held``: for whom nothing may be created. Whoever is explored
     gets a Salesforce record where the config lets any be made.
     """
-    state, by = facts[WAS + "state"], facts[WAS + "handed_by"]
-    goes_on = (by == EXPLORATION) & state.is_in(list(OPEN)) & judged["stage"].is_in(list(_BELOW))
-    goes_on = goes_on.fill_null(value=False)
     seen, missing = _with_sales(work, judged)
     makes = missing & ~judged["lead_id"].is_in(held.implode())
-    may_be = state.is_null() & (seen | (missing if draw == "from memory" else makes))
-    drawn = _drawn(work, judged, may_be & (draw != "nobody"), now)
+    new = facts[WAS + "state"].is_null() & (draw != "nobody")
+    drawn = _drawn(work, judged, new & seen, new & (missing if draw == "from memory" else makes), now)
     at_once = drawn & (makes | seen)
-    explored = goes_on | at_once
+    explored = _goes_on(work, judged, facts) | at_once
     return judged.with_columns(
         explored.alias("explored"),
         (drawn & ~at_once).alias("explore_waits"),
@@ -75,24 +75,61 @@ def _with_sales(work: Work, judged: pl.DataFrame) -> tuple[pl.Series, pl.Series]
     return told["seen"], told["missing"]
 
 
-def _drawn(work: Work, judged: pl.DataFrame, may_be: pl.Series, now: datetime) -> pl.Series:
-    """Whose turn it is: those that may be drawn and are, within the week's number."""
-    exploring = None if work.handover is None else work.handover.exploring
-    nobody = pl.Series("drawn", [False]).new_from_index(0, judged.height)
-    if exploring is None or not exploring.share or work.mode == "observe":
-        return nobody
-    may = judged.select(may=_may_be_drawn())["may"] & may_be
-    ids = judged["lead_id"].filter(may)
-    places = sorted((exploring.place(lead), lead) for lead in ids)
-    chosen = _within_the_week(
-        work, exploring, [lead for place, lead in places if place < exploring.share], now
+def _goes_on(work: Work, judged: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
+    """Explorations of the ledger that are not over, and still may be.
+
+    Who was drawn and not handed over yet has to be somebody who may be drawn today. Whom sales have and nobody has
+    touched, somebody who can be reached lawfully and may be scored. What sales have begun is theirs.
+    """
+    begun = touched() | answered() | pl.col(WAS + "first_touch_at").is_not_null()
+    ours = (pl.col(WAS + "handed_by") == EXPLORATION) & pl.col(WAS + "state").is_in(list(OPEN))
+    waits = pl.col(WAS + "state") == "qualified"
+    below = pl.col("stage").is_in(list(_BELOW))
+    told = facts.select(ours.alias("ours"), waits.alias("waits"), begun.alias("begun")).hstack(
+        judged.select(below=below, may=_may_be_drawn(), still=_reached_and_scored())
     )
+    drawn_still = pl.col("may") & pl.lit(_is_on(work))
+    allowed = pl.when("waits").then(drawn_still).otherwise(pl.col("begun") | pl.col("still"))
+    return told.select(on=(pl.col("ours") & pl.col("below") & allowed).fill_null(value=False))["on"]
+
+
+def _is_on(work: Work) -> bool:
+    """Whether leads are drawn at all: the config says so, and both CRMs can show that they were."""
+    exploring = None if work.handover is None else work.handover.exploring
+    return exploring is not None and exploring.share > 0 and not unmarked(work)
+
+
+def unmarked(work: Work) -> list[str]:
+    """The CRMs that lack the field that says that chance handed a lead over, or do not let us write it."""
+    (mark,) = (own for own in OWN_FIELDS if own.lead.name == MARK)
+    writable = work.writable()
+    return [crm for crm in CRMS if mark.name_in(crm) not in writable.updatable[crm] & writable.creatable[crm]]
+
+
+def _drawn(work: Work, judged: pl.DataFrame, seen: pl.Series, missing: pl.Series, now: datetime) -> pl.Series:
+    """Whose turn it is: those that may be drawn and are, within the week's number.
+
+    ``seen``: new ones of whom sales have a record; ``missing``: those for whom one would be made, which nobody does
+    in place of a record that was merged away or deleted.
+    """
+    nobody = pl.Series("drawn", [False]).new_from_index(0, judged.height)
+    if work.handover is None or work.mode == "observe" or not _is_on(work):
+        return nobody
+    exploring = work.handover.exploring
+    candidates = judged.select("lead_id", may=_may_be_drawn()).with_columns(missing.alias("missing"))
+    candidates = candidates.filter(pl.col("may") & (seen | missing))
+    places = {lead: exploring.place(lead) for lead in candidates["lead_id"]}
+    met = pl.col("lead_id").is_in([lead for lead, place in places.items() if place < exploring.share])
+    candidates = candidates.filter(met)
+    fates = work.store.identity.fates(candidates.filter("missing")["lead_id"])["lead_id"]
+    candidates = candidates.filter(~(pl.col("missing") & pl.col("lead_id").is_in(fates.implode())))
+    ordered = sorted(candidates["lead_id"], key=lambda lead: (places[lead], lead))
+    chosen = _within_the_week(work, exploring, ordered, now)
     return judged["lead_id"].is_in(chosen).alias("drawn") if chosen else nobody
 
 
 def _may_be_drawn() -> pl.Expr:
     """Known, interested, in scope, to be reached lawfully, scored, and of no concern to sales so far."""
-    reached = pl.any_horizontal(pl.col(name).fill_null(value=False) for name in _WAYS)
     unworked = (
         (pl.col("sales_contacts").fill_null(0) == 0)
         & pl.col("last_contacted_at").is_null()
@@ -102,9 +139,14 @@ def _may_be_drawn() -> pl.Expr:
     )
     below = pl.col("stage").is_in(_BELOW) & pl.col("highest_stage").is_in(_NEVER_ABOVE)
     in_scope = pl.col("in_scope") & pl.col("to_salesforce")
-    scored = pl.col("temperature").is_not_null()
     known = pl.col("has_contact_data").fill_null(value=False)
-    return (below & in_scope & scored & known & reached & unworked).fill_null(value=False)
+    return (below & in_scope & known & _reached_and_scored() & unworked).fill_null(value=False)
+
+
+def _reached_and_scored() -> pl.Expr:
+    """There is a lawful way to reach the person, and nobody has taken them out of scoring."""
+    reached = pl.any_horizontal(pl.col(name).fill_null(value=False) for name in _WAYS)
+    return reached & pl.col("temperature").is_not_null()
 
 
 def _within_the_week(work: Work, exploring: Exploring, drawn: list[str], now: datetime) -> list[str]:

@@ -29,6 +29,7 @@ from mapping.qualification.handover_facts import (
     touched,
     with_loss,
     with_touch,
+    words_learnt,
 )
 from mapping.qualification.workclock import Clocks
 
@@ -38,7 +39,8 @@ _TIME = pl.Datetime("us", "UTC")
 #: One row a cycle. ``due_at``: what was promised when the lead was handed over; it never moves. ``owner_due_at``:
 #: when the present owner's time is up, later where a late lead went to another. ``hot_since``: filled in when the
 #: row is remembered. ``…_then``: what was known at the handover, to tell what sales did after it. ``lost_on``: the day
-#: an opportunity was lost after the handover, at the latest; ``lost_reason``: what was said of that. ``handed_by``:
+#: an opportunity was lost after the handover, at the latest; ``lost_reason``: what was said of that.
+#: ``lost_then_known``: whether ``lost_then`` was looked at, so that null means that no words were there. ``handed_by``:
 #: ``BY_POINTS`` or ``EXPLORATION`` (null: from before that was kept), with the share (0 to 1) and the seed that drew
 #: it at ``mql_at``. An exploration has cycle 0: it comes before any other handover of a lead.
 LEDGER: Mapping[str, pl.DataType] = {
@@ -58,6 +60,7 @@ LEDGER: Mapping[str, pl.DataType] = {
     "contacts_then": pl.Int64(),
     "stage_then": pl.String(),
     **{"lost_on": pl.Date(), "lost_reason": pl.String(), "lost_then": pl.String()},
+    "lost_then_known": pl.Boolean(),
     "handed_by": pl.String(),
     **{"drawn_share": pl.Float64(), "drawn_seed": pl.Int64()},
 }
@@ -158,7 +161,8 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     was_open = known & pl.col(WAS + "state").is_in(OPEN)
     taken_back = known & (pl.col(WAS + "state") == "accepted") & rejected() & ~mql
     again = mql & (~known | (pl.col(WAS + "cycle") < pl.col("cycle")))
-    lost = known & lost_since()
+    zone = clocks.company.zone
+    lost = known & (lost_since(zone) | words_learnt())
     here = leads.filter(was_open | taken_back | again | lost)
     if here.is_empty():
         return nothing()
@@ -170,7 +174,7 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     old = _carried(here.filter(was_open | taken_back), clocks, terms, moment)
     new = _answered(_handed(_opened(here.filter(again), moment), clocks, terms, moment), moment)
     closed = _as_it_was(here.filter(lost & ~was_open & ~taken_back))
-    rows = with_loss(pl.concat([old, closed, new], how="diagonal"), moment)
+    rows = with_loss(pl.concat([old, closed, new], how="diagonal"), moment, zone)
     events = events_of(rows, moment)
     rows = rows.filter(
         pl.any_horizontal(_differs(name) for name in LEDGER if name not in ("lead_id", "cycle"))
@@ -255,7 +259,7 @@ _SNAPSHOT: Mapping[str, str] = {
     },
     **{"contacted_then": "last_contacted_at", "activity_then": "last_activity_at"},
     **{"contacts_then": "sales_contacts", "stage_then": "salesforce_stage"},
-    "lost_then": "last_loss_reason",
+    **{"lost_then": "last_loss_reason", "lost_then_known": "loss_words_read"},
 }
 
 

@@ -8,12 +8,13 @@ the lead: it was no later than that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import polars as pl
 
 _TIME = pl.Datetime("us", "UTC")
 #: The lead's fields that are asked. ``seen_at``: when a record of the lead last changed; null: not known.
+#: ``loss_words_read``: whether a CRM is asked why a deal was lost, so that no words means that there are none.
 #: ``last_sign_at``: when the lead itself last showed interest.
 FACTS: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
@@ -25,6 +26,7 @@ FACTS: Mapping[str, pl.DataType] = {
     "salesforce_stage": pl.String(),
     "last_deal_lost_on": pl.Date(),
     "last_loss_reason": pl.String(),
+    "loss_words_read": pl.Boolean(),
     "seen_at": _TIME,
     "last_sign_at": _TIME,
 }
@@ -117,30 +119,43 @@ def with_touch(leads: pl.DataFrame, now: datetime) -> pl.DataFrame:
     )
 
 
-def lost_since() -> pl.Expr:
+def lost_since(zone: tzinfo) -> pl.Expr:
     """An opportunity was lost after the handover, as far as the ledger does not say so already.
 
-    By its day; where nobody tells one, by words that were not there yet when the lead was handed over.
+    By its day, in the teams' time zone; where nobody tells one, by words that are known not to have been there when
+    the lead was handed over.
     """
     handed, day, said = (
         pl.col("lg.handed_over_at"),
         pl.col("last_deal_lost_on"),
         pl.col("last_loss_reason"),
     )
-    by_day = day >= handed.dt.date()
-    by_words = day.is_null() & said.ne_missing(pl.col("lg.lost_then")) & said.is_not_null()
+    by_day = day >= handed.dt.convert_time_zone(str(zone)).dt.date()
+    others = said.ne_missing(pl.col("lg.lost_then")) & pl.col("lg.lost_then_known").fill_null(value=False)
+    by_words = day.is_null() & others & said.is_not_null()
     is_new = day.ne_missing(pl.col("lg.lost_on")) & day.is_not_null()
     other = said.ne_missing(pl.col("lg.lost_reason"))
     since = handed.is_not_null() & (by_day | by_words).fill_null(value=False)
     return (since & (is_new | other)).fill_null(value=False)
 
 
-def with_loss(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Rows of the ledger with ``lost_on`` and ``lost_reason``; ``_lost`` where that is news."""
-    news = lost_since() & ~pl.col("_opened")
-    day = pl.coalesce("last_deal_lost_on", pl.lit(now.date()))
+def words_learnt() -> pl.Expr:
+    """The first words about a loss that are seen of a lead of whom nobody read any when it was handed over.
+
+    How old they are nobody knows, so they count as those that were there.
+    """
+    unknown = pl.col("lg.handed_over_at").is_not_null() & ~pl.col("lg.lost_then_known").fill_null(value=False)
+    return unknown & pl.col("last_loss_reason").is_not_null() & pl.col("last_deal_lost_on").is_null()
+
+
+def with_loss(rows: pl.DataFrame, now: datetime, zone: tzinfo) -> pl.DataFrame:
+    """Rows of the ledger with ``lost_on``, ``lost_reason`` and what was there before; ``_lost`` where one is news."""
+    news, learnt = lost_since(zone) & ~pl.col("_opened"), words_learnt() & ~pl.col("_opened")
+    day = pl.coalesce("last_deal_lost_on", pl.lit(now.astimezone(zone).date()))
     return rows.with_columns(
         _lost=news,
         lost_on=pl.when(news).then(day).otherwise("lost_on"),
         lost_reason=pl.when(news).then("last_loss_reason").otherwise("lost_reason"),
+        lost_then=pl.when(learnt).then("last_loss_reason").otherwise("lost_then"),
+        lost_then_known=pl.when(learnt).then(pl.lit(value=True)).otherwise("lost_then_known"),
     )

@@ -42,7 +42,7 @@ _FACTS = {
 MQL: dict[str, Any] = {
     **{"stage": "mql", "stage_why": "hot_gates_passed", "cycle": 1, "temperature": "hot", "reached": True},
     **{"score": 80, "fit": 40, "engagement": 40, "policy_version": "p1", "salesforce_stage": "lead"},
-    **{"explored": False, "drawn_share": 0.05, "drawn_seed": 7},
+    **{"explored": False, "drawn_share": 0.05, "drawn_seed": 7, "loss_words_read": True},
 }
 
 
@@ -413,6 +413,47 @@ def test_a_loss_after_the_handover_is_noted_in_a_row_that_has_ended(
     }
     assert [what for _, what in told.events].count("deal_lost") == (noted is not None)
     assert told.at(_berlin("30T13:00")) == seen
+
+
+@pytest.mark.parametrize(
+    ("handed_over", "lost_on", "noted"),
+    [
+        # 00:30 in Berlin, where it is a day later than in UTC
+        ("21T00:30", date(2026, 11, 20), None),
+        ("21T00:30", date(2026, 11, 21), date(2026, 11, 21)),
+        ("20T23:30", date(2026, 11, 20), date(2026, 11, 20)),
+    ],
+)
+def test_the_day_of_a_loss_is_compared_with_the_teams_own_day(
+    handed_over: str, lost_on: date, noted: date | None
+) -> None:
+    told = Told()
+    told.at(_berlin(handed_over))
+    row = told.at(_berlin("23T10:00"), last_deal_lost_on=lost_on, last_loss_reason="competitor")
+    assert row["lost_on"] == noted
+
+
+def test_a_loss_without_a_day_of_its_own_is_of_the_teams_own_day() -> None:
+    told = Told()
+    _accepted(told)
+    assert told.at(_berlin("30T00:30"), last_loss_reason="competitor")["lost_on"] == date(2026, 11, 30)
+
+
+def test_words_that_nobody_looked_for_at_the_handover_count_as_those_that_were_there() -> None:
+    told = Told()
+    told.at(FRIDAY, loss_words_read=False)
+    told.at(_berlin("23T10:00"), sales_accepted=True, stage="sql", stage_why="accepted")
+    told.known["loss_words_read"] = True
+    old = "lost to a competitor in 2019"
+    row = told.at(_berlin("30T12:00"), last_loss_reason=old)
+    assert (row["lost_on"], row["lost_reason"], row["lost_then"]) == (None, None, old)
+    events = len(told.events)
+    assert told.at(_berlin("30T13:00")) == row
+    assert len(told.events) == events
+    row = told.at(_berlin("30T14:00"), last_loss_reason="lost to another competitor")
+    assert (row["lost_on"], row["lost_reason"]) == (date(2026, 11, 30), "lost to another competitor")
+    # A blank in between takes nothing back, and the old words are no news.
+    assert told.at(_berlin("30T15:00"), last_loss_reason=None)["lost_reason"] == row["lost_reason"]
 
 
 def test_a_reason_that_is_told_later_joins_its_loss() -> None:

@@ -3,8 +3,8 @@
 SELECT h.lead_id, h.cycle, h.state, h.mql_at, h.handed_over_at, h.owner, h.due_at, h.owner_due_at, h.escalate_at,
        h.first_touch_at, h.touched_by, h.answered_at, h.reason, h.closed_at, h.reassigned, h.score, h.fit,
        h.engagement, h.temperature, h.policy_version, h.hot_since, h.last_sign_at, h.contacted_then,
-       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then, h.handed_by,
-       h.drawn_share, h.drawn_seed
+       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then,
+       h.lost_then_known, h.handed_by, h.drawn_share, h.drawn_seed
   FROM asked CROSS JOIN LATERAL (
        SELECT * FROM handover
         WHERE handover.connection_id = %(connection)s AND handover.lead_id = asked.lead_id
@@ -18,8 +18,8 @@ SELECT EXISTS (SELECT 1 FROM handover WHERE connection_id = %(connection)s);
 SELECT h.lead_id, h.cycle, h.state, h.mql_at, h.handed_over_at, h.owner, h.due_at, h.owner_due_at, h.escalate_at,
        h.first_touch_at, h.touched_by, h.answered_at, h.reason, h.closed_at, h.reassigned, h.score, h.fit,
        h.engagement, h.temperature, h.policy_version, h.hot_since, h.last_sign_at, h.contacted_then,
-       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then, h.handed_by,
-       h.drawn_share, h.drawn_seed
+       h.activity_then, h.contacts_then, h.stage_then, h.lost_on, h.lost_reason, h.lost_then,
+       h.lost_then_known, h.handed_by, h.drawn_share, h.drawn_seed
   FROM handover AS h
  WHERE h.connection_id = %(connection)s
    AND coalesce(h.handed_over_at, h.mql_at) >= coalesce(%(since)s, '-infinity'::timestamptz)
@@ -90,13 +90,13 @@ SELECT asked.lead_id,
 INSERT INTO handover (connection_id, lead_id, cycle, state, mql_at, handed_over_at, owner, due_at, owner_due_at,
                       escalate_at, first_touch_at, touched_by, answered_at, reason, closed_at, reassigned, score, fit,
                       engagement, temperature, policy_version, hot_since, last_sign_at, contacted_then,
-                      activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, handed_by, drawn_share,
-                      drawn_seed, run_id)
+                      activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, lost_then_known,
+                      handed_by, drawn_share, drawn_seed, run_id)
 SELECT %(connection)s, lead_id, cycle, state, mql_at, handed_over_at, owner, due_at, owner_due_at,
        escalate_at, first_touch_at, touched_by, answered_at, reason, closed_at, reassigned, score, fit,
        engagement, temperature, policy_version, hot_since, last_sign_at, contacted_then,
-       activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, handed_by, drawn_share,
-       drawn_seed, %(run)s
+       activity_then, contacts_then, stage_then, lost_on, lost_reason, lost_then, lost_then_known, handed_by,
+       drawn_share, drawn_seed, %(run)s
   FROM new_handovers
 ON CONFLICT (connection_id, lead_id, cycle) DO UPDATE
    SET state = excluded.state, handed_over_at = excluded.handed_over_at, owner = excluded.owner,
@@ -111,7 +111,7 @@ ON CONFLICT (connection_id, lead_id, cycle) DO UPDATE
        last_sign_at = excluded.last_sign_at, contacted_then = excluded.contacted_then,
        activity_then = excluded.activity_then, contacts_then = excluded.contacts_then,
        stage_then = excluded.stage_then, lost_on = excluded.lost_on, lost_reason = excluded.lost_reason,
-       lost_then = excluded.lost_then, run_id = excluded.run_id;
+       lost_then = excluded.lost_then, lost_then_known = excluded.lost_then_known, run_id = excluded.run_id;
 
 -- remember_handover_events --
 INSERT INTO handover_event (connection_id, lead_id, cycle, at, noted_at, what, who, why, run_id)
