@@ -122,7 +122,7 @@ class App:
     def policy_of(self, declared: Mapping[str, Any]) -> Policy:
         """A policy from its stored tables, over the custom fields that were judged then and those of today."""
         fields = judged_fields({**self.fields, **stored_fields(declared)})
-        return load_policy(declared, fields=fields, vocabularies=VOCABULARIES)
+        return load_policy(declared, fields=fields, vocabularies=VOCABULARIES, stored=True)
 
     def _work(self) -> Work:
         settings = self.settings

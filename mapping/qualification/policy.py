@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -51,6 +52,7 @@ DEFAULT_BELIEVED: Mapping[Stage, tuple[str, ...]] = {
 }
 _CRMS = ("salesforce", "hubspot")
 _STAGE_WORDS = tuple(stage.value for stage in Stage)
+_SAME_LABEL = "two temperatures have the same label: nobody could tell them apart in the CRMs"
 #: What stands beside the bands under [policy.temperature].
 _TEMPERATURE_SETTINGS = ("drop_tolerance", "lowest", "stay_days")
 #: Names a lead field may not have: frames carry the verdict's columns beside the lead's.
@@ -93,12 +95,14 @@ def load_policy(
     fields: Mapping[str, LeadField],
     vocabularies: Mapping[str, Sequence[str]],
     where: str = "",
+    stored: bool = False,
 ) -> Policy:
     """Check the policy of a parsed config and make it usable.
 
     ``table`` is the whole config or policy file; only its ``policy`` and ``nurture`` are read. ``fields`` are
     all lead fields, derived and custom ones included; ``vocabularies`` the closed list of words of a field,
-    by its name. ``where`` is put before each problem's path (a file's name, say). Raises ``PolicyProblems``.
+    by its name. ``where`` is put before each problem's path (a file's name, say). ``stored``: it has decided already
+    and is to explain that, however it would look in the CRMs today. Raises ``PolicyProblems``.
     """
     problems: list[PolicyProblem] = []
     kept = {key: table[key] for key in ("policy", "nurture") if key in table}
@@ -109,8 +113,9 @@ def load_policy(
             PolicyProblem("fields", f"{name} is a name of the verdict; no lead field can have it")
         )
     policy = _policy(top, columns, fields, kept)
-    if problems or policy is None:
-        raise PolicyProblems([PolicyProblem(f"{where}{p.path}", p.message) for p in problems])
+    wrong = [one for one in problems if not (stored and one.only_shown)]
+    if wrong or policy is None:
+        raise PolicyProblems([replace(one, path=f"{where}{one.path}") for one in wrong])
     return policy
 
 
@@ -233,7 +238,7 @@ def _labels(table: Table, bands: Sequence[Band]) -> dict[str, str]:
     labels = {band.name: table.text(band.name, default=band.name) for band in bands}
     labels[NOT_KNOWN_YET] = table.text(NOT_KNOWN_YET, default="not known yet")
     if len({label.casefold() for label in labels.values()}) < len(labels):
-        table.problem("", "two temperatures have the same label: nobody could tell them apart in the CRMs")
+        table.problem("", _SAME_LABEL, only_shown=True)
     table.done()
     return labels
 

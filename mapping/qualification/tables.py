@@ -15,10 +15,14 @@ from mapping.qualification.syntax import ConditionProblem
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """One thing wrong with a policy. ``path`` is such as ``policy.fit[2].when``, counted from 0."""
+    """One thing wrong with a policy. ``path`` is such as ``policy.fit[2].when``, counted from 0.
+
+    ``only_shown``: the policy can judge; what it says could not be shown, or not told apart, in the CRMs.
+    """
 
     path: str
     message: str
+    only_shown: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -48,10 +52,11 @@ class Table:
         if not isinstance(values, Mapping):
             problems.append(PolicyProblem(path, f"expected a table, found {_shown(values)}"))
 
-    def problem(self, key: str, message: str) -> None:
+    def problem(self, key: str, message: str, *, only_shown: bool = False) -> None:
         """Keep a problem with the value of ``key``; a rule's name is put before it."""
         path = f"{self.path}.{key}" if key else self.path
-        self._problems.append(PolicyProblem(path, f"“{self.title}”: {message}" if self.title else message))
+        text = f"“{self.title}”: {message}" if self.title else message
+        self._problems.append(PolicyProblem(path, text, only_shown))
 
     def has(self, key: str) -> bool:
         return key in self._values
@@ -83,8 +88,8 @@ class Table:
             self.problem(
                 key,
                 f"expected at most {longest} characters, which is what both CRMs can show, found {len(value.strip())}",
+                only_shown=True,
             )
-            return default
         return value
 
     def whole(

@@ -353,3 +353,27 @@ def test_the_demo_policy_speaks_german() -> None:
 def test_the_demo_policy_hands_over_only_with_a_date() -> None:
     asked = {"sales_accepted": True, "has_need": True, "has_budget": True, "is_decision_maker": True}
     assert demo_verdict(**{**SHOP, **asked, "purchase_date": NOW.date()})["stage"] == "sql"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("policy.labels.hot", "Cold"),
+        ("nurture.0.name", "x" * 256),
+        ("nurture.0.track", "x" * 300),
+        ("nurture.0.format", "x" * 256),
+    ],
+)
+def test_a_policy_that_has_decided_loads_as_it_was_however_it_would_look_today(path: str, value: str) -> None:
+    table = declared(**{path: value})
+    with pytest.raises(PolicyProblems):
+        load(table)
+    then = load_policy(table, fields=FIELDS, vocabularies={"industry": INDUSTRIES}, stored=True)
+    assert value in (then.labels["hot"], then.tracks[0].name, then.tracks[0].track, then.tracks[0].format)
+
+
+def test_a_stored_policy_that_cannot_judge_is_still_refused() -> None:
+    table = declared(**{"policy.labels.hot": "Cold", "policy.fit.0.when": "nobody = 1"})
+    with pytest.raises(PolicyProblems) as wrong:
+        load_policy(table, fields=FIELDS, vocabularies={"industry": INDUSTRIES}, stored=True)
+    assert [problem.path for problem in wrong.value.problems] == ["policy.fit[0].when"]

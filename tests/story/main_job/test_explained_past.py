@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 DAY = 86_400
@@ -69,3 +71,18 @@ def test_both_crms_show_the_grade_and_a_second_sync_writes_nothing(twice: Any) -
     twice.sync()
     assert twice.wrote_nothing(mark)
     assert twice.command("--json", "agree").document["unexplained"] == 0
+
+
+def test_a_policy_that_could_not_be_declared_today_still_explains_what_it_decided(twice: Any) -> None:
+    """It is of an earlier version of Leadpact, which took equal labels and questions of any length."""
+    looks = '{"cold": "gleich", "hot": "Gleich"}'
+    question = {"name": "x" * 300, "when": "forms > 0", "track": "t"}
+    with psycopg.connect(twice.database) as connection:
+        connection.execute(
+            "UPDATE policy_version SET declared = jsonb_set(jsonb_set(declared::jsonb, '{policy,labels}', %s),"
+            " '{nurture}', %s)::text",
+            [looks, json.dumps([question])],
+        )
+    first = min(one["at"] for one in twice.explain("anna@sommer.de")["history"] if one["what"] == "verdict")
+    then = twice.command("--json", "explain", "anna@sommer.de", "--at", first)
+    assert (then.code, then.document["grade"]) == (0, "B2")
