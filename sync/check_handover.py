@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 
+from connectors.salesforce.deals import TYPES_OF_WORDS
 from mapping.own import OWN_FIELDS
 from sync.deals import CRM, DEAL, can_see_deals, loss_reason_of
 from sync.handover_explore import MARK, unmarked
@@ -14,12 +15,23 @@ from sync.wrongconfig import Problem
 
 
 def of_losses(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
-    """A warning where nobody can tell why a deal was lost, although ``handover.loss_reason`` asks for it."""
+    """What keeps ``handover.loss_reason`` from telling why a deal was lost.
+
+    A warning where its field is not there or not visible, an error where it is one that holds no words.
+    """
     name = loss_reason_of(work)
     if not name:
         return
     fields = work.crms[CRM].describe(DEAL).fields if can_see_deals(work) else {}
+    if name in fields and fields[name].type in TYPES_OF_WORDS:
+        return
     if name in fields:
+        yield Problem(
+            where=where("handover.loss_reason"),
+            severity="error",
+            problem=f"{name} of {DEAL} holds no words ({fields[name].type}): it cannot say why a lead was lost",
+            fix="name a text or picklist field; until then no reason is read",
+        )
         return
     near = difflib.get_close_matches(name, fields, n=1)
     yield Problem(

@@ -49,6 +49,8 @@ ROLE_SCHEMA: Mapping[str, pl.DataType] = {
 }
 
 _NEEDED = ("IsWon", "IsClosed")
+#: What a field has to hold to say why a deal was lost (``FieldInfo.type``).
+TYPES_OF_WORDS = frozenset({"text", "choice", "choices"})
 
 
 class _Deal(Row):
@@ -64,6 +66,10 @@ class _Deal(Row):
     LossReason: str | None = None
 
 
+#: A field that is read anyhow is read once.
+_ATTRIBUTES = frozenset(field.name for field in msgspec.structs.fields(_Deal)) - {"LossReason"}
+
+
 class _Part(Row):
     ContactId: str
     OpportunityId: str
@@ -76,7 +82,7 @@ _Link = tuple[str, _Deal, str | None, bool | None]
 
 def _kind(loss_reason: str) -> type[_Deal]:
     """Opportunities whose ``LossReason`` is read from this field; Salesforce has none of its own for it."""
-    if not loss_reason:
+    if not loss_reason or loss_reason in _ATTRIBUTES:
         return _Deal
     told = [("LossReason", str | None, None)]
     named = {"LossReason": loss_reason}
@@ -85,26 +91,33 @@ def _kind(loss_reason: str) -> type[_Deal]:
     )
 
 
+def _of_words(schemas: Schemas, loss_reason: str) -> str:
+    """The field that says why a deal was lost, where it holds words; else none."""
+    info = schemas.of("Opportunity").schema.fields.get(loss_reason)
+    return loss_reason if info is not None and info.type in TYPES_OF_WORDS else ""
+
+
 def read_deals(
     calls: Calls, schemas: Schemas, object_name: str, ids: Sequence[str], loss_reason: str = ""
 ) -> Iterator[pl.DataFrame]:
     """The opportunities of the named contacts (by their roles) or accounts: frames of ``DEAL_SCHEMA``.
 
     ``loss_reason``: the field of Opportunity that says why one was lost; empty: none, nor where it is not visible
-    to us. Deleted opportunities are left out. Raises NeedsPerson where opportunities, or contact roles, are not visible
-    to us, OurBug for another object.
+    to us, or holds anything but ``TYPES_OF_WORDS``. Deleted opportunities are left out. Raises NeedsPerson where
+    opportunities, or contact roles, are not visible to us, OurBug for another object.
     """
+    if object_name not in ("Account", "Contact"):
+        raise OurBug(f"salesforce: a {object_name} has no opportunities of its own", crm=CRM)
+    why = _of_words(schemas, loss_reason)
     if object_name == "Account":
-        listing = Listing(calls, schemas, "Opportunity", _kind(loss_reason), (*_NEEDED, "AccountId"))
+        listing = Listing(calls, schemas, "Opportunity", _kind(why), (*_NEEDED, "AccountId"))
         for page in listing.of("AccountId", ids):
-            yield _frame([(deal.AccountId or "", deal, None, None) for deal in page])
-    elif object_name == "Contact":
-        deals = Listing(calls, schemas, "Opportunity", _kind(loss_reason), _NEEDED)
+            yield _frame([(deal.AccountId or "", deal, None, None) for deal in page], why)
+    else:
+        deals = Listing(calls, schemas, "Opportunity", _kind(why), _NEEDED)
         parts = Listing(calls, schemas, "OpportunityContactRole", _Part, ("ContactId", "OpportunityId"))
         for some in parts.of("ContactId", ids):
-            yield _frame(list(_joined(some, deals)))
-    else:
-        raise OurBug(f"salesforce: a {object_name} has no opportunities of its own", crm=CRM)
+            yield _frame(list(_joined(some, deals)), why)
 
 
 def read_roles(calls: Calls, schemas: Schemas, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -127,7 +140,8 @@ def _joined(parts: Sequence[_Part], deals: Listing[_Deal]) -> Iterator[_Link]:
             yield part.ContactId, deal, part.Role, part.IsPrimary
 
 
-def _frame(links: Sequence[_Link]) -> pl.DataFrame:
+def _frame(links: Sequence[_Link], why: str) -> pl.DataFrame:
+    reason = why if why in _ATTRIBUTES else "LossReason"
     rows = sorted(links, key=lambda link: (link[0], link[1].CreatedDate, link[1].Id))
     deals = [deal for _, deal, _, _ in rows]
     return pl.DataFrame(
@@ -143,7 +157,7 @@ def _frame(links: Sequence[_Link]) -> pl.DataFrame:
             "opened": times("opened", [moment_text(deal.CreatedDate) for deal in deals]),
             "closes": [deal.CloseDate for deal in deals],
             "name": [deal.Name for deal in deals],
-            "loss_reason": [deal.LossReason for deal in deals],
+            "loss_reason": [getattr(deal, reason) for deal in deals],
         },
         schema=dict(DEAL_SCHEMA),
     )

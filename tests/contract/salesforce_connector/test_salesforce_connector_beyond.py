@@ -239,7 +239,21 @@ def test_the_field_that_says_why_a_deal_was_lost_is_read_where_it_is_there(
     account = make(org, "Account", Name="Engines")
     deal = {"StageName": "Closed Lost", "CloseDate": "2026-12-31", "AccountId": account}
     make(org, "Opportunity", Name="Lost", NextStep="Went to a competitor", **deal)
-    for field, said in (("", None), ("NextStep", "Went to a competitor"), ("Loss_Reason__c", None)):
+    for field, said in (
+        ("", None),
+        ("NextStep", "Went to a competitor"),
+        ("Loss_Reason__c", None),
+        # Read anyhow, for another end
+        ("StageName", "Closed Lost"),
+        ("Name", "Lost"),
+        # No words
+        ("Amount", None),
+        ("Probability", None),
+        ("IsWon", None),
+        ("CloseDate", None),
+        ("AccountId", None),
+        ("Id", None),
+    ):
         (row,) = one_frame(crm.deals("Account", [account], field), DEAL_SCHEMA).iter_rows(named=True)
         assert (row["outcome"], row["loss_reason"]) == ("lost", said)
 

@@ -132,6 +132,28 @@ def test_hubspots_reason_of_a_lost_deal_counts_where_the_contact_shows_it(furnis
     assert row["lost_reason"] == "Chose a competitor"
 
 
+def test_a_reason_field_that_holds_no_words_is_an_error_and_stops_no_sync(furnished: Any) -> None:
+    house = furnished
+    contact, _, deal = _accepted(house)
+    house.rewrite("leadpact.toml", "[handover]", '[handover]\nloss_reason = "Amount"')
+    (found,) = [
+        one
+        for one in house.command("--json", "check").document["problems"]
+        if "Amount of Opportunity holds no words (number)" in one["problem"]
+    ]
+    assert (found["severity"], "text or picklist" in found["fix"]) == ("error", True)
+    assert "leadpact.toml:" in found["where"]
+    fields = {"StageName": "Closed Lost", "CloseDate": "2026-11-26", "Amount": "1000"}
+    house.control(
+        "salesforce", "people", {"action": "edit", "object": "Opportunity", "id": deal, "fields": fields}
+    )
+    house.edit("hubspot", contact, jobtitle="CEO")
+    house.later(DAY)
+    house.sync()
+    (row,) = house.command("--json", "handovers").document["handovers"]
+    assert (row["lost_on"], row["lost_reason"]) == ("2026-11-26", None)
+
+
 def test_check_names_a_reason_field_that_is_not_there(furnished: Any) -> None:
     house = furnished
     house.rewrite("leadpact.toml", "[handover]", '[handover]\nloss_reason = "NextStepp"')
