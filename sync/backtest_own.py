@@ -13,6 +13,7 @@ import polars as pl
 from mapping.identity import derive
 from mapping.lead import Stage, columns_of
 from mapping.qualification.backtest import CASE
+from mapping.qualification.backtest_explore import about_full_weeks
 from mapping.qualification.declared import Policy
 from mapping.qualification.handover import EXPLORATION
 from sync.backtest_csv import Past
@@ -54,7 +55,16 @@ def own_past(work: Work, policy: Policy, reached: str, after_days: int, horizon_
         raise WrongUse("there is no history yet", fix="run `leadpact sync` first, or give --csv FILE")
     since = work.store.retention.verdicts_from()
     notes = [] if since is None else [_SHORTENED.format(since.isoformat(timespec="seconds"))]
+    notes += _about_draws(work)
     return Past(pl.concat(parts).sort("at", "lead_id"), horizon_days, notes)
+
+
+def _about_draws(work: Work) -> list[str]:
+    """A note where the week's number, as it is today, cut the draws below the line short."""
+    if work.handover is None:
+        return []
+    drawn = work.store.handovers.between(None, None).filter(pl.col("handed_by") == EXPLORATION)
+    return about_full_weeks(drawn["mql_at"].to_list(), work.handover.exploring.a_week)
 
 
 def own_slices(

@@ -7,6 +7,7 @@ share is drawn. Where more are drawn than the week has room for, the smallest pl
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -109,23 +110,35 @@ def unmarked(work: Work) -> list[str]:
 def _drawn(work: Work, judged: pl.DataFrame, seen: pl.Series, missing: pl.Series, now: datetime) -> pl.Series:
     """Whose turn it is: those that may be drawn and are, within the week's number.
 
-    ``seen``: new ones of whom sales have a record; ``missing``: those for whom one would be made, which nobody does
-    in place of a record that was merged away or deleted.
+    ``seen``: new ones of whom sales have a record; ``missing``: those for whom one would be made.
     """
     nobody = pl.Series("drawn", [False]).new_from_index(0, judged.height)
     if work.handover is None or work.mode == "observe" or not _is_on(work):
         return nobody
     exploring = work.handover.exploring
-    candidates = judged.select("lead_id", may=_may_be_drawn()).with_columns(missing.alias("missing"))
+    candidates = judged.select("lead_id", HUBSPOT + "_id", may=_may_be_drawn(), missing=missing)
     candidates = candidates.filter(pl.col("may") & (seen | missing))
     places = {lead: exploring.place(lead) for lead in candidates["lead_id"]}
     met = pl.col("lead_id").is_in([lead for lead, place in places.items() if place < exploring.share])
     candidates = candidates.filter(met)
-    fates = work.store.identity.fates(candidates.filter("missing")["lead_id"])["lead_id"]
-    candidates = candidates.filter(~(pl.col("missing") & pl.col("lead_id").is_in(fates.implode())))
-    ordered = sorted(candidates["lead_id"], key=lambda lead: (places[lead], lead))
+    barred = _barred(work, candidates.filter("missing"))
+    ordered = sorted(set(candidates["lead_id"]) - barred, key=lambda lead: (places[lead], lead))
     chosen = _within_the_week(work, exploring, ordered, now)
     return judged["lead_id"].is_in(chosen).alias("drawn") if chosen else nobody
+
+
+def _barred(work: Work, leads: pl.DataFrame) -> set[str]:
+    """Those of these leads for whom a sync would make no record, whom a rescore must not draw night after night.
+
+    A record of theirs was merged away or deleted, or may be the counterpart of one that waits for a person.
+    """
+    if leads.is_empty():
+        return set()
+    gone = set(work.store.identity.fates(leads["lead_id"])["lead_id"])
+    held = [row for row in work.store.journal.open_held() if row["kind"] == "ambiguous"]
+    named = {other for row in held for other in json.loads(row["details"])["others"]}
+    ids = leads.select("lead_id", pl.format("hubspot:{}", HUBSPOT + "_id"))
+    return gone | {lead for lead, record in ids.iter_rows() if record in named}
 
 
 def _may_be_drawn() -> pl.Expr:

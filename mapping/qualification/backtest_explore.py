@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -16,6 +19,7 @@ TOO_SELDOM = 0.5
 _BELOW = (Stage.LEAD.value, Stage.NURTURE.value)
 _WAYS = ("may_email", "may_call", "may_post")
 _SIZE = 2**32
+_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Below:
 def below_the_line(judged: pl.DataFrame) -> Below:
     """What share of the leads below the line reaches the outcome when sales get them, by those that chance chose.
 
-    Every lead that could be drawn had the same chance, so that they stand for all of them. ``judged``: cases.
+    Every lead that could be drawn had the same chance, so that they stand for all of them, but in weeks that were full
+    (``full_weeks``). ``judged``: cases.
     """
     drawn = judged.filter(pl.col("explored").fill_null(value=False))
     worked = drawn["worked"].fill_null(value=True)
@@ -44,6 +49,31 @@ def below_the_line(judged: pl.DataFrame) -> Below:
     still_open = drawn.height - unworked.height - decided.height
     rate = rate_of(int(decided["outcome"].sum()), decided.height)
     return Below(drawn.height, still_open, unworked.height, rate)
+
+
+def full_weeks(drawn: Sequence[datetime], a_week: int) -> int:
+    """How many stretches of seven days, none of them twice, saw ``a_week`` draws or more."""
+    times, weeks, first = sorted(drawn), 0, 0
+    while first + a_week <= len(times):
+        end = times[first] + _WEEK
+        if times[first + a_week - 1] < end:
+            weeks += 1
+            first = bisect_left(times, end)
+        else:
+            first += 1
+    return weeks
+
+
+def about_full_weeks(drawn: Sequence[datetime], a_week: int) -> list[str]:
+    """A note where the week's number cut the draw short: who was left over then was not chosen by chance alone."""
+    weeks = full_weeks(drawn, a_week)
+    if not weeks:
+        return []
+    return [
+        f"in {weeks} {'week' if weeks == 1 else 'weeks'} as many leads were drawn to explore as"
+        f" handover.explore_per_week allows ({a_week}): the share that was drawn is the most that it can have been"
+        " then, and leads that a sync read because they changed went before the others"
+    ]
 
 
 def worked_on_each_side(judged: pl.DataFrame) -> tuple[Rate, Rate]:

@@ -153,6 +153,8 @@ def test_the_week_has_room_for_so_many_and_the_next_one_for_as_many_more(furnish
     house.sync()
     assert len(_drawn(house)) == 8
     assert _drawn(house) > first
+    told = house.command("--json", "policy", "backtest").document["warnings"]
+    assert any("in 2 weeks as many leads were drawn to explore" in text for text in told)
 
 
 @pytest.mark.parametrize(
