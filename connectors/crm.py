@@ -318,8 +318,8 @@ class Crm(Protocol):
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:
         """Create the fields that are missing, readable and writable for us; returns the names created.
 
-        A choice that is there gets the options it lacks, and new labels where its spec says ``relabel``; it loses
-        none. Idempotent. Raises NeedsPerson where the account does not allow it.
+        A choice that is there gets the options it lacks, and new labels where its spec says ``relabel``
+        (``connectors.options``); it loses none. Idempotent. Raises NeedsPerson where the account does not allow it.
         """
         ...
 

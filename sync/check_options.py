@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 
 from sync.plan import NAMES
 from sync.setup import needed_fields
-from sync.setup_options import labels_told, unknown_told
+from sync.setup_options import labels_told, twins_told, unknown_told
 from sync.work import Work
 from sync.wrongconfig import Problem
 
 
 def of_options(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     """Bands that people read under another name than the policy gives them, and those that the policy gave up.
+
+    One that it gave up and whose label another band has now is told apart by its value, in brackets.
 
     A band that a CRM lacks is an error of its own (``sync.check``): a write of it would be refused.
     """
@@ -24,6 +26,14 @@ def of_options(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
             problem=f"{NAMES[one['crm']]}'s {one['field']} calls {one['option']} “{one['label']}”,"
             f" the policy “{one['wanted']}”",
             fix="`leadpact setup --apply` relabels it; the values that records hold stay",
+        )
+    for one in twins_told(needed):
+        yield Problem(
+            where=f"{NAMES[one['crm']]} {one['object']}",
+            severity="warning",
+            problem=f"{one['field']} calls {one['option']}, which is no band of the policy, “{one['label']}”, as a"
+            " band is called: nobody can tell the two apart",
+            fix=f"`leadpact setup --apply` relabels it “{one['wanted']}”; the values that records hold stay",
         )
     judged = work.store.standing.temperatures()
     unknown = unknown_told(needed, judged)

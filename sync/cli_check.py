@@ -15,7 +15,7 @@ from sync.cli_context import Context
 from sync.record_types import lacking_values, types_told
 from sync.reports.rules import report_problems
 from sync.setup import create_missing, needed_fields, setup_told, setup_wanted
-from sync.setup_options import labels_told, options_told, unknown_sentences, unknown_told
+from sync.setup_options import labels_told, options_told, twins_told, unknown_sentences, unknown_told
 from sync.watching import watch_changes
 from sync.wrongconfig import WrongConfig
 
@@ -56,7 +56,7 @@ def setup(context: Context, really: bool) -> None:
         needed = needed_fields(work)
         made = create_missing(work) if really else []
         after = needed_fields(work) if really else []
-        unknown = unknown_told(needed, work.store.standing.temperatures())
+        unknown = unknown_told(after or needed, work.store.standing.temperatures())
         types = types_told(lacking_values(work))
         watched = watch_changes(work, app.settings, really=really)
     rows = [
@@ -77,8 +77,8 @@ def setup(context: Context, really: bool) -> None:
             "created": [{"crm": crm, "field": name} for crm, name in made],
             "options": options_told(needed),
             "left": options_told(after),
-            "labels": labels_told(needed),
-            "labels_left": labels_told(after),
+            "labels": [*labels_told(needed), *twins_told(needed)],
+            "labels_left": [*labels_told(after), *twins_told(after)],
             "unknown": unknown,
             "record_types": types,
             "watched": watched.selected,

@@ -8,7 +8,7 @@ from typing import Literal
 from connectors.crm import FieldSpec
 from mapping.lead import FieldType, LeadField
 from mapping.own import HANDOVER_LABELS, OWN_FIELDS, STAGE_LABELS, OwnField
-from sync.setup_options import Needed, labels_told, needed_field, options_told
+from sync.setup_options import Needed, labels_told, needed_field, options_told, twins_told
 from sync.work import CRMS, Work
 
 #: A mapped field whose CRM name starts like this is ours to create.
@@ -59,21 +59,28 @@ def create_missing(work: Work) -> list[tuple[str, str]]:
 def setup_wanted(needed: Sequence[Needed]) -> str:
     """What is missing or called otherwise, in a few sentences."""
     missing, options, labels = sum(not one.there for one in needed), options_told(needed), labels_told(needed)
+    twins = twins_told(needed)
     told = [f"{missing} fields are missing."]
     told += [f"{one['crm']} {one['field']} lacks the option {one['option']}." for one in options]
     told += [
         f"{one['crm']} {one['field']} calls the option {one['option']} {one['label']}, the policy {one['wanted']}."
         for one in labels
     ]
+    told += [
+        f"{one['crm']} {one['field']} calls the option {one['option']}, which is no band any more, {one['label']},"
+        f" as a band is called: it becomes {one['wanted']}."
+        for one in twins
+    ]
     told += ["Create them with --apply."] if missing or options else []
-    told += ["Relabel with --apply; the values that records hold stay."] if labels else []
+    told += ["Relabel with --apply; the values that records hold stay."] if labels or twins else []
     return " ".join(told)
 
 
 def setup_told(needed: Sequence[Needed], made: Sequence[tuple[str, str]], after: Sequence[Needed]) -> str:
     """What was created and relabelled; and by name what a person has to do. ``after``: what is needed now."""
-    left, still = options_told(after), labels_told(after)
-    added, relabelled = len(options_told(needed)) - len(left), len(labels_told(needed)) - len(still)
+    left, still = options_told(after), [*labels_told(after), *twins_told(after)]
+    added = len(options_told(needed)) - len(left)
+    relabelled = len(labels_told(needed)) + len(twins_told(needed)) - len(still)
     told = [f"{len(made)} fields created."] if made else []
     told += [f"{added} options added."] if added else []
     told += [f"{relabelled} options relabelled."] if relabelled else []

@@ -6,10 +6,11 @@ under ``[policy.labels]`` is what people read. A label may change at any time; a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.crm import FieldSpec, ObjectSchema
+from connectors.options import new_labels
 from sync.plan import NAMES
 
 
@@ -19,6 +20,7 @@ class Needed:
 
     ``lacking``: the options (value, label) of a choice that is there and does not take them. ``renamed``: (value,
     label in the CRM, label that it is to have). ``unknown``: options (value, label) that no verdict can be.
+    ``twins``: those of them that bear the label of one that is, as ``renamed``.
     """
 
     crm: str
@@ -28,6 +30,7 @@ class Needed:
     lacking: tuple[tuple[str, str], ...] = ()
     renamed: tuple[tuple[str, str, str], ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
+    twins: tuple[tuple[str, str, str], ...] = ()
 
 
 def needed_field(spec: FieldSpec, schema: ObjectSchema) -> Needed:
@@ -36,15 +39,13 @@ def needed_field(spec: FieldSpec, schema: ObjectSchema) -> Needed:
     lacking = lacking_options(spec, schema)
     if info is None or spec.type != "choice" or not spec.relabel:
         return Needed(schema.crm, schema.object, spec, info is not None, lacking)
-    wanted = {_folded(schema.crm, value): label for value, label in spec.options}
-    renamed, unknown = [], []
-    for value, label in info.options:
-        called = wanted.get(_folded(schema.crm, value))
-        if called is None:
-            unknown.append((value, label))
-        elif called != label:
-            renamed.append((value, label, called))
-    return Needed(schema.crm, schema.object, spec, True, lacking, tuple(renamed), tuple(unknown))
+    ours = {_folded(schema.crm, value) for value, _ in spec.options}
+    labels = new_labels(spec, info.options, lambda value: _folded(schema.crm, value))
+    unknown = tuple(option for option in info.options if _folded(schema.crm, option[0]) not in ours)
+    changed = [(value, label, labels[value]) for value, label in info.options if value in labels]
+    renamed = tuple(one for one in changed if one[:2] not in unknown)
+    twins = tuple(one for one in changed if one[:2] in unknown)
+    return Needed(schema.crm, schema.object, spec, True, lacking, renamed, unknown, twins)
 
 
 def lacking_options(spec: FieldSpec, schema: ObjectSchema) -> tuple[tuple[str, str], ...]:
@@ -72,13 +73,22 @@ def options_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
 
 def labels_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
     """Every option under another label than the policy's: ``crm, object, field, option, label, wanted``."""
+    return _labels((one, one.renamed) for one in needed)
+
+
+def twins_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
+    """Every option that is no band, and is called as one that is: the same rows."""
+    return _labels((one, one.twins) for one in needed)
+
+
+def _labels(options: Iterable[tuple[Needed, Sequence[tuple[str, str, str]]]]) -> list[dict[str, str]]:
     return [
         {
             **{"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value},
             **{"label": label, "wanted": wanted},
         }
-        for one in needed
-        for value, label, wanted in one.renamed
+        for one, changed in options
+        for value, label, wanted in changed
     ]
 
 

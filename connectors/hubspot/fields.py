@@ -13,6 +13,7 @@ from connectors.errors import NeedsPerson
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM, Refusal
 from connectors.hubspot.schema import Option, Property, read_properties
+from connectors.options import new_labels
 
 GROUP = "leadpact"
 GROUP_LABEL = "Leadpact"
@@ -121,15 +122,14 @@ def _check(spec: FieldSpec, found: Property) -> None:
 
 
 def _mend_options(api: Api, object_name: str, spec: FieldSpec, found: Property) -> None:
-    """Options that people added stay, and so do their labels unless the spec says otherwise.
+    """Options that people added stay, and so do their labels unless the spec says otherwise (``new_labels``).
 
     A change of options sends them all; records keep the values that they hold.
     """
     have = found.options or []
     lacking = [o for o in spec.options if o[0] not in {h.value for h in have}]
-    labels = dict(spec.options) if spec.relabel else {}
-    renamed = [(o.value, labels[o.value]) for o in have if labels.get(o.value, o.label) != o.label]
-    if spec.type != "choice" or not (lacking or renamed):
+    labels = new_labels(spec, [(o.value, o.label or "") for o in have])
+    if spec.type != "choice" or not (lacking or labels):
         return
     options = [_option(o, n, labels.get(o.value)) for n, o in enumerate(have)]
     last = max((o["displayOrder"] for o in options), default=-1)
@@ -141,7 +141,7 @@ def _mend_options(api: Api, object_name: str, spec: FieldSpec, found: Property) 
     try:
         api.call(_done, api.properties.update, object_name, spec.name, body)
     except Refusal as refusal:
-        names = ", ".join(f"{value} ({label})" for value, label in (*lacking, *renamed))
+        names = ", ".join(f"{value} ({label})" for value, label in (*lacking, *labels.items()))
         raise NeedsPerson(
             f"HubSpot refuses to change the options of the property {spec.name} of {object_name}:"
             f" {refusal.code} ({refusal.status})",

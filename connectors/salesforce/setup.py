@@ -11,6 +11,7 @@ import orjson
 
 from connectors.crm import FieldInfo, FieldSpec
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RecordRefused, RetryLater
+from connectors.options import new_labels
 from connectors.salesforce import soql
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.deploying import Deploying
@@ -140,13 +141,13 @@ def _mended(spec: FieldSpec, info: FieldInfo) -> FieldSpec | None:
     """The picklist as it is, with the values it lacks behind its own and the labels it is to have; None where it is so.
 
     A deployment replaces the list, so it names every value that is to stay. Values are compared as Salesforce does,
-    without regard to case; the label is what people gave, unless the spec says otherwise.
+    without regard to case; the label is what people gave, unless the spec says otherwise (``new_labels``).
     """
     if spec.type != "choice":
         return None
-    labels = {value.lower(): label for value, label in spec.options} if spec.relabel else {}
+    labels = new_labels(spec, info.options, str.lower)
     known = {value.lower() for value, _ in info.options}
-    kept = [(value, labels.get(value.lower(), label)) for value, label in info.options]
+    kept = [(value, labels.get(value, label)) for value, label in info.options]
     lacking = [option for option in spec.options if info.restricted and option[0].lower() not in known]
     options = (*kept, *lacking)
     if options == info.options:

@@ -105,3 +105,24 @@ def test_an_option_that_is_no_band_any_more_is_told_with_the_leads_that_were_jud
         " judged so; `leadpact rescore` judges them by the policy of now."
     )
     assert "icy (Eisig), which is no band of the policy: no lead is judged so; take it out by hand" in none
+
+
+@pytest.mark.parametrize(
+    ("crm", "has", "twins"),
+    [
+        ("hubspot", (("lau", "heiß"), ("hot", "Heiß")), (("lau", "heiß", "heiß (lau)"),)),
+        ("hubspot", (("lau", "Heiß"),), (("lau", "Heiß", "Heiß (lau)"),)),  # before the band itself is there
+        ("hubspot", (("lau", "Heiß (lau)"), ("hot", "Heiß")), ()),
+        ("hubspot", (("Hot", "Heiß"), ("hot", "Heiß")), (("Hot", "Heiß", "Heiß (Hot)"),)),
+        ("salesforce", (("Hot", "Heiß"),), ()),
+        ("salesforce", (("lau", "Kalt"), ("Cold", "Kalt")), (("lau", "Kalt", "Kalt (lau)"),)),
+    ],
+)
+def test_an_option_that_is_no_band_and_is_called_as_one_gets_its_value_behind_its_label(
+    crm: str, has: tuple[tuple[str, str], ...], twins: tuple[Any, ...]
+) -> None:
+    info = FieldInfo(SPEC.name, "Band", "choice", options=has, restricted=True)
+    schema = ObjectSchema(crm, "Lead", {SPEC.name: info})
+    found = needed_field(replace(SPEC, relabel=True), schema)
+    assert (found.twins, found.renamed) == (twins, ())
+    assert needed_field(SPEC, schema).twins == ()

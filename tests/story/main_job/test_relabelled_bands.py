@@ -107,3 +107,21 @@ def test_a_label_that_hubspot_refuses_to_change_is_named_with_what_to_do(leads: 
     told = leads.command("setup", "--apply")
     assert told.code != 0
     assert "hot (glühend)" in told.err
+
+
+def test_a_band_under_a_new_name_and_the_old_label_can_be_told_from_the_one_that_went(leads: Any) -> None:
+    leads.rewrite("policy.toml", "wavering = { total = 30 }", "lukewarm = { total = 30 }")
+    leads.rewrite("policy.toml", 'wavering = "schwankend"', 'lukewarm = "schwankend"')
+    alike = "calls wavering, which is no band of the policy, “schwankend”, as a band is called"
+    assert problems(leads, alike) == ["warning"] * 2
+    assert "it becomes schwankend (wavering)." in leads.command("setup").out
+    assert "lukewarm" not in options(leads)["hubspot"], options(leads)
+
+    done = leads.command("--json", "setup", "--apply")
+    assert done.code == 0, done.err
+    assert done.document["labels_left"] == []
+    for offered in options(leads).values():
+        assert (offered["lukewarm"], offered["wavering"]) == ("schwankend", "schwankend (wavering)")
+        assert len(set(offered.values())) == len(offered)
+    assert problems(leads, alike) == []
+    assert leads.command("setup", "--apply").out.startswith("Everything was there already.")
