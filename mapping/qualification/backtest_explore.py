@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -58,7 +57,8 @@ def full_weeks(drawn: Sequence[datetime], a_week: int) -> int:
         end = times[first] + _WEEK
         if times[first + a_week - 1] < end:
             weeks += 1
-            first = bisect_left(times, end)
+            while first < len(times) and times[first] < end:
+                first += 1
         else:
             first += 1
     return weeks
