@@ -19,7 +19,18 @@ from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
-from connectors.quota_day import HOURS_LAST, Hour, Room, day_began, foreseen, no_room, whole_hour
+from connectors.quota_day import (
+    HOURS_LAST,
+    Hour,
+    Room,
+    besides_backfills,
+    day_began,
+    foreseen,
+    in_day,
+    least_a_day,
+    no_room,
+    whole_hour,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +140,10 @@ class MemoryLedger:
     def note_use(self, crm: str, used: int, at: datetime, began: datetime) -> None:
         with self._lock:
             hour = whole_hour(at)
-            of_day = (
-                one.backfill for (name, start), one in self._hours.items() if name == crm and start >= began
-            )
-            besides = max(used - sum(of_day), 0)
+            ours = [(start, one.backfill) for (name, start), one in self._hours.items() if name == crm]
+            besides, at_least = besides_backfills(used, ours, began)
             was = self._hours.get((crm, hour), Hour(hour))
-            self._hours[crm, hour] = replace(was, besides=besides, highest=max(was.highest or 0, besides))
+            self._hours[crm, hour] = replace(was, besides=besides, highest=max(was.highest or 0, at_least))
 
     def hours(self, crm: str, now: datetime) -> Sequence[Hour]:
         with self._lock:
@@ -304,14 +313,15 @@ class Quota:
             return None
         day, now = told[0], self._clock()
         hours, began = self._ledger.hours(self.crm, now), day_began(now, self.resets)
-        others = foreseen(hours, day.used if day.heard >= began else 0, now, self.resets)
+        used = day.used if day.heard >= began else 0
+        others = foreseen(hours, used, now, self.resets)
         ours, a_quarter = round(day.limit * self._share), RESERVES["backfill"].day
         kept = round(ours * a_quarter) if self._reserve is None else self._reserve
         # Before a day of the others is known, nobody can tell whether the reserve is enough.
         kept = kept if others.sure else max(kept, round(ours * a_quarter))
-        a_day = max(ours - kept - others.expected, 0)
+        a_day = max(ours - kept - others.expected, least_a_day(ours, kept))
         spent = tuple((one.start, one.backfill) for one in hours if one.backfill)
-        left = a_day - sum(count for start, count in spent if began <= start <= now)
+        left = int(min(a_day - in_day(spent, began), ours - kept - used))
         return Room(max(left, 0), a_day, others, spent, self.resets(now) if self.resets is not None else None)
 
     def now(self) -> datetime:

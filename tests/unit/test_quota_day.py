@@ -49,12 +49,12 @@ class Account:
         )
 
     def used(self) -> int:
-        began = day_began(self.time, None if self.rolls else midnight)
-        return sum(count for hour, count in self.made.items() if began <= hour)
+        if self.rolls:
+            return sum(count for at, count in self.made.items() if self.time - 24 * HOUR < at)
+        return sum(count for at, count in self.made.items() if at.date() == self.time.date())
 
     def calls(self, count: int) -> None:
-        hour = self.time.replace(minute=0)
-        self.made[hour] = self.made.get(hour, 0) + count
+        self.made[self.time] = self.made.get(self.time, 0) + count
 
     def hears(self) -> None:
         self.quota.learn({"Sforce-Limit-Info": f"api-usage={self.used()}/{LIMIT}"})
@@ -84,7 +84,7 @@ class Account:
 
 
 @pytest.mark.parametrize("rolls", [True, False])
-@pytest.mark.parametrize("begins", (0, 5, 11, 18))
+@pytest.mark.parametrize("begins", [0, 5, 11, 18])
 def test_a_backfill_never_touches_the_reserve_whenever_others_burst(rolls: bool, begins: int) -> None:
     account = Account(rolls=rolls)
     account.lives(72 + begins)
@@ -128,14 +128,16 @@ def test_what_only_we_may_call_is_used_to_its_end() -> None:
 @pytest.mark.parametrize(
     ("spent", "calls", "free"),
     [
-        ({3: 40, 1: 60}, 40, 21),  # what was called three hours ago comes free in 21
-        ({3: 40, 1: 60}, 41, 23),
+        ({3: 40, 1: 60}, 40, 22),  # what was called from three to two hours ago has come free in 22
+        ({3: 40, 1: 60}, 20, 21.5),
+        ({3: 40, 1: 60}, 70, 23.5),
+        ({24.5: 40, 1: 60}, 10, 0.25),  # half of that hour has come free already
         ({3: 40, 1: 60}, 101, 1),  # more than ever comes free: it is looked at again in an hour
         ({}, 1, 1),
     ],
 )
 def test_a_backfill_waits_until_enough_of_its_calls_have_come_free(
-    spent: dict[int, int], calls: int, free: int
+    spent: dict[float, int], calls: int, free: float
 ) -> None:
     by_hour = tuple((NOON - ago * HOUR, count) for ago, count in spent.items())
     room = Room(0, 100, Others(0, 0, sure=True), by_hour)
@@ -145,6 +147,109 @@ def test_a_backfill_waits_until_enough_of_its_calls_have_come_free(
 def test_on_a_day_that_ends_it_waits_for_the_end() -> None:
     room = Room(0, 100, Others(0, 0, sure=True), (), midnight(NOON))
     assert room.comes_free(50, NOON) == midnight(NOON)
+
+
+#: Of a hundred thousand calls a day, as others use them; what they use on each of the last seven days, a week ago
+#: first, and by one o'clock today.
+QUIET, BUSY, ALL = 10_000, 80_000, 100_000
+
+
+def _days_of_others(days: list[int], by_one: int) -> list[Hour]:
+    """Hours of others that call evenly all day; the last day is one hour old."""
+    today, hours = midnight(NOON), []
+    for ago, calls in zip(range(len(days), 0, -1), days, strict=True):
+        began = today - ago * 24 * HOUR
+        levels = [round(calls * (number + 1) / 24) for number in range(24)]
+        hours += [
+            Hour(began + number * HOUR, besides=level, highest=level) for number, level in enumerate(levels)
+        ]
+    return [*hours, Hour(today, besides=by_one, highest=by_one)]
+
+
+@pytest.mark.parametrize(
+    ("days", "by_one", "low", "high"),
+    [
+        # Busy on this day of the week: as a week ago, from its first hour on
+        ([BUSY, *[QUIET] * 6], BUSY // 24, 0.9 * BUSY, 1.1 * BUSY),
+        ([BUSY, *[QUIET] * 6], QUIET // 24, 0.9 * BUSY, 1.1 * BUSY),
+        # Busy for the first time: at today's own pace, what it is ahead of other days
+        ([QUIET] * 7, BUSY // 24, 0.8 * BUSY, 1.1 * BUSY),
+        ([QUIET] * 2, BUSY // 24, 0.8 * BUSY, 1.1 * BUSY),
+        # One odd day was that day's alone: neither on the next day nor in the rest of the week
+        ([*[QUIET] * 6, BUSY], QUIET // 24, 0.9 * QUIET, 1.5 * QUIET),
+        ([*[QUIET] * 3, BUSY, *[QUIET] * 3], QUIET // 24, 0.9 * QUIET, 1.5 * QUIET),
+        # All alike
+        ([QUIET] * 7, QUIET // 24, 0.9 * QUIET, 1.1 * QUIET),
+    ],
+)
+def test_a_busy_day_of_the_week_is_expected_again_and_an_odd_one_is_not(
+    days: list[int], by_one: int, low: float, high: float
+) -> None:
+    hours = _days_of_others(days, by_one)
+    others = foreseen(hours, by_one, midnight(NOON) + HOUR, midnight)
+    assert low <= others.expected <= high
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(7, BUSY), (6, QUIET), (3, QUIET), (1, BUSY)])
+def test_a_rolling_day_may_stand_as_high_as_in_the_24_hours_that_began_a_week_ago(
+    ago: int, expected: int
+) -> None:
+    levels = {days: BUSY if days == ago else QUIET for days in range(1, 8)}
+    hours = [
+        Hour(NOON - days * 24 * HOUR + hour * HOUR, besides=levels[days], highest=levels[days])
+        for days in range(7, 0, -1)
+        for hour in range(1, 25)
+    ]
+    others = foreseen(hours, QUIET if ago > 1 else BUSY, NOON, None)
+    assert others.expected == round(expected * 1.02)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 60), (0, 10), (50, 60)])
+def test_calls_of_a_backfill_are_never_taken_for_those_of_others_as_they_roll_off(
+    first: int, last: int
+) -> None:
+    """A backfill of one hour, made at whatever minutes of it: a day later others stand as high as ever."""
+    account = Account(rolls=True)
+    account.lives(48)
+    before = account.quota.room()
+    for minute in range(60):
+        account.time += HOUR / 60
+        if first <= minute < last:
+            for _ in range(240 // (last - first)):
+                account.quota.before()
+                account.calls(1)
+        account.hears()
+    account.lives(22)
+    rooms = []
+    for _ in range(26 * 12):
+        account.time += HOUR / 12
+        if account.time.minute == 15:
+            account.calls(BURSTS.get(account.time.hour, 0))
+        account.hears()
+        rooms.append(account.quota.room())
+    assert before is not None
+    after = rooms[-12:]
+    assert all(one is not None and one.a_day >= 0.98 * before.a_day for one in after)
+    assert all(one is not None and one.now >= 0 for one in rooms)
+
+
+def test_where_others_used_a_whole_day_a_few_calls_of_the_next_one_are_left_to_the_jobs_of_the_night() -> (
+    None
+):
+    account = Account(rolls=False, now=midnight(NOON) - 2 * HOUR)
+    account.calls(LIMIT)
+    account.hears()
+    with pytest.raises(RetryLater) as stopped:
+        account.quota.before()
+    assert stopped.value.not_before == midnight(account.time)
+    account.time = midnight(account.time) + 2 * HOUR
+    account.calls(5)
+    account.hears()
+    assert account.backfills() == round(LIMIT * 0.05)
+    account.time = midnight(account.time) + HOUR
+    account.calls(LIMIT - LIMIT // 4)
+    account.hears()
+    assert account.backfills() == 0, "what is used up already leaves nothing but the reserve"
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,16 @@ ON CONFLICT (budget, hour) DO UPDATE
    SET ours = call_hour.ours + excluded.ours, backfill = call_hour.backfill + excluded.backfill;
 
 -- note_use_of_hour --
--- What a CRM counts of its day, without what backfills made of it.
+-- What a CRM counts of its day, without what backfills made of it. Of the hour in which the day began a part belongs
+-- to it; the highest is noted without the whole of that hour, so that no call of ours is taken for one of others.
 WITH forgotten AS (DELETE FROM call_hour WHERE budget = %(budget)s AND hour < %(oldest)s),
 besides AS (
-  SELECT greatest(%(used)s::bigint - coalesce(sum(backfill), 0), 0)::bigint AS calls
-    FROM call_hour WHERE budget = %(budget)s AND hour BETWEEN %(began)s AND %(hour)s)
-INSERT INTO call_hour (budget, hour, besides, highest) SELECT %(budget)s, %(hour)s, calls, calls FROM besides
+  SELECT greatest(%(used)s::bigint - coalesce(round(sum(backfill * least(
+           extract(epoch FROM hour + interval '1 hour' - %(began)s::timestamptz) / 3600, 1))), 0), 0)::bigint AS calls,
+         greatest(%(used)s::bigint - coalesce(sum(backfill), 0), 0)::bigint AS at_least
+    FROM call_hour
+   WHERE budget = %(budget)s AND hour > %(began)s::timestamptz - interval '1 hour' AND hour <= %(hour)s)
+INSERT INTO call_hour (budget, hour, besides, highest) SELECT %(budget)s, %(hour)s, calls, at_least FROM besides
 ON CONFLICT (budget, hour) DO UPDATE
    SET besides = excluded.besides, highest = greatest(call_hour.highest, excluded.highest);
 
