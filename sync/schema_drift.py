@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mapping.lead import FieldType
-from sync.alerts import NAMES, Finding
+from sync.alerts import Finding
 from sync.check import of_map
+from sync.plan import NAMES
 from sync.work import CRMS, Work
 
 #: (crm, object, field)

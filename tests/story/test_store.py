@@ -15,7 +15,7 @@ from sync.store.journal import CONFLICTS, HELD, INTENTS, REFUSED, RESULTS
 from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS, RECORDS
 from sync.store.runs import Numbers
 from sync.store.store import Store
-from tests.story.conftest import remembered
+from tests.story.ended import remembered
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 Open = Callable[..., Store]
