@@ -182,10 +182,11 @@ def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
             f" {decision['field']} {decision['answer']}"
         )
     for conflict in told["conflicts"]:
+        hubspot, salesforce = (conflict[f"{crm}_record"] for crm in ("hubspot", "salesforce"))
         screen.say(
             f"conflict on {conflict['field']}: {conflict['winner']} won by the rule {conflict['rule']};"
-            f" HubSpot {conflict['hubspot_record']} had {conflict['hubspot_value']!r} ({conflict['hubspot_at']}),"
-            f" Salesforce {conflict['salesforce_record']} {conflict['salesforce_value']!r}"
+            f" HubSpot {f'{hubspot} ' if hubspot else ''}had {conflict['hubspot_value']!r} ({conflict['hubspot_at']}),"
+            f" Salesforce {f'{salesforce} ' if salesforce else ''}{conflict['salesforce_value']!r}"
             f" ({conflict['salesforce_at']})"
         )
     for entry in told["history"][:15]:

@@ -75,7 +75,7 @@ def explain_lead(
         "history": _history(work, lead_id, at),
         "scope": told_reach(work, inputs["lead"], newest, links),
         "consent": consent_told(inputs["lead"]),
-        "conflicts": _conflicts(work, lead_id, at, links),
+        "conflicts": _conflicts(work, lead_id, at),
         **_of_people(work, lead_id, at),
         "reproduced": reproduced(newest, told),
     }
@@ -215,14 +215,30 @@ def _history(work: Work, lead_id: str, at: datetime | None) -> list[dict[str, An
     return [_plain(entry) for entry in ordered]
 
 
-def _conflicts(work: Work, lead_id: str, at: datetime | None, links: pl.DataFrame) -> list[dict[str, Any]]:
+def _conflicts(work: Work, lead_id: str, at: datetime | None) -> list[dict[str, Any]]:
     """What both sides changed differently: each value with its system, record and time, and the rule that decided."""
     rows = work.store.journal.conflicts_of_lead(lead_id, TOLD)
-    ids = {
-        (crm, name): record for crm, name, record in links.select("crm", "object", "record_id").iter_rows()
-    }
-    records = {f"{crm}_record": ids.get((crm, work.objects[crm])) for crm in CRMS}
-    return [{**_plain(row), **records} for row in rows if at is None or row["decided_at"] <= at]
+    return [
+        {**_plain(row), **_records_then(work, lead_id, row)}
+        for row in rows
+        if at is None or row["decided_at"] <= at
+    ]
+
+
+def _records_then(work: Work, lead_id: str, conflict: Mapping[str, Any]) -> dict[str, str | None]:
+    """The record that held each value of a conflict; None where nobody knows.
+
+    A merge moves the link to the record that is left, which never held that value: a link that is younger than the
+    conflict says nothing, and the one record that the same run wrote to does.
+    """
+    written: dict[str, set[str | None]] = {crm: set() for crm in CRMS}
+    for row in work.store.journal.changes_of_lead(lead_id, TOLD):
+        if row["run_id"] == conflict["run_id"]:
+            written[row["crm"]].add(row["record_id"])
+    alone = {crm: next(iter(ids)) for crm, ids in written.items() if len(ids) == 1}
+    links = _links(work, lead_id, conflict["decided_at"]).select("crm", "object", "record_id").iter_rows()
+    linked = {crm: record for crm, name, record in links if name == work.objects[crm]}
+    return {f"{crm}_record": linked.get(crm, alone.get(crm)) for crm in CRMS}
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 
@@ -79,6 +80,38 @@ def test_where_both_changed_the_title_the_rule_decides_and_explain_names_all(
         in said
     )
     assert f"Salesforce {lead} 'Leiterin Vertrieb' (2026-11-20T10:10:00" in said
+
+
+def test_after_a_merge_a_conflict_names_no_record_that_did_not_hold_the_value(anna: Any) -> None:
+    house, contact, lead = anna
+    _title_rule(house, "hubspot")
+    house.edit("hubspot", contact, jobtitle="Head of Marketing")
+    house.later(600)
+    house.edit("salesforce", lead, Title="Leiterin Vertrieb")
+    house.sync()
+    (twin,) = house.load("hubspot", {"email": "a.sommer@sommer.de", "lastname": "Sommer"})
+    house.later(600)
+    body = {"action": "merge", "object": "contacts", "id": twin, "other": contact}
+    assert house.control("hubspot", "people", body)
+    house.sync()
+    records = house.explain(f"salesforce:{lead}")["records"]
+    assert contact not in {one["record"] for one in records if "state" not in one}
+
+    # The run that met it wrote to the contact, too: its journal knows which one that was.
+    assert _records_of_conflict(house, lead) == (contact, lead)
+    assert f"HubSpot {contact} had 'Head of Marketing'" in house.command("explain", f"salesforce:{lead}").out
+    # Where the journal has gone, nothing is said of it.
+    with psycopg.connect(house.database) as connection:
+        connection.execute("DELETE FROM journal")
+    assert _records_of_conflict(house, lead) == (None, lead)
+    assert "HubSpot had 'Head of Marketing'" in house.command("explain", f"salesforce:{lead}").out
+
+
+def _records_of_conflict(house: Any, lead: str) -> tuple[str | None, str | None]:
+    (found,) = (
+        one for one in house.explain(f"salesforce:{lead}")["conflicts"] if one["field"] == "job_title"
+    )
+    return found["hubspot_record"], found["salesforce_record"]
 
 
 def test_a_conflict_is_also_told_in_words(anna: Any) -> None:
