@@ -152,7 +152,7 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
 
 def left_of(work: Work, slices: Sequence[SliceRow], now: datetime, backfill: int | None = None) -> Left:
     """What is left of the slices of a backfill, and for how long; ``backfill``: its number where it was begun."""
-    worked = None if backfill is None else work.store.backfills.worked(backfill)
+    worked = {} if backfill is None else work.store.backfills.worked(backfill)
     reading = dict.fromkeys(CRMS, 0)
     for one in slices:
         reading[one.crm] += one.calls if one.done_at is None else 0

@@ -6,8 +6,9 @@ hour by hour, by whichever is less: what it gets done in an hour, or what it may
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connectors.quota_day import A_DAY, AN_HOUR, Room, whole_hour
@@ -41,7 +42,7 @@ def backfill_pace(runs: Sequence[RunRow]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What a backfill has before it. ``fresh``: records that it has not read yet, also not as a counterpart.
+    """What a backfill has before it. ``fresh``: records that cost more than their reading.
 
     ``seconds``: of work; ``calls``: to each CRM. None and empty: nobody knows yet.
     """
@@ -52,26 +53,69 @@ class Ahead:
     calls: Mapping[str, float] = field(default_factory=dict)
 
 
-def ahead(
-    slices: Sequence[SliceRow], worked: Worked | None, runs: Sequence[RunRow], reading: Mapping[str, int]
-) -> Ahead:
-    """What the slices that nobody has finished come to, as the finished ones went; else as earlier backfills did.
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """What one record takes: seconds, and calls to each CRM."""
 
-    A record that came as another one's counterpart costs its slice the reading alone. ``reading``: the calls to read
-    what is left, by CRM.
+    seconds: float
+    calls: Mapping[str, float]
+
+
+def ahead(
+    slices: Sequence[SliceRow],
+    worked: Mapping[str, Worked],
+    runs: Sequence[RunRow],
+    reading: Mapping[str, int],
+) -> Ahead:
+    """What the slices that nobody has finished come to: each CRM's as its finished ones went.
+
+    Of a CRM of which none is finished, as those of the other one went, without the records that came with these as
+    counterparts, which cost their reading alone; and where none is finished at all, as earlier backfills did.
+    ``reading``: the calls to read what is left, by CRM.
     """
-    left = sum(one.records for one in slices if one.done_at is None)
-    if worked is None or not worked.read:
-        pace, calls = backfill_pace(runs), _calls_of_a_record(runs)
-        fresh = left
-    else:
-        pace = worked.read / worked.seconds if worked.seconds > 0 else None
-        calls = {crm: count / worked.read for crm, count in worked.calls.items()}
-        fresh = min(max(sum(one.records for one in slices) - worked.read, 0), left)
-    if not pace or not left:
-        return Ahead(left, fresh, None if left else 0.0)
-    needs = {crm: each * fresh + reading.get(crm, 0) * (1 - fresh / left) for crm, each in calls.items()}
-    return Ahead(left, fresh, fresh / pace, needs)
+    left = _records(one for one in slices if one.done_at is None)
+    paces = {crm: _pace(one) for crm, one in worked.items() if one.records}
+    # What came with a slice of one CRM is taken to lie in those of the other one.
+    fresh = {
+        crm: count if crm in paces or not paces else max(count - _to_come(worked, slices), 0)
+        for crm, count in left.items()
+    }
+    what = Ahead(sum(left.values()), sum(fresh.values()))
+    elsewhere = next(iter(paces.values()), None) or _pace_of_runs(runs)
+    if not what.records or elsewhere is None:
+        return replace(what, seconds=None if what.records else 0.0)
+    seconds, calls = 0.0, dict.fromkeys(elsewhere.calls, 0.0)
+    for crm, count in fresh.items():
+        pace = paces.get(crm, elsewhere)
+        seconds += pace.seconds * count
+        for called, each in pace.calls.items():
+            calls[called] += each * count
+        if count < left[crm]:
+            calls[crm] = calls.get(crm, 0.0) + reading.get(crm, 0) * (1 - count / left[crm])
+    return replace(what, seconds=seconds, calls=calls)
+
+
+def _records(slices: Iterable[SliceRow]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for one in slices:
+        counts[one.crm] += one.records
+    return counts
+
+
+def _to_come(worked: Mapping[str, Worked], slices: Sequence[SliceRow]) -> int:
+    """The counterparts that come with all slices of the CRMs of which some are finished, as they came with those."""
+    whole = _records(slices)
+    return sum(round(max(one.targets / one.records - 1, 0) * whole[crm]) for crm, one in worked.items())
+
+
+def _pace(worked: Worked) -> _Pace:
+    calls = {crm: count / worked.records for crm, count in worked.calls.items()}
+    return _Pace(worked.seconds / worked.records, calls)
+
+
+def _pace_of_runs(runs: Sequence[RunRow]) -> _Pace | None:
+    pace = backfill_pace(runs)
+    return _Pace(1 / pace, _calls_of_a_record(runs)) if pace else None
 
 
 def _calls_of_a_record(runs: Sequence[RunRow]) -> dict[str, float]:

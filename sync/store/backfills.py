@@ -51,9 +51,14 @@ class Underway:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What the finished slices of a backfill took. ``read``: records, counterparts included; ``calls``: by CRM."""
+    """What the finished slices of one CRM took.
 
-    read: int
+    ``records``: those that the slices were cut for; ``targets``: leads in each CRM that they brought into agreement,
+    without the records that they created; ``calls``: by CRM.
+    """
+
+    records: int
+    targets: int
     seconds: float
     calls: Mapping[str, int]
 
@@ -91,10 +96,15 @@ class Backfills(Tables):
         """The slices of a backfill in their order."""
         return [SliceRow(*row) for row in self._do("slices_of_backfill", backfill=backfill).fetchall()]
 
-    def worked(self, backfill: int) -> Worked:
-        """What the runs of its finished slices read, and what that took."""
-        [(read, seconds, hubspot, salesforce)] = self._rows("worked_by_backfill", backfill=backfill)
-        return Worked(read, seconds, {"hubspot": hubspot, "salesforce": salesforce})
+    def worked(self, backfill: int) -> dict[str, Worked]:
+        """What the runs of its finished slices took, by the CRM whose slices they are."""
+        rows = self._rows("worked_by_backfill", backfill=backfill)
+        # Of one CRM's slices alone it matters what came with them, and what they created did not come.
+        [(created,)] = self._rows("created_by_backfill", backfill=backfill) if len(rows) == 1 else [(0,)]
+        return {
+            crm: Worked(records, targets - created, seconds, {"hubspot": hubspot, "salesforce": salesforce})
+            for crm, records, targets, seconds, hubspot, salesforce in rows
+        }
 
     def is_done(self, backfill: int, number: int, run: int, now: datetime) -> None:
         """A slice's run has remembered everything."""

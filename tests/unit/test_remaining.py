@@ -28,8 +28,8 @@ def _ran(command: str, *, read: int = 0, targets: int = 0, ago: int = 10, state:
 HOUR = timedelta(hours=1)
 
 
-def _slice(records: int, *, done: bool, calls: int = 1) -> SliceRow:
-    return SliceRow(1, "hubspot", None, NOW, records, calls, 1 if done else None, NOW if done else None)
+def _slice(records: int, *, done: bool, crm: str = "hubspot") -> SliceRow:
+    return SliceRow(1, crm, None, NOW, records, 1, 1 if done else None, NOW if done else None)
 
 
 @pytest.mark.parametrize(
@@ -45,27 +45,56 @@ def _slice(records: int, *, done: bool, calls: int = 1) -> SliceRow:
 def test_a_backfill_that_begins_takes_as_long_as_its_records_at_the_pace_of_earlier_slices(
     runs: list[RunRow], seconds: float | None
 ) -> None:
-    what = ahead([_slice(60, done=False)], None, runs, {})
+    what = ahead([_slice(60, done=False)], {}, runs, {})
     assert left_of_backfill(what, {}, NOW) == Left(60, seconds)
 
 
+def _worked(records: int, targets: int, each: float) -> Worked:
+    return Worked(records, targets, records * each, {"salesforce": records // 2})
+
+
 @pytest.mark.parametrize(
-    ("slices", "read", "fresh", "calls"),
+    ("hubspot", "salesforce", "worked", "fresh", "seconds", "calls"),
     [
-        # Nobody came as a counterpart: every record left takes what those before it took
-        ((20, 80), 20, 80, 40.0),
-        # With each record came its counterpart: half of what is left was read already
-        ((50, 50), 50, 50, 25.0),
-        ((50, 50), 100, 0, 7.0),
-        ((40, 60), 80, 20, 10.0 + 7 * 2 / 3),
+        # (done, left) of each CRM. One CRM alone, or a range of it: what is left takes what those before it took,
+        # whether counterparts came with them or not
+        ((50, 50), (0, 0), {"hubspot": _worked(50, 50, 2.0)}, 50, 100.0, 25.0),
+        ((50, 50), (0, 0), {"hubspot": _worked(50, 100, 2.0)}, 50, 100.0, 25.0),
+        # Both, and every record has its counterpart: the other CRM's slices cost their reading
+        ((50, 50), (0, 100), {"hubspot": _worked(50, 100, 2.0)}, 50, 100.0, 25.0 + 7),
+        ((100, 0), (0, 100), {"hubspot": _worked(100, 200, 2.0)}, 0, 0.0, 7.0),
+        # Nobody has a counterpart
+        ((50, 50), (0, 100), {"hubspot": _worked(50, 50, 2.0)}, 150, 300.0, 75.0),
+        # Half of them have one
+        ((50, 50), (0, 100), {"hubspot": _worked(50, 75, 2.0)}, 100, 200.0, 50.0 + 3.5),
+        # Of both some are finished: each goes on as its own went
+        (
+            (100, 0),
+            (20, 80),
+            {"hubspot": _worked(100, 200, 2.0), "salesforce": Worked(20, 0, 1.0, {"salesforce": 2})},
+            80,
+            4.0,
+            8.0,
+        ),
     ],
 )
-def test_a_record_that_came_as_a_counterpart_costs_its_reading_alone(
-    slices: tuple[int, int], read: int, fresh: int, calls: float
+def test_what_is_left_of_each_crm_takes_what_its_finished_slices_took(
+    hubspot: tuple[int, int],
+    salesforce: tuple[int, int],
+    worked: dict[str, Worked],
+    fresh: int,
+    seconds: float,
+    calls: float,
 ) -> None:
-    cut = [_slice(slices[0], done=True), _slice(slices[1], done=False)]
-    what = ahead(cut, Worked(read, read * 2.0, {"salesforce": read // 2}), [], {"salesforce": 7})
-    assert (what.records, what.fresh, what.seconds) == (slices[1], fresh, fresh * 2.0)
+    cut = [
+        _slice(records, done=done, crm=crm)
+        for crm, counts in (("hubspot", hubspot), ("salesforce", salesforce))
+        for records, done in zip(counts, (True, False), strict=True)
+        if records
+    ]
+    what = ahead(cut, worked, [], {"salesforce": 7})
+    assert (what.records, what.fresh) == (hubspot[1] + salesforce[1], fresh)
+    assert what.seconds == pytest.approx(seconds)
     assert what.calls["salesforce"] == pytest.approx(calls)
 
 

@@ -27,11 +27,19 @@ SELECT number, crm, from_at, to_at, records, calls, run_id, done_at FROM backfil
  WHERE backfill_id = %(backfill)s ORDER BY number;
 
 -- worked_by_backfill --
-SELECT coalesce(sum(run.records_read), 0)::bigint,
+SELECT slice.crm, sum(slice.records)::bigint, sum(run.targets)::bigint,
        coalesce(sum(extract(epoch FROM run.ended_at - run.started_at)), 0)::float8,
-       coalesce(sum(run.calls_hubspot), 0)::bigint, coalesce(sum(run.calls_salesforce), 0)::bigint
+       sum(run.calls_hubspot)::bigint, sum(run.calls_salesforce)::bigint
   FROM backfill_slice AS slice JOIN run USING (run_id)
- WHERE slice.backfill_id = %(backfill)s AND slice.done_at IS NOT NULL;
+ WHERE slice.backfill_id = %(backfill)s AND slice.done_at IS NOT NULL
+ GROUP BY slice.crm;
+
+-- created_by_backfill --
+SELECT count(DISTINCT (lead_id, crm))
+  FROM journal
+ WHERE kind = 'create' AND run_id IN (
+       SELECT run_id FROM backfill_slice JOIN run USING (run_id)
+        WHERE backfill_id = %(backfill)s AND run.written > 0);
 
 -- slice_is_done --
 UPDATE backfill_slice SET run_id = %(run)s, done_at = %(now)s
