@@ -233,7 +233,7 @@ def conclude(
     ``desk``: who gets leads that are handed over; None: nobody is given any. ``draw``: whether leads below the line
     are drawn to be handed over, too.
     """
-    asked = before_judging(work, merged, ledger, now)
+    asked = before_judging(work, merged, ledger, now, unread if draw == "as read" else None)
     judged = judge_leads(work, merged if asked is None else asked.merged, now)
     judged = scoped(work, judged, held_leads, now)
     if asked is not None:

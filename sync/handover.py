@@ -1,6 +1,6 @@
 """The handover ledger inside a run: the facts it asks for, the verdict it may change, and what is remembered.
 
-asked    = before_judging(work, merged, ledger, now)   who goes back because sales did not take the lead up
+asked    = before_judging(work, merged, ledger, …)     who goes back because sales did not take the lead up
 judged   = …                                           the policy
 judged   = after_judging(work, asked, judged, now)     the ledger moves on, and what both CRMs show of it
 remember_handovers(work, …)                            in the transaction that remembers the verdicts
@@ -15,11 +15,13 @@ import polars as pl
 
 from mapping.qualification.handover import Advanced, advance, beside, left_lying, not_arrived, nothing, shown
 from mapping.qualification.handover_facts import FACTS
+from mapping.qualification.truths import every
 from mapping.qualification.wording import why
 from sync.deals import LOSS_REASON
 from sync.halfdone import OPEN_INTENTS, moment
 from sync.handover_explore import note_waiting
 from sync.merge import HUBSPOT, MERGED, SALESFORCE
+from sync.unread import Unread
 from sync.work import Work
 
 #: When the lead itself last did something.
@@ -50,12 +52,15 @@ class Asked:
 
 
 def before_judging(
-    work: Work, merged: pl.DataFrame, ledger: pl.DataFrame | None, now: datetime
+    work: Work, merged: pl.DataFrame, ledger: pl.DataFrame | None, now: datetime, unread: Unread | None
 ) -> Asked | None:
-    """None where the config agreed on nothing, or no ledger was asked for."""
+    """None where the config agreed on nothing, or no ledger was asked for.
+
+    ``unread``: which fields of these leads did not come; None: nothing was read for them.
+    """
     if work.handover is None or ledger is None:
         return None
-    facts = beside(_as_begun(work, _facts(work, merged)), ledger)
+    facts = beside(_as_begun(work, _facts(work, merged, unread)), ledger)
     lying = left_lying(facts, work.handover.terms, now)
     facts = facts.with_columns(lying)
     if lying.any():
@@ -80,7 +85,7 @@ def _as_begun(work: Work, facts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _facts(work: Work, merged: pl.DataFrame) -> pl.DataFrame:
+def _facts(work: Work, merged: pl.DataFrame, unread: Unread | None) -> pl.DataFrame:
     """``FACTS`` of merged leads."""
     names = set(merged.columns)
     columns = [
@@ -97,10 +102,19 @@ def _facts(work: Work, merged: pl.DataFrame) -> pl.DataFrame:
     return merged.select(
         "lead_id",
         *columns,
-        loss_words_read=pl.lit(LOSS_REASON in work.field_map.rules),
+        loss_words_read=_words_read(work, merged, unread),
         seen_at=pl.max_horizontal(nobody, *changed).cast(time),
         last_sign_at=pl.max_horizontal(nobody, *signs).cast(time),
     )
+
+
+def _words_read(work: Work, merged: pl.DataFrame, unread: Unread | None) -> pl.Series:
+    """Of whom it was read just now why a deal was lost, if it says anything."""
+    if unread is None or LOSS_REASON not in work.field_map.rules:
+        return every(False, pl.Boolean(), merged.height)
+    hidden = unread.places(HUBSPOT, SALESFORCE).get(LOSS_REASON)
+    read = every(True, pl.Boolean(), merged.height)
+    return read if hidden is None else read.scatter(hidden, False)
 
 
 def after_judging(

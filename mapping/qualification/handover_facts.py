@@ -14,7 +14,7 @@ import polars as pl
 
 _TIME = pl.Datetime("us", "UTC")
 #: The lead's fields that are asked. ``seen_at``: when a record of the lead last changed; null: not known.
-#: ``loss_words_read``: whether a CRM is asked why a deal was lost, so that no words means that there are none.
+#: ``loss_words_read``: whether ``last_loss_reason`` was read just now, so that null means that it is blank.
 #: ``last_sign_at``: when the lead itself last showed interest.
 FACTS: Mapping[str, pl.DataType] = {
     "lead_id": pl.String(),
@@ -140,12 +140,12 @@ def lost_since(zone: tzinfo) -> pl.Expr:
 
 
 def words_learnt() -> pl.Expr:
-    """The first words about a loss that are seen of a lead of whom nobody read any when it was handed over.
+    """Of a lead of whom nobody read words about a loss when it was handed over, they are read now, or that it has none.
 
     How old they are nobody knows, so they count as those that were there.
     """
     unknown = pl.col("lg.handed_over_at").is_not_null() & ~pl.col("lg.lost_then_known").fill_null(value=False)
-    return unknown & pl.col("last_loss_reason").is_not_null() & pl.col("last_deal_lost_on").is_null()
+    return unknown & pl.col("loss_words_read").fill_null(value=False)
 
 
 def with_loss(rows: pl.DataFrame, now: datetime, zone: tzinfo) -> pl.DataFrame:

@@ -439,6 +439,14 @@ def test_a_loss_without_a_day_of_its_own_is_of_the_teams_own_day() -> None:
     assert told.at(_berlin("30T00:30"), last_loss_reason="competitor")["lost_on"] == date(2026, 11, 30)
 
 
+def test_words_that_come_after_a_blank_was_read_are_a_loss() -> None:
+    told = Told()
+    told.at(FRIDAY, loss_words_read=False)
+    told.at(_berlin("24T10:00"), loss_words_read=True)
+    assert told.at(_berlin("25T10:00"), loss_words_read=False)["lost_then_known"] is True
+    assert told.at(_berlin("26T10:00"), last_loss_reason="competitor")["lost_on"] == date(2026, 11, 26)
+
+
 def test_words_that_nobody_looked_for_at_the_handover_count_as_those_that_were_there() -> None:
     told = Told()
     told.at(FRIDAY, loss_words_read=False)

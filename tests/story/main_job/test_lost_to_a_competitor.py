@@ -132,6 +132,30 @@ def test_hubspots_reason_of_a_lost_deal_counts_where_the_contact_shows_it(furnis
     assert row["lost_reason"] == "Chose a competitor"
 
 
+def test_words_that_were_there_before_anybody_read_them_are_no_loss_and_others_after_them_are(
+    furnished: Any,
+) -> None:
+    house = furnished
+    with house.app() as app:
+        reason = FieldSpec("closed_lost_reason", "Closed lost reason", "text")
+        app.work().crms["hubspot"].add_fields("contacts", [reason])
+    contact, _, _ = _accepted(house)
+    house.edit("hubspot", contact, closed_lost_reason="Chose a competitor in 2019")
+    fields = house.folder / "fields.toml"
+    mapped = '\n[fields.last_loss_reason]\nhubspot = "closed_lost_reason"\n'
+    fields.write_text(fields.read_text("utf-8") + mapped, encoding="utf-8")
+    # Judged from memory, which does not know the field yet, and then read.
+    house.run("rescore", from_memory=True, approve=True)
+    house.later(DAY)
+    house.sync()
+    assert house.command("--json", "handovers", "--flagged").document["handovers"] == []
+    house.edit("hubspot", contact, closed_lost_reason="Chose another competitor")
+    house.later(DAY)
+    house.sync()
+    (row,) = house.command("--json", "handovers", "--flagged").document["handovers"]
+    assert row["lost_reason"] == "Chose another competitor"
+
+
 def test_a_reason_field_that_holds_no_words_is_an_error_and_stops_no_sync(furnished: Any) -> None:
     house = furnished
     contact, _, deal = _accepted(house)
