@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from connectors.errors import RetryLater
-from connectors.quota import WINDOW_SHARE, Day, Quota, Rate
+from connectors.quota import WINDOW_SHARE, Day, MemoryLedger, Quota, Rate
+from connectors.quota_day import Hour
 from sync.errors import DatabaseAway
 from sync.store.calls import CallLedger, CallLedgers
 
@@ -162,3 +163,33 @@ def test_a_database_that_is_away_is_told_plainly() -> None:
     nobody = CallLedgers("postgresql://leadpact@127.0.0.1:9/none?connect_timeout=2", time.monotonic)
     with pytest.raises(DatabaseAway, match="while calls were being counted"):
         nobody.of("app").grant("calls", RATE)
+
+
+@pytest.mark.parametrize(
+    ("began", "used"),
+    [
+        (NOW - timedelta(hours=24), 1_000),
+        (NOW - timedelta(hours=23, minutes=40), 1_000),  # of its first hour two thirds belong to the day
+        (NOW - timedelta(hours=23, minutes=40), 320),  # as many as backfills made in all of these hours
+        (NOW - timedelta(hours=9), 1_000),
+        (NOW - timedelta(hours=14, minutes=30), 1_000),  # midnight where clocks differ by half an hour
+        (NOW - timedelta(hours=9), 0),
+    ],
+)
+def test_the_shared_ledger_knows_others_as_the_one_in_memory_does(
+    ledgers: CallLedgers, app: str, began: datetime, used: int
+) -> None:
+    app = f"{app} {began} {used}"
+    shared, alone = ledgers.of(app), MemoryLedger(time.monotonic)
+    for ledger in (shared, alone):
+        for ago, calls in ((24, 90), (15, 150), (9, 50), (0, 30)):
+            for _ in range(calls):
+                ledger.count("salesforce", NOW - timedelta(hours=ago), backfill=True)
+        ledger.note_use("salesforce", used, NOW, began)
+    known = shared.hours("salesforce", NOW)
+    assert known == alone.hours("salesforce", NOW)
+    (now,) = [one for one in known if one.start == NOW]
+    assert now == Hour(NOW, 30, 30, now.besides, now.highest)
+    assert now.highest is not None
+    assert now.besides is not None
+    assert 0 <= now.highest <= now.besides <= used

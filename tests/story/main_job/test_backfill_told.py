@@ -1,0 +1,68 @@
+"""What is told of a backfill under way after each of its parts. Time stands still here: calls tell of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sync.backfill import Wanted, carry_on, plan_backfill
+from sync.remaining import Ahead, ahead
+from sync.store.backfills import SliceRow
+
+PEOPLE, SLICE = 12, 4
+
+
+@pytest.fixture
+def people(furnished: Any, begin: Callable[..., Any]) -> Any:
+    """Linked people, created an hour apart."""
+    begin(_linked)
+    return furnished
+
+
+def _linked(house: Any) -> None:
+    for number in range(PEOPLE):
+        house.couple(f"person{number}@shop{number}.example", {"lastname": f"Sommer{number}"})
+        house.later(3600)
+    for _ in range(2):  # the second reads our own writes of the first
+        house.sync()
+        house.later(3600)
+
+
+def _told_after_each_part(house: Any, wanted: Wanted) -> list[tuple[str, Ahead]]:
+    """The CRM of each part, and what was ahead when it had ended."""
+    told: list[tuple[str, Ahead]] = []
+    with house.app({"LEADPACT_SYNC__SLICE_LEADS": str(SLICE)}) as app:
+        work = app.work()
+        store = work.store.backfills
+
+        def tell(part: SliceRow, *_: object) -> None:
+            (underway,) = store.underway()
+            slices, worked = store.slices(underway.backfill), store.worked(underway.backfill)
+            told.append((part.crm, ahead(slices, worked, [], {"hubspot": 0, "salesforce": 0})))
+
+        carry_on(work, plan_backfill(work, wanted, work.clock()), tell)
+    return told
+
+
+def test_of_a_backfill_of_linked_leads_the_second_crm_is_told_to_cost_its_reading(people: Any) -> None:
+    told = _told_after_each_part(people, Wanted())
+    first = [what for crm, what in told if crm == "hubspot"]
+    left = [what.records for what in first]
+    assert left[-1] == PEOPLE, "Salesforce's records are left"
+    assert [what.fresh for what in first] == [records - PEOPLE for records in left]
+    assert first[0].calls["salesforce"] > 0 == first[-1].calls["salesforce"]
+    # What its finished parts took counts from then on: no record of them was worked on.
+    second = [what for crm, what in told if crm == "salesforce"]
+    assert [what.fresh for what in second] == [what.records for what in second]
+    assert second[-1].records == 0
+
+
+def test_of_one_crm_alone_the_half_that_is_left_takes_as_much_as_the_other_half(people: Any) -> None:
+    told = [what for _, what in _told_after_each_part(people, Wanted(("hubspot",)))]
+    assert len(told) >= 3
+    for what in told[:-1]:
+        assert what.fresh == what.records > 0
+        assert min(what.calls.values()) > 0
+    assert told[-1].records == 0
