@@ -319,7 +319,8 @@ class Quota:
         kept = round(ours * a_quarter) if self._reserve is None else self._reserve
         # Before a day of the others is known, nobody can tell whether the reserve is enough.
         kept = kept if others.sure else max(kept, round(ours * a_quarter))
-        a_day = max(ours - kept - others.expected, least_a_day(ours, kept))
+        least = least_a_day(ours, kept, hours, chosen=self._reserve is not None)
+        a_day = max(ours - kept - others.expected, least)
         spent = tuple((one.start, one.backfill) for one in hours if one.backfill)
         left = int(min(a_day - in_day(spent, began), ours - kept - used))
         return Room(max(left, 0), a_day, others, spent, self.resets(now) if self.resets is not None else None)

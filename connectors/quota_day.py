@@ -123,8 +123,14 @@ def day_began(moment: datetime, resets: Resets | None) -> datetime:
     return start
 
 
-def least_a_day(ours: int, kept: int) -> int:
-    """The calls of a day that are a backfill's whatever others are expected to use; nothing of the reserve ``kept``."""
+def least_a_day(ours: int, kept: int, hours: Sequence[Hour], *, chosen: bool) -> int:
+    """The calls of a day that are a backfill's whatever others are expected to use; nothing of the reserve ``kept``.
+
+    None where somebody has ``chosen`` the reserve, unless others have once used all of our part of a day (``hours``):
+    then no reserve would be left of what is expected, and the expectation is of no use.
+    """
+    if chosen and all((one.highest or 0) < ours for one in hours):
+        return 0
     return min(max(round(ours * AT_LEAST), AT_LEAST_CALLS), max(ours - kept, 0))
 
 
