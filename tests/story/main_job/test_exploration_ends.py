@@ -146,6 +146,25 @@ def test_leads_that_may_not_be_created_take_no_place_of_the_week(furnished: Any)
     assert len(_states(house)) == 2 * len(held)
 
 
+def test_a_lead_whose_counterpart_waits_for_a_person_takes_no_place_of_the_week(furnished: Any) -> None:
+    house = furnished
+    _people(house, 12)
+    house.sync()
+    twin = {"Email": "nr0@versand-0.de", "FirstName": "Anna", "LastName": "Nr0", "Company": "Versand"}
+    house.load("salesforce", twin, twin)
+    house.later(3600)
+    house.sync()
+    assert house.command("--json", "held").document["held"]
+    lead = house.explain("nr0@versand-0.de")["lead"]
+    _on(house, _seed_that_meets_first(_ids(house), {lead}), a_week=1)
+    house.later(DAY)
+    house.run("rescore", from_memory=True, approve=True)
+    house.sync()
+    (row,) = house.command("--json", "handovers").document["handovers"]
+    assert (row["handed_by"], row["state"]) == ("exploration", "open")
+    assert row["lead"] != lead
+
+
 def _seed_that_meets_first(ids: list[str], first: set[str]) -> int:
     """A seed under which these stand lowest, and enough others are met after them."""
     for seed in range(200_000):
