@@ -27,7 +27,7 @@ from sync.read import Gathered, gather_slabs
 from sync.remaining import RUNS, Left, ahead, left_of_backfill
 from sync.run import Asked, perform
 from sync.running import as_document as numbers_as_document
-from sync.store.backfills import SliceRow
+from sync.store.backfills import SliceRow, Underway
 from sync.store.runs import Numbers
 from sync.tally import Outcome
 from sync.work import CRMS, Work
@@ -158,6 +158,15 @@ def left_of(work: Work, slices: Sequence[SliceRow], now: datetime, backfill: int
         reading[one.crm] += one.calls if one.done_at is None else 0
     rooms = {crm: work.crms[crm].room() for crm in CRMS}
     return left_of_backfill(ahead(slices, worked, work.store.runs.newest(RUNS), reading), rooms, now)
+
+
+def left_of_each(work: Work, underway: Sequence[Underway], now: datetime) -> list[Left]:
+    """What is left of each of these backfills, in their order.
+
+    Asks no CRM: one that has not yet said when its day ends is taken for one whose day rolls.
+    """
+    store = work.store.backfills
+    return [left_of(work, store.slices(one.backfill), now, one.backfill) for one in underway]
 
 
 def windows(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:

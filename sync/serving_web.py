@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sync.app import App, build
-from sync.backfill import left_of
+from sync.backfill import left_of_each
 from sync.errors import DatabaseAway, DatabaseNewer, WrongUse
 from sync.jobs import drain_inbox
 from sync.remaining import RUNS, Left, left_of_inbox
@@ -142,12 +142,10 @@ def _counted(work: Work) -> Mapping[tuple[str, str], int]:
 def _left(work: Work) -> Mapping[str, Left]:
     store, now = work.store, work.clock()
     runs = store.runs.newest(RUNS)
-    # No CRM is asked: one that has not yet said when its day ends is taken for one whose day rolls.
-    backfills = {
-        f"backfill {one.backfill}": left_of(work, store.backfills.slices(one.backfill), now, one.backfill)
-        for one in store.backfills.underway()
-    }
-    return {**backfills, "inbox": left_of_inbox(store.inbox.waiting(), runs, now)}
+    underway = store.backfills.underway()
+    names = [f"backfill {one.backfill}" for one in underway]
+    backfills = zip(names, left_of_each(work, underway, now), strict=True)
+    return {**dict(backfills), "inbox": left_of_inbox(store.inbox.waiting(), runs, now)}
 
 
 def _enqueue(statements: Mapping[str, str], number: int, connection: Any, crm: str, urgent: bool) -> None:

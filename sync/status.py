@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.errors import ConnectorError
 from connectors.quota_day import Room
-from sync.backfill import left_of
+from sync.backfill import left_of_each
 from sync.freshness import LATELY, LaneFreshness
 from sync.freshness import told as told_freshness
 from sync.mails.words_alerts import fix_of, said
@@ -99,7 +99,7 @@ def status_of(work: Work) -> Status:
         alerts=store.alerts.open(),
         logs=store.offsets.all(),
         gaps=store.offsets.newest_gaps(LAST_GAPS),
-        left=[left_of(work, store.backfills.slices(one.backfill), now, one.backfill) for one in backfills],
+        left=left_of_each(work, backfills, now),
         rooms=rooms,
         inbox_left=left_of_inbox(inbox, runs, now),
     )
