@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connectors.quota_day import A_DAY, AN_HOUR, Room, whole_hour
+from connectors.quota_day import A_DAY, AN_HOUR, Room, part_of_day, whole_hour
 from sync.store.backfills import SliceRow, Worked
 from sync.store.inbox import Waiting
 from sync.store.runs import RunRow
@@ -168,7 +168,9 @@ class _Waits:
     def __init__(self, calls: float, room: Room, now: datetime) -> None:
         self._calls, self._room, self._resets = calls, room, room.resets
         #: A rolling day's calls, by when they come free again.
-        self._free = [(start + A_DAY, float(count)) for start, count in room.spent if start + A_DAY > now]
+        self._free: list[tuple[datetime, float]] = []
+        for start, count in room.spent:
+            self._in_use(start, count * part_of_day(start, now - A_DAY), now)
         in_use = sum(count for _, count in self._free)
         # Where others leave less than was called already, what comes free first is theirs.
         self._left = float(room.now) if room.resets is not None else room.a_day - in_use
@@ -184,7 +186,12 @@ class _Waits:
 
     def make(self, part: float, at: datetime) -> None:
         self._left -= self._calls * part
-        self._free.append((whole_hour(at) + A_DAY, self._calls * part))
+        self._in_use(whole_hour(at), self._calls * part, at)
+
+    def _in_use(self, start: datetime, count: float, at: datetime) -> None:
+        """An hour's calls roll off within an hour: half of them are there for its work, the others when it ends."""
+        first = 0.5 if start + A_DAY > at else 0.0
+        self._free += [(start + A_DAY + AN_HOUR, count * (1 - first)), (start + A_DAY, count * first)]
 
 
 def left_of_inbox(waiting: Sequence[Waiting], runs: Sequence[RunRow], now: datetime) -> Left:
