@@ -1,4 +1,4 @@
-"""The daily budget of API calls: 24 hours that roll by the hour (Salesforce reference, section 7)."""
+"""The daily budget of API calls: 24 hours that roll (Salesforce reference, section 7), here to the minute."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from connectors.sandbox.salesforce.refusals import Refusal
 UNLIMITED_SHOWN = 100_000
 STORAGE_MB = 976_562
 
+#: What is counted is kept under its minute.
+MINUTE = "%Y-%m-%dT%H:%M"
 
 #: The allocations of bulk jobs: their counter, and the switch with their size.
 BULK = {
@@ -20,8 +22,8 @@ BULK = {
 
 
 def used(org: Org, counter: str = "calls") -> int:
-    """The calls of the last 24 hours, or what else is counted by the hour."""
-    oldest = (org.now() - timedelta(hours=23)).strftime(f"{counter}:%Y-%m-%dT%H")
+    """The calls of the last 24 hours, or what else is counted by the minute."""
+    oldest = (org.now() - timedelta(hours=24, minutes=-1)).strftime(f"{counter}:{MINUTE}")
     row = org.store.db.execute(
         "SELECT ifnull(sum(value), 0) FROM _counter WHERE name LIKE ? AND name >= ?", (f"{counter}:%", oldest)
     ).fetchone()
@@ -38,7 +40,7 @@ def spend_of_others(org: Org, calls: int) -> int:
     daily = org.switches["daily"]
     made = calls if daily is None else min(calls, max(int(daily) - of_all(org), 0))
     if made:
-        org.store.next_number(org.now().strftime("others:%Y-%m-%dT%H"), made)
+        org.store.next_number(org.now().strftime(f"others:{MINUTE}"), made)
     return made
 
 
@@ -50,7 +52,7 @@ def spend(org: Org) -> None:
     per_app = org.switches["per_app_calls"]
     if per_app is not None and used(org) >= per_app:
         raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-    org.store.next_number(org.now().strftime("calls:%Y-%m-%dT%H"))
+    org.store.next_number(org.now().strftime(f"calls:{MINUTE}"))
 
 
 def spend_bulk(org: Org, allocation: str, count: int) -> None:
@@ -58,12 +60,12 @@ def spend_bulk(org: Org, allocation: str, count: int) -> None:
     counter, switch = BULK[allocation]
     if used(org, counter) + count > org.switches[switch]:
         raise Refusal(400, "LIMIT_EXCEEDED", f"{allocation} Limit exceeded.")
-    org.store.next_number(org.now().strftime(f"{counter}:%Y-%m-%dT%H"), count)
+    org.store.next_number(org.now().strftime(f"{counter}:{MINUTE}"), count)
 
 
 def spend_storage(org: Org, size: int) -> None:
     """Count the bytes that a query job wrote down."""
-    org.store.next_number(org.now().strftime("stored:%Y-%m-%dT%H"), size)
+    org.store.next_number(org.now().strftime(f"stored:{MINUTE}"), size)
 
 
 def header(org: Org) -> dict[str, str]:
