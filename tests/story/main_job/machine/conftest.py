@@ -111,7 +111,9 @@ class World:
         with psycopg.connect(self.house.database, autocommit=True) as connection:
             known = connection.execute("SELECT to_regclass('connection')").fetchone()
             if known and known[0]:
-                connection.execute("TRUNCATE connection, call_window, call_day, call_hour RESTART IDENTITY CASCADE")
+                connection.execute(
+                    "TRUNCATE connection, call_window, call_day, call_hour RESTART IDENTITY CASCADE"
+                )
         for path in self.house.folder.glob("*.toml"):
             path.unlink()
         write_config(self.house.folder)
