@@ -124,7 +124,8 @@ class Backfilled:
 def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
     """Go on with the open backfill of the same words, or cut a new one. Counts by calls; writes nothing.
 
-    Raises WrongUse for an empty range, and before a first sync, which reads everything anyway.
+    Raises WrongUse for an empty range, and before a first sync, which reads everything anyway; RetryLater where a CRM
+    has too few calls left to count its part: then the other one is not asked to count in vain, time after time.
     """
     if wanted.start and wanted.end and wanted.start >= wanted.end:
         raise WrongUse("--from is not before --to: the range holds nothing", fix="give an earlier --from")
@@ -142,6 +143,8 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
         left = left_of(work, slices, now, begun[0])
         return Plan(wanted, slices, digest, begun[0], begun[2], seconds=left.seconds)
     end = wanted.end or now.replace(microsecond=0) + A_SECOND
+    for crm in wanted.crms:
+        _wait_to_count(work, crm, wanted.start, end)
     cut: list[SliceRow] = []
     for crm in wanted.crms:
         cut += windows(work, crm, wanted.start, end)
@@ -251,12 +254,26 @@ def _wait_for_calls(work: Work, part: SliceRow) -> None:
     What it read would be read once more. Raises RetryLater, with the time when there may be enough.
     """
     for crm, calls in calls_to_read(part).items():
-        room = work.crms[crm].room()
-        if room is None:
-            continue
-        wanted = min(calls + -(-part.records // WRITTEN_AT_ONCE[crm]), max(room.a_day // 2, 1))
-        if room.now < wanted:
-            raise no_room(crm, room, wanted, work.clock())
+        _wait_for_room(work, crm, calls + -(-part.records // WRITTEN_AT_ONCE[crm]))
+
+
+def _wait_to_count(work: Work, crm: str, start: datetime | None, end: datetime) -> None:
+    """Begin no counting that would stop in its middle: what has been counted by then is known to nobody."""
+    if work.crms[crm].room() is None:
+        return
+    records = work.crms[crm].expected(work.objects[crm], work.asked(crm), Window(start, end)).records
+    # Halving until a window holds a slice at most asks once for each window and each half.
+    _wait_for_room(work, crm, 2 * -(-records // work.slice_leads))
+
+
+def _wait_for_room(work: Work, crm: str, calls: int) -> None:
+    """Raises RetryLater where the day leaves a backfill fewer calls, with the time when there may be enough."""
+    room = work.crms[crm].room()
+    if room is None:
+        return
+    wanted = min(calls, max(room.a_day // 2, 1))
+    if room.now < wanted:
+        raise no_room(crm, room, wanted, work.clock())
 
 
 def _end(work: Work, plan: Plan, number: int) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from connectors.errors import RetryLater
 from sync.backfill import Wanted, carry_on, plan_backfill
 from sync.remaining import Ahead, ahead
 from sync.store.backfills import SliceRow
 
 PEOPLE, SLICE = 12, 4
+ALL_OF_THE_DAY = {"LEADPACT_SYNC__SLICE_LEADS": "1", "LEADPACT_SALESFORCE__DAILY_SHARE": "1.0"}
 
 
 @pytest.fixture
@@ -66,3 +69,26 @@ def test_of_one_crm_alone_the_half_that_is_left_takes_as_much_as_the_other_half(
         assert what.fresh == what.records > 0
         assert min(what.calls.values()) > 0
     assert told[-1].records == 0
+
+
+def test_a_backfill_that_one_crm_has_no_calls_to_count_does_not_make_the_other_count_each_time(
+    people: Any,
+) -> None:
+    used = people.control("salesforce", "people", {"action": "other_apps", "calls": 0})["used"]
+    people.control("salesforce", "limits", {"daily": used + 1_000})
+    people.control("salesforce", "people", {"action": "other_apps", "calls": 950})
+    people.control("hubspot", "limits", {"daily": 10_000})
+    before = people.mark()["hubspot"]
+    with people.app(ALL_OF_THE_DAY) as app, ExitStack() as lanes:
+        work = app.work()
+        for crm in work.crms.values():
+            lanes.enter_context(crm.in_lane("backfill"))
+        for _ in range(5):
+            with pytest.raises(RetryLater) as wait:
+                plan_backfill(work, Wanted(), work.clock())
+            assert wait.value.crm == "salesforce"
+            assert wait.value.not_before is not None
+    asked = people.look("hubspot", "requests", after=str(before), limit="1000")["requests"]
+    assert len([one for one in asked if one["path"].endswith("/search")]) <= 5, (
+        "once a time, not for every window"
+    )
