@@ -1,8 +1,8 @@
 """A CRM's day that is shared: other integrations call in bursts, a backfill runs, and handovers are written meanwhile.
 
-The usual form has few records in small parts and a tenth of the calls, so that the calls of a day are short
-and it takes several days; LEADPACT_TEST_SHARED_DAY=100000 is the size that is promised: 15,000 calls a day, of which
-others use 12,000.
+Tried on demand alone. LEADPACT_TEST_SHARED_DAY=160 has few records in small parts and a tenth of the calls, so that
+the calls of a day are short and it takes several days; 100000 is the whole: 15,000 calls a day, of which others use
+12,000.
 """
 
 from __future__ import annotations
