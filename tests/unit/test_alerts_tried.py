@@ -148,6 +148,8 @@ VALUES = {
     **dict.fromkeys(("lane", "crm", "budget", "field", "log", "letters", "job", "what"), "x"),
     **dict.fromkeys(("minutes", "limit", "records", "hours", "used", "of", "share", "length"), 3),
     **dict.fromkeys(("before", "leads"), 3),
+    **{f"{part}{what}": 3 for part in ("before", "after") for what in ("", "_low", "_high", "_leads")},
+    **dict.fromkeys(("outcome", "band"), "x"),
     **dict.fromkeys(("said", "fix", "problem"), "Put a valid token into the settings; this one is revoked."),
 }
 

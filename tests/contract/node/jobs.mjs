@@ -17,7 +17,9 @@ export async function run(jobs) {
     try {
       results[name] = { result: (await job()) ?? null };
     } catch (error) {
-      results[name] = { failed: `${error?.name}: ${error?.message}`.slice(0, 2000) };
+      // What fetch failed over stands in its cause.
+      const why = [error, error?.cause].filter(Boolean).map((each) => `${each.name}: ${each.message}`);
+      results[name] = { failed: why.join("; because ").slice(0, 2000) };
     }
   }
   process.stdout.write(`${JSON.stringify(results)}\n`);
