@@ -10,7 +10,7 @@ The certificates are made once for a folder: what trusts them may be installed f
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import socketserver
 import ssl
@@ -117,12 +117,20 @@ def _head(client: socket.socket) -> str:
 
 def _between(client: ssl.SSLSocket, crm: socket.socket) -> None:
     """Hand on in both directions until one end closes."""
+    # Not select(): it knows no file above number 1,023, and whoever runs us may have as many open.
+    with selectors.DefaultSelector() as both:
+        for end in (client, crm):
+            both.register(end, selectors.EVENT_READ)
+        _hand_on(client, crm, both)
+
+
+def _hand_on(client: ssl.SSLSocket, crm: socket.socket, both: selectors.BaseSelector) -> None:
     while True:
         # What is deciphered already no longer shows on the socket.
-        ready = [client] if client.pending() else select.select([client, crm], [], [], _SECONDS)[0]
+        ready = [client] if client.pending() else [key.fileobj for key, _ in both.select(_SECONDS)]
         if not ready:
             return
-        for source in ready:
+        for source in (end for end in (client, crm) if end in ready):
             part = source.recv(_AT_ONCE)
             if not part:
                 return

@@ -64,12 +64,16 @@ class Watch:
                 _log.info("%s is due", name)
 
     def _wake_drains(self) -> None:
-        """A drain that was parked, dropped or lost with a restore must not leave what it was to read."""
+        """A drain that was parked, dropped or lost with a restore must not leave what it was to read.
+
+        Once somebody has read that, a parked one is no trouble any more, and not to be shown as one.
+        """
         seconds = time.monotonic()
         if self._inbox_seen is not None and seconds - self._inbox_seen < INBOX_EVERY:
             return
         self._inbox_seen = seconds
         if not self.app.store.inbox.due(self.app.clock()):
+            self.app.store.jobs.drop_idle_drains()
             return
         for crm in CRMS:
             self.app.store.jobs.enqueue(drain_inbox(crm))

@@ -7,9 +7,11 @@ import gc
 import logging
 import os
 import re
+import resource
 import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -261,3 +263,17 @@ def _no_log_tells_a_secret(leaks: Leaks, request: pytest.FixtureRequest) -> Iter
     if folder is not None:
         leaks.look_into(folder)
     assert not leaks.taken()
+
+
+@pytest.fixture
+def many_open_files() -> Iterator[None]:
+    """More files than select() can tell apart (1,024), as in a process that has done much."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard not in (resource.RLIM_INFINITY, max(hard, 4_096)):
+        pytest.skip(f"this machine lets a process open {hard:,} files, and 4,096 are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4_096), hard))
+    with ExitStack() as opened:
+        for _ in range(1_100):
+            opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -14,7 +14,7 @@ import argparse
 import asyncio
 import logging
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -210,14 +210,16 @@ def _environment() -> dict[str, str]:
 def _line(reading: int) -> bytes:
     """What the server says before it closes the pipe; nothing where it ended without a word."""
     said, deadline = b"", time.monotonic() + START_SECONDS
-    while not said.endswith(b"\n"):
-        ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            raise TimeoutError(f"no answer within {START_SECONDS:.0f} seconds")
-        part = os.read(reading, 65_536)
-        if not part:
-            return b""
-        said += part
+    # Not select(): it knows no file above number 1,023, and a program may have as many open.
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(reading, selectors.EVENT_READ)
+        while not said.endswith(b"\n"):
+            if not waiting.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError(f"no answer within {START_SECONDS:.0f} seconds")
+            part = os.read(reading, 65_536)
+            if not part:
+                return b""
+            said += part
     return said
 
 

@@ -157,8 +157,8 @@ class Inbox(Tables):
         self._do("put_off_hints", due=due or "infinity", counted=1, **_keys(failed))
 
     def due(self, now: datetime) -> bool:
-        """Whether anything waits that nobody is reading."""
-        row = self._do("hints_due", now=now).fetchone()
+        """Whether anything waits that nobody is reading; what a dead drain had taken waits too."""
+        row = self._do("hints_due", now=now, lock=DRAIN_LOCK).fetchone()
         return bool(row and row[0])
 
     def pushed(self, since: datetime) -> dict[str, int]:

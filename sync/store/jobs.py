@@ -143,13 +143,20 @@ class Jobs(Tables):
         return (int(row[0]), float(row[1])) if row else (0, 0.0)
 
     def take_over(self, seconds: float, most_deaths: int) -> list[tuple[int, bool]]:
-        """Give the jobs of dead workers back; (job, whether it is parked instead, having killed too many)."""
+        """Give the jobs of dead workers back; (job, whether it is parked instead, having killed too many).
+
+        A worker that was cut off because the database server itself ended does not count.
+        """
         rows = self._do("take_over_jobs", seconds=seconds, most=most_deaths).fetchall()
         return [(int(job), bool(parked)) for job, parked, _ in rows]
 
     def drop_others_parked(self, job: int, fold: str) -> None:
         """Forget parked jobs of the same fold (as the job has it), other than this one."""
         self._do("drop_others_parked", job=job, fold=fold)
+
+    def drop_idle_drains(self) -> None:
+        """Forget parked drains. For when nothing waits in the inbox: they have nothing left to do."""
+        self._do("drop_idle_drains")
 
     def retry(self, job: int) -> bool:
         """Queue a parked job again; False where it is not parked, or one of its fold waits already."""

@@ -34,6 +34,11 @@ def client(way: Detour) -> Iterator[requests.Session]:
         yield session
 
 
+@pytest.mark.usefixtures("many_open_files")
+def test_it_leads_on_in_a_process_with_a_thousand_open_files(client: requests.Session) -> None:
+    assert client.get("https://login.salesforce.com/services/data/", timeout=60).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("address", "status", "told"),
     [

@@ -84,10 +84,19 @@ def test_two_drains_share_the_rows_and_those_of_a_dead_one_are_anybodys(
         # The server lets go of a lock once it has noticed that its holder is gone.
         found: list[str] = []
         end = time.monotonic() + 60
+        while not other.inbox.due(NOW) and time.monotonic() < end:
+            time.sleep(0.01)
         while len(found) < 5 and time.monotonic() < end:
             with other.inbox.take(9, NOW) as rest:
                 found = _taken(rest)
         assert found == ["1", "2", "3", "4", "5"]
+
+
+def test_what_a_drain_gave_up_is_due_again(store: Store) -> None:
+    store.inbox.put(_hints("1"), NOW)
+    with store.inbox.take(9, NOW):
+        assert not store.inbox.due(NOW)
+    assert store.inbox.due(NOW)
 
 
 def test_withdrawn_consent_comes_first_then_the_oldest(store: Store) -> None:

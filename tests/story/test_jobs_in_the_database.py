@@ -129,6 +129,34 @@ def test_a_job_that_kills_its_workers_is_parked(queue: Store, migrated_database:
     assert [one.state for one in jobs.listed()] == ["queued"]
 
 
+def test_a_server_that_ended_under_a_job_is_none_of_its_doing(queue: Store, migrated_database: str) -> None:
+    jobs = queue.jobs
+    jobs.enqueue(drain_inbox("hubspot"))
+    before = "UPDATE procrastinate_events SET at = pg_postmaster_start_time() - interval '1 minute'"
+    for _ in range(4):
+        _fetch(migrated_database, "live")
+        _ask(migrated_database, "DELETE FROM procrastinate_workers")
+        _ask(migrated_database, before)
+        assert [parked for _, parked in jobs.take_over(5.0, 3)] == [False]
+    (row,) = jobs.listed()
+    assert (row.state, row.deaths, row.kind) == ("queued", 0, "")
+
+
+def test_parked_drains_are_forgotten_and_other_parked_jobs_are_not(
+    queue: Store, migrated_database: str
+) -> None:
+    jobs = queue.jobs
+    for job in (drain_inbox("hubspot"), drain_inbox("salesforce", at=NOW), *look_at("hubspot", ["1"])):
+        jobs.enqueue(job)
+    _ask(migrated_database, "UPDATE procrastinate_jobs SET status = 'failed'")
+    jobs.enqueue(drain_inbox("hubspot"))
+    jobs.drop_idle_drains()
+    assert sorted((row.what, row.state) for row in jobs.listed()) == [
+        ("drain", "queued"),
+        ("look_at", "parked"),
+    ]
+
+
 async def _brought_back(url: str, job: int) -> None:
     """The engine ends two jobs that do not go well: one of a fold that waits again, and one that is not there."""
     connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=1)

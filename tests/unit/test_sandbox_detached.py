@@ -216,6 +216,12 @@ def test_the_server_is_on_its_own_and_knows_no_secrets_of_who_started_it(folder:
     assert (seen["secrets"], seen["colour"]) == ([], "blue")
 
 
+@pytest.mark.usefixtures("many_open_files")
+def test_a_process_with_a_thousand_open_files_can_start_one(folder: Path) -> None:
+    with attach(folder, command=COMMAND) as attached:
+        assert requests.get(attached.hubspot_url, timeout=60).status_code == 200
+
+
 def test_nobody_else_can_read_the_folder_or_see_a_credential_in_passing(folder: Path) -> None:
     with attach(folder, command=COMMAND) as attached:
         assert attached.hubspot_token not in repr(attached)

@@ -69,7 +69,14 @@ UPDATE inbox SET taken_by = NULL, received_at = %(read_at)s, happened_at = great
  WHERE connection_id = %(connection)s AND taken_by = %(drain)s;
 
 -- hints_due --
-SELECT EXISTS (SELECT 1 FROM inbox WHERE connection_id = %(connection)s AND due_at <= %(now)s AND taken_by IS NULL);
+-- Looked up and not tried as in take_hints: a drain that begins meanwhile must not find a dead one's lock with us.
+SELECT EXISTS (
+  SELECT 1 FROM inbox
+   WHERE connection_id = %(connection)s AND due_at <= %(now)s
+     AND NOT EXISTS (SELECT FROM pg_locks AS held
+                      WHERE held.locktype = 'advisory' AND held.objsubid = 2 AND held.granted
+                        AND held.classid = %(lock)s::integer::oid AND held.objid = inbox.taken_by::oid
+                        AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())));
 
 -- inbox_size --
 SELECT crm, count(*) FILTER (WHERE due_at < 'infinity'), coalesce(sum(events) FILTER (WHERE due_at < 'infinity'), 0),

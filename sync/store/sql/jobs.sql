@@ -72,6 +72,11 @@ RETURNING id;
 DELETE FROM procrastinate_jobs
  WHERE status = 'failed' AND queueing_lock = %(fold)s AND id <> %(job)s;
 
+-- drop_idle_drains --
+-- Parked drains, while nothing is left to drain: whoever took it on had it done.
+DELETE FROM procrastinate_jobs
+ WHERE status = 'failed' AND args->>'what' = 'drain' AND split_part(queue_name, ':', 2) = %(connection)s::text;
+
 -- note_job_failure --
 INSERT INTO job_failure (job_id, connection_id, failures, deaths, first_at, last_at, kind, place, said, fix)
 VALUES (%(job)s, %(connection)s, %(counts)s::integer, 0, now(), now(), %(kind)s, %(place)s, %(said)s, %(fix)s)
@@ -82,17 +87,22 @@ RETURNING failures, extract(epoch FROM last_at - first_at)::float;
 
 -- take_over_jobs --
 -- Jobs whose worker is gone, or has given no sign of life for too long. Of several of one fold one comes back, and
--- none where another waits already. One that has cost too many workers their life is parked.
+-- none where another waits already. One that has cost too many workers their life is parked; where the server itself
+-- was started anew meanwhile, that was none of the job's doing.
 WITH dead AS (
-  SELECT job.id, job.queueing_lock, coalesce(failure.deaths, 0) + 1 AS deaths
+  SELECT job.id, job.queueing_lock, coalesce(failure.deaths, 0) AS before,
+         coalesce(begun.at < pg_postmaster_start_time(), false) AS innocent
     FROM procrastinate_jobs AS job
+    LEFT JOIN LATERAL (SELECT max(at) AS at FROM procrastinate_events
+                        WHERE job_id = job.id AND type = 'started') AS begun ON true
     LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
     LEFT JOIN job_failure AS failure ON failure.job_id = job.id
    WHERE job.status = 'doing' AND split_part(job.queue_name, ':', 2) = %(connection)s::text
      AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %(seconds)s))
      FOR UPDATE OF job SKIP LOCKED),
 ordered AS (
-  SELECT dead.*, row_number() OVER (PARTITION BY coalesce(queueing_lock, id::text) ORDER BY id) > 1
+  SELECT dead.*, CASE WHEN innocent THEN before ELSE before + 1 END AS deaths,
+                 row_number() OVER (PARTITION BY coalesce(queueing_lock, id::text) ORDER BY id) > 1
                  OR EXISTS (SELECT FROM procrastinate_jobs AS other
                              WHERE other.queueing_lock = dead.queueing_lock AND other.status = 'todo') AS twice
     FROM dead),
@@ -100,12 +110,13 @@ gone AS (DELETE FROM procrastinate_jobs USING ordered WHERE procrastinate_jobs.i
 noted AS (
   INSERT INTO job_failure (job_id, connection_id, failures, deaths, first_at, last_at, kind, place, said, fix)
   SELECT id, %(connection)s, 0, deaths, now(), now(), 'WorkerDied', '', 'the worker of this job died', ''
-    FROM ordered WHERE NOT twice
+    FROM ordered WHERE NOT twice AND NOT innocent
   ON CONFLICT (job_id) DO UPDATE
      SET deaths = excluded.deaths, last_at = now(), kind = excluded.kind, place = '', said = excluded.said, fix = ''),
 back AS (
   UPDATE procrastinate_jobs AS job
-     SET status = CASE WHEN ordered.deaths >= %(most)s THEN 'failed' ELSE 'todo' END::procrastinate_job_status,
+     SET status = CASE WHEN ordered.deaths >= %(most)s AND NOT innocent THEN 'failed'
+                       ELSE 'todo' END::procrastinate_job_status,
          attempts = attempts + 1, scheduled_at = NULL, worker_id = NULL
     FROM ordered
    WHERE job.id = ordered.id AND NOT ordered.twice

@@ -11,7 +11,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from connectors.sandbox.detached import attach
+from connectors.sandbox.folder import serving_alone
 from sync.app import data_folder, opened
 from sync.initdir import write_config
 from sync.settings import load_settings
@@ -183,6 +184,14 @@ def _write(path: Path, rows: list[tuple[int, Row]], mapping: dict[str, str]) -> 
     return ",".join(f"{column}={name}" for column, name in mapping.items())
 
 
+@contextmanager
+def _gone_at_the_end(sandbox: Path) -> Iterator[None]:
+    """A server ends a moment after its last user: until then it writes into a folder that is going to be removed."""
+    yield
+    with serving_alone(sandbox, 60):
+        return
+
+
 @pytest.fixture(scope="module")
 def walk(shared_data: Path, house_in: Any) -> Iterator[Walk]:
     """The whole walk-through, once: load, check, setup, plan, apply, agree, sync.
@@ -194,7 +203,7 @@ def walk(shared_data: Path, house_in: Any) -> Iterator[Walk]:
     with tempfile.TemporaryDirectory(prefix="leadpact-walk-") as name:
         folder = Path(name) / "try"
         write_config(folder)
-        with attach(folder / "sandbox") as crms:
+        with _gone_at_the_end(folder / "sandbox"), attach(folder / "sandbox") as crms:
             house = house_in(folder, crms)
             walk = Walk(house, hubspot, salesforce)
             _configure(house)

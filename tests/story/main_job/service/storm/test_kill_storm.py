@@ -162,7 +162,8 @@ def test_a_storm_of_kills_loses_nothing_and_writes_nothing_twice(
     told = house.command("--json", "agree")
     assert (told.code, told.document["unexplained"]) == (0, 0), told.document
     assert told.document["agreed"] == told.document["linked"] == len(people.pairs) + len(people.new)
-    assert not house.command("--json", "jobs").document["jobs"], "a job was parked"
+    parked = house.command("--json", "jobs").document["jobs"]
+    assert not parked, parked
     _every_person_is_there_once(house, people)
     _what_was_typed_last_stands_in_both(house, people)
     assert not list(_flaws(ledger, people))
