@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from connectors.crm import Crm
 from connectors.quota import Lane
+from mapping.rules import CRMS
 from sync.settings import Settings
 from sync.store.calls import CallLedgers
 
 if TYPE_CHECKING:
     from connectors.sandbox.detached import Attached
     from sync.app_crms import Belongings, Patience
-
-CRMS = ("hubspot", "salesforce")
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from mapping.lead import LEAD_FIELDS, LeadField, columns_of
 from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.conditions import Condition
 from mapping.qualification.declared import Policy
+from mapping.rules import CRMS as CRMS
 from sync.handover_rules import Agreement
 from sync.merge import MergeRule
 from sync.pilot import Pilot
@@ -23,8 +24,6 @@ from sync.plan import Wanted, Writable
 from sync.routing_rules import RoutingRules
 from sync.snapshots import Snapshots
 from sync.store.store import Store
-
-CRMS = ("hubspot", "salesforce")
 
 #: What the person behind a Lead asks for, where the organisation keeps such wishes (Salesforce reference, section 6).
 SHOULD_FORGET = "Individual.ShouldForget"
