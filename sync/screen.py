@@ -52,12 +52,10 @@ class Screen:
             table.add_row(*(_cell(cell) for cell in row))
         self._console.print(table)
 
-    def document(self, content: Mapping[str, Any] | str) -> None:
+    def document(self, content: Mapping[str, Any]) -> None:
         """The JSON document; printed only with ``--json``."""
         if self.as_json:
-            text = (
-                content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
-            )
+            text = json.dumps(content, ensure_ascii=False, default=str)
             print(text, file=sys.stdout)  # noqa: T201 - the document belongs on stdout, and nothing else does
 
 
