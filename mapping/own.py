@@ -61,6 +61,26 @@ def _own(
     )
 
 
+#: Tells people that chance handed a lead over, or its points.
+HANDED_BY = _own(
+    "shown_handover_by",
+    "Handed_Over_By",
+    "text",
+    "Leadpact: handed over by points or exploration",
+    "Leadpact: übergeben nach Punkten oder zur Probe",
+    "handover_by",
+)
+#: The record in one CRM that stands for the same lead as the record in the other.
+CROSS = OwnField(
+    lead=LeadField(CROSS_ID, FieldType.TEXT, "Record id of the counterpart in the other CRM"),
+    hubspot="leadpact_salesforce_id",
+    salesforce="Leadpact_HubSpot_Id__c",
+    kind="text",
+    label={"en": "Leadpact: id in the other CRM", "de": "Leadpact: Kennung im anderen CRM"},
+    verdict=None,
+    unique=True,
+    length=32,
+)
 #: In the order in which people read them.
 OWN_FIELDS: tuple[OwnField, ...] = (
     _own("shown_stage", "Stage", "choice", "Leadpact stage", "Leadpact-Stufe", "stage"),
@@ -85,19 +105,8 @@ OWN_FIELDS: tuple[OwnField, ...] = (
          "Leadpact: first touch", "Leadpact: Erstkontakt", "handover_touch"),
     _own("shown_handover_answer", "Handover_Answer", "text",
          "Leadpact: reason sales gave", "Leadpact: Grund des Vertriebs", "handover_answer"),
-    _own("shown_handover_by", "Handed_Over_By", "text",
-         "Leadpact: handed over by points or exploration", "Leadpact: übergeben nach Punkten oder zur Probe",
-         "handover_by"),
-    OwnField(
-        lead=LeadField(CROSS_ID, FieldType.TEXT, "Record id of the counterpart in the other CRM"),
-        hubspot="leadpact_salesforce_id",
-        salesforce="Leadpact_HubSpot_Id__c",
-        kind="text",
-        label={"en": "Leadpact: id in the other CRM", "de": "Leadpact: Kennung im anderen CRM"},
-        verdict=None,
-        unique=True,
-        length=32,
-    ),
+    HANDED_BY,
+    CROSS,
 )  # fmt: skip
 
 OWN_LEAD_FIELDS: Mapping[str, LeadField] = {own.lead.name: own.lead for own in OWN_FIELDS}

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable, Iterator
 
 from connectors.salesforce.deals import TYPES_OF_WORDS
-from mapping.own import OWN_FIELDS
+from mapping.own import HANDED_BY
 from sync.deals import CRM, DEAL, can_see_deals, loss_reason_of
-from sync.handover_explore import MARK, unmarked
+from sync.handover_explore import unmarked
 from sync.plan import NAMES
 from sync.work import Work
 from sync.wrongconfig import Problem
@@ -48,11 +48,10 @@ def of_marks(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     """An error where leads are to be handed over by chance and a CRM could not say so."""
     if work.handover is None or not work.handover.exploring.share:
         return
-    (mark,) = (own for own in OWN_FIELDS if own.lead.name == MARK)
     for crm in unmarked(work):
         yield Problem(
             where=where("handover.explore_share"),
             severity="error",
-            problem=f"{NAMES[crm]} has no field {mark.name_in(crm)} that we may write: nobody is drawn to explore",
+            problem=f"{NAMES[crm]} has no field {HANDED_BY.name_in(crm)} that we may write: nobody is drawn to explore",
             fix="`leadpact setup --apply` creates the field; the integration user needs the right to edit it",
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from mapping.own import HANDED_BY
 from mapping.qualification.handover import EXPLORATION
 from sync.errors import GuardStopped
 from sync.saved import numbers_as_text
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40
-#: Our field that shows why a lead is handed over.
-_BY = "shown_handover_by"
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -71,7 +70,8 @@ def show_changes(screen: Screen, outcome: Outcome) -> None:
             f"{made} contacts would be created in HubSpot, as non-marketing contacts: they count towards the"
             " account's contacts, and not towards the marketing contacts that HubSpot bills"
         )
-    drawn = changes.filter((pl.col("field") == _BY) & (pl.col("after") == EXPLORATION))["lead_id"].n_unique()
+    by_chance = (pl.col("field") == HANDED_BY.lead.name) & (pl.col("after") == EXPLORATION)
+    drawn = changes.filter(by_chance)["lead_id"].n_unique()
     if drawn:
         screen.say(
             f"{drawn} leads below the line are handed over to explore, drawn at random (handover.explore_share); both"

@@ -19,14 +19,13 @@ from datetime import datetime
 import polars as pl
 
 from connectors.crm import ARCHIVED, RECORD_ID
-from mapping.own import CROSS_ID, OWN_FIELDS
+from mapping.own import CROSS, OWN_FIELDS
 from sync.work import CRMS, Work
 
 MERGED_IDS, MORE_EMAILS = "hs_merged_object_ids", "hs_additional_emails"
 MASTER, CONVERTED = "MasterRecordId", "IsConverted"
 OPPORTUNITY = "ConvertedOpportunityId"
 TURNED_INTO = ("ConvertedContactId", "ConvertedAccountId", OPPORTUNITY)
-_CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
 @dataclass(slots=True)
@@ -62,7 +61,7 @@ def meet(work: Work, crm: str, frame: pl.DataFrame, met: Met) -> None:
 def _merges_of(crm: str, frame: pl.DataFrame) -> list[Merge]:
     found = []
     if MERGED_IDS in frame.columns:
-        cross = _CROSS.name_in(crm)
+        cross = CROSS.name_in(crm)
         named = pl.col(cross) if cross in frame.columns else pl.lit(None, dtype=pl.String)
         rows = frame.filter(pl.col(MERGED_IDS).is_not_null()).select(
             RECORD_ID, MERGED_IDS, named.alias("cross")

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 import polars as pl
 
 from connectors.crm import RECORD_ID
-from mapping.own import CROSS_ID, OWN_FIELDS
+from mapping.own import CROSS, CROSS_ID
 from sync.plan import RESTORE, STAGE
 
 #: What a dead run had set out to write: ``record_id`` is null where it was to create the record.
@@ -26,7 +26,6 @@ OPEN_INTENTS: Mapping[str, pl.DataType] = {
 }
 #: Why a field is written that already ought to hold its value.
 BROKEN_OFF = "a sync that broke off had begun to write something else"
-_CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
 def as_before(frame: pl.DataFrame, crm: str, intents: pl.DataFrame) -> pl.DataFrame:
@@ -76,7 +75,7 @@ def _field_before(frame: pl.DataFrame, name: str, rows: pl.DataFrame) -> pl.Data
 
 def _without_new_records(frame: pl.DataFrame, crm: str, made: pl.DataFrame) -> pl.DataFrame:
     """Leave out the records that a dead run created, as long as they hold nothing but what it wrote."""
-    key = _CROSS.name_in(crm)
+    key = CROSS.name_in(crm)
     if made.is_empty() or key not in frame.columns:
         return frame
     keys = made.filter(pl.col("field") == CROSS_ID).select("lead_id", pl.col("after").alias(key)).unique()

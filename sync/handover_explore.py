@@ -14,7 +14,7 @@ from typing import Literal
 import polars as pl
 
 from mapping.lead import Stage
-from mapping.own import OWN_FIELDS
+from mapping.own import HANDED_BY
 from mapping.qualification.handover import EXPLORATION, OPEN
 from mapping.qualification.handover_facts import WAS, answered, touched
 from sync.handover_draws import Exploring
@@ -28,8 +28,6 @@ _WAYS = ("may_email", "may_call", "may_post")
 #: Words of Salesforce that say that nobody in sales has begun.
 _UNTOUCHED = (Stage.VISITOR.value, Stage.PROSPECT.value, Stage.LEAD.value)
 _WEEK = timedelta(days=7)
-#: The field that tells people in a CRM that chance handed the lead over.
-MARK = "shown_handover_by"
 #: Whether leads are drawn: of records that were read, of stored leads (whose missing records nobody can make now),
 #: or not at all.
 Draw = Literal["as read", "from memory", "nobody"]
@@ -102,9 +100,10 @@ def _is_on(work: Work) -> bool:
 
 def unmarked(work: Work) -> list[str]:
     """The CRMs that lack the field that says that chance handed a lead over, or do not let us write it."""
-    (mark,) = (own for own in OWN_FIELDS if own.lead.name == MARK)
     writable = work.writable()
-    return [crm for crm in CRMS if mark.name_in(crm) not in writable.updatable[crm] & writable.creatable[crm]]
+    return [
+        crm for crm in CRMS if HANDED_BY.name_in(crm) not in writable.updatable[crm] & writable.creatable[crm]
+    ]
 
 
 def _drawn(work: Work, judged: pl.DataFrame, seen: pl.Series, missing: pl.Series, now: datetime) -> pl.Series:

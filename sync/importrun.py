@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from connectors.crm import RECORD_ID, Crm, Written
-from mapping.own import CROSS_ID, OWN_FIELDS
+from mapping.own import CROSS, CROSS_ID
 from sync.beside import lifecycle_writer, without_lifecycle
 from sync.canary import read_back
 from sync.cardmatch import FILE, Matched, Unsure, held_of_file, match
@@ -34,7 +34,6 @@ from sync.work import CRMS, Work, empty
 from sync.write import Results, carry_out
 
 CONTRADICT = "another row with this address is about somebody else"
-_CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
 @runtime_checkable
@@ -281,9 +280,9 @@ def _cross_ids(work: Work, waiting: pl.DataFrame, first: Results) -> pl.DataFram
             "why": "the id of its counterpart",
         }
         rows.append({**shared, "crm": "salesforce", "object": work.objects["salesforce"], "record_id": None,
-                     "crm_field": _CROSS.salesforce, "after": contact, "kind": "create"})  # fmt: skip
+                     "crm_field": CROSS.salesforce, "after": contact, "kind": "create"})  # fmt: skip
         rows.append({**shared, "crm": "hubspot", "object": work.objects["hubspot"], "record_id": contact,
-                     "crm_field": _CROSS.hubspot, "after": None, "kind": "cross_id"})  # fmt: skip
+                     "crm_field": CROSS.hubspot, "after": None, "kind": "cross_id"})  # fmt: skip
     known = work.writable()
     kept = [row for row in rows if row["crm_field"] in known.creatable[str(row["crm"])]]
     return pl.DataFrame(kept, schema=dict(CHANGES))

@@ -7,11 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mapping.own import CROSS_ID, OWN_FIELDS
+from mapping.own import CROSS, CROSS_ID
 from sync.halfdone import OPEN_INTENTS, as_before, same_value, taken_back
 from sync.plan import CHANGES, RESTORE
-
-KEY = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
 def _intents(*rows: tuple[str, str, str | None, str, str, str | None, str | None]) -> pl.DataFrame:
@@ -67,14 +65,14 @@ def test_a_stage_that_was_cleared_and_not_set_shows_the_one_before() -> None:
 
 def test_the_id_of_a_counterpart_that_was_half_made_is_not_seen() -> None:
     """It was not known when the intent was noted, so whatever stands there now is taken for ours."""
-    intents = _set(None, None, CROSS_ID, KEY.name_in("hubspot"))
-    slab = _slab(**{"_id": ["7"], KEY.name_in("hubspot"): ["00Q1"]})
+    intents = _set(None, None, CROSS_ID, CROSS.name_in("hubspot"))
+    slab = _slab(**{"_id": ["7"], CROSS.name_in("hubspot"): ["00Q1"]})
 
-    assert as_before(slab, "hubspot", intents)[KEY.name_in("hubspot")].to_list() == [None]
+    assert as_before(slab, "hubspot", intents)[CROSS.name_in("hubspot")].to_list() == [None]
 
 
 def _made(**values: str) -> pl.DataFrame:
-    name = KEY.name_in("salesforce")
+    name = CROSS.name_in("salesforce")
     told = [("L1", "salesforce", None, CROSS_ID, name, None, "7")]
     told += [("L1", "salesforce", None, field, field, None, value) for field, value in values.items()]
     return _intents(*told)
@@ -94,7 +92,7 @@ def test_a_record_that_a_dead_run_made_is_not_there_until_a_person_touched_it(
     slab = _slab(
         **{
             "_id": ["00Q1", "00Q2"],
-            KEY.name_in("salesforce"): ["7", "9"],
+            CROSS.name_in("salesforce"): ["7", "9"],
             "LastName": [last_name, "Andere"],
             "Title": [title, None],
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mapping.own import HANDED_BY
 from sync.handover_draws import Exploring
 
 #: Interested, to be reached, and far from hot.
@@ -132,7 +133,7 @@ def test_the_same_plan_comes_again_and_another_seed_draws_others(furnished: Any)
 def _planned(house: Any) -> set[str]:
     """The addresses of the Salesforce leads that a plan would make and mark."""
     changes = house.run("plan", write=False).changes
-    drawn = set(changes.filter(changes["field"] == "shown_handover_by")["lead_id"])
+    drawn = set(changes.filter(changes["field"] == HANDED_BY.lead.name)["lead_id"])
     made = changes.filter((changes["field"] == "email") & (changes["crm"] == "salesforce"))
     return set(made.filter(made["lead_id"].is_in(drawn))["after"])
 
