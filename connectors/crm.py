@@ -97,6 +97,10 @@ class FieldInfo:
     restricted: bool = False  #: the CRM refuses values that are not among the options
     needs: str | None = None  #: the field of the same record without which it takes no value
 
+    def refuses(self, value: str) -> bool:
+        """Whether a write of this value is refused because it is none of the options."""
+        return self.restricted and bool(self.options) and value not in dict(self.options)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordType:

@@ -182,18 +182,16 @@ def _of_writing(
             f'say so: direction = "to_{other}", or "read_only"',
         )
         return
-    values = work.field_map.values.get(rule.lead)
-    if values is not None and info.options:
-        known = {value for value, _ in info.options}
-        for common, word in values.said(crm).items():
-            if word not in known and info.restricted:
-                near = difflib.get_close_matches(word, known, n=1)
-                yield _found(
-                    where(f"values.{values.name}"),
-                    "error",
-                    f"{NAMES[crm]}'s {info.name} has no option for {common!r} spelled {word!r}",
-                    f"did you mean {near[0]!r}?" if near else f"choose one of its {len(known)} options",
-                )
+    if (values := work.field_map.values.get(rule.lead)) is not None:
+        refused = {common: word for common, word in values.said(crm).items() if info.refuses(word)}
+        for common, word in refused.items():
+            near = difflib.get_close_matches(word, dict(info.options), n=1)
+            yield _found(
+                where(f"values.{values.name}"),
+                "error",
+                f"{NAMES[crm]}'s {info.name} has no option for {common!r} spelled {word!r}",
+                f"did you mean {near[0]!r}?" if near else f"choose one of its {len(info.options)} options",
+            )
     yield from _of_length(work, rule, crm, info, at)
 
 

@@ -102,8 +102,7 @@ def written_values(work: Work, schema: ObjectSchema) -> dict[str, tuple[str, ...
     for name, written in said.items():
         info = schema.fields.get(name)
         if info is not None and info.restricted and info.options:
-            there = {value for value, _ in info.options}
-            found[name] = tuple(value for value in dict.fromkeys(written) if value in there)
+            found[name] = tuple(value for value in dict.fromkeys(written) if not info.refuses(value))
     return found
 
 

@@ -64,11 +64,12 @@ def _folded(crm: str, value: str) -> str:
 
 def options_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
     """Every option that a choice lacks: ``crm, object, field, option, label``."""
-    return [
-        {"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value, "label": label}
-        for one in needed
-        for value, label in one.lacking
-    ]
+    return [_told(one, option) for one in needed for option in one.lacking]
+
+
+def _told(one: Needed, option: tuple[str, str]) -> dict[str, str]:
+    value, label = option
+    return {"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value, "label": label}
 
 
 def labels_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
@@ -83,10 +84,7 @@ def twins_told(needed: Sequence[Needed]) -> list[dict[str, str]]:
 
 def _labels(options: Iterable[tuple[Needed, Sequence[tuple[str, str, str]]]]) -> list[dict[str, str]]:
     return [
-        {
-            **{"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value},
-            **{"label": label, "wanted": wanted},
-        }
+        {**_told(one, (value, label)), "wanted": wanted}
         for one, changed in options
         for value, label, wanted in changed
     ]
@@ -98,12 +96,7 @@ def unknown_told(needed: Sequence[Needed], judged: Mapping[str, int]) -> list[di
     ``judged``: leads by the temperature of their last verdict.
     """
     return [
-        {
-            **{"crm": one.crm, "object": one.object, "field": one.spec.name, "option": value},
-            **{"label": label, "leads": judged.get(value, 0)},
-        }
-        for one in needed
-        for value, label in one.unknown
+        {**_told(one, option), "leads": judged.get(option[0], 0)} for one in needed for option in one.unknown
     ]
 
 
