@@ -187,9 +187,10 @@ def _disagreement(facts: Facts, limits: AlertSettings) -> Iterator[Finding]:
 
 
 def _jobs(facts: Facts) -> Iterator[Finding]:
-    for job in facts.parked:
+    # The same trouble stays one alert: what is tried anew and parked again has another number each time.
+    for name, job in {job.fold or str(job.id): job for job in facts.parked}.items():
         values = {"job": job.id, "what": job.what, "said": job.said, "fix": job.fix or "look at its place"}
-        yield Finding("job", f"job {job.id}", "job.parked", values)
+        yield Finding("job", f"job {name}", "job.parked", values)
     for one in facts.inbox:
         if one.parked:
             values = {"crm": NAMES[one.crm], "records": one.parked}

@@ -75,6 +75,7 @@ class JobRow:
     place: str  #: where it was raised
     said: str
     fix: str
+    fold: str = ""  #: the same for jobs of which one stands for the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ def _row(found: Mapping[str, Any]) -> JobRow:
         state = "waiting"
     queued = found["queued_at"] or asked
     since = {"running": found["begun_at"], "parked": found["parked_at"]}.get(state) or queued
-    names = ("id", "lane", "attempts", "failures", "deaths", "kind", "place", "said", "fix")
+    names = ("id", "lane", "attempts", "failures", "deaths", "kind", "place", "said", "fix", "fold")
     return JobRow(
         what=found["what"] or "?",
         state=state,

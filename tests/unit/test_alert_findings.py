@@ -120,6 +120,13 @@ def test_a_number_beyond_its_limit_is_found_and_no_other(facts: dict[str, Any], 
     assert names(**facts) == found
 
 
+def test_a_job_that_is_tried_anew_and_parked_again_stays_one_alert() -> None:
+    first, again = (replace(PARKED, id=number, fold="1:drain:hubspot:live") for number in (7, 9))
+    for parked in ([first], [first, again], [again]):
+        found = findings(replace(NOTHING, parked=parked), AlertSettings())
+        assert [one.about for one in found] == ["job 1:drain:hubspot:live"]
+
+
 def test_what_is_muted_is_not_found() -> None:
     facts = {"parked": [PARKED], "backlog": backlog(25)}
     assert names(AlertSettings(mute="job, mail"), **facts) == ["refused.oldest"]
