@@ -97,10 +97,6 @@ class FieldMap:
             self._writable[crm, object_name] = may
         return self._writable[crm, object_name]
 
-    def merge_rule(self, lead_field: str) -> str:
-        """``true_wins`` for a withdrawal, else the field's ``if_both_changed``."""
-        return "true_wins" if self.fields[lead_field].opt_out else self.rules[lead_field].if_both_changed
-
     def read(self, frame: pl.DataFrame, crm: str, object_name: str) -> ReadResult:
         """Read a slab into typed columns of the common lead.
 

@@ -13,9 +13,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mapping.qualification.workclock import Spans, WorkClock
 
-#: What a day of every year and a day of one year are written like.
-YEARLY, DATED = "MM-DD", "YYYY-MM-DD"
-
 
 @dataclass(frozen=True, slots=True)
 class Days:

@@ -42,10 +42,10 @@ def as_of(history: pl.DataFrame, moments: pl.DataFrame, names: Sequence[str]) ->
     return found.with_columns(missing).select("_id", *(pl.col(name).cast(pl.String) for name in names))
 
 
-def without_later(leads: pl.DataFrame, fields: Mapping[str, LeadField], moment: str = "at") -> pl.DataFrame:
-    """Blank what a CRM cannot have observed yet: a date of behaviour after the lead's own moment."""
+def without_later(leads: pl.DataFrame, fields: Mapping[str, LeadField]) -> pl.DataFrame:
+    """Blank what a CRM cannot have observed yet: a date of behaviour after the lead's own moment (``at``)."""
     later = [
-        pl.when(pl.col(name).dt.date() <= pl.col(moment).dt.date()).then(pl.col(name)).alias(name)
+        pl.when(pl.col(name).dt.date() <= pl.col("at").dt.date()).then(pl.col(name)).alias(name)
         for name, field in fields.items()
         if field.behaviour and field.type is FieldType.DATETIME and name in leads.columns
     ]
@@ -79,17 +79,15 @@ def dates_of(policy: Policy) -> list[str]:
     return [name for name, field in policy.fields.items() if field.type in _AGEING and name in needed]
 
 
-def at_one_moment(
-    leads: pl.DataFrame, dates: Sequence[str], moment: str = "at"
-) -> tuple[pl.DataFrame, datetime]:
+def at_one_moment(leads: pl.DataFrame, dates: Sequence[str]) -> tuple[pl.DataFrame, datetime]:
     """Leads of many moments moved to one, so that they can be judged together: every age stays what it was.
 
-    Each of the ``dates`` is shifted by the whole days between the lead's moment and the latest one, which is
+    Each of the ``dates`` is shifted by the whole days between the lead's moment (``at``) and the latest one, which is
     given back. A lead without a moment has no ages: its dates become unknown.
     """
-    latest = leads[moment].max()
+    latest = leads["at"].max()
     now = latest if isinstance(latest, datetime) else datetime(1970, 1, 1, tzinfo=UTC)
-    shift = _day_number(now.astimezone(UTC).date()) - leads[moment].dt.date().cast(pl.Int32)
+    shift = _day_number(now.astimezone(UTC).date()) - leads["at"].dt.date().cast(pl.Int32)
     return leads.with_columns(_shifted(leads[name], shift) for name in dates), now
 
 

@@ -33,18 +33,18 @@ class Suspect:
     why: str
 
 
-def suspects(rows: pl.DataFrame, columns: Sequence[str], outcome: str = "outcome") -> list[Suspect]:
+def suspects(rows: pl.DataFrame, columns: Sequence[str]) -> list[Suspect]:
     """The columns among these that give the outcome away.
 
     ``rows``: one row a lead; only those with a known ``outcome`` (Boolean) are looked at.
     """
-    known = rows.filter(pl.col(outcome).is_not_null())
-    reached = int(known[outcome].sum())
+    known = rows.filter(pl.col("outcome").is_not_null())
+    reached = int(known["outcome"].sum())
     if min(reached, known.height - reached) < FEWEST:
         return []
     found = []
     for name in columns:
-        why = _given_away(known[name], known[outcome], reached)
+        why = _given_away(known[name], known["outcome"], reached)
         if why is not None:
             found.append(Suspect(name, why))
     return found

@@ -11,7 +11,7 @@ from mapping.qualification.declared import RETURNED_DAYS, Policy
 from mapping.qualification.score import Scored
 from mapping.qualification.truths import choose, every, holds, known, one
 
-_NO_DAY, _NO_TEXT = pl.Series([None], dtype=pl.Date), pl.Series([None], dtype=pl.String)
+_NO_TEXT = pl.Series([None], dtype=pl.String)
 
 
 def one_day(now: datetime) -> pl.Series:

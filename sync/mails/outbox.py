@@ -58,11 +58,8 @@ class Delivered:
         return told
 
 
-def deliver(letters: Letters, what: str, send: Send, pace: float = 1.0) -> Delivered:
-    """Send every mail of a kind that is due, at most ``MOST``; none by a server that is away.
-
-    ``pace`` scales the times between two tries.
-    """
+def deliver(letters: Letters, what: str, send: Send) -> Delivered:
+    """Send every mail of a kind that is due, at most ``MOST``; none by a server that is away."""
     done = Delivered(unsure=letters.give_up_leaving(what))
     for _ in range(MOST):
         letter = letters.take(
@@ -70,11 +67,11 @@ def deliver(letters: Letters, what: str, send: Send, pace: float = 1.0) -> Deliv
         )
         if letter is None:
             break
-        _deliver(letters, letter, send, done, pace)
+        _deliver(letters, letter, send, done)
     return done
 
 
-def _deliver(letters: Letters, letter: Letter, send: Send, done: Delivered, pace: float) -> None:
+def _deliver(letters: Letters, letter: Letter, send: Send, done: Delivered) -> None:
     left = False
 
     def leaves() -> None:
@@ -101,14 +98,14 @@ def _deliver(letters: Letters, letter: Letter, send: Send, done: Delivered, pace
         if isinstance(failed, MailAway) and not failed.alone:
             done.away.add(_way(letter))
         first, most = AWAY if later else REFUSED
-        letters.waits(letter, pace * min(first * 2.0 ** min(letter.tries, 20), most), str(failed))
+        letters.waits(letter, min(first * 2.0 ** min(letter.tries, 20), most), str(failed))
         done.waiting, done.said = done.waiting + 1, str(failed)
         _log.warning("a mail waits: %s; %s", failed, failed.fix)
     except BaseException:
         if left:
             letters.ends(letter, "unsure", "the program was stopped before the answer")
         else:
-            letters.waits(letter, pace * AWAY[0], "it could not be made")
+            letters.waits(letter, AWAY[0], "it could not be made")
         raise
     else:
         letters.ends(letter, "sent")

@@ -42,7 +42,6 @@ def web_belongings(
     enqueue: Enqueue | None = None,
     jobs: Callable[[], Jobs] | None = None,
     left: Callable[[], Lefts] | None = None,
-    registry: CollectorRegistry | None = None,
 ) -> Joined:
     """For the accounts of ``work``, which the API alone uses from now on: hand in one of its own.
 
@@ -54,7 +53,7 @@ def web_belongings(
     (known,) = [row for row in work.store.accounts() if row[0] == number]
     accounts = dict(zip(CRMS, known[1:3], strict=True))
     watch = Watch(url, number)
-    metrics = Metrics(registry or CollectorRegistry())
+    metrics = Metrics(CollectorRegistry())
     metrics.registry.register(StoredNumbers(watch.numbers, work.clock, jobs, left))
     limits = Limits(body_bytes=settings.web.body_limit)
     return Joined(

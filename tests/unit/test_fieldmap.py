@@ -90,12 +90,6 @@ def test_only_what_the_direction_allows_is_writable_and_never_what_a_crm_observe
     assert "job_title" not in dict(compiled().writable("salesforce", "Contact"))
 
 
-def test_a_withdrawal_wins_whatever_the_rule_says() -> None:
-    assert compiled().merge_rule("email_opt_out") == "true_wins"
-    assert compiled().merge_rule("email") == "salesforce"
-    assert compiled().merge_rule("job_title") == "hold"
-
-
 def test_a_slab_is_read_into_typed_columns() -> None:
     frame = slab(
         {
