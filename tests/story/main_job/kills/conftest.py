@@ -141,11 +141,17 @@ class Scene:
 
 @dataclass(frozen=True)
 class Start:
-    """What every case begins with, and what an undisturbed sync makes of it."""
+    """What every case begins with. ``known``: the records that were there before the sync."""
 
     folder: Path
     server: EmbeddedServer
     known: set[str]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What one undisturbed sync makes of the start, and which points it passed in how long."""
+
     points: list[str]
     seconds: float
     expected: Any
@@ -233,7 +239,7 @@ def _database(server: EmbeddedServer, name: str) -> str:
     return server.url.replace("/postgres?", f"/{name}?")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """Not one of pytest's folders: the next session that starts beside this one closes those to a server that
     runs as another user, which it does where we are root."""
@@ -241,9 +247,9 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="module")
-def start(folder: Path, end_state: Callable[..., Any], forks: Any) -> Iterator[Start]:
-    """A first sync, what people did since, and what one undisturbed sync then comes to."""
+@pytest.fixture(scope="session")
+def start(folder: Path, forks: Any) -> Iterator[Start]:
+    """A first sync, and what people did since."""
     config = _write_config(folder / "config")
     with _served(folder / "crms", config, None, forks) as scene:
         scene.serving.clock.set(BEFORE)
@@ -258,17 +264,24 @@ def start(folder: Path, end_state: Callable[..., Any], forks: Any) -> Iterator[S
     # The server has stopped: this copy of its files is as good as a backup.
     subprocess.run(["cp", "-a", folder / "config" / "data", folder / "data at the start"], check=True)
     server = EmbeddedServer(folder / "config" / "data" / "postgresql")
-    shutil.copytree(folder / "crms", folder / "crms undisturbed")
-    undisturbed = _database(server, "undisturbed")
-    with _served(folder / "crms undisturbed", config, undisturbed, forks) as scene:
+    yield Start(folder, server, known)
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(start: Start, end_state: Callable[..., Any], forks: Any) -> Undisturbed:
+    """What one undisturbed sync comes to. Only for who compares with it: it costs as much as the start."""
+    crms = start.folder / "crms undisturbed"
+    shutil.copytree(start.folder / "crms", crms)
+    config = start.folder / "config" / "leadpact.toml"
+    with _served(crms, config, _database(start.server, "undisturbed"), forks) as scene:
         told = scene.disturbed()
         assert told.returncode == 0, told.stderr
         alone = json.loads(told.stdout)
-        expected = end_state(scene.records(), scene.database, known)
+        expected = end_state(scene.records(), scene.database, start.known)
         scene.sync(at_once=True)
-        after_one_more = end_state(scene.records(), scene.database, known)
-    yield Start(folder, server, known, alone["points"], alone["seconds"], expected, after_one_more)
-    server.close()
+        after_one_more = end_state(scene.records(), scene.database, start.known)
+    return Undisturbed(alone["points"], alone["seconds"], expected, after_one_more)
 
 
 @pytest.fixture
@@ -284,7 +297,9 @@ def scene(start: Start, tmp_path: Path, forks: Any) -> Iterator[Scene]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def _ends_as_if_undisturbed(scene: Scene, start: Start, end_state: Callable[..., Any]) -> None:
+def _ends_as_if_undisturbed(
+    scene: Scene, start: Start, undisturbed: Undisturbed, end_state: Callable[..., Any]
+) -> None:
     """After a kill: the next sync makes good, and the one after it has nothing left to write.
 
     Both CRMs, links, conflicts and whatever is held or refused are compared at once. Leads, bases and verdicts are
@@ -294,20 +309,25 @@ def _ends_as_if_undisturbed(scene: Scene, start: Start, end_state: Callable[...,
     """
     scene.sync()
     found = end_state(scene.records(), scene.database, start.known)
-    assert found.created == start.expected.created
-    assert not found.differences(start.expected, ("link", "conflict", "held", "refused", "claim", "cursor"))
+    assert found.created == undisturbed.expected.created
+    assert not found.differences(
+        undisturbed.expected, ("link", "conflict", "held", "refused", "claim", "cursor")
+    )
     mark = scene.mark()
     # What there is to find does not depend on slices, and each costs as much again.
     assert scene.sync(at_once=True).numbers.written == 0
     assert not scene.written(mark)
-    assert not end_state(scene.records(), scene.database, start.known).differences(start.expected_next)
+    at_last = end_state(scene.records(), scene.database, start.known)
+    assert not at_last.differences(undisturbed.expected_next)
     assert not list((scene.config.parent / "data" / "spill").rglob("*"))
 
 
 @pytest.fixture
-def ends_as_if_undisturbed(start: Start, end_state: Callable[..., Any]) -> Callable[[Scene], None]:
+def ends_as_if_undisturbed(
+    start: Start, undisturbed: Undisturbed, end_state: Callable[..., Any]
+) -> Callable[[Scene], None]:
     """Syncs once more after a kill, and compares everything with the undisturbed sync."""
-    return partial(_ends_as_if_undisturbed, start=start, end_state=end_state)
+    return partial(_ends_as_if_undisturbed, start=start, undisturbed=undisturbed, end_state=end_state)
 
 
 @pytest.fixture

@@ -49,17 +49,17 @@ TWICE = (
 )
 
 
-def test_the_undisturbed_sync_passes_every_point_and_does_everything(start: Any) -> None:
-    assert set(start.points) == set(POINTS)
-    assert start.points.count("before intents") == 2
-    assert sorted(start.expected.created) == [
+def test_the_undisturbed_sync_passes_every_point_and_does_everything(undisturbed: Any) -> None:
+    assert set(undisturbed.points) == set(POINTS)
+    assert undisturbed.points.count("before intents") == 2
+    assert sorted(undisturbed.expected.created) == [
         "<hubspot record of eva@spaeth.example>",
         "<hubspot record of uenal@spaeth.example>",
         "<salesforce record of mia@heiss.example>",
         "<salesforce record of zoe@heiss.example>",
     ]
-    assert set(start.expected.created.values()) == {1}
-    tables = start.expected.tables
+    assert set(undisturbed.expected.created.values()) == {1}
+    tables = undisturbed.expected.tables
     assert not tables["claim"]
     assert len(tables["conflict"]) == 1
     assert len(tables["refused"]) == 1
@@ -78,9 +78,7 @@ def _tried(points: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("point", _tried(POINTS))
-def test_a_kill_at_a_named_point_leaves_no_trace(
-    scene: Any, start: Any, ends_as_if_undisturbed: Any, point: str
-) -> None:
+def test_a_kill_at_a_named_point_leaves_no_trace(scene: Any, ends_as_if_undisturbed: Any, point: str) -> None:
     _killed(scene, at=point)
 
     ends_as_if_undisturbed(scene)
@@ -88,9 +86,9 @@ def test_a_kill_at_a_named_point_leaves_no_trace(
 
 @pytest.mark.parametrize("point", _tried(IN_THE_SECOND_SLICE))
 def test_a_kill_after_one_slice_was_remembered_leaves_no_trace(
-    scene: Any, start: Any, ends_as_if_undisturbed: Any, point: str
+    scene: Any, undisturbed: Any, ends_as_if_undisturbed: Any, point: str
 ) -> None:
-    assert start.points.count(point) == 2
+    assert undisturbed.points.count(point) == 2
     _killed(scene, at=point, **{"pass": 2})
 
     ends_as_if_undisturbed(scene)
@@ -98,7 +96,7 @@ def test_a_kill_after_one_slice_was_remembered_leaves_no_trace(
 
 @pytest.mark.parametrize(("first", "second"), TWICE)
 def test_two_kills_in_a_row_leave_no_trace(
-    scene: Any, start: Any, ends_as_if_undisturbed: Any, first: str, second: str
+    scene: Any, ends_as_if_undisturbed: Any, first: str, second: str
 ) -> None:
     _killed(scene, at=first)
     _killed(scene, at=second)

@@ -27,9 +27,9 @@ def seed() -> str:
 
 @pytest.mark.parametrize("number", range(MOMENTS))
 def test_a_kill_at_any_moment_leaves_no_trace(
-    scene: Any, start: Any, ends_as_if_undisturbed: Any, seed: str, number: int
+    scene: Any, undisturbed: Any, ends_as_if_undisturbed: Any, seed: str, number: int
 ) -> None:
-    delay = random.Random(f"{seed}/{number}").uniform(0.0, start.seconds)
+    delay = random.Random(f"{seed}/{number}").uniform(0.0, undisturbed.seconds)
     print(f"killed {delay:.3f} s after the run began; again with {SEED_VARIABLE}={seed}")  # noqa: T201
     done = scene.disturbed(after=delay)
     # A run that was faster than the one that was measured has ended before.
