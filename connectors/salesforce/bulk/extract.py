@@ -95,8 +95,11 @@ def _numbers(column: pl.Series) -> pl.Series:
     """Plain decimals: no ``.0`` behind a whole number, no exponent."""
     if column.str.contains("[eE]").any():
         column = pl.Series([_plain(text) for text in column], dtype=pl.String)
-    cut = column.str.strip_chars_end("0").str.strip_chars_end(".")
-    plain = cut.zip_with(column.str.contains(".", literal=True).fill_null(False), column)
+    plain = column.str.strip_suffix(".0")
+    broken = plain.str.contains(".", literal=True).arg_true()
+    if not broken.is_empty():
+        cut = plain.gather(broken).str.strip_chars_end("0").str.strip_chars_end(".")
+        plain = plain.clone().scatter(broken, cut)
     return plain.replace("-0", "0") if (plain == "-0").any() else plain
 
 
