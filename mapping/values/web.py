@@ -60,13 +60,21 @@ def clean_email(column: pl.Series) -> Cleaned:
     """Lower-case addresses with valid syntax. Cells that hold two addresses or none are problems."""
     if len(column) <= FEW:
         return read_each(column, read_email, pl.String())
-    lower = column
-    if column.str.contains(r"[A-Z]").any():
-        lower = column.str.to_lowercase()
-    # What else there may be around an address, invisible signs for one, is left to the reader.
-    lower = lower.str.strip_chars()
-    sure = lower.str.contains(_SURE_EMAIL) & (lower.str.len_bytes() <= _SHORT)
-    return read_unsure(column, lower, ~sure, read_email)
+    unsure = ~_is_sure(column)
+    rows = unsure.arg_true()
+    if rows.is_empty():
+        return Cleaned(column)
+    # Few are spelled otherwise, and only those are spelled anew. What else there may be around an address, invisible
+    # signs for one, is left to the reader.
+    spelled = column.gather(rows).str.to_lowercase().str.strip_chars()
+    sure = _is_sure(spelled)
+    known = rows.filter(sure)
+    done = column.clone().scatter(known, spelled.filter(sure))
+    return read_unsure(column, done, unsure.scatter(known, False), read_email)
+
+
+def _is_sure(column: pl.Series) -> pl.Series:
+    return column.str.contains(_SURE_EMAIL) & (column.str.len_bytes() <= _SHORT)
 
 
 def read_url(text: str) -> str | Problem | None:
