@@ -92,6 +92,8 @@ class Reader:
                 ("updatedAt", str | None, None),
                 ("archived", bool, False),
             ],
+            # Nothing in a page refers back to it: the collector need not look for that.
+            gc=False,
         )
         page = msgspec.defstruct("RecordPage", [("results", list[record])], bases=(Page,))  # type: ignore[valid-type]
         self._decoder = msgspec.json.Decoder(page)
