@@ -14,21 +14,21 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 from polars import CompatLevel
 
 from sync.shelf_folder import RunFolder, sweep
-from sync.shelf_rows import Narrow, narrowed
+from sync.shelf_rows import Narrow, Part, narrowed, together
 
 __all__ = ["Shelf", "ShelfSlice", "sweep"]
 
 #: Bytes of records that are kept in memory before they go to disk. The longer the runs are, the fewer places a slice
 #: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000.
 BYTES_IN_MEMORY = 80_000_000
-#: Rows of a run that are read together: a slice reads few that it does not need, and each costs a look-up.
-ROWS_OF_A_BATCH = 2_000
 
 _ORDER = pl.UInt128()
 #: Bytes in memory, by why they are there.
@@ -44,10 +44,6 @@ def lead_order(lead_ids: pl.Series) -> pl.Series:
     return padded.bin.reinterpret(dtype=_ORDER, endianness="big")
 
 
-#: Rows of a stretch of leads, and a number for each (``lead_order``).
-_Stretch = tuple[pl.Series, pl.DataFrame]
-
-
 @dataclass(frozen=True, slots=True)
 class _Run:
     """Rows in the order of their leads; ``order`` has a number for each."""
@@ -55,20 +51,18 @@ class _Run:
     order: pl.Series
     rows: pl.DataFrame | Narrow
 
-    def stretch(self, low: int, high: int | None) -> _Stretch:
-        """The rows of leads from ``low`` on and before ``high`` (None: to the end)."""
+    def within(self, low: int, high: int | None) -> tuple[int, int]:
+        """Where the rows of leads from ``low`` on and before ``high`` (None: to the end) begin, and their number."""
         start = int(self.order.search_sorted(low, side="left"))
         end = len(self.order) if high is None else int(self.order.search_sorted(high, side="left"))
-        return self.order.slice(start, end - start), self._read(start, end - start)
+        return start, end - start
 
-    def whole(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """Every row; ``columns``: only these, as far as there are any."""
-        return self._read(0, len(self.order), columns)
-
-    def _read(self, start: int, length: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         if isinstance(self.rows, Narrow):
-            return self.rows.read(start, length, columns)
-        return _only(self.rows.slice(start, length), columns)
+            yield from self.rows.pieces(columns)
+        else:
+            yield _only(self.rows, columns)
 
 
 class Shelf:
@@ -132,13 +126,14 @@ class Shelf:
     def frames(self, crm: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """The records of one CRM with known leads, piece by piece: these columns, those that there are."""
         for run in self._runs[crm]:
-            yield run.whole(columns)
+            yield from run.pieces(columns)
         for frame in self._unsorted[crm]:
             yield _only(frame, columns)
 
     def take(self, crm: str) -> pl.DataFrame | None:
         """Every record of one CRM with a known lead; None where there are none. The newest reading wins."""
-        return _newest([*(run.whole() for run in self._runs[crm]), *self._unsorted[crm]])
+        found = [frame for run in self._runs[crm] for frame in run.pieces()]
+        return _newest([*found, *self._unsorted[crm]])
 
     def slices(self, leads_at_once: int) -> list[ShelfSlice]:
         """The records in slices of so many leads, in the order of their ids; at least one slice.
@@ -162,11 +157,29 @@ class Shelf:
     def stretch(self, crm: str, low: int, high: int | None) -> pl.DataFrame | None:
         """The rows of leads from ``low`` on and before ``high``, by their numbers, in the order of the leads; unsorted
         ones in any case. None for no frame. The newest reading wins."""
-        found = [run.stretch(low, high) for run in self._runs[crm]]
-        found += [(lead_order(frame["lead_id"]), frame) for frame in self._unsorted[crm]]
-        if len(found) < 2 and not self._unsorted[crm]:
-            return _newest([rows for _, rows in found])
-        return _by_lead(_newest([rows.with_columns(order.alias("_order")) for order, rows in found]))
+        orders, frames = self._stretches(crm, low, high)
+        orders += [lead_order(frame["lead_id"]) for frame in self._unsorted[crm]]
+        frames += self._unsorted[crm]
+        if len(orders) < 2 and not self._unsorted[crm]:
+            return _newest(frames)
+        return _in_order(
+            _newest([pl.concat(frames, how="diagonal").with_columns(pl.concat(orders).alias("_order"))])
+        )
+
+    def _stretches(self, crm: str, low: int, high: int | None) -> tuple[list[pl.Series], list[pl.DataFrame]]:
+        """The rows of leads from ``low`` on and before ``high`` in each run, and numbers for them in the same order."""
+        orders, frames = list[pl.Series](), list[pl.DataFrame]()
+        for _, runs in groupby(self._runs[crm], key=lambda run: isinstance(run.rows, Narrow)):
+            parts = list[tuple[Narrow, Part]]()
+            for run in runs:
+                start, length = run.within(low, high)
+                orders.append(run.order.slice(start, length))
+                if isinstance(run.rows, Narrow):
+                    parts.append((run.rows, run.rows.part(start, length)))
+                else:
+                    frames.append(run.rows.slice(start, length))
+            frames += together(parts)
+        return orders, frames
 
     def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
         """The frame itself, or its file where as much of this kind is in memory as may be."""
@@ -195,18 +208,26 @@ class Shelf:
             # Stable: of two readings of one record the later one stays behind the earlier one.
             places = order.to_frame().select(pl.arg_sort_by("lead_id", maintain_order=True)).to_series()
             twins = self._twins.get(crm, {})
-            rows = narrowed(whole, places, twins, self._to_disk) if to_disk else whole[places]
+            rows = self._narrowed(whole, places, twins) if to_disk else whole[places]
             self._runs[crm].append(_Run(order[places], rows))
         self._held["unsorted"] = 0
 
+    def _narrowed(self, whole: pl.DataFrame, places: pl.Series, twins: Mapping[str, str]) -> Narrow:
+        path, file = self._new_file()
+        with file:
+            return narrowed(whole, places, twins, file, path)
+
     def _to_disk(self, frame: pl.DataFrame) -> Path:
+        path, file = self._new_file()
+        with file:
+            frame.write_ipc(file, compat_level=CompatLevel.oldest())
+        return path
+
+    def _new_file(self) -> tuple[Path, BinaryIO]:
+        """A new file that only its owner may read."""
         path = self._folder.made() / f"{self._files}.arrow"
         self._files += 1
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            # Texts one after the other, and not as views: smaller, and read back in two thirds of the time.
-            frame.write_ipc(file, record_batch_size=ROWS_OF_A_BATCH, compat_level=CompatLevel.oldest())
-        return path
+        return path, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 class ShelfSlice:
@@ -261,7 +282,7 @@ def _newest(parts: list[pl.DataFrame]) -> pl.DataFrame | None:
     return whole.unique("_id", keep="last", maintain_order=True)
 
 
-def _by_lead(rows: pl.DataFrame | None) -> pl.DataFrame | None:
+def _in_order(rows: pl.DataFrame | None) -> pl.DataFrame | None:
     """Rows with their ``_order`` in that order, stable; without it."""
     return None if rows is None else rows.sort("_order", maintain_order=True).drop("_order")
 
