@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot import records, rendering
+from connectors.sandbox.hubspot import rendering
 from connectors.sandbox.hubspot.call import Call, Version, answer, properties_given, text_list
 from connectors.sandbox.hubspot.errors import (
     Refused,
@@ -23,6 +23,7 @@ from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.links import link, wanted_links
 from connectors.sandbox.hubspot.moments import wire
 from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.removal import archive
 from connectors.sandbox.hubspot.single import identified, in_reach, key_value
 from connectors.sandbox.hubspot.writing import create, update
@@ -99,6 +100,7 @@ def read(portal: Portal, call: Call) -> Answer:
     outcome, missing = Outcome(portal), []
     if name not in (None, "", "hs_object_id"):
         key_value(portal, kind, str(name), "")
+    reading = rendering.Reading(portal, kind, names, past)
     for given in dict.fromkeys(ids_of(rows)):
         record = identified(portal, kind, name, given)
         was_merged = record is not None and not name and str(record.id) != given
@@ -106,7 +108,7 @@ def read(portal: Portal, call: Call) -> Answer:
         if record is None or hidden or not in_reach(portal, record, archived):
             missing.append(given)
         else:
-            outcome.results.append(rendering.read_body(portal, record, names, past))
+            outcome.results.append(reading.body(record))
     if missing:
         outcome.errors.append(batch_not_found(kind.singular, missing).row(None))
     return outcome.answer(call, 200)
@@ -146,13 +148,7 @@ def update_many(portal: Portal, call: Call) -> Answer:
         name = row.get("idProperty")
         if name and (kind is CONTACTS or name == "hs_object_id"):
             raise not_unique(kind.key, str(name))
-    found = {
-        row["id"]: record
-        for row in rows
-        if (record := identified(portal, kind, row.get("idProperty"), row["id"])) is not None
-        and record.archived is None
-        and (row.get("idProperty") or str(record.id) == row["id"])
-    }
+    found = _unarchived(portal, kind, rows)
     tolerant = traced(rows)
     outcome = Outcome(portal)
     missing = [row for row in rows if row["id"] not in found]
@@ -163,18 +159,31 @@ def update_many(portal: Portal, call: Call) -> Answer:
         outcome.errors.append(batch_not_found(kind.singular, [row["id"] for row in missing]).row(None))
 
     def one(row: Row) -> Row:
-        return _updated(portal, found[row["id"]].id, kind, row, call.version)
+        return _updated(portal, found[row["id"]], row, call.version)
 
     present = [row for row in rows if row["id"] in found]
     outcome.run(present, one, tolerant and portal.switches.trace_id_update)
     return outcome.answer(call, 200)
 
 
-def _updated(portal: Portal, id_: int, kind: Kind, row: Row, version: Version) -> Row:
+def _unarchived(portal: Portal, kind: Kind, rows: Sequence[Row]) -> dict[str, Record]:
+    """The records that the rows of an update name, by what the rows call them.
+
+    Rows that name one record share it, so that the later one changes what the earlier one left.
+    """
+    found: dict[str, Record] = {}
+    by_id: dict[int, Record] = {}
+    for row in rows:
+        record = identified(portal, kind, row.get("idProperty"), row["id"])
+        if record is None or record.archived is not None:
+            continue
+        if row.get("idProperty") or str(record.id) == row["id"]:
+            found[row["id"]] = by_id.setdefault(record.id, record)
+    return found
+
+
+def _updated(portal: Portal, record: Record, row: Row, version: Version) -> Row:
     given = properties_given(row, version)
-    record = records.find(portal.database, kind, id_)
-    if record is None:
-        raise batch_not_found(kind.singular, [row["id"]])
     moved = update(portal, record, given)
     return rendering.updated_body(portal, record, {*given, *moved})
 
@@ -210,7 +219,7 @@ def _upserted(portal: Portal, kind: Kind, row: Row, version: Version) -> Row:
     name = row.get("idProperty")
     record = identified(portal, kind, name, row["id"])
     if record is not None and record.archived is None:
-        return {**_updated(portal, record.id, kind, row, version), "new": False}
+        return {**_updated(portal, record, row, version), "new": False}
     if not name:
         raise batch_not_found(kind.singular, [row["id"]])
     wanted = wanted_links(portal, kind, row)
@@ -231,6 +240,8 @@ def archive_many(portal: Portal, call: Call) -> Answer:
 
 
 def _refuse_repeated(ids: Sequence[str]) -> None:
+    if len(set(ids)) == len(ids):
+        return
     repeated = [id_ for id_ in dict.fromkeys(ids) if ids.count(id_) > 1]
     if repeated:
         raise duplicate_ids(repeated)

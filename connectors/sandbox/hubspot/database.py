@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from connectors.sandbox.hubspot import past
 from connectors.sandbox.hubspot.account import FIRST_RECORD_ID
 
 TABLES = """
@@ -21,11 +22,10 @@ CREATE INDEX IF NOT EXISTS record_listed ON record (kind, archived, id);
 CREATE TABLE IF NOT EXISTS unique_value (
   kind TEXT, name TEXT, value TEXT, record INTEGER NOT NULL, PRIMARY KEY (kind, name, value)) WITHOUT ROWID;
 
--- Values since the record was made. A property without rows here has had one value, from the beginning.
-CREATE TABLE IF NOT EXISTS history (
-  seq INTEGER PRIMARY KEY, record INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
-  value TEXT NOT NULL, source TEXT NOT NULL, source_id TEXT, label TEXT, user INTEGER);
-CREATE INDEX IF NOT EXISTS history_record ON history (record, name);
+-- Values since the record was made, one row a write (see past.py). A property that no row names has had one
+-- value, from the beginning.
+CREATE TABLE IF NOT EXISTS past (seq INTEGER PRIMARY KEY, record INTEGER NOT NULL, moved TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS past_record ON past (record);
 
 -- What list and search still show of a record that has changed; no data: it was not there yet.
 CREATE TABLE IF NOT EXISTS earlier (
@@ -85,7 +85,7 @@ _NAMES = (
     "note",
     "record",
     "unique_value",
-    "history",
+    "past",
     "earlier",
     "link",
     "merged",
@@ -108,9 +108,15 @@ def open_database(path: Path) -> sqlite3.Connection:
     # A killed process loses nothing; only a power cut would, and these records are pretended.
     for setting in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-131072", "temp_store=MEMORY"):
         database.execute(f"PRAGMA {setting}").close()
+    bring_up(database)
+    return database
+
+
+def bring_up(database: sqlite3.Connection) -> None:
+    """Make what is missing in a file, and take over what one of an older version has."""
     database.executescript(TABLES)
     make_indexes(database)
-    return database
+    past.take_over(database)
 
 
 def make_indexes(database: sqlite3.Connection) -> None:

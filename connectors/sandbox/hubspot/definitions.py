@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,23 +61,35 @@ def property_of(body: dict[str, Any]) -> Property:
     )
 
 
+class Properties(dict[str, Property]):
+    """The properties of one object by name, with what writing a record asks of all of them at once."""
+
+    def __init__(self, found: Iterable[Property]) -> None:
+        super().__init__((each.name, each) for each in found)
+        self.unique = frozenset(name for name, each in self.items() if each.unique)
+        self.instants = frozenset(name for name, each in self.items() if each.type == "datetime")
+        self.sensitive = frozenset(name for name, each in self.items() if each.sensitive)
+        #: Whose values name a record; secondary addresses share one space with the first ones.
+        self.naming = self.unique | ({"email", "hs_additional_emails"} if "email" in self else frozenset())
+
+
 class Definitions:
     """All definitions of the account, with the working views cached."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._views: dict[str, dict[str, Property]] = {}
+        self._views: dict[str, Properties] = {}
 
     def forget(self) -> None:
         """Drop the cached views, after a change or a rollback."""
         self._views.clear()
 
-    def of(self, kind: Kind) -> dict[str, Property]:
+    def of(self, kind: Kind) -> Properties:
         """The properties in use, by name."""
-        if kind.key not in self._views:
-            rows = (property_of(body) for body in self.bodies(kind))
-            self._views[kind.key] = {p.name: p for p in rows}
-        return self._views[kind.key]
+        found = self._views.get(kind.key)
+        if found is None:
+            found = self._views[kind.key] = Properties(map(property_of, self.bodies(kind)))
+        return found
 
     def stages(self, kind: Kind) -> tuple[str, ...]:
         """The lifecycle stages in their order (HubSpot reference, section 6.4); none where it has none."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from connectors.sandbox.hubspot import records
+from connectors.sandbox.hubspot import past
 from connectors.sandbox.hubspot.moments import kept
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
@@ -43,11 +43,9 @@ def form_name(wanted: Mapping[str, Any]) -> str:
 
 def _form(portal: Portal, record: Record, at: int, wanted: Mapping[str, Any]) -> Moved:
     name = form_name(wanted)
-    past = {
-        value for _, value, _ in records.history(portal.database, record.id, "recent_conversion_event_name")
-    }
+    entries = past.of_record(portal.database, record.id).get("recent_conversion_event_name", ())
     known = {
-        *past,
+        *(value for _, value, _ in entries),
         record.values.get("recent_conversion_event_name"),
         record.values.get("first_conversion_event_name"),
     }

@@ -100,7 +100,7 @@ def _file(portal: Portal, body: dict[str, Any]) -> bytes:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow([RECORD_ID, *(n if "NAMES" in spelled else bodies[n]["label"] for n in names)])
     for record in _records(portal, kind, body):
-        values = [rendering.shown(portal, record, name) or "" for name in names]
+        values = [value or "" for value in rendering.shown(portal, record, names).values()]
         if "VALUES" not in spelled:
             values = [labels[n].get(v, v) for n, v in zip(names, values, strict=True)]
         writer.writerow([str(record.id), *values])

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from connectors.sandbox.hubspot import records
-from connectors.sandbox.hubspot.account import IMPORT
+from connectors.sandbox.hubspot import past, records
+from connectors.sandbox.hubspot.account import CALCULATED, IMPORT, Source
 from connectors.sandbox.hubspot.database import drop_indexes, make_indexes, next_ids
 from connectors.sandbox.hubspot.definitions import Property
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
@@ -27,6 +27,8 @@ SLAB = 10_000
 MANY = 50_000
 Row = Mapping[str, Any]
 _OWN = ("_created", "_modified", "_history")
+# The past of an imported row tells no more than that it was imported.
+_IMPORTED = Source(IMPORT.type)
 
 
 class Loader:
@@ -44,7 +46,7 @@ class Loader:
         self._dates: dict[tuple[str | None, str, int], dict[str, str]] = {}
         self.records: list[tuple[object, ...]] = []
         self.claims: list[tuple[str, str, str, int]] = []
-        self.history: list[tuple[object, ...]] = []
+        self.pasts: list[tuple[int, str]] = []
 
     def add(self, id_: int, row: Row) -> None:
         """Take one row. Raises ControlRefused for an unknown property or a value that cannot be."""
@@ -60,14 +62,16 @@ class Loader:
                 if text := known or self._value(name, value):
                     values[name] = text
         created = self._stamp(row, "_created", values.pop(self._kind.created, None), self._now)
-        given = values.pop(self._kind.modified, None)
-        modified = self._stamp(row, "_modified", given, created)
+        changed = values.pop(self._kind.modified, None)
+        modified = self._stamp(row, "_modified", changed, created)
         values.pop("hs_object_id", None)
-        past = row.get("_history") or {}
-        stages = [(to_ms(at), str(stage or "")) for at, stage in past.get(STAGE, ())]
+        given = row.get("_history") or {}
+        stages = [(to_ms(at), str(stage or "")) for at, stage in given.get(STAGE, ())]
         self._complete(values, created, stages)
-        for name, rows in past.items():
-            self._past(id_, name, rows)
+        if given:
+            moved = [each for name, rows in given.items() for each in self._past(name, rows)]
+            if moved:
+                self.pasts.append((id_, past.packed(moved)))
         email = values.get("email")
         data = orjson.dumps(values).decode()
         self.records.append((id_, self._kind.key, created, modified, None, email, data))
@@ -84,7 +88,8 @@ class Loader:
             for name, word in (("phone", "phone"), ("mobilephone", "mobile")):
                 if name in values:
                     values[f"hs_calculated_{word}_number"] = values[name]
-                    values[f"hs_searchable_calculated_{word}_number"] = without_calling_code(values[name])
+                    if digits := without_calling_code(values[name]):
+                        values[f"hs_searchable_calculated_{word}_number"] = digits
         if STAGE in values:
             moves = stages or [(created, values[STAGE])]
             before = None
@@ -128,15 +133,15 @@ class Loader:
             raise ControlRefused(f"{key} is an aware datetime")
         return to_ms(value)
 
-    def _past(self, id_: int, name: str, rows: Iterable[tuple[datetime, Any]]) -> None:
+    def _past(self, name: str, rows: Iterable[tuple[datetime, Any]]) -> Iterator[past.Moved]:
         found = self._known.get(name)
-        source = "CALCULATED" if found is not None and found.read_only else IMPORT.type
+        source = CALCULATED if found is not None and found.read_only else _IMPORTED
         texts = self._texts
         for at, value in rows:
             text = texts.get((name, value)) if type(value) is str else None
             if text is None:
                 text = "" if value is None else self._value(name, value)
-            self.history.append((id_, name, to_ms(at), text, source))
+            yield name, to_ms(at), text, source
 
     def store(self, database: sqlite3.Connection) -> None:
         """Write what was taken. Raises ControlRefused when a unique value is there already."""
@@ -147,10 +152,8 @@ class Loader:
             database.executemany("INSERT INTO unique_value VALUES (?, ?, ?, ?)", sorted(self.claims))
         except sqlite3.IntegrityError as clash:
             raise ControlRefused("two records would have the same e-mail address or unique value") from clash
-        database.executemany(
-            "INSERT INTO history (record, name, at, value, source) VALUES (?, ?, ?, ?, ?)", self.history
-        )
-        self.records, self.claims, self.history = [], [], []
+        database.executemany("INSERT INTO past (record, moved) VALUES (?, ?)", self.pasts)
+        self.records, self.claims, self.pasts = [], [], []
 
 
 def load(portal: Portal, kind: Kind, rows: Iterable[Row]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Records in the file: found, kept, changed; with the values that name them and the values they had."""
+"""Records in the file: found, kept, changed; with the values that name them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from connectors.sandbox.hubspot.account import Source
-from connectors.sandbox.hubspot.definitions import Property
+from connectors.sandbox.hubspot.definitions import Properties
 from connectors.sandbox.hubspot.kinds import Kind
 
 COLUMNS = "id, kind, created, modified, archived, email, data"
@@ -56,7 +55,7 @@ def holder(database: sqlite3.Connection, kind: Kind, name: str, value: str) -> i
     return int(row[0]) if row else None
 
 
-def naming_values(properties: Mapping[str, Property], values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def naming_values(properties: Properties, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The (property, value) pairs of a record that no other record may have.
 
     Secondary addresses stand under ``email`` too: all addresses of a type are one space
@@ -65,9 +64,8 @@ def naming_values(properties: Mapping[str, Property], values: Mapping[str, str])
     if "email" in properties:
         addresses = (values.get("email", ""), *values.get("hs_additional_emails", "").split(";"))
         yield from (("email", address) for address in dict.fromkeys(addresses) if address)
-    for name, value in values.items():
-        found = properties.get(name)
-        if found is not None and found.unique and value:
+    for name in properties.unique:
+        if value := values.get(name):
             yield name, value
 
 
@@ -85,6 +83,15 @@ def as_row(record: Record) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def save_values(database: sqlite3.Connection, record: Record) -> None:
+    """Store a record of which nothing changed but values other than its address, and its time."""
+    # Each further column would move an entry of an index.
+    database.execute(
+        "UPDATE record SET modified = ?, data = ? WHERE id = ?",
+        (record.modified, orjson.dumps(record.values).decode(), record.id),
+    )
+
+
 def save(database: sqlite3.Connection, record: Record) -> None:
     """Store a changed record."""
     _, _, created, modified, archived, email, data = as_row(record)
@@ -95,7 +102,7 @@ def save(database: sqlite3.Connection, record: Record) -> None:
 
 
 def remove(database: sqlite3.Connection, id_: int) -> None:
-    """Take a record out for good. Its history stays for the caller to move or drop."""
+    """Take a record out for good. Its past stays for the caller to move or drop."""
     database.execute("DELETE FROM record WHERE id = ?", (id_,))
 
 
@@ -113,35 +120,3 @@ def release(database: sqlite3.Connection, kind: Kind, id_: int, pairs: Iterable[
         "DELETE FROM unique_value WHERE kind = ? AND name = ? AND value = ? AND record = ?",
         [(kind.key, name, value, id_) for name, value in pairs],
     )
-
-
-def keep_history(
-    database: sqlite3.Connection, id_: int, rows: Iterable[tuple[str, int, str, Source]]
-) -> None:
-    """Add ``(property, at, value, source)`` rows."""
-    database.executemany(
-        "INSERT INTO history (record, name, at, value, source, source_id, label, user)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(id_, name, at, value, s.type, s.id, s.label, s.user) for name, at, value, s in rows],
-    )
-
-
-def newest(database: sqlite3.Connection, id_: int, name: str) -> int | None:
-    """When a property last got a row of its own, in milliseconds."""
-    row = database.execute(
-        "SELECT max(at) FROM history WHERE record = ? AND name = ?", (id_, name)
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
-
-
-def history(database: sqlite3.Connection, id_: int, name: str) -> list[tuple[int, str, Source]]:
-    """``(at, value, source)`` of a property, newest first."""
-    rows = database.execute(
-        "SELECT at, value, source, source_id, label, user FROM history WHERE record = ? AND name = ?"
-        " ORDER BY at DESC, seq DESC",
-        (id_, name),
-    )
-    return [
-        (at, value, Source(type_, source_id, label, user))
-        for at, value, type_, source_id, label, user in rows
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.hubspot import records
+from connectors.sandbox.hubspot import past, records
 from connectors.sandbox.hubspot.account import API, MERGE, Source
 from connectors.sandbox.hubspot.database import next_ids
 from connectors.sandbox.hubspot.errors import Refused, bad_request, too_many_identities
@@ -65,7 +65,7 @@ def erase(portal: Portal, record: Record, source: Source = API) -> None:
         if lead.archived is None and without_primary(portal, lead):
             # It goes with its last primary association (HubSpot reference, section 6.5).
             archive(portal, lead)
-    for table, column in (("history", "record"), ("earlier", "id"), ("merged", "new"), ("member", "record")):
+    for table, column in (("past", "record"), ("earlier", "id"), ("merged", "new"), ("member", "record")):
         database.execute(f"DELETE FROM {table} WHERE {column} = ?", (record.id,))
     telling.erased(portal, record, source)
 
@@ -140,10 +140,10 @@ def _move(portal: Portal, primary: Record, other: Record, merged: Record, source
         records.remove(database, record.id)
     records.insert(database, merged)
     records.claim(database, kind, merged.id, records.naming_values(known, merged.values))
-    database.execute("DELETE FROM history WHERE record = ?", (other.id,))
-    database.execute("UPDATE history SET record = ? WHERE record = ?", (merged.id, primary.id))
+    past.forget(database, other.id)
+    past.follow(database, primary.id, merged.id)
     rows = [(name, merged.modified, merged.values[name], source) for name in sorted(gained)]
-    records.keep_history(database, merged.id, rows)
+    past.keep(database, merged.id, rows)
     for old in (primary.id, other.id):
         database.execute("UPDATE merged SET new = ? WHERE new = ?", (merged.id, old))
         if old != merged.id:

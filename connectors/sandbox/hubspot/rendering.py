@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.sandbox.hubspot import records
+from connectors.sandbox.hubspot import past
 from connectors.sandbox.hubspot.account import API, APP_HOST, CALCULATED, PORTAL_ID, Source
-from connectors.sandbox.hubspot.kinds import CONTACTS
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.moments import kept, wire
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.standard_contacts import ZERO
 
-
-def value_of(record: Record, name: str) -> str | None:
-    """The kept text of a property, whether it stands in a column, in the values or follows from the id."""
-    if name in record.values:
-        return record.values[name]
-    if name == record.kind.created:
-        return kept(record.created)
-    if name == record.kind.modified:
-        return kept(record.modified)
-    if name == "hs_object_id" or (name == "hs_all_contact_vids" and record.kind is CONTACTS):
-        return str(record.id)
-    return "0" if record.kind is CONTACTS and name in ZERO else None
+_ALWAYS = dict.fromkeys(ZERO, "0")
 
 
-def shown(portal: Portal, record: Record, name: str) -> str | None:
-    """The text of a property as answers carry it."""
-    value = value_of(record, name)
-    found = portal.definitions.of(record.kind).get(name)
-    if value and found is not None and found.type == "datetime":
-        return value.replace(".000Z", "Z")
-    return value
+def values_of(record: Record) -> dict[str, str]:
+    """Every kept text of a record, those that stand in a column or follow from its id included."""
+    kind = record.kind
+    found = {**_ALWAYS} if kind is CONTACTS else {}
+    found[kind.created], found[kind.modified] = kept(record.created), kept(record.modified)
+    found["hs_object_id"] = str(record.id)
+    if kind is CONTACTS:
+        found["hs_all_contact_vids"] = found["hs_object_id"]
+    found.update(record.values)
+    return found
 
 
-def requested(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, str | None]:
-    """The properties of a read: those asked for, or the default ones; unknown names are left out."""
-    known = portal.definitions.of(record.kind)
-    wanted = set(names)
-    wanted = {*wanted, *record.kind.stamps} if wanted else set(record.kind.defaults)
-    values = {name: shown(portal, record, name) for name in sorted(wanted) if name in known}
-    if portal.switches.empty == "absent":
-        return {name: value for name, value in values.items() if value is not None}
-    return values
+def shown(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, str | None]:
+    """The texts of properties as answers carry them, in the order of the names."""
+    found = dict.fromkeys(names)
+    instants = portal.definitions.of(record.kind).instants.intersection(found)
+    return _texts(record, found, instants)
 
 
-def frame(record: Record, properties: dict[str, str | None]) -> dict[str, Any]:
+def _texts(record: Record, names: Iterable[str], instants: Iterable[str]) -> dict[str, str | None]:
+    values = values_of(record)
+    found = {name: values.get(name) for name in names}
+    for name in instants:
+        if value := found[name]:
+            found[name] = value.replace(".000Z", "Z")
+    return found
+
+
+def frame(record: Record, properties: Mapping[str, str | None]) -> dict[str, Any]:
     """A record around its properties."""
     body: dict[str, Any] = {
         "id": str(record.id),
@@ -62,28 +59,46 @@ def frame(record: Record, properties: dict[str, str | None]) -> dict[str, Any]:
     return body
 
 
-def read_body(
-    portal: Portal, record: Record, names: Iterable[str], with_history: Iterable[str] = ()
-) -> dict[str, Any]:
-    """A record as a read answers it. A property with history is also among the properties."""
-    kept_names = list(with_history)
-    body = frame(record, requested(portal, record, [*names, *kept_names]))
-    known = portal.definitions.of(record.kind)
-    if kept_names:
-        body["propertiesWithHistory"] = {
-            name: history_body(portal, record, name) for name in sorted(kept_names) if name in known
-        }
-    return body
+class Reading:
+    """What one call reads of each record of a kind: properties, some of them with their history.
 
+    A property with history is also among the properties. Without names the default ones are read; unknown
+    names are left out.
+    """
 
-def history_body(portal: Portal, record: Record, name: str) -> list[dict[str, Any]]:
-    """All values of a property, newest first."""
-    rows = records.history(portal.database, record.id, name)
-    value = value_of(record, name)
-    if not rows and value:
-        at = record.modified if name == record.kind.modified else record.created
-        rows = [(at, value, first_source(portal, record, name))]
-    return [history_row(at, value, source) for at, value, source in rows]
+    def __init__(
+        self, portal: Portal, kind: Kind, names: Iterable[str], with_history: Iterable[str] = ()
+    ) -> None:
+        known, self._past = portal.definitions.of(kind), list(with_history)
+        wanted = {*names, *self._past}
+        wanted = {*wanted, *kind.stamps} if wanted else set(kind.defaults)
+        self._portal = portal
+        self._names = sorted(wanted & known.keys())
+        self._instants = known.instants.intersection(self._names)
+        self._with_history = sorted(name for name in set(self._past) if name in known)
+
+    def body(self, record: Record) -> dict[str, Any]:
+        """A record as a read answers it."""
+        values = _texts(record, self._names, self._instants)
+        if self._portal.switches.empty == "absent":
+            values = {name: value for name, value in values.items() if value is not None}
+        body = frame(record, values)
+        if self._past:
+            body["propertiesWithHistory"] = self._history(record)
+        return body
+
+    def _history(self, record: Record) -> dict[str, list[dict[str, Any]]]:
+        """All values of each property, newest first."""
+        kept_ones = past.of_record(self._portal.database, record.id)
+        values = values_of(record)
+        found = {}
+        for name in self._with_history:
+            rows = kept_ones.get(name, [])
+            if not rows and (value := values.get(name)):
+                at = record.modified if name == record.kind.modified else record.created
+                rows = [(at, value, first_source(self._portal, record, name))]
+            found[name] = [history_row(at, value, source) for at, value, source in rows]
+        return found
 
 
 def first_source(portal: Portal, record: Record, name: str) -> Source:
@@ -109,14 +124,16 @@ def history_row(at: int, value: str, source: Source) -> dict[str, Any]:
     return row | {name: value for name, value in optional.items() if value is not None}
 
 
-_ECHOED = (
-    "hs_email_domain",
-    "hs_is_unworked",
-    "hs_object_source",
-    "hs_object_source_id",
-    "hs_object_source_label",
-    "hs_pipeline",
-    "lifecyclestage",
+_ECHOED = frozenset(
+    {
+        "hs_email_domain",
+        "hs_is_unworked",
+        "hs_object_source",
+        "hs_object_source_id",
+        "hs_object_source_label",
+        "hs_pipeline",
+        "lifecyclestage",
+    }
 )
 
 
@@ -128,7 +145,7 @@ def created_body(portal: Portal, record: Record) -> dict[str, Any]:
     names = {*record.values, *record.kind.stamps}
     if record.kind is CONTACTS:
         names.add("hs_all_contact_vids")
-    properties = {name: shown(portal, record, name) for name in sorted(names)}
+    properties = shown(portal, record, sorted(names))
     for name in names:
         if name.startswith("hs_lifecyclestage_"):
             properties[name] = str(record.created)
@@ -137,5 +154,6 @@ def created_body(portal: Portal, record: Record) -> dict[str, Any]:
 
 def updated_body(portal: Portal, record: Record, touched: Iterable[str]) -> dict[str, Any]:
     """A record as a change answers it: what was sent or moved with it, and some of the rest (recorded)."""
-    names = {*touched, *record.kind.stamps, *(name for name in _ECHOED if name in record.values)}
-    return frame(record, {name: shown(portal, record, name) or "" for name in sorted(names)})
+    names = {*touched, *record.kind.stamps, *(_ECHOED & record.values.keys())}
+    properties = shown(portal, record, sorted(names))
+    return frame(record, {name: value or "" for name, value in properties.items()})

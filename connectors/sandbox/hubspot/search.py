@@ -52,7 +52,8 @@ def search(portal: Portal, call: Call) -> Answer:
     else:
         total, ids = len(few), _sorted(portal, table, [row[0] for row in few], order, span)
     rows = _rows(portal, table, ids)
-    results = [rendering.read_body(portal, records.of_row(kind, row), names) for row in rows]
+    reading = rendering.Reading(portal, kind, names)
+    results = [reading.body(records.of_row(kind, row)) for row in rows]
     found: dict[str, Any] = {"total": total, "results": results}
     if total > after + len(rows):
         found["paging"] = {"next": {"after": str(after + len(rows))}}

@@ -13,7 +13,7 @@ import orjson
 
 from connectors.sandbox.hubspot import rendering
 from connectors.sandbox.hubspot.account import CURRENCY, PORTAL_ID, TIME_ZONE, TOKEN
-from connectors.sandbox.hubspot.database import empty, keep_note, note, open_database
+from connectors.sandbox.hubspot.database import bring_up, empty, keep_note, note, open_database
 from connectors.sandbox.hubspot.errors import (
     Refused,
     expired_token,
@@ -175,6 +175,7 @@ class HubSpotSide:
         """
         kept = self._shelf.find(name)
         bring_back(kept / FILE, self._database)
+        bring_up(self._database)
         seed, starts = (int(note(self._database, each) or 0) for each in ("seed", "starts"))
         self._events.go_back(kept / EVENTS, seed)
         keep_note(self._database, "starts", str(starts + 1))
@@ -270,7 +271,7 @@ class HubSpotSide:
             "archived": record.archived is not None,
             "createdAt": wire(record.created),
             "updatedAt": wire(record.modified),
-            "properties": {name: rendering.shown(self._portal, record, name) for name in names},
+            "properties": rendering.shown(self._portal, record, names),
         }
 
     def _kind(self, name: str) -> Kind:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from connectors.sandbox.hubspot import records, rendering
 from connectors.sandbox.hubspot.call import Call, answer, properties_given
 from connectors.sandbox.hubspot.errors import bad_request, not_found, not_unique
@@ -59,14 +61,20 @@ def _named(portal: Portal, call: Call, archived: bool) -> Record:
 def get_one(portal: Portal, call: Call) -> Answer:
     """``GET /objects/{type}/{id}``."""
     record = _named(portal, call, call.flag("archived"))
-    return answer(200, _body(portal, call, record))
+    return answer(200, _bodies(portal, call, [record])[0])
 
 
-def _body(portal: Portal, call: Call, record: Record) -> dict[str, object]:
+def _bodies(portal: Portal, call: Call, found: Iterable[Record]) -> list[dict[str, object]]:
+    """Records as the call wants to see them."""
     names, past = call.names("properties"), call.names("propertiesWithHistory")
-    body = rendering.read_body(portal, record, names, past)
-    linked = links_body(portal, record, call.names("associations"))
-    return body if linked is None else {**body, "associations": linked}
+    reading = rendering.Reading(portal, call.kind, names, past)
+    others = call.names("associations")
+    bodies = []
+    for record in found:
+        body = reading.body(record)
+        linked = links_body(portal, record, others)
+        bodies.append(body if linked is None else {**body, "associations": linked})
+    return bodies
 
 
 def create_one(portal: Portal, call: Call) -> Answer:
@@ -117,7 +125,7 @@ def list_all(portal: Portal, call: Call) -> Answer:
     page = found[:limit]
     if portal.switches.list_order == "shuffled":
         portal.dice.shuffle(page)
-    body: dict[str, object] = {"results": [_body(portal, call, record) for record in page]}
+    body: dict[str, object] = {"results": _bodies(portal, call, page)}
     if len(found) > limit:
         following = str(found[limit].id)
         body["paging"] = {"next": {"after": following, "link": _link(call, following)}}

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.sandbox.hubspot import records
+from connectors.sandbox.hubspot import past, records
 from connectors.sandbox.hubspot.account import API, CALCULATED, Source
 from connectors.sandbox.hubspot.database import next_ids
 from connectors.sandbox.hubspot.errors import Problem, bad_request, exists, invalid
@@ -124,46 +124,52 @@ def change(
     """Give a record values that were checked; returns the properties whose value is another now."""
     known = portal.definitions.of(record.kind)
     now = portal.now()
-    before = dict(record.values)
-    wanted = {**before, **values}
+    before = record.values
     changed = [name for name, value in values.items() if value != before.get(name, "")]
     if not changed:
         return set()
+    wanted = {**before, **values}
     follow_up = derived(wanted, changed, now) if record.kind is CONTACTS else {}
     if STAGE in changed:
         follow_up |= dates_of_move(before.get(STAGE), wanted.get(STAGE), now if at is None else at)
     wanted |= {name: value for name, value in follow_up.items() if name in known}
     wanted = {name: value for name, value in wanted.items() if value}
-    old, new = set(records.naming_values(known, before)), set(records.naming_values(known, wanted))
+    old, new = set[tuple[str, str]](), set[tuple[str, str]]()
+    names_another = not known.naming.isdisjoint(changed)
+    if names_another:
+        old, new = set(records.naming_values(known, before)), set(records.naming_values(known, wanted))
     if "email" in changed:
         _refuse_erased(portal, wanted.get("email", ""))
     _refuse_taken(portal, record.kind, new - old, record.id)
     remember_before(portal, [record.id])
-    moved = {name for name in {*before, *wanted} if before.get(name) != wanted.get(name)}
-    _write_history(portal, record, wanted, moved, source, now if at is None else at)
+    moved = {name for name in (*values, *follow_up) if before.get(name) != wanted.get(name)}
+    _keep_past(portal, record, wanted, moved, source, now if at is None else at)
     record.values, record.modified = wanted, now
-    records.save(portal.database, record)
-    records.release(portal.database, record.kind, record.id, old - new)
-    records.claim(portal.database, record.kind, record.id, new - old)
+    if names_another:
+        records.save(portal.database, record)
+        records.release(portal.database, record.kind, record.id, old - new)
+        records.claim(portal.database, record.kind, record.id, new - old)
+    else:
+        records.save_values(portal.database, record)
     telling.changed(portal, record, moved, source)
     return moved
 
 
-def _write_history(
+def _keep_past(
     portal: Portal, record: Record, after: Mapping[str, str], moved: set[str], source: Source, at: int
 ) -> None:
     known = portal.definitions.of(record.kind)
-    rows: list[tuple[str, int, str, Source]] = []
+    newest = past.newest(portal.database, record.id)
+    rows: list[past.Moved] = []
     for name in sorted(moved):
-        newest = records.newest(portal.database, record.id, name)
-        if name in record.values and newest is None:
+        latest = newest.get(name)
+        if latest is None and name in record.values:
             first = first_source(portal, record, name)
             rows.append((name, min(at, record.created), record.values[name], first))
         who = CALCULATED if known[name].read_only else source
         # An event told late cannot come before a value that is older than the new one.
-        when = at if newest is None else max(at, newest)
-        rows.append((name, when, after.get(name, ""), who))
-    records.keep_history(portal.database, record.id, rows)
+        rows.append((name, at if latest is None else max(at, latest), after.get(name, ""), who))
+    past.keep(portal.database, record.id, rows)
 
 
 def _refuse_taken(portal: Portal, kind: Kind, pairs: set[tuple[str, str]], own: int | None) -> None:

@@ -303,6 +303,7 @@ def _snapshot(portal: Portal, row: dict[str, Any]) -> list[Body]:
     if record is None or record.archived is not None:
         return []
     known = portal.definitions.of(kind)
+    values = shown(portal, record, (name for name in names if name in known))
     return [
         {
             "type": "OBJECT",
@@ -311,6 +312,6 @@ def _snapshot(portal: Portal, row: dict[str, Any]) -> list[Body]:
             "action": "SNAPSHOT",
             "objectTypeId": kind.key,
             "objectId": record.id,
-            "propertyChanges": {n: shown(portal, record, n) or "" for n in names if n in known},
+            "propertyChanges": {name: value or "" for name, value in values.items()},
         }
     ]

@@ -171,4 +171,4 @@ def _plain(portal: Portal, action: Action, record: Record, source: Source) -> No
 
 
 def _sensitive(portal: Portal, kind: Kind) -> frozenset[str]:
-    return frozenset(name for name, found in portal.definitions.of(kind).items() if found.sensitive)
+    return portal.definitions.of(kind).sensitive

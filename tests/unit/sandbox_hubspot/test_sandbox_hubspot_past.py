@@ -1,0 +1,83 @@
+"""The past of a record: every value in its order, whatever was moved together, and older files taken over."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.sandbox.hubspot import past
+from connectors.sandbox.hubspot.account import API, CALCULATED, IMPORT, Source
+from connectors.sandbox.hubspot.database import open_database
+
+NAMES, SOURCES = (
+    ("city", "lifecyclestage", "zip"),
+    (API, CALCULATED, IMPORT, Source("CRM_UI", "userId:7", None, 7)),
+)
+MOVED = st.tuples(
+    st.sampled_from(NAMES), st.integers(0, 4), st.sampled_from(("", "a", "b")), st.sampled_from(SOURCES)
+)
+
+OLDER = """
+CREATE TABLE history (
+  seq INTEGER PRIMARY KEY, record INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
+  value TEXT NOT NULL, source TEXT NOT NULL, source_id TEXT, label TEXT, user INTEGER);
+"""
+INTO_OLDER = (
+    "INSERT INTO history (record, name, at, value, source, source_id, label, user) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def expected(rows: list[past.Moved]) -> dict[str, list[past.Entry]]:
+    """The newest first; of one moment the one that was kept last."""
+    ranked = sorted(enumerate(rows), key=lambda each: (each[1][1], each[0]), reverse=True)
+    return {
+        name: found
+        for name in NAMES
+        if (found := [(at, value, source) for _, (of, at, value, source) in ranked if of == name])
+    }
+
+
+@given(writes=st.lists(st.lists(MOVED, max_size=8), max_size=4))
+def test_every_value_comes_back_in_its_order_however_it_was_moved(writes: list[list[past.Moved]]) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.execute("CREATE TABLE past (seq INTEGER PRIMARY KEY, record INTEGER, moved TEXT)")
+        for rows in writes:
+            past.keep(database, 1, rows)
+        all_rows = [each for rows in writes for each in rows]
+        wanted = expected(all_rows)
+
+        assert past.of_record(database, 1) == wanted
+        assert past.newest(database, 1) == {name: entries[0][0] for name, entries in wanted.items()}
+
+
+@given(rows=st.lists(st.tuples(st.integers(1, 3), MOVED), max_size=12))
+def test_a_row_for_each_value_of_an_older_file_is_taken_over(rows: list[tuple[int, past.Moved]]) -> None:
+    with sqlite3.connect(":memory:", isolation_level=None) as database:
+        database.execute("CREATE TABLE past (seq INTEGER PRIMARY KEY, record INTEGER, moved TEXT)")
+        database.executescript(OLDER)
+        for id_, (name, at, value, by) in rows:
+            database.execute(INTO_OLDER, (id_, name, at, value, by.type, by.id, by.label, by.user))
+
+        past.take_over(database)
+        past.take_over(database)
+
+        for id_ in (1, 2, 3):
+            assert past.of_record(database, id_) == expected([moved for of, moved in rows if of == id_])
+
+
+def test_a_file_of_an_older_version_opens_with_its_past(tmp_path: Path) -> None:
+    file = tmp_path / "hubspot.sqlite"
+    older = sqlite3.connect(file, isolation_level=None)
+    older.executescript(OLDER)
+    older.execute(INTO_OLDER, (5, "city", 1_000, "Ulm", API.type, API.id, API.label, None))
+    older.close()
+
+    database = open_database(file)
+    found = past.of_record(database, 5)
+    database.close()
+
+    assert found == {"city": [(1_000, "Ulm", API)]}
