@@ -5,7 +5,8 @@ Keys are for comparing and joining, never for showing: they lose case, accents, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -162,13 +163,17 @@ _KEPT: dict[tuple[_Make, str], str | None] = {}
 
 def _by_distinct(texts: pl.Series, make: _Make) -> pl.Series:
     distinct = texts.unique().drop_nulls()
-    made = _kept(distinct, make) if distinct.len() <= _FEW else make(distinct)
+    if distinct.len() > _FEW:
+        made = make(distinct)
+    else:
+        some = distinct.to_list()
+        said = _kept(some, make)
+        made = pl.Series([said[text] for text in some], dtype=pl.String())
     return texts.replace_strict(distinct, made, default=None, return_dtype=pl.String())
 
 
-def _kept(distinct: pl.Series, make: _Make) -> pl.Series:
+def _kept(texts: Collection[str], make: _Make) -> dict[str, str | None]:
     """What ``make`` says, which looks at every text for itself; it is asked only for those it was never asked for."""
-    texts = distinct.to_list()
     # Asked for and looked up in one step: another thread may empty it in between.
     said = {text: key for text in texts if (key := _KEPT.get((make, text), "")) != ""}
     new = [text for text in texts if text not in said]
@@ -177,7 +182,13 @@ def _kept(distinct: pl.Series, make: _Make) -> pl.Series:
         if len(_KEPT) + len(new) > _MOST_KEPT:
             _KEPT.clear()
         _KEPT.update({(make, text): said[text] for text in new})
-    return pl.Series([said[text] for text in texts], dtype=pl.String())
+    return said
+
+
+def _answers(texts: Sequence[str | None], make: _Make) -> list[str | None]:
+    """What ``make`` says of each text; null for a null."""
+    said = _kept({text for text in texts if text is not None}, make)
+    return [None if text is None else said[text] for text in texts]
 
 
 def _said(name: pl.Expr) -> pl.Expr:
@@ -248,14 +259,47 @@ def _email_domain() -> pl.Expr:
     return pl.col("email").str.extract("@([^@]+)$", 1)
 
 
+def _lowercase(texts: pl.Series) -> pl.Series:
+    return texts.str.to_lowercase()
+
+
+#: What stands before the @ of an address, or before the + there.
+_LOCAL_PART = re.compile("[^@+]+")
+_ROLES = frozenset(ROLE_NAMES)
+
+
 def pairing_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """The keys that records are paired by, alone, in the order of the rows (see ``keys``)."""
+    if frame.height <= _FEW:
+        return _few_keys(frame)
     local = pl.col("email").str.extract("^([^@+]+)", 1)
     return _with_missing(frame, ("email", "first_name", "last_name", "company")).select(
         pl.col("email").str.to_lowercase().alias("_email_key"),
         local.is_in(ROLE_NAMES).alias("_is_role"),
         name_key(pl.col("first_name"), pl.col("last_name")).alias("_name_key"),
         company_key(pl.col("company")).alias("_company_key"),
+    )
+
+
+def _few_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """``pairing_keys`` of a few records, value by value: to ask the columns costs a hundred times the answers."""
+    nothing: list[str | None] = [None] * frame.height
+    there = frozenset(frame.columns)
+    email, first, last, company = (
+        frame[name].to_list() if name in there else nothing
+        for name in ("email", "first_name", "last_name", "company")
+    )
+    named = zip(_answers(first, _named), _answers(last, _named), strict=True)
+    whole = [" ".join(name for name in both if name is not None) for both in named]
+    local = [None if one is None else _LOCAL_PART.match(one) for one in email]
+    roles = [None if one is None else one[0] in _ROLES for one in local]
+    return pl.DataFrame(
+        [
+            pl.Series("_email_key", _answers(email, _lowercase), dtype=pl.String()),
+            pl.Series("_is_role", roles, dtype=pl.Boolean()),
+            pl.Series("_name_key", _answers(whole, _name_keys), dtype=pl.String()),
+            pl.Series("_company_key", _answers(company, _company_keys), dtype=pl.String()),
+        ]
     )
 
 

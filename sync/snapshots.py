@@ -36,13 +36,16 @@ class Snapshots:
 
         A text that was changed since no longer has the number that is stored beside it, whoever changed it.
         """
-        columns = [
-            frame[prefix + name].cast(dtype)
-            if prefix + name in frame.columns
-            else blanks({name: dtype}, frame.height)[name]
-            for name, dtype in self.schema.items()
-        ]
-        values = pl.DataFrame([one.alias(name) for name, one in zip(self.schema, columns, strict=True)])
+        there = frozenset(frame.columns)
+        missing = blanks(
+            {name: dtype for name, dtype in self.schema.items() if prefix + name not in there}, frame.height
+        )
+        values = pl.DataFrame(
+            [
+                _as(frame[prefix + name], dtype).alias(name) if prefix + name in there else missing[name]
+                for name, dtype in self.schema.items()
+            ]
+        )
         both = values.hash_rows(self._seed) ^ texts.hash(self._seed)
         return both.reinterpret(signed=True).alias("record_mark")
 
@@ -67,11 +70,10 @@ class Snapshots:
 
     def encode(self, frame: pl.DataFrame, prefix: str = "") -> pl.Series:
         """One text a row, of the columns ``prefix + name``; a column that is not there counts as null."""
-        columns = {name: frame[prefix + name] for name in self.schema if prefix + name in frame.columns}
+        there = frozenset(frame.columns)
+        columns = {name: frame[prefix + name] for name in self.schema if prefix + name in there}
         known = {
-            name: one if one.dtype == self.schema[name] else one.cast(self.schema[name])
-            for name, one in columns.items()
-            if one.null_count() < len(one)
+            name: _as(one, self.schema[name]) for name, one in columns.items() if one.null_count() < len(one)
         }
         if not known:
             return pl.Series("snapshot", ["{}"], dtype=pl.String).new_from_index(0, frame.height)
@@ -117,6 +119,11 @@ class Snapshots:
         return pl.DataFrame(
             [_typed(read[name], dtype).alias(prefix + name) for name, dtype in self.schema.items()]
         )
+
+
+def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """The values in a type; to cast what has it already costs more than the look."""
+    return values if values.dtype == dtype else values.cast(dtype)
 
 
 def _escaped(texts: pl.Series) -> pl.Series:

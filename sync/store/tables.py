@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import polars as pl
 import psycopg
 
 from sync.store.frames import fetch_frame, read_frame
-from sync.store.laid import Laid
+from sync.store.laid import FEW, Laid
 
 
 class Tables:
@@ -63,6 +64,7 @@ class Tables:
         """The same for the rows of ``asked``, which the statement finds in a table of that name."""
         if asked.is_empty():
             return pl.DataFrame(schema=dict(schema))
-        with self._connection.transaction():
+        # Few rows go along with the one statement; only a temporary table needs a transaction to live in.
+        with self._connection.transaction() if asked.height > FEW else nullcontext():
             self._lay("asked", asked.unique())
             return self._read(statement, schema, **wanted)

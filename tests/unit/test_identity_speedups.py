@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.identity import derive, keys
+from mapping.identity import derive, keys, pairing_keys
 
 _SPELLED = str.maketrans(
     {
@@ -60,10 +60,33 @@ def test_words_are_folded_and_sorted_however_many_there_are(names: list[list[str
 def test_a_name_key_in_a_long_column_is_that_of_a_single_record(
     first: str | None, last: str | None, key: str | None
 ) -> None:
-    names = {"first_name": [first] * 40, "last_name": [last] * 40}
+    names = {"first_name": [first] * 100, "last_name": [last] * 100}
     rows = pl.DataFrame(names, schema=dict.fromkeys(names, pl.String))
     assert set(keys(rows)["_name_key"]) == {key}
     assert keys(rows.head(1))["_name_key"].to_list() == [key]
+
+
+_FEW_RECORDS = st.fixed_dictionaries(
+    {
+        "email": st.sampled_from(
+            [None, "Anna@B.de", "info@b.de", "INFO+x@b.de", "@b.de", "+a@b.de", "ΑΣ@b.gr", "a"]
+        ),
+        "first_name": st.none() | st.sampled_from(["", "n/a", "Dr. Jürgen"]) | _LETTERS,
+        "last_name": st.none() | st.sampled_from(["", " ", "unbekannt"]) | _LETTERS,
+        "company": st.none() | st.sampled_from(["", "S.p.A.", "Sommer & Söhne GmbH", "privat"]) | _LETTERS,
+    }
+)
+
+
+@given(records=st.lists(_FEW_RECORDS, max_size=5))
+def test_a_few_records_have_the_keys_that_they_have_among_many(records: list[dict[str, str | None]]) -> None:
+    schema = dict.fromkeys(("email", "first_name", "last_name", "company"), pl.String)
+    few = pl.DataFrame(records, schema=schema)
+    many = pl.concat([few, pl.DataFrame({"email": [f"p{n}@b.de" for n in range(100)]})], how="diagonal")
+    assert pairing_keys(few).equals(pairing_keys(many).head(len(records)))
+    assert pairing_keys(few).schema == pairing_keys(many).schema
+    narrow = few.select("email")
+    assert pairing_keys(narrow)["_name_key"].null_count() == len(records)
 
 
 _LABELS = (
