@@ -20,11 +20,12 @@ import sys
 from importlib import import_module
 from typing import Any
 
-#: What a sync imports in the end; the rest comes along. No gRPC: a library of its own threads, which listens to no
-#: change events in a child of a process that has imported it. A service is started as a user starts it.
+#: What a sync and a worker import in the end; the rest comes along. No gRPC: a library of its own threads, which
+#: listens to no change events in a child of a process that has imported it. Who pulls those is started as a user does.
 WARM = (
-    *("sync.app_crms", "sync.run", "sync.store.embedded"),
-    *("email_validator", "phonenumbers", "tldextract"),
+    *("sync.app", "sync.app_crms", "sync.run", "sync.store.embedded", "sync.jobs_worker", "sync.serving"),
+    *("email_validator", "phonenumbers", "tldextract", "holidays.countries"),
+    *("hubspot.crm.objects", "hubspot.crm.pipelines", "hubspot.crm.properties"),
 )
 
 

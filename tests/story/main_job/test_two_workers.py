@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 #: Rounds of this test, one of each kind; the long form is 200 (docs/reliability.md).
 ROUNDS = int(os.environ.get("LEADPACT_TWO_WORKERS_ROUNDS", "3"))
@@ -22,15 +23,26 @@ ROUNDS = int(os.environ.get("LEADPACT_TWO_WORKERS_ROUNDS", "3"))
 PATIENCE = 300
 
 
-def _start(house: Any) -> subprocess.Popen[str]:
-    foreign = {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "sync", "--config", str(house.config), "--json", "sync", "--approve"],
-        env={**foreign, **house.environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@dataclass
+class Syncing:
+    """A house whose syncs run beside each other, as processes of their own."""
+
+    house: Any
+    forks: Any
+    said: Path  #: the folder of what they say
+    started: int = 0
+
+    def start(self) -> tuple[Any, Path]:
+        """A sync that has begun, and the file of its errors."""
+        self.started += 1
+        errors = self.said / f"{self.started}.log"
+        argv = ["-m", "sync", "--config", str(self.house.config), "--json", "sync", "--approve"]
+        return self.forks.start(argv, self.house.environ, errors.with_suffix(".out"), errors), errors
+
+
+@pytest.fixture
+def syncing(furnished: Any, forks: Any, tmp_path: Path) -> Syncing:
+    return Syncing(furnished, forks, tmp_path)
 
 
 def _people(number: int) -> list[dict[str, str]]:
@@ -46,18 +58,18 @@ def _people(number: int) -> list[dict[str, str]]:
     ]
 
 
-def _both_at_once(house: Any, number: int, usual: float) -> None:
+def _both_at_once(syncing: Syncing, number: int, usual: float) -> None:
     """Two syncs side by side; ``usual``: the seconds that one takes, within which the doomed are killed."""
     moments = random.Random(number)
     began = time.monotonic()
-    workers = [_start(house) for _ in range(2)]
-    for worker in workers[: number % 3]:
+    workers = [syncing.start() for _ in range(2)]
+    for worker, _ in workers[: number % 3]:
         time.sleep(max(0.0, began + moments.uniform(0.3, 1.1) * usual - time.monotonic()))
         worker.kill()
-    for place, worker in enumerate(workers):
-        _, errors = worker.communicate(timeout=PATIENCE)
-        assert worker.returncode == 0 or place < number % 3, f"round {number}: {errors}"
-    _wait_until_alone(house.database)
+    for place, (worker, errors) in enumerate(workers):
+        code = worker.wait(PATIENCE)
+        assert code == 0 or place < number % 3, f"round {number}: {errors.read_text(encoding='utf-8')}"
+    _wait_until_alone(syncing.house.database)
 
 
 def _wait_until_alone(database: str) -> None:
@@ -73,13 +85,14 @@ def _wait_until_alone(database: str) -> None:
 
 
 def test_two_workers_on_the_same_people_make_one_record_each_and_lose_no_change_also_when_killed(
-    furnished: Any,
+    syncing: Syncing,
 ) -> None:
-    house = furnished
+    house = syncing.house
     house.rewrite("leadpact.toml", "stage IN ('mql', 'sql')", "email IS NOT NULL")
     began = time.monotonic()
-    with _start(house) as first:
-        assert first.communicate(timeout=PATIENCE)[1] == ""
+    first, errors = syncing.start()
+    first.wait(PATIENCE)
+    assert errors.read_text(encoding="utf-8") == ""
     usual = time.monotonic() - began
     mates: dict[str, str] = {}
     for number in range(ROUNDS):
@@ -89,7 +102,7 @@ def test_two_workers_on_the_same_people_make_one_record_each_and_lose_no_change_
             house.edit("salesforce", lead, Title=f"Chief {number}")
         contacts = house.load("hubspot", *_people(number))
         house.later(5)
-        _both_at_once(house, number, usual)
+        _both_at_once(syncing, number, usual)
         house.later(60)
         assert house.sync().busy == 0
 

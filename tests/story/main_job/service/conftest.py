@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,13 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 
+from connectors.hubspot.signature import signature_v3
+from tests.story.forking import Forked, ForkServer
+
+#: Where HubSpot believes that its pushes go, and what it signs them with.
+PUBLIC, SECRET = "https://leads.sommer.example", "the-secret-of-the-app"
 #: Seconds a story waits for anything before it fails.
 PATIENCE = 120.0
 #: A story makes its own time: nothing comes by itself unless it says so.
@@ -32,7 +39,7 @@ QUIET: Mapping[str, str] = {
 class Process:
     """A running ``leadpact`` process. ``log``: the file of what it says."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     log: Path
 
     def said(self) -> str:
@@ -50,9 +57,13 @@ class Process:
 
 @dataclass
 class Crew:
-    """The processes of one house, and its jobs."""
+    """The processes of one house, and its jobs.
+
+    ``forks`` starts them without the seconds that their imports take; without it they start as a user starts them.
+    """
 
     house: Any
+    forks: ForkServer | None = None
     environ: dict[str, str] = field(default_factory=dict)
     running: list[Process] = field(default_factory=list)
     line: psycopg.Connection[Any] | None = None  #: to the house's database, once it was asked
@@ -65,15 +76,15 @@ class Crew:
 
     def launch(self, *arguments: str, **environ: str) -> None:
         """The same without waiting."""
-        foreign = {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
         path = self.house.folder / f"process-{len(self.running)}.log"
+        argv = ["-m", "sync", "--verbose", "--config", str(self.house.config), *arguments]
+        ours = {**self.house.environ, **QUIET, **self.environ, **environ}
+        if self.forks is not None:
+            self.running.append(Process(self.forks.start(argv, ours, path, path), path))
+            return
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
         with path.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "sync", "--verbose", "--config", str(self.house.config), *arguments],
-                env={**foreign, **self.house.environ, **QUIET, **self.environ, **environ},
-                stdout=log,
-                stderr=log,
-            )
+            process = subprocess.Popen([sys.executable, *argv], env=foreign | ours, stdout=log, stderr=log)
         self.running.append(Process(process, path))
 
     def wait(self, met: Callable[[], bool], what: str) -> float:
@@ -126,12 +137,12 @@ class Crew:
 
 
 @pytest.fixture
-def crew_of() -> Iterator[Callable[[Any], Crew]]:
-    """Makes the crew of a house; whoever still works at the end is killed."""
+def crew_of() -> Iterator[Callable[..., Crew]]:
+    """Makes the crew of a house: ``crew_of(house, forks)``; whoever still works at the end is killed."""
     crews: list[Crew] = []
 
-    def make(house: Any) -> Crew:
-        crews.append(Crew(house))
+    def make(house: Any, forks: ForkServer | None = None) -> Crew:
+        crews.append(Crew(house, forks))
         return crews[-1]
 
     yield make
@@ -140,7 +151,50 @@ def crew_of() -> Iterator[Callable[[Any], Crew]]:
 
 
 @pytest.fixture
-def crew(furnished: Any, crew_of: Callable[[Any], Crew]) -> Crew:
+def crew(furnished: Any, crew_of: Callable[..., Crew], forks: ForkServer) -> Crew:
     """Nobody works yet, and both CRMs are in agreement with what we remember."""
     furnished.sync()
-    return crew_of(furnished)
+    return crew_of(furnished, forks)
+
+
+@pytest.fixture
+def taking_pushes(crew: Crew) -> Crew:
+    """A crew whose ``serve`` takes signed pushes, at a port of its own choice."""
+    crew.environ |= {
+        "LEADPACT_WEB__PORT": "0",
+        "LEADPACT_WEB__PUBLIC_URL": PUBLIC,
+        "LEADPACT_HUBSPOT__CLIENT_SECRET": SECRET,
+    }
+    return crew
+
+
+def _pushed(house: Any, address: str, contact: str) -> requests.Response:
+    with house.app() as app:
+        portal = int(app.accounts()["hubspot"])
+    moment = int(house.serving.clock.now().timestamp() * 1000)
+    event = {
+        "subscriptionType": "contact.propertyChange",
+        "portalId": portal,
+        "objectId": int(contact),
+        "occurredAt": moment,
+        "propertyName": "jobtitle",
+        "propertyValue": "not believed",
+        "eventId": 1,
+        "subscriptionId": 2,
+        "attemptNumber": 0,
+    }
+    body = json.dumps([event]).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-HubSpot-Signature-v3": signature_v3(
+            SECRET, "POST", f"{PUBLIC}/webhooks/hubspot", body, str(moment)
+        ),
+        "X-HubSpot-Request-Timestamp": str(moment),
+    }
+    return requests.post(f"{address}/webhooks/hubspot", data=body, headers=headers, timeout=60)
+
+
+@pytest.fixture
+def push() -> Callable[[Any, str, str], requests.Response]:
+    """``push(house, address, contact)``: a push as HubSpot signs it (HubSpot reference, section 10.3); its answer."""
+    return _pushed

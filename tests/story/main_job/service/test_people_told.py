@@ -194,7 +194,7 @@ def test_many_workers_tell_once(furnished: Any, mail_server: Callable[..., Any])
     with _at_work(furnished) as (app, work):
         _differ(work, 1)
 
-    def look_and_send(_: int) -> int:
+    def look_and_send(number: int) -> int:
         with _at_work(furnished) as (app, work):
             words, _ = look_for_alerts(app, work)
             send_letters(app, work)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from connectors.hubspot.signature import signature_v3
-
-PUBLIC = "https://leads.sommer.example"
-SECRET = "the-secret-of-the-app"
-
 
 @pytest.fixture
-def served(crew: Any) -> tuple[Any, str]:
+def served(taking_pushes: Any) -> tuple[Any, str]:
     """The crew and the address at which its serve listens."""
-    crew.environ |= {
-        "LEADPACT_WEB__PORT": "0",
-        "LEADPACT_WEB__PUBLIC_URL": PUBLIC,
-        "LEADPACT_HUBSPOT__CLIENT_SECRET": SECRET,
-    }
+    crew = taking_pushes
     serve = crew.start("serve", waits_for="listening at")
     crew.wait(lambda: "working on" in serve.said(), "its worker to begin")
     found = re.search(r"listening at (http://\S+)", serve.said())
@@ -31,34 +21,9 @@ def served(crew: Any) -> tuple[Any, str]:
     return crew, found[1]
 
 
-def _push(house: Any, address: str, contact: str) -> int:
-    """A signed push about a contact; its status."""
-    with house.app() as app:
-        portal = int(app.accounts()["hubspot"])
-    event = {
-        "subscriptionType": "contact.propertyChange",
-        "portalId": portal,
-        "objectId": int(contact),
-        "occurredAt": int(time.time() * 1000),
-        "propertyName": "jobtitle",
-        "propertyValue": "not believed",
-        "eventId": 1,
-        "subscriptionId": 2,
-        "attemptNumber": 0,
-    }
-    body = json.dumps([event]).encode()
-    stamp = str(int(house.serving.clock.now().timestamp() * 1000))
-    signature = signature_v3(SECRET, "POST", f"{PUBLIC}/webhooks/hubspot", body, stamp)
-    headers = {
-        "Content-Type": "application/json",
-        "X-HubSpot-Signature-v3": signature,
-        "X-HubSpot-Request-Timestamp": stamp,
-    }
-    answer = requests.post(f"{address}/webhooks/hubspot", data=body, headers=headers, timeout=60)
-    return answer.status_code
-
-
-def test_a_push_is_answered_and_written_while_a_backfill_goes_on_slice_by_slice(served: Any) -> None:
+def test_a_push_is_answered_and_written_while_a_backfill_goes_on_slice_by_slice(
+    served: Any, push: Callable[..., Any]
+) -> None:
     crew, address = served
     house = crew.house
     assert requests.get(f"{address}/readyz", timeout=60).status_code == 200
@@ -69,7 +34,7 @@ def test_a_push_is_answered_and_written_while_a_backfill_goes_on_slice_by_slice(
         house.control(crm, "latency", {"ms": 100})
     told = house.command("--json", "backfill", "--queue", environ={"LEADPACT_SYNC__SLICE_LEADS": "1"})
     assert told.document["queued"] is True
-    assert _push(house, address, contact) in (200, 202, 204)
+    assert push(house, address, contact).status_code in (200, 202, 204)
     crew.wait(
         lambda: house.record("hubspot", contact).get("leadpact_salesforce_id") == lead, "the push to be done"
     )

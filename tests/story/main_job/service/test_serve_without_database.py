@@ -21,15 +21,14 @@ def nowhere() -> Iterator[Path]:
 
 
 def test_a_serve_that_begins_before_its_database_says_so_at_its_port_and_takes_pushes_once_it_is_there(
-    crew: Any, nowhere: Path
+    taking_pushes: Any, nowhere: Path
 ) -> None:
+    crew = taking_pushes
     server = conninfo_to_dict(crew.house.database)
-    crew.environ |= {
-        "LEADPACT_DATABASE__URL": f"postgresql://{server['user']}@/{server['dbname']}?host={nowhere}",
-        "LEADPACT_WEB__PORT": "0",
-        "LEADPACT_WEB__PUBLIC_URL": "https://leads.sommer.example",
-        "LEADPACT_HUBSPOT__CLIENT_SECRET": "the-secret-of-the-app",
-    }
+    later = f"postgresql://{server['user']}@/{server['dbname']}?host={nowhere}"
+    crew.environ["LEADPACT_DATABASE__URL"] = later
+    # As a user starts it.
+    crew.forks = None
     serve = crew.start("serve", waits_for="answers 503")
     crew.wait(lambda: "waiting: " in serve.said(), "the worker to say what it waits for")
     found = re.search(r"(http://\S+) answers 503", serve.said())

@@ -13,6 +13,8 @@ from connectors.sandbox.hubspot.oauth import CLIENT_ID
 def listeners(crew: Any) -> Any:
     """A crew whose processes pull both logs."""
     ready = crew.house.serving
+    # As a user starts them: change events come by a library with threads of its own.
+    crew.forks = None
     crew.environ |= {
         "LEADPACT_WEB__PORT": "0",
         "LEADPACT_HUBSPOT__JOURNAL": "true",

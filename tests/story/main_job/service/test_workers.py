@@ -155,12 +155,12 @@ def test_a_worker_whose_key_cannot_be_read_ends_and_leaves_the_jobs(crew: Any) -
 
 
 def test_a_worker_waits_for_a_database_that_went_away_and_nothing_is_lost(
-    furnished: Any, crew_of: Any
+    furnished: Any, crew_of: Any, forks: Any
 ) -> None:
     house = furnished
     house.environ["LEADPACT_DATABASE__URL"] = "embedded"
     house.sync()
-    crew = crew_of(house)
+    crew = crew_of(house, forks)
     contact, lead = house.couple("anna@sommer.example")
     house.later(60)
     worker = crew.start("worker")
