@@ -272,6 +272,4 @@ def _rules_back(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
             else f"policy.{hit.kind}[{places[hit.kind]}]"
         )
         places[hit.kind] += 1
-        yield _found(
-            where(path), "note", f"{hit.name}: {' '.join(hit.when.split())}", hit.sentence(work.language)
-        )
+        yield _found(where(path), "note", hit.sentence(work.language), "")

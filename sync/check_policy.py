@@ -16,6 +16,7 @@ from mapping.qualification.signals import SIGNALS, signals_of
 from sync.check_handover import of_losses, of_marks
 from sync.deals import can_see_deals
 from sync.plan import NAMES
+from sync.setup import OURS
 from sync.signals import COMPANY_FIELDS, can_see_companies
 from sync.work import CRMS, Work
 from sync.wrongconfig import Problem
@@ -39,7 +40,7 @@ def of_policy(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     """Conditions that can never be true in this account, and those that are judged without some of their fields."""
     yield from of_losses(work, where)
     yield from of_marks(work, where)
-    absent = _absent(work)
+    absent = {name: because for name, because in _absent(work).items() if not _to_be_made(work, name)}
     for one in asked_in(work.policy):
         missing = [name for name in (*one.fields, *((one.since,) if one.since else ())) if name in absent]
         if not missing:
@@ -129,9 +130,7 @@ def _absent(work: Work) -> dict[str, str]:
             if beside[name]:
                 absent[name] = beside[name]
             continue
-        rule = work.field_map.rules.get(name)
-        named = {crm: rule.source(crm, work.objects[crm]) for crm in CRMS} if rule is not None else {}
-        sources = {crm: source for crm, source in named.items() if source is not None}
+        sources = _sources(work, name)
         there = any(
             source in (known := work.crms[crm].describe(work.objects[crm]).fields) and known[source].readable
             for crm, source in sources.items()
@@ -142,6 +141,18 @@ def _absent(work: Work) -> dict[str, str]:
             told = " or ".join(f"{NAMES[crm]} {source}" for crm, source in sources.items())
             absent[name] = f"this account has no {told} for {name}"
     return absent
+
+
+def _to_be_made(work: Work, name: str) -> bool:
+    """Whether `leadpact setup` creates what feeds a field: ``sync.check`` says once for all of them what is missing."""
+    return any(source.startswith(OURS[crm]) for crm, source in _sources(work, name).items())
+
+
+def _sources(work: Work, name: str) -> dict[str, str]:
+    """What feeds a lead field, by CRM."""
+    rule = work.field_map.rules.get(name)
+    named = {crm: rule.source(crm, work.objects[crm]) for crm in CRMS} if rule is not None else {}
+    return {crm: source for crm, source in named.items() if source is not None}
 
 
 def _beside(work: Work) -> dict[str, str]:

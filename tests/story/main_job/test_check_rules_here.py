@@ -89,3 +89,10 @@ def test_a_field_that_only_another_account_has_is_told_the_same_way(furnished: A
     assert "this account has no HubSpot calls_of_another_account for sales_contacts" in told.out
     # What `init` writes asks for nothing that its own field map does not feed.
     assert "the nurture track" not in told.out
+
+
+def test_what_setup_creates_is_missed_once_and_not_by_every_rule_that_asks_for_it(house: Any) -> None:
+    told = house.command("check").out
+    assert told.count("of Leadpact's own fields are missing") == 2
+    assert NEVER not in told
+    assert IN_PART not in told
