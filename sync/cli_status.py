@@ -62,13 +62,16 @@ def _show(screen: Screen, found: Status) -> None:
         screen.say(
             f"{window.crm} {window.name}: refused a call; nobody calls for {window.seconds:.0f} s more"
         )
+    _show_past(screen, found)
+
+
+def _show_past(screen: Screen, found: Status) -> None:
     for row in found.runs:
-        numbers = row.numbers
+        numbers, written = row.numbers, "to be written" if row.command == "plan" else "written"
         screen.say(
-            f"run {row.run} {row.command}: {row.state}, {age(found.at - row.started)} ago; {numbers.written} written,"
+            f"run {row.run} {row.command}: {row.state}, {age(found.at - row.started)} ago; {numbers.written} {written},"
             f" {numbers.held} held, {numbers.refused} refused" + (f"; {row.note}" if row.note else "")
         )
-
     for deed in found.deeds:
         screen.say(
             f"{deed.who or 'somebody'} {deed.what} {age(found.at - deed.at)} ago"
@@ -80,7 +83,7 @@ def _show_answers(screen: Screen, found: Status) -> None:
     for lane in found.answers:
         screen.say(
             f"lane {lane.lane}: {lane.leads} changes of the last day reached the other CRM, half of them within"
-            f" {lane.p50:.1f} s and 95 of 100 within {lane.p95:.1f} s"
+            f" {_seconds(lane.p50)} and 95 of 100 within {_seconds(lane.p95)}"
         )
     for one in found.inbox:
         since = f", the oldest for {age(found.at - one.oldest)}" if one.oldest else ""
@@ -91,6 +94,11 @@ def _show_answers(screen: Screen, found: Status) -> None:
             )
     if found.inbox_left.records:
         screen.say(f"{found.inbox_left.records} records are left in the inbox{_long(found.inbox_left)}")
+
+
+def _seconds(length: float) -> str:
+    """With a digit, as long as one says something."""
+    return f"{length:.1f} s" if length < 120 else age(timedelta(seconds=length))
 
 
 def _long(left: Left) -> str:

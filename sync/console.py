@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Changes shown of a plan before the rest is only counted.
 SHOWN_CHANGES = 40
+#: Verdicts and writes shown of a lead, the newest first.
+SHOWN_HISTORY = 15
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -189,7 +191,7 @@ def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
             f" Salesforce {f'{salesforce} ' if salesforce else ''}{conflict['salesforce_value']!r}"
             f" ({conflict['salesforce_at']})"
         )
-    for entry in told["history"][:15]:
+    for entry in told["history"][:SHOWN_HISTORY]:
         if entry["what"] == "verdict":
             screen.say(
                 f"  {entry['at']}  verdict {entry['stage']}, {entry['temperature']}, score {entry['score']}"
@@ -199,6 +201,9 @@ def _show_past(screen: Screen, told: Mapping[str, Any]) -> None:
                 f"  {entry['at']}  {entry['what']} {entry['crm']} {entry['field']}:"
                 f" {entry['before']!r} -> {entry['after']!r} ({entry['why']})"
             )
+    earlier = len(told["history"]) - SHOWN_HISTORY
+    if earlier > 0:
+        screen.say(f"  … and {earlier} more; --json has them all")
 
 
 def show_undone(screen: Screen, done: Undone, of_run: int) -> None:

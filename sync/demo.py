@@ -67,7 +67,7 @@ def run_demo(screen: Screen, asked: DemoAsked, folder: Path) -> int:
             screen.say(f"done in {seconds:.0f} s. Look around:")
             for key in _examples(app.work()):
                 screen.say(f"  leadpact --config {config} explain {key}")
-            screen.say(f"  leadpact --config {config} plan | agree | runs | held")
+            screen.say(f"  leadpact --config {config} plan (or agree, runs, held)")
             screen.document(_document(config, asked.leads, first, second, final, seconds))
             if asked.keep_running:
                 _wait(screen, attached)

@@ -11,7 +11,7 @@ from mapping.qualification.explain import explain
 from mapping.qualification.facts import NEXT_STEPS
 from mapping.qualification.golden import golden_frame
 from mapping.qualification.goldenread import read_golden
-from sync.console import show_explanation
+from sync.console import SHOWN_HISTORY, show_explanation
 from sync.ourpolicy import VOCABULARIES
 from sync.policy_files import policy_in
 from sync.screen import Screen
@@ -87,3 +87,11 @@ def test_nothing_is_looked_for_where_nobody_is_scored(capsys: pytest.CaptureFixt
     said = capsys.readouterr().out
     assert "smallest change" not in said
     assert "social" not in said
+
+
+def test_of_a_long_past_the_terminal_says_how_much_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = {"what": "verdict", "at": "now", "stage": "lead", "temperature": "cold", "score": 1}
+    show_explanation(Screen(as_json=False), {**TOLD, "history": [verdict] * (SHOWN_HISTORY + 2)})
+    said = capsys.readouterr().out.splitlines()
+    assert said.count("  now  verdict lead, cold, score 1") == SHOWN_HISTORY
+    assert said[-1] == "  … and 2 more; --json has them all"
