@@ -24,22 +24,27 @@ FLAGS: Mapping[str, pl.DataType] = {
 #: What a suspicion's evidence says, by its code and the language; the places are filled in order.
 EVIDENCE: Mapping[str, Mapping[Language, str]] = {
     "rejected_as_not_ready": {
-        "en": "sales said “{}” after {} days",
-        "de": "der Vertrieb sagte „{}“, {} Tage nach der Übergabe",
+        "en": "sales said “{}” after {}",
+        "de": "der Vertrieb sagte „{}“, {} nach der Übergabe",
     },
     "hardly_engaged": {
-        "en": "{} points of engagement at the handover",
-        "de": "{} Punkte Interesse bei der Übergabe",
+        "en": "{} of engagement at the handover",
+        "de": "{} Interesse bei der Übergabe",
     },
     "hot_for_long": {
-        "en": "hot for {} days before it was handed over",
-        "de": "{} Tage heiß vor der Übergabe",
+        "en": "hot for {} before it was handed over",
+        "de": "{} heiß vor der Übergabe",
     },
     "went_quiet": {
-        "en": "no sign of life for {} days before it was handed over",
-        "de": "{} Tage ohne Lebenszeichen vor der Übergabe",
+        "en": "no sign of life for {} before it was handed over",
+        "de": "{} ohne Lebenszeichen vor der Übergabe",
     },
     "lost_to_a_competitor": {"en": "sales said “{}”; {}", "de": "der Vertrieb sagte „{}“; {}"},
+}
+#: What is counted, one of it and several.
+_COUNTED: Mapping[str, Mapping[Language, tuple[str, str]]] = {
+    "days": {"en": ("1 day", "{} days"), "de": ("1 Tag", "{} Tage")},
+    "points": {"en": ("1 point", "{} points"), "de": ("1 Punkt", "{} Punkte")},
 }
 #: The dates of a loss, in the order in which they happened, and how people write a day.
 _DATES: Mapping[str, Mapping[Language, str]] = {
@@ -73,7 +78,7 @@ def flags(
     ``zone``: where the days of the evidence begin.
     """
     rows = rows.filter(pl.col("handed_by").ne_missing(EXPLORATION))
-    tests = [*_too_early(suspicions), *_too_late(suspicions, lang, zone)]
+    tests = [*_too_early(suspicions, lang), *_too_late(suspicions, lang, zone)]
     found = [
         rows.filter(when.fill_null(value=False)).select(
             "lead_id",
@@ -91,7 +96,7 @@ def flags(
 _Test = tuple[str, str, pl.Expr, tuple[pl.Expr, ...]]
 
 
-def _too_early(suspicions: Suspicions) -> list[_Test]:
+def _too_early(suspicions: Suspicions, lang: Language) -> list[_Test]:
     reason, given = pl.col("reason").fill_null(""), pl.col("handed_over_at")
     after = pl.col("answered_at") - given
     soon = after <= timedelta(days=suspicions.too_early_days)
@@ -99,8 +104,8 @@ def _too_early(suspicions: Suspicions) -> list[_Test]:
     idle = pl.col("engagement") < suspicions.engagement_at_least
     idle = given.is_not_null() & idle & (pl.col("state") != "accepted")
     return [
-        ("too_early", "rejected_as_not_ready", unready, (reason, _days(after))),
-        ("too_early", "hardly_engaged", idle, (pl.col("engagement"),)),
+        ("too_early", "rejected_as_not_ready", unready, (reason, _days(after, lang))),
+        ("too_early", "hardly_engaged", idle, (_counted(pl.col("engagement"), "points", lang),)),
     ]
 
 
@@ -113,8 +118,8 @@ def _too_late(suspicions: Suspicions, lang: Language, zone: tzinfo) -> list[_Tes
     lost_later = _names(pl.col("lost_reason").fill_null(""), suspicions.competitor)
     lost = lost | (given.is_not_null() & lost_later)
     return [
-        ("too_late", "hot_for_long", hot, (_days(waited),)),
-        ("too_late", "went_quiet", quiet, (_days(silent),)),
+        ("too_late", "hot_for_long", hot, (_days(waited, lang),)),
+        ("too_late", "went_quiet", quiet, (_days(silent, lang),)),
         ("too_late", "lost_to_a_competitor", lost, (_said_of_loss(reason, suspicions), _dates(lang, zone))),
     ]
 
@@ -143,5 +148,10 @@ def _on(name: str, zone: tzinfo) -> pl.Expr:
     return pl.col(name).dt.convert_time_zone(str(zone)).dt.date()
 
 
-def _days(length: pl.Expr) -> pl.Expr:
-    return length.dt.total_days()
+def _days(length: pl.Expr, lang: Language) -> pl.Expr:
+    return _counted(length.dt.total_days(), "days", lang)
+
+
+def _counted(number: pl.Expr, what: str, lang: Language) -> pl.Expr:
+    single, several = _COUNTED[what][lang]
+    return pl.when(number == 1).then(pl.lit(single)).otherwise(pl.format(several, number))

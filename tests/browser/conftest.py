@@ -151,7 +151,7 @@ LOST: dict[str, Any] = {
 }
 _FLAGS = (("too_early", "rejected_as_not_ready"), ("too_late", "lost_to_a_competitor"))
 _FILLED: dict[str, dict[str, tuple[str, ...]]] = {
-    "rejected_as_not_ready": dict.fromkeys(("de", "en"), ("zu früh", "2")),
+    "rejected_as_not_ready": {"de": ("zu früh", "2 Tage"), "en": ("zu früh", "2 days")},
     "lost_to_a_competitor": {
         "de": (
             "Konkurrenz war schneller",

@@ -107,6 +107,21 @@ def test_its_evidence_is_said_in_german_where_people_read_german() -> None:
 @pytest.mark.parametrize(
     ("language", "said"),
     [
+        ("en", ["sales said “zu früh” after 1 day", "1 point of engagement at the handover"]),
+        (
+            "de",
+            ["der Vertrieb sagte „zu früh“, 1 Tag nach der Übergabe", "1 Punkt Interesse bei der Übergabe"],
+        ),
+    ],
+)
+def test_one_is_not_several(language: Any, said: list[str]) -> None:
+    rows = _rows(_no("zu früh", days=1) | {"engagement": 1})
+    assert flags(rows, RULES, language)["evidence"].to_list() == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
         (
             "en",
             "sales said “Zum Wettbewerb gegangen”; hot since 17 Nov 2026, handed over 20 Nov 2026, first touched"
