@@ -31,7 +31,7 @@ OF_THE_MOMENT = ("call_window", "call_day", "call_hour")
 NOT_SAVED = frozenset({*OF_THE_MOMENT, "claim", "job_failure"})
 #: What a restore takes over from the database that it replaces.
 KEPT = ("connection", "erasure_salt", "erased", "saved_plan", "audit", "letter", *OF_THE_MOMENT)
-_MADE = re.compile(r"^CREATE (TABLE|SEQUENCE) (\w+)", re.MULTILINE)
+_MADE = re.compile(r"^CREATE (TABLE|SEQUENCE|VIEW) (\w+)", re.MULTILINE)
 
 Row = tuple[Any, ...]
 
@@ -128,6 +128,8 @@ class Archive:
     def _drop(self) -> None:
         self._connection.execute(self._sql["drop_functions"])
         # All at once and without CASCADE: what others have built on our tables stops it, and is not lost.
+        for name in made_by(known_migrations(), "VIEW"):
+            self._execute("DROP VIEW IF EXISTS {}", name)
         tables = sql.SQL(", ").join(map(sql.Identifier, made_by(known_migrations(), "TABLE")))
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(tables))
         for name in made_by(known_migrations(), "SEQUENCE"):
@@ -220,7 +222,7 @@ class Archive:
 
 
 def made_by(migrations: Iterable[Migration], kind: str) -> list[str]:
-    """The tables (``TABLE``) or free sequences (``SEQUENCE``) that these migrations make, in their order."""
+    """The tables (``TABLE``), views (``VIEW``) or free sequences (``SEQUENCE``) of these migrations, in their order."""
     return [name for step in migrations for made, name in _MADE.findall(step.sql) if made == kind]
 
 

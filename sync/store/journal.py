@@ -9,7 +9,9 @@ from typing import Any
 import polars as pl
 import psycopg
 
+from sync.store.frames import copy_in
 from sync.store.tables import Tables
+from sync.store.writes import as_ends, as_writes
 
 
 def _texts(names: str) -> dict[str, pl.DataType]:
@@ -19,7 +21,7 @@ def _texts(names: str) -> dict[str, pl.DataType]:
 INTENTS: Mapping[str, pl.DataType] = _texts(
     "lead_id crm object record_id field crm_field before after why lane kind"
 )
-RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm record_id field after state stored")
+RESULTS: Mapping[str, pl.DataType] = _texts("lead_id crm object record_id field after kind state stored")
 CONFLICTS: Mapping[str, pl.DataType] = {
     **_texts("lead_id field rule winner hubspot_value salesforce_value"),
     "hubspot_at": pl.Datetime("us", "UTC"),
@@ -48,20 +50,22 @@ class Journal(Tables):
         return sum(row[0] for row in self._run(statement, {table: frame}, run=run, now=now).fetchall())
 
     def intend(self, intents: pl.DataFrame, run: int, now: datetime) -> None:
-        """Store ``INTENTS`` before the CRM is called."""
+        """Store ``INTENTS`` before the CRM is called, one row a record."""
         if not intents.is_empty():
-            with self._connection.transaction():
-                self._run("intend", {"new_intents": intents.select(*INTENTS)}, run=run, now=now)
+            rows = as_writes(intents).with_columns(
+                connection_id=pl.lit(self._id, pl.Int64), run_id=pl.lit(run, pl.Int64), noted_at=pl.lit(now)
+            )
+            copy_in(self._connection, "journal", rows)
 
     def settle(self, results: pl.DataFrame, run: int, now: datetime) -> None:
-        """``RESULTS``: what became of this run's intents. Inside the remembering transaction."""
+        """``RESULTS``: what became of this run's intents, all fields of each. Inside the remembering transaction."""
         if not results.is_empty():
             said = (
                 results
                 if "stored" in results.columns
                 else results.with_columns(stored=pl.lit(None, pl.String()))
             )
-            self._run("settle_intents", {"results": said.select(*RESULTS)}, run=run, now=now)
+            self._run("settle_writes", {"results": as_ends(said.select(*RESULTS))}, run=run, now=now)
 
     def abandon(self, lead_ids: pl.Series, run: int, now: datetime) -> None:
         """Close the open intents that dead runs left on these leads. Inside the remembering transaction."""

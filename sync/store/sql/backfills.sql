@@ -37,7 +37,7 @@ SELECT slice.crm, sum(slice.records)::bigint, sum(run.targets)::bigint,
 -- created_by_backfill --
 SELECT count(DISTINCT (lead_id, crm))
   FROM journal
- WHERE kind = 'create' AND run_id IN (
+ WHERE 'create' = ANY (kind) AND run_id IN (
        SELECT run_id FROM backfill_slice JOIN run USING (run_id)
         WHERE backfill_id = %(backfill)s AND run.written > 0);
 
@@ -64,9 +64,9 @@ SELECT base.record_id
  WHERE base.run_id IN (SELECT run_id FROM backfill_slice WHERE backfill_id = %(backfill)s);
 
 -- written_by_backfill --
--- As the guards count it.
-SELECT count(DISTINCT (lead_id, crm)) FILTER (WHERE kind = 'create'),
-       count(DISTINCT (lead_id, crm)) FILTER (WHERE kind <> 'create'),
-       count(*) FILTER (WHERE kind <> 'create' AND field = 'stage'),
+-- As the guards count it. What a create writes is a row of its own.
+SELECT count(DISTINCT (lead_id, crm)) FILTER (WHERE 'create' = ANY (kind)),
+       count(DISTINCT (lead_id, crm)) FILTER (WHERE 'create' <> ALL (kind)),
+       count(*) FILTER (WHERE 'create' <> ALL (kind) AND 'stage' = ANY (fields)),
        count(DISTINCT lead_id)
   FROM journal WHERE run_id IN (SELECT run_id FROM backfill_slice WHERE backfill_id = %(backfill)s);

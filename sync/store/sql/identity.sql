@@ -177,8 +177,8 @@ SELECT crm, record_id, other_crm, other_id FROM apart WHERE connection_id = %(co
 -- Looked up one by one (see links_of_records): joined, the whole journal may be read for a few leads.
 SELECT found.lead_id, found.crm, found.field, found.before, found.after, found.done_at
   FROM asked CROSS JOIN LATERAL (
-       SELECT journal_id, lead_id, crm, field, before, after, done_at FROM journal
-        WHERE journal.connection_id = %(connection)s AND journal.lead_id = asked.lead_id
-          AND journal.state = 'written' AND journal.kind = 'set' AND journal.done_at >= %(since)s
+       SELECT journal_id, place, lead_id, crm, field, before, after, done_at FROM journal_field AS wrote
+        WHERE wrote.connection_id = %(connection)s AND wrote.lead_id = asked.lead_id
+          AND wrote.state = 'written' AND wrote.kind = 'set' AND wrote.done_at >= %(since)s
        OFFSET 0) AS found
- ORDER BY found.journal_id;
+ ORDER BY found.journal_id, found.place;

@@ -86,9 +86,9 @@ SELECT crm, count(*) FILTER (WHERE due_at < 'infinity'), coalesce(sum(events) FI
 -- pushed_since --
 -- What runs for pushes did, as the guards count it.
 WITH done AS (
-  SELECT journal.lead_id, journal.crm, journal.kind, journal.field FROM run JOIN journal USING (run_id)
+  SELECT wrote.lead_id, wrote.crm, wrote.kind, wrote.field FROM run JOIN journal_field AS wrote USING (run_id)
    WHERE run.connection_id = %(connection)s AND run.command = 'webhook' AND run.started_at >= %(since)s
-     AND journal.state = 'written')
+     AND wrote.state = 'written')
 SELECT count(DISTINCT (lead_id, crm)) FILTER (WHERE kind = 'create'),
        count(DISTINCT (lead_id, crm)) FILTER (WHERE kind <> 'create'),
        count(*) FILTER (WHERE field = 'stage' AND kind <> 'create')

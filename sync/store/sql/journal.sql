@@ -1,22 +1,17 @@
--- intend --
-INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, field, crm_field, before, after,
-                     why, lane, kind, noted_at)
-SELECT %(connection)s, %(run)s, lead_id, crm, object, record_id, field, crm_field, before, after,
-       why, lane, kind, %(now)s
-  FROM new_intents;
-
--- settle_intents --
--- Looked up one by one (see links_of_records): joined, every slice would read all that its run wrote before.
--- The sum keeps the index by run out of it: a run that is not in the statistics yet looks like a single row.
+-- settle_writes --
 -- The id of a record that the run itself created was not known when the intent was noted.
 UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, journal.record_id),
-       after = coalesce(journal.after, ended.after), stored = ended.stored, done_at = %(now)s
-  FROM (SELECT found.journal_id, results.state, results.record_id, results.after, results.stored
+       ends = ended.ends::jsonb, done_at = %(now)s
+  FROM (SELECT found.journal_id, results.state, results.record_id, results.ends
           FROM results CROSS JOIN LATERAL (
+               -- Looked up one by one (see links_of_records), and not by the run: one that is not in the statistics yet
+               -- looks like a single row.
                SELECT journal_id FROM journal
                 WHERE journal.connection_id = %(connection)s AND journal.run_id + 0 = %(run)s
                   AND journal.state = 'intent' AND journal.lead_id = results.lead_id
-                  AND journal.crm = results.crm AND journal.field = results.field
+                  AND journal.crm = results.crm AND journal.object = results.object
+                  AND coalesce(journal.record_id = results.record_id, true)
+                  AND (journal.kind[1] = 'create') = results.is_new
                OFFSET 0) AS found) AS ended
  WHERE journal.journal_id = ended.journal_id;
 
@@ -36,26 +31,25 @@ SET LOCAL enable_seqscan = off;
 
 -- open_intents --
 -- What ended runs had set out to write and never remembered, the newest first; not what another one has written since.
-SELECT journal.lead_id, journal.crm, journal.record_id, journal.field, journal.crm_field,
-       journal.before, journal.after
-  FROM journal JOIN run USING (run_id)
- WHERE journal.connection_id = %(connection)s AND journal.state = 'intent' AND run.ended_at IS NOT NULL
-   AND NOT EXISTS (SELECT FROM journal AS later
-                    WHERE later.connection_id = journal.connection_id AND later.lead_id = journal.lead_id
-                      AND later.journal_id > journal.journal_id AND later.state = 'written'
-                      AND later.crm = journal.crm AND later.field = journal.field
-                      AND later.record_id = journal.record_id)
- ORDER BY journal.journal_id DESC;
+SELECT open.lead_id, open.crm, open.record_id, open.field, open.crm_field, open.before, open.after
+  FROM journal_field AS open JOIN run USING (run_id)
+ WHERE open.connection_id = %(connection)s AND open.row_state = 'intent' AND run.ended_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM journal_field AS later
+                    WHERE later.connection_id = open.connection_id AND later.lead_id = open.lead_id
+                      AND later.journal_id > open.journal_id AND later.state = 'written'
+                      AND later.crm = open.crm AND later.field = open.field
+                      AND later.record_id = open.record_id)
+ ORDER BY open.journal_id DESC, open.place DESC;
 
 -- changes_of_lead --
 SELECT run_id, crm, record_id, field, before, after, why, state, noted_at, done_at
-  FROM journal WHERE connection_id = %(connection)s AND lead_id = %(lead)s
- ORDER BY journal_id DESC LIMIT %(limit)s;
+  FROM journal_field WHERE connection_id = %(connection)s AND lead_id = %(lead)s
+ ORDER BY journal_id DESC, place DESC LIMIT %(limit)s;
 
 -- changes_of_run --
 SELECT lead_id, crm, object, record_id, field, before, after, why, lane, state
-  FROM journal WHERE connection_id = %(connection)s AND run_id = %(run)s
- ORDER BY journal_id;
+  FROM journal_field WHERE connection_id = %(connection)s AND run_id = %(run)s
+ ORDER BY journal_id, place;
 
 -- remember_conflicts --
 INSERT INTO conflict (connection_id, run_id, lead_id, field, rule, winner, hubspot_value, salesforce_value,
@@ -66,12 +60,15 @@ SELECT %(connection)s, %(run)s, lead_id, field, rule, winner, hubspot_value, sal
  WHERE NOT EXISTS (
        -- Met by a run that died over this field: its own write has moved the record's time since.
        SELECT FROM conflict AS met
-         JOIN journal ON journal.connection_id = met.connection_id AND journal.run_id = met.run_id
-                     AND journal.lead_id = met.lead_id AND journal.field = met.field
-        WHERE met.connection_id = %(connection)s AND met.run_id <> %(run)s AND journal.state = 'intent'
+        WHERE met.connection_id = %(connection)s AND met.run_id <> %(run)s
           AND met.lead_id = new_conflicts.lead_id AND met.field = new_conflicts.field
           AND met.hubspot_value IS NOT DISTINCT FROM new_conflicts.hubspot_value
-          AND met.salesforce_value IS NOT DISTINCT FROM new_conflicts.salesforce_value)
+          AND met.salesforce_value IS NOT DISTINCT FROM new_conflicts.salesforce_value
+          AND EXISTS (SELECT FROM journal
+                       WHERE journal.connection_id = met.connection_id AND journal.run_id = met.run_id
+                         AND journal.lead_id = met.lead_id AND met.field = ANY (journal.fields)
+                         AND journal.state = 'intent' OFFSET 0)
+        OFFSET 0)
 ON CONFLICT DO NOTHING;
 
 -- conflicts_of_lead --
@@ -123,7 +120,7 @@ SELECT lead_id, crm, object, record_id, code, message, array_to_string(fields, '
 -- written_by_run --
 -- What a run wrote, or may have written: its connection broke before the answer.
 SELECT lead_id, crm, object, record_id, field, crm_field, before, after, kind, stored
-  FROM journal
+  FROM journal_field
  WHERE connection_id = %(connection)s AND run_id = %(run)s AND state IN ('written', 'unknown')
    AND record_id IS NOT NULL
  ORDER BY lead_id, crm, field;

@@ -8,8 +8,8 @@ SELECT table_name FROM information_schema.tables
 SELECT table_name,
        bool_or(column_name = 'lead_id') AS by_lead,
        bool_or(column_name = 'crm') AND bool_or(column_name = 'record_id') AS by_record
-  FROM information_schema.columns
- WHERE table_schema = current_schema()
+  FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+ WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'
  GROUP BY table_name
 HAVING bool_or(column_name = 'connection_id')
    AND (bool_or(column_name = 'lead_id')

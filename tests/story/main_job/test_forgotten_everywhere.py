@@ -19,7 +19,8 @@ def _rows(house: Any) -> dict[str, list[str]]:
     """Every table of the database as text, those of the job engine too."""
     with psycopg.connect(house.database) as connection:
         names = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
         ).fetchall()
         return {
             name: [row[0] for row in connection.execute(f"SELECT t::text FROM {name} AS t".encode())]
