@@ -171,7 +171,7 @@ def show_backtest(screen: Screen, found: Backtest) -> None:
             if pace.a_rep_and_week is None
             else f", {pace.a_rep_and_week:.1f} for each of {pace.reps} in sales"
         )
-        screen.say(f"MQLs a week: {pace.a_week:.1f}{shared}; {pace.busiest} in the busiest")
+        screen.say(f"MQLs a week, worked or not: {pace.a_week:.1f}{shared}; {pace.busiest} in the busiest")
     if timing.median is not None:
         screen.say(
             f"from handover to outcome: {timing.median:.0f} days in the middle,"

@@ -14,7 +14,7 @@ CRM refused are no drift; they are counted beside it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -81,6 +81,19 @@ class Drift:
     slices: list[SliceCompared] = field(default_factory=list)
     drifted: list[Drifted] = field(default_factory=list)
     expected: dict[str, int] = field(default_factory=dict)
+    _within: dict[Drifted, SliceCompared] = field(default_factory=dict, repr=False)
+
+    def note(self, part: SliceCompared, drifted: Sequence[Drifted]) -> None:
+        """A slice, with what drifted in it."""
+        part.drifted = len(drifted)
+        self.slices.append(part)
+        self._within |= dict.fromkeys(drifted, part)
+
+    def strike(self, stuck: Set[Drifted]) -> None:
+        """Leave out what has not drifted after all, in its slices too."""
+        self.drifted = [one for one in self.drifted if one not in stuck]
+        for one in stuck:
+            self._within[one].drifted -= 1
 
     def counts(self) -> dict[str, int]:
         """Records by kind of drift."""
@@ -141,7 +154,7 @@ def _strike_unagreed(work: Work, found: Drift) -> None:
         nowhere = {name for silence in said.values() for name in silence.nowhere}
         if set(one.fields) <= said[other[one.crm]].unread | nowhere:
             stuck.add(one)
-    found.drifted = [one for one in found.drifted if one not in stuck]
+    found.strike(stuck)
     found.explain("cannot_agree", len(stuck))
 
 
@@ -204,8 +217,7 @@ def _compare_slice(work: Work, part: SliceRow, known: _Known, found: Drift) -> i
         differing = both.filter(pl.col("now").ne_missing(pl.col("base")))
         found.drifted += _drifted(crm, differing, snapshots, known, found)
     done.hash_crm, done.hash_remembered = theirs.hexdigest()[:16], ours.hexdigest()[:16]
-    done.drifted = len(found.drifted) - before
-    found.slices.append(done)
+    found.note(done, found.drifted[before:])
     return linked
 
 

@@ -68,6 +68,7 @@ def test_what_the_other_crm_cannot_say_or_hubspot_cannot_keep_is_no_drift(furnis
 
     assert not [(one["crm"], one["fields"]) for one in told["drifted"]]
     assert told["expected"] == {"cannot_agree": 2}
+    assert [one["drifted"] for one in told["slices"]] == [0, 0]
 
 
 def test_a_change_that_no_log_told_about_is_found_and_repaired(people: Any) -> None:
