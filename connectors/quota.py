@@ -3,7 +3,7 @@
 Two things limit calls: a window (so many in ten seconds, so many a second) and the day. The windows are
 waited for here, before a call; a day that is used up is not. Both are learned from the CRM's answers, so
 calls that other integrations make are seen too, and a backfill leaves them what they are expected to use
-(``connectors.quota_day``). Who has used what is kept in a ledger: one in memory, or one that several workers share.
+(``connectors.quota_others``). Who has used what is kept in a ledger: one in memory, or one that several workers share.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from connectors.quota_day import (
     Room,
     besides_backfills,
     day_began,
-    foreseen,
-    in_day,
-    least_a_day,
     no_room,
+    room_of,
     whole_hour,
 )
+from connectors.quota_others import foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,18 +311,14 @@ class Quota:
         if not told:
             return None
         day, now = told[0], self._clock()
-        hours, began = self._ledger.hours(self.crm, now), day_began(now, self.resets)
-        used = day.used if day.heard >= began else 0
+        hours = self._ledger.hours(self.crm, now)
+        used = day.used if day.heard >= day_began(now, self.resets) else 0
         others = foreseen(hours, used, now, self.resets)
         ours, a_quarter = round(day.limit * self._share), RESERVES["backfill"].day
         kept = round(ours * a_quarter) if self._reserve is None else self._reserve
         # Before a day of the others is known, nobody can tell whether the reserve is enough.
         kept = kept if others.sure else max(kept, round(ours * a_quarter))
-        least = least_a_day(ours, kept, hours, chosen=self._reserve is not None)
-        a_day = max(ours - kept - others.expected, least)
-        spent = tuple((one.start, one.backfill) for one in hours if one.backfill)
-        left = int(min(a_day - in_day(spent, began), ours - kept - used))
-        return Room(max(left, 0), a_day, others, spent, self.resets(now) if self.resets is not None else None)
+        return room_of(ours, used, kept, others, hours, now, self.resets, chosen=self._reserve is not None)
 
     def now(self) -> datetime:
         """Our clock, aware UTC."""

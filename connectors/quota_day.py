@@ -1,10 +1,7 @@
 """What is left of a CRM's day for a backfill, once everybody else has had what they will use.
 
 The CRM says how many calls it counts, everybody's together. What a backfill made is known, so the rest is what all
-others use: people's integrations, and our own live lanes. It is kept by the hour, and how far it will go is told
-from the past days: on a day that ends at midnight by what came after this hour then, on one that rolls by how
-high it stood. The middle one of them counts, with its spread: one odd day does not stop a backfill for a week. Where
-the same day a week ago was higher, or this day is ahead of them all, that counts: a busy Monday comes every week.
+others use: people's integrations, and our own live lanes. What they will use is told in ``connectors.quota_others``.
 """
 
 from __future__ import annotations
@@ -12,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from math import sqrt
-from statistics import median, pstdev
 
 from connectors.errors import RetryLater
 
@@ -24,17 +18,9 @@ AN_HOUR = timedelta(hours=1)
 PAST_DAYS = 7
 #: Hours are kept for so long.
 HOURS_LAST = (PAST_DAYS + 1) * A_DAY
-#: Heard hours of the last day below which nobody knows how others use theirs.
-ENOUGH_HOURS = 20
-#: What a single earlier day may differ from this one; of several the spread is known.
-OF_ONE_DAY = 0.1
-
 #: A part of our part of the day, and calls, that a backfill may make whatever others are expected to use, as long as
 #: more than the reserve is there: where others once used a whole day, the jobs of the night would wait for a week.
 AT_LEAST, AT_LEAST_CALLS = 0.05, 50
-
-#: No day is quite like another: so much more than was seen of the others, as a part of it, is expected of them.
-NEVER_ALIKE = 0.02
 
 Resets = Callable[[datetime], datetime]
 
@@ -59,12 +45,13 @@ class Hour:
 class Others:
     """The calls of a day that are no backfill's: as last heard, and the most that is expected of them.
 
-    ``sure``: a whole day of them is known.
+    ``sure``: a whole day of them is known. ``coming``: the same of each of the days that follow.
     """
 
     now: int
     expected: int
     sure: bool
+    coming: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +60,8 @@ class Room:
 
     ``now``: calls that are left to it; ``a_day``: what all its calls of one day may come to; ``others``: what it leaves
     to everybody else. ``spent``: its calls by the hour, oldest first. ``resets``: when its day ends, None for a day
-    that rolls, in which each call comes free 24 hours later (Salesforce reference, section 7).
+    that rolls, in which each call comes free 24 hours later (Salesforce reference, section 7). ``coming``: ``a_day`` of
+    each of the days that follow, the last of them of all after it; as this one where it is empty.
     """
 
     now: int
@@ -81,6 +69,7 @@ class Room:
     others: Others
     spent: tuple[tuple[datetime, int], ...] = ()
     resets: datetime | None = None
+    coming: tuple[int, ...] = ()
 
     def comes_free(self, calls: int, at: datetime) -> datetime:
         """When so many calls may be left, asked at a time (aware): when the day ends, or as earlier calls roll off.
@@ -123,6 +112,30 @@ def day_began(moment: datetime, resets: Resets | None) -> datetime:
     return start
 
 
+def room_of(
+    ours: int,
+    used: int,
+    kept: int,
+    others: Others,
+    hours: Sequence[Hour],
+    now: datetime,
+    resets: Resets | None,
+    *,
+    chosen: bool,
+) -> Room:
+    """The room of a backfill in a day of which ``ours`` calls are ours to use, ``used`` of them by everybody.
+
+    ``kept``: calls that no backfill touches, which somebody has ``chosen`` or not. ``hours``: oldest first.
+    """
+    least = least_a_day(ours, kept, hours, chosen=chosen)
+    a_day, *coming = (max(ours - kept - count, least) for count in (others.expected, *others.coming))
+    spent = tuple((one.start, one.backfill) for one in hours if one.backfill)
+    left = int(min(a_day - in_day(spent, day_began(now, resets)), ours - kept - used))
+    return Room(
+        max(left, 0), a_day, others, spent, None if resets is None else resets(now), coming=tuple(coming)
+    )
+
+
 def least_a_day(ours: int, kept: int, hours: Sequence[Hour], *, chosen: bool) -> int:
     """The calls of a day that are a backfill's whatever others are expected to use; nothing of the reserve ``kept``.
 
@@ -154,82 +167,3 @@ def besides_backfills(
     """
     wholly = sum(count for start, count in backfills if part_of_day(start, began))
     return max(used - round(in_day(backfills, began)), 0), max(used - wholly, 0)
-
-
-def foreseen(hours: Sequence[Hour], used: int, now: datetime, resets: Resets | None) -> Others:
-    """What everybody but backfills will have used of the day: until its end, or, where it rolls, at its highest.
-
-    ``hours``: oldest first. ``used``: everybody's calls, as the CRM last counted them.
-    """
-    began = day_began(now, resets)
-    besides, _ = besides_backfills(
-        used, [(one.start, one.backfill) for one in hours if one.start <= now], began
-    )
-    heard = [one for one in hours if one.besides is not None and one.start <= now]
-    sure = sum(one.start > now - A_DAY for one in heard) >= ENOUGH_HOURS
-    more = _highest(heard, now) if resets is None else besides + _rest(heard, besides, now, began, resets)
-    expected = max(besides, more)
-    return Others(besides, round(expected * (1 + NEVER_ALIKE)) if sure else expected, sure)
-
-
-def _highest(heard: Sequence[Hour], now: datetime) -> int:
-    """How high a rolling day's calls will stand: as in the last day, in the days before, or in the 24 hours that
-    began a week ago.
-    """
-    peaks: dict[int, int] = {}
-    for days in range(PAST_DAYS):
-        until = now - days * A_DAY
-        of_day = [one.highest or 0 for one in heard if until - A_DAY < one.start <= until]
-        if of_day:
-            peaks[days] = max(of_day)
-    known = list(peaks.values())
-    return max(known[0], peaks.get(PAST_DAYS - 1, 0), round(_middle(known))) if known else 0
-
-
-def _middle(counts: Sequence[int]) -> float:
-    """The middle one of some counts and how far the middle one of the others is from it."""
-    middle = median(counts)
-    return middle + median(abs(count - middle) for count in counts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """A past day of the others: their calls by this time of it, this hour's included, and those that came after."""
-
-    by_now: int
-    rest: int
-
-
-def _past_days(heard: Sequence[Hour], into: timedelta, began: datetime, resets: Resets) -> dict[int, _Past]:
-    """The past days that something is known of, by how many days ago they were; ``into``: how far this one is."""
-    found, end = {}, began
-    for days in range(1, PAST_DAYS + 1):
-        start = day_began(end - AN_HOUR, resets)
-        of_day = [one for one in heard if start <= one.start < end]
-        if of_day:
-            ended = [one.besides or 0 for one in of_day if one.start + AN_HOUR <= start + into]
-            begun = [one.highest or 0 for one in of_day if one.start <= start + into]
-            rest = max(one.highest or 0 for one in of_day) - (ended[-1] if ended else 0)
-            found[days] = _Past(max(begun, default=0), max(rest, 0))
-        end = start
-    return found
-
-
-def _rest(heard: Sequence[Hour], besides: int, now: datetime, began: datetime, resets: Resets) -> int:
-    """What others will still use until the reset: what came after this time of past days, and what this day is ahead
-    of them at its own pace; without past days, all at this day's pace.
-    """
-    into, left = now - began, (resets(now) - now) / AN_HOUR
-    past = _past_days(heard, into, began, resets)
-    if past:
-        rests = [one.rest for one in past.values()]
-        a_week_ago = past.get(PAST_DAYS, _Past(0, 0))
-        usual = _middle(rests) + (0 if len(rests) > 1 else OF_ONE_DAY * rests[0])
-        by_now = max(_middle([one.by_now for one in past.values()]), a_week_ago.by_now)
-        ahead = max(besides - by_now, 0) / (into / AN_HOUR) * left if into >= AN_HOUR else 0
-        return round(max(usual, a_week_ago.rest) + ahead)
-    of_today = [one for one in heard if one.start >= began]
-    if len(of_today) < 3 or into < AN_HOUR:
-        return 0
-    steps = [max((b.besides or 0) - (a.besides or 0), 0) for a, b in pairwise(of_today)]
-    return round(besides / (into / AN_HOUR) * left + pstdev(steps) * sqrt(left))

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -45,6 +47,11 @@ class Wanted:
     crms: tuple[str, ...] = CRMS
     start: datetime | None = None
     end: datetime | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record of its CRMs was asked for, and no range of them."""
+        return self.start is None and self.end is None
 
     def key(self) -> dict[str, Any]:
         """The same words name the same backfill."""
@@ -140,27 +147,41 @@ def plan_backfill(work: Work, wanted: Wanted, now: datetime) -> Plan:
     begun = work.store.backfills.open_one(wanted.key())
     if begun is not None and begun[1] == digest:
         slices = tuple(work.store.backfills.slices(begun[0]))
-        left = left_of(work, slices, now, begun[0])
+        left = left_of(work, slices, now, begun[0], whole=wanted.is_whole)
         return Plan(wanted, slices, digest, begun[0], begun[2], seconds=left.seconds)
     end = wanted.end or now.replace(microsecond=0) + A_SECOND
     for crm in wanted.crms:
         _wait_to_count(work, crm, wanted.start, end)
-    cut: list[SliceRow] = []
-    for crm in wanted.crms:
-        cut += windows(work, crm, wanted.start, end)
-    slices = tuple(replace(one, number=number) for number, one in enumerate(cut, 1))
-    left = left_of(work, slices, now)
+    cut = [list(windows(work, crm, wanted.start, end)) for crm in wanted.crms]
+    in_order = chain(*cut) if wanted.is_whole else _in_turn(cut)
+    slices = tuple(replace(one, number=number) for number, one in enumerate(in_order, 1))
+    left = left_of(work, slices, now, whole=wanted.is_whole)
     return Plan(wanted, slices, digest, outdated=begun[0] if begun else None, seconds=left.seconds)
 
 
-def left_of(work: Work, slices: Sequence[SliceRow], now: datetime, backfill: int | None = None) -> Left:
-    """What is left of the slices of a backfill, and for how long; ``backfill``: its number where it was begun."""
+def _in_turn(cut: Sequence[Sequence[SliceRow]]) -> Iterator[SliceRow]:
+    """The slices of a range, of the CRMs in turn, so that each is known by its own pace from its first slice on.
+
+    Nobody can tell before whether the counterparts of one CRM's records were created within the range, too.
+    """
+    placed = [(number / len(part), one) for part in cut for number, one in enumerate(part)]
+    return (one for _, one in sorted(placed, key=itemgetter(0)))
+
+
+def left_of(
+    work: Work, slices: Sequence[SliceRow], now: datetime, backfill: int | None = None, *, whole: bool
+) -> Left:
+    """What is left of the slices of a backfill, and for how long.
+
+    ``backfill``: its number where it was begun. ``whole``: it is of all records, and not of a range.
+    """
     worked = {} if backfill is None else work.store.backfills.worked(backfill)
     reading = dict.fromkeys(CRMS, 0)
     for one in slices:
         reading[one.crm] += one.calls if one.done_at is None else 0
     rooms = {crm: work.crms[crm].room() for crm in CRMS}
-    return left_of_backfill(ahead(slices, worked, work.store.runs.newest(RUNS), reading), rooms, now)
+    what = ahead(slices, worked, work.store.runs.newest(RUNS), reading, whole=whole)
+    return left_of_backfill(what, rooms, now)
 
 
 def left_of_each(work: Work, underway: Sequence[Underway], now: datetime) -> list[Left]:
@@ -169,7 +190,9 @@ def left_of_each(work: Work, underway: Sequence[Underway], now: datetime) -> lis
     Asks no CRM: one that has not yet said when its day ends is taken for one whose day rolls.
     """
     store = work.store.backfills
-    return [left_of(work, store.slices(one.backfill), now, one.backfill) for one in underway]
+    return [
+        left_of(work, store.slices(one.backfill), now, one.backfill, whole=one.is_whole) for one in underway
+    ]
 
 
 def windows(work: Work, crm: str, start: datetime | None, end: datetime) -> Iterator[SliceRow]:
@@ -280,7 +303,7 @@ def _end(work: Work, plan: Plan, number: int) -> None:
     now, wanted = work.clock(), plan.wanted
     with work.store.transaction():
         work.store.backfills.end(number, "done", now)
-        if wanted.start is None and wanted.end is None and work.mode != "observe":
+        if wanted.is_whole and work.mode != "observe":
             for crm in wanted.crms:
                 work.store.backfills.note_read_map(crm, work.reading(crm), rules_of(work, crm), now)
 

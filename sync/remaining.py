@@ -34,12 +34,6 @@ class Left:
     seconds: float | None
 
 
-def backfill_pace(runs: Sequence[RunRow]) -> float | None:
-    """Records a second of the slices among ``runs``; None where there is none."""
-    ran = [row for row in runs if row.command == "backfill" and row.state == "done"]
-    return _share(sum(row.numbers.records_read for row in ran), ran)
-
-
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """What a backfill has before it. ``fresh``: records that cost more than their reading.
@@ -60,24 +54,32 @@ class _Pace:
     seconds: float
     calls: Mapping[str, float]
 
+    @property
+    def seconds_a_call(self) -> float:
+        calls = sum(self.calls.values())
+        return self.seconds / calls if calls else 0.0
+
 
 def ahead(
     slices: Sequence[SliceRow],
     worked: Mapping[str, Worked],
     runs: Sequence[RunRow],
     reading: Mapping[str, int],
+    *,
+    whole: bool = True,
 ) -> Ahead:
     """What the slices that nobody has finished come to: each CRM's as its finished ones went.
 
     Of a CRM of which none is finished, as those of the other one went, without the records that came with these as
     counterparts, which cost their reading alone; and where none is finished at all, as earlier backfills did.
-    ``reading``: the calls to read what is left, by CRM.
+    ``reading``: the calls to read what is left, by CRM; one takes as long as any other call. ``whole``: the slices
+    hold all records. Of a range nobody knows whether a counterpart was created within it, so none is left out.
     """
     left = _records(one for one in slices if one.done_at is None)
     paces = {crm: _pace(one) for crm, one in worked.items() if one.records}
     # What came with a slice of one CRM is taken to lie in those of the other one.
     fresh = {
-        crm: count if crm in paces or not paces else max(count - _to_come(worked, slices), 0)
+        crm: count if crm in paces or not paces or not whole else max(count - _to_come(worked, slices), 0)
         for crm, count in left.items()
     }
     what = Ahead(sum(left.values()), sum(fresh.values()))
@@ -91,7 +93,9 @@ def ahead(
         for called, each in pace.calls.items():
             calls[called] += each * count
         if count < left[crm]:
-            calls[crm] = calls.get(crm, 0.0) + reading.get(crm, 0) * (1 - count / left[crm])
+            to_read = reading.get(crm, 0) * (1 - count / left[crm])
+            calls[crm] = calls.get(crm, 0.0) + to_read
+            seconds += to_read * elsewhere.seconds_a_call
     return replace(what, seconds=seconds, calls=calls)
 
 
@@ -114,20 +118,17 @@ def _pace(worked: Worked) -> _Pace:
 
 
 def _pace_of_runs(runs: Sequence[RunRow]) -> _Pace | None:
-    pace = backfill_pace(runs)
-    return _Pace(1 / pace, _calls_of_a_record(runs)) if pace else None
-
-
-def _calls_of_a_record(runs: Sequence[RunRow]) -> dict[str, float]:
-    """The calls to each CRM that a record took in the slices among ``runs``; empty where there is none."""
-    ran = [row.numbers for row in runs if row.command == "backfill" and row.state == "done"]
-    read = sum(one.records_read for one in ran)
-    if not read:
-        return {}
-    return {
-        "hubspot": sum(one.calls_hubspot for one in ran) / read,
-        "salesforce": sum(one.calls_salesforce for one in ran) / read,
+    """As the slices among ``runs`` went; None where there is none that read anything."""
+    ran = [row for row in runs if row.command == "backfill" and row.state == "done"]
+    read = sum(row.numbers.records_read for row in ran)
+    each_second = _share(read, ran)
+    if each_second is None:
+        return None
+    calls = {
+        "hubspot": sum(row.numbers.calls_hubspot for row in ran) / read,
+        "salesforce": sum(row.numbers.calls_salesforce for row in ran) / read,
     }
+    return _Pace(1 / each_second, calls)
 
 
 def left_of_backfill(what: Ahead, rooms: Mapping[str, Room | None], now: datetime) -> Left:
@@ -166,7 +167,10 @@ class _Waits:
     """The calls to one CRM that a backfill still needs, and when it may make them."""
 
     def __init__(self, calls: float, room: Room, now: datetime) -> None:
-        self._calls, self._room, self._resets = calls, room, room.resets
+        self._calls, self._room = calls, room
+        #: The rooms of the days that follow, and when the next of them begins.
+        self._coming = list(room.coming) or [room.a_day]
+        self._a_day, self._next = room.a_day, room.resets or now + A_DAY
         #: A rolling day's calls, by when they come free again.
         self._free: list[tuple[datetime, float]] = []
         for start, count in room.spent:
@@ -177,8 +181,10 @@ class _Waits:
 
     def enough_for(self, at: datetime) -> float:
         """For what part of its work the calls are enough that are free now, 0 to 1."""
-        if self._resets is not None and at >= self._resets:
-            self._left, self._resets = float(self._room.a_day), self._resets + A_DAY
+        while at >= self._next:
+            a_day = self._coming.pop(0) if len(self._coming) > 1 else self._coming[0]
+            self._left = float(a_day) if self._room.resets is not None else self._left + a_day - self._a_day
+            self._a_day, self._next = a_day, self._next + A_DAY
         if self._room.resets is None:
             self._left += sum(count for free, count in self._free if free <= at)
             self._free = [one for one in self._free if one[0] > at]

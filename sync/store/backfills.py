@@ -48,6 +48,11 @@ class Underway:
     records: int
     records_done: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record of its CRMs was asked for, and no range of them."""
+        return self.asked.get("from") is None and self.asked.get("to") is None
+
 
 @dataclass(frozen=True, slots=True)
 class Worked:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from connectors.errors import RetryLater
 from connectors.quota import Lane, MemoryLedger, Quota
-from connectors.quota_day import Hour, Others, Room, day_began, foreseen
+from connectors.quota_day import Hour, Others, Room, day_began
+from connectors.quota_others import foreseen
+from sync.remaining import end_of_backfill
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -100,14 +102,52 @@ def test_a_backfill_never_touches_the_reserve_whenever_others_burst(rolls: bool,
     assert 0.85 * left <= made <= 1.5 * left
 
 
+@pytest.mark.parametrize("rolls", [True, False])
+@pytest.mark.parametrize("begins", [2, 13])
+def test_the_end_of_a_backfill_of_days_is_told_within_a_tenth_from_its_first_part_on(
+    rolls: bool, begins: int
+) -> None:
+    """Parts of twelve calls and half an hour; waits end when they were told to, whenever others burst."""
+    account, parts, calls = Account(rolls=rolls), 60, 12
+    account.lives(72 + begins)
+    told = []
+    for left in range(parts - 1, -1, -1):
+        while (room := account.quota.room()) is not None and room.now < calls:
+            until = room.comes_free(calls, account.time)
+            while account.time < until:
+                account.lives(1)
+        for _ in range(calls):
+            account.quota.before()
+            account.calls(1)
+        account.lives(1 - left % 2)
+        account.hears()
+        needs, rooms = {"salesforce": calls * left}, {"salesforce": account.quota.room()}
+        told.append((account.time, end_of_backfill(1_800.0 * left, needs, rooms, account.time)))
+    ended = account.time
+    assert ended - told[0][0] > 36 * HOUR, "it did not have to wait"
+    far = [(at, end) for at, end in told if end is None or abs(end - ended) > max(0.1 * (ended - at), HOUR)]
+    assert far == []
+
+
+def test_a_burst_that_is_over_is_not_expected_again_within_its_hour() -> None:
+    account = Account(rolls=False)
+    account.lives(72 + 14)
+    before = account.quota.room()
+    account.time += HOUR
+    account.hears()
+    account.calls(BURSTS[account.time.hour])
+    account.hears()
+    after = account.quota.room()
+    assert before is not None
+    assert after is not None
+    assert after.a_day >= 0.95 * before.a_day > 0
+
+
 def test_before_a_day_of_the_others_is_known_a_quarter_is_left() -> None:
     account = Account(rolls=True)
     account.lives(2)
-    assert account.quota.room() == Room(
-        LIMIT - LIMIT // 4 - account.used(),
-        LIMIT - LIMIT // 4 - account.used(),
-        Others(6, 6, sure=False),
-    )
+    left = LIMIT - LIMIT // 4 - account.used()
+    assert account.quota.room() == Room(left, left, Others(6, 6, False, (6,) * 7), coming=(left,) * 7)
 
 
 def test_what_the_crm_says_nothing_of_has_no_bounds() -> None:
@@ -188,6 +228,27 @@ def test_a_busy_day_of_the_week_is_expected_again_and_an_odd_one_is_not(
     hours = _days_of_others(days, by_one)
     others = foreseen(hours, by_one, midnight(NOON) + HOUR, midnight)
     assert low <= others.expected <= high
+
+
+@pytest.mark.parametrize(
+    ("days", "coming"),
+    [
+        # Five days ago was busy: so is the second one that follows
+        ([*[QUIET] * 2, BUSY, *[QUIET] * 4], [QUIET, BUSY, *[QUIET] * 5]),
+        # A week ago was busy, so this day is expected to be, and the same one of next week
+        ([BUSY, *[QUIET] * 6], [*[QUIET] * 6, BUSY]),
+        ([QUIET] * 7, [QUIET] * 7),
+    ],
+)
+def test_the_days_that_follow_are_told_as_those_of_last_week(days: list[int], coming: list[int]) -> None:
+    others = foreseen(_days_of_others(days, QUIET // 24), QUIET // 24, midnight(NOON) + HOUR, midnight)
+    assert others.coming == pytest.approx([1.02 * count for count in coming], rel=0.1)
+
+
+def test_a_day_that_is_ahead_of_others_makes_none_of_those_that_follow_shorter() -> None:
+    others = foreseen(_days_of_others([QUIET] * 7, BUSY // 24), BUSY // 24, midnight(NOON) + HOUR, midnight)
+    assert others.expected > 5 * QUIET
+    assert max(others.coming[:6]) <= 1.1 * QUIET
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(7, BUSY), (6, QUIET), (3, QUIET), (1, BUSY)])

@@ -60,13 +60,14 @@ def _worked(records: int, targets: int, each: float) -> Worked:
         # whether counterparts came with them or not
         ((50, 50), (0, 0), {"hubspot": _worked(50, 50, 2.0)}, 50, 100.0, 25.0),
         ((50, 50), (0, 0), {"hubspot": _worked(50, 100, 2.0)}, 50, 100.0, 25.0),
-        # Both, and every record has its counterpart: the other CRM's slices cost their reading
-        ((50, 50), (0, 100), {"hubspot": _worked(50, 100, 2.0)}, 50, 100.0, 25.0 + 7),
-        ((100, 0), (0, 100), {"hubspot": _worked(100, 200, 2.0)}, 0, 0.0, 7.0),
+        # Both, and every record has its counterpart: the other CRM's slices cost their reading,
+        # of which a call takes four seconds as the others did
+        ((50, 50), (0, 100), {"hubspot": _worked(50, 100, 2.0)}, 50, 100.0 + 28.0, 25.0 + 7),
+        ((100, 0), (0, 100), {"hubspot": _worked(100, 200, 2.0)}, 0, 28.0, 7.0),
         # Nobody has a counterpart
         ((50, 50), (0, 100), {"hubspot": _worked(50, 50, 2.0)}, 150, 300.0, 75.0),
         # Half of them have one
-        ((50, 50), (0, 100), {"hubspot": _worked(50, 75, 2.0)}, 100, 200.0, 50.0 + 3.5),
+        ((50, 50), (0, 100), {"hubspot": _worked(50, 75, 2.0)}, 100, 200.0 + 14.0, 50.0 + 3.5),
         # Of both some are finished: each goes on as its own went
         (
             (100, 0),
