@@ -174,7 +174,7 @@ def verdicts_then(cases: pl.DataFrame, policy: Policy, columns: Sequence[str]) -
     """These columns of ``judge``'s verdict on each case as of its own moment, in the order of the cases."""
     leads = alone_with_policy(cases.select("at", *sorted(policy.needed() | {"lead_id"})))
     number = epochs(leads["at"], policy)
-    if number.n_unique() == 1:
+    if number.n_unique() <= 1:
         return _verdicts(leads, policy, columns)
     numbered = leads.with_columns(number.alias("_epoch")).with_row_index("_row")
     parts = [

@@ -180,6 +180,13 @@ def test_with_too_few_conversions_nothing_is_proposed(leads: int, rate: float, s
     assert f"too few conversions {said}" in found.why
 
 
+def test_with_nobody_whose_outcome_is_known_nothing_is_proposed(past: pl.DataFrame) -> None:
+    undecided = past.with_columns(outcome=pl.lit(None, dtype=pl.Boolean()))
+    found = propose(undecided, _policy())
+    assert found.policy is None
+    assert "too few conversions to learn from: the past has 0 among 0 leads" in found.why
+
+
 def test_the_file_is_the_policy_and_says_what_was_learned_about_each_rule(found: Proposal) -> None:
     text = text_of(found)
     read = tomllib.loads(text)
