@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import polars as pl
@@ -32,22 +32,22 @@ Moments = Sequence[str | None] | Sequence[datetime | None]
 
 
 class ByRecord(Mapping[str, Sequence[str | None]]):
-    """Columns as decoders give them: ``names``, and one tuple of values in that order for each record.
+    """Columns as decoders give them: ``names``, and ``values`` in that order, record after record in one list.
 
-    They become columns when somebody asks, or all at once for many pages (``block``): column by column and page by
-    page, putting them together takes as long as decoding them.
+    They become columns when somebody asks, or all at once for a slab (``cut``): column by column and page by page,
+    putting them together takes as long as decoding them.
     """
 
-    def __init__(self, names: Sequence[str], records: Sequence[tuple[str | None, ...]]) -> None:
+    def __init__(self, names: Sequence[str], values: Sequence[str | None]) -> None:
         self.names = names
-        self.records = records
+        self.values_by_record = values
 
     def __getitem__(self, name: str) -> list[str | None]:
         try:
             place = self.names.index(name)
         except ValueError:
             raise KeyError(name) from None
-        return [record[place] for record in self.records]
+        return list(self.values_by_record[place :: len(self.names)])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -78,22 +78,17 @@ def slab_frame(rows: Rows) -> pl.DataFrame:
 
 def block(rows: Rows) -> pl.DataFrame:
     """Some records as columns, before they are a slab: ids, times (as they came), whether they are archived, fields."""
-    fixed = [
+    texts = [pl.Series(name, values, dtype=pl.String) for name, values in rows.columns.items()]
+    return pl.DataFrame([*_fixed(rows), *texts])
+
+
+def _fixed(rows: Rows) -> list[pl.Series]:
+    return [
         pl.Series(RECORD_ID, rows.ids, dtype=pl.String),
         pl.Series(MODIFIED_AT, rows.modified, dtype=_kind_of(rows.modified)),
         pl.Series(CREATED_AT, rows.created, dtype=_kind_of(rows.created)),
         pl.Series(ARCHIVED, rows.archived, dtype=pl.Boolean),
     ]
-    return pl.DataFrame(fixed + _texts(rows.columns))
-
-
-def _texts(columns: Mapping[str, Sequence[str | None]]) -> list[pl.Series]:
-    if not isinstance(columns, ByRecord):
-        return [pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]
-    # Column after column in one series that is cut: to make one takes longer than to fill it with 500 texts.
-    whole = pl.Series(list(chain.from_iterable(zip(*columns.records, strict=True))), dtype=pl.String)
-    height = len(columns.records)
-    return [whole.slice(place * height, height).alias(name) for place, name in enumerate(columns.names)]
 
 
 def _kind_of(moments: Moments) -> pl.DataType:
@@ -196,9 +191,9 @@ def cut(
         yield Slab(crm, object_name, growing.take())
 
 
-#: Records that are turned into columns together: few enough that their texts are still in the processor's
-#: cache, which halves the time; many enough that making the columns costs little beside filling them.
-BLOCK_ROWS = 500
+#: Records whose texts are taken over together: few enough that those are still in the processor's cache, which halves
+#: the time; many enough that making a series costs little beside filling it.
+BLOCK_ROWS = 1_000
 
 
 class _Growing:
@@ -206,7 +201,7 @@ class _Growing:
 
     def __init__(self, slab_rows: int) -> None:
         self._slab_rows = slab_rows
-        self._frames: list[pl.DataFrame] = []
+        self._blocks: list[_Block] = []
         self._held: list[Rows] = []
         self._held_rows = 0
         self.rows = 0
@@ -218,7 +213,7 @@ class _Growing:
     def add(self, part: Rows | pl.DataFrame) -> None:
         if isinstance(part, pl.DataFrame):
             self._flush()
-            self._frames.append(part)
+            self._blocks.append(_Block(part))
             self.rows += part.height
             return
         self._held.append(part)
@@ -230,15 +225,49 @@ class _Growing:
     def take(self) -> pl.DataFrame:
         """The frame; the next slab starts empty."""
         self._flush()
-        # A block in which no record has a time knows nothing of the type of times.
-        frame = pl.concat(self._frames, how="vertical_relaxed", rechunk=True)
-        self._frames, self.rows = [], 0
-        return _finished(frame)
+        whole = [_whole(list(alike)) for _, alike in groupby(self._blocks, key=lambda one: one.names)]
+        self._blocks, self.rows = [], 0
+        return _finished(_stacked(whole))
 
     def _flush(self) -> None:
         if self._held:
-            self._frames.append(block(_joined(self._held)))
+            self._blocks.append(_taken_over(_joined(self._held)))
             self._held, self._held_rows = [], 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some records of a slab in the making. ``texts``: what is not in ``frame`` yet, record after record, ``names``."""
+
+    frame: pl.DataFrame
+    names: tuple[str, ...] = ()
+    texts: pl.Series | None = None
+
+
+def _taken_over(rows: Rows) -> _Block:
+    columns = rows.columns
+    if not isinstance(columns, ByRecord) or not columns.names:
+        return _Block(block(rows))
+    texts = pl.Series(columns.values_by_record, dtype=pl.String)
+    return _Block(pl.DataFrame(_fixed(rows)), tuple(columns.names), texts)
+
+
+def _whole(blocks: Sequence[_Block]) -> pl.DataFrame:
+    """Blocks of the same kind as one frame."""
+    frame, names = _stacked([one.frame for one in blocks]), blocks[0].names
+    found = [one.texts for one in blocks if one.texts is not None]
+    if not found:
+        return frame
+    # Cut into columns once a slab: in a block, that takes as long as filling it.
+    texts = pl.concat(found, rechunk=True)
+    return frame.hstack(
+        [texts.gather_every(len(names), place).alias(name) for place, name in enumerate(names)]
+    )
+
+
+def _stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    # A block in which no record has a time knows nothing of the type of times.
+    return frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed", rechunk=True)
 
 
 def _part(rows: Rows, start: int, end: int) -> Rows:
@@ -249,10 +278,17 @@ def _part(rows: Rows, start: int, end: int) -> Rows:
         rows.modified[start:end],
         rows.created[start:end],
         rows.archived[start:end],
-        ByRecord(rows.columns.names, rows.columns.records[start:end])
-        if isinstance(rows.columns, ByRecord)
-        else {name: values[start:end] for name, values in rows.columns.items()},
+        _some(rows.columns, start, end),
     )
+
+
+def _some(
+    columns: Mapping[str, Sequence[str | None]], start: int, end: int
+) -> Mapping[str, Sequence[str | None]]:
+    if isinstance(columns, ByRecord):
+        width = len(columns.names)
+        return ByRecord(columns.names, columns.values_by_record[start * width : end * width])
+    return {name: values[start:end] for name, values in columns.items()}
 
 
 def _joined(pages: Sequence[Rows]) -> Rows:
@@ -272,7 +308,7 @@ def _columns(
 ) -> Mapping[str, Sequence[str | None]]:
     by_record = [part for part in parts if isinstance(part, ByRecord)]
     if len(by_record) == len(parts):
-        return ByRecord(by_record[0].names, _one(part.records for part in by_record))
+        return ByRecord(by_record[0].names, _one(part.values_by_record for part in by_record))
     return {name: _one(part[name] for part in parts) for name in parts[0]}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, cast
 
 import msgspec
@@ -108,14 +109,10 @@ class Reader:
     def rows(self, results: Sequence[Any]) -> Rows:
         """The records of a page as columns."""
         # All values of a record at once: asked for one by one, they take longer than the record took to decode.
-        values = [astuple(r.properties) for r in results]
-        return Rows(
-            [r.id for r in results],
-            [r.updatedAt for r in results],
-            [r.createdAt for r in results],
-            [r.archived for r in results],
-            ByRecord(self.properties, values),
-        )
+        records = list(zip(*map(astuple, results), strict=True)) if results else [()] * 5
+        ids, properties, created, modified, archived = records
+        values = list(chain.from_iterable(map(astuple, properties)))
+        return Rows(ids, modified, created, archived, ByRecord(self.properties, values))
 
 
 def _with_texts(body: bytes) -> bytes:
