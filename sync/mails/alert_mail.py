@@ -45,14 +45,14 @@ def alert_mail(changed: Changed, language: Language, zone: ZoneInfo) -> Mail:
     )
 
 
-def as_document(changed: Changed, language: Language = "en") -> dict[str, Any]:
+def as_document(changed: Changed) -> dict[str, Any]:
     """``{"text", "alerts": [{"number", "kind", "about", "state", "since", "until", "said", "fix"}]}``. Pure.
 
-    ``text`` is what a chat shows; times are ISO 8601.
+    In English. ``text`` is what a chat shows; times are ISO 8601.
     """
     told = [("open", one) for one in changed.opened] + [("over", one) for one in changed.cleared]
     return {
-        "text": "\n".join(_in_chat(state, one, language) for state, one in told),
+        "text": "\n".join(_in_chat(state, one) for state, one in told),
         "alerts": [
             {
                 "number": one.number,
@@ -61,18 +61,18 @@ def as_document(changed: Changed, language: Language = "en") -> dict[str, Any]:
                 "state": state,
                 "since": one.opened.isoformat(),
                 "until": one.cleared.isoformat() if one.cleared else None,
-                "said": said(one.found, language),
-                "fix": fix_of(one.found, language),
+                "said": said(one.found, "en"),
+                "fix": fix_of(one.found, "en"),
             }
             for state, one in told
         ],
     }
 
 
-def _in_chat(state: str, one: Alert, language: Language) -> str:
+def _in_chat(state: str, one: Alert) -> str:
     if state == "over":
-        return f"Leadpact, {FRAME['cleared'][language].lower()}: {said(one.found, language)}"
-    return f"Leadpact: {said(one.found, language)}. {FRAME['to_do'][language].format(fix=fix_of(one.found, language))}"
+        return f"Leadpact, {FRAME['cleared']['en'].lower()}: {said(one.found, 'en')}"
+    return f"Leadpact: {said(one.found, 'en')}. {FRAME['to_do']['en'].format(fix=fix_of(one.found, 'en'))}"
 
 
 def _subject(changed: Changed, language: Language) -> str:
