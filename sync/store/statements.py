@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
 
+@cache
 def load_statements() -> Mapping[str, str]:
-    """Every named statement of ``sync/store/sql``. Raises ValueError when a name is used twice."""
+    """Every named statement of ``sync/store/sql``, read once a process. Raises ValueError when a name is used twice."""
     statements: dict[str, str] = {}
     folder = files("sync.store").joinpath("sql")
     for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
@@ -22,4 +25,4 @@ def load_statements() -> Mapping[str, str]:
             if name in statements:
                 raise ValueError(f"{source.name}: the statement {name} is there twice")
             statements[name] = text.strip().rstrip(";")
-    return statements
+    return MappingProxyType(statements)

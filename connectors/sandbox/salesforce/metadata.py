@@ -14,7 +14,7 @@ from connectors.sandbox.salesforce.call import Call, answer_json
 from connectors.sandbox.salesforce.multipart import parts_of
 from connectors.sandbox.salesforce.package import Component, Package, Problem, read_package
 from connectors.sandbox.salesforce.refusals import Refusal, not_found
-from connectors.sandbox.salesforce.schema import SObject
+from connectors.sandbox.salesforce.schema import Field, SObject, make_field
 from connectors.sandbox.side import Answer
 
 OPTIONS = {
@@ -173,23 +173,9 @@ def _failure(problem: Problem, stamp: str) -> dict[str, Any]:
 
 
 def _apply(call: Call, package: Package) -> tuple[list[Component], list[Problem]]:
-    store = call.org.store
     problems = list(package.problems)
     done: list[Component] = []
-    for field in package.fields:
-        known = call.org.full.objects[field.object].find(field.facts["name"])
-        facts = {key: value for key, value in field.facts.items() if key != "name"}
-        if known is not None and known.type != facts["type"]:
-            text = f"Cannot change which type of custom field {known.name} is"
-            problems.append(Problem(field.file, "CustomField", f"{field.object}.{known.name}", text))
-            continue
-        name = known.name if known is not None else field.facts["name"]
-        store.db.execute(
-            "INSERT OR REPLACE INTO _custom_field VALUES (?, ?, ?)", (field.object, name, json.dumps(facts))
-        )
-        call.org.refresh()
-        store.add_column(field.object, call.org.full.objects[field.object].fields[name])
-        done.append(Component(field.file, "CustomField", f"{field.object}.{name}", known is None, True))
+    _add_fields(call, package, done, problems)
     for each in package.permission_sets:
         wrong = [name for name, *_ in each.permissions if not _has_field(call, name)]
         if wrong:
@@ -200,6 +186,29 @@ def _apply(call: Call, package: Package) -> tuple[list[Component], list[Problem]
         done.append(Component(each.file, "PermissionSet", each.name, created, True))
     _select(call, package, done, problems)
     return done, problems
+
+
+def _add_fields(call: Call, package: Package, done: list[Component], problems: list[Problem]) -> None:
+    store = call.org.store
+    added: dict[tuple[str, str], Field] = {}
+    for field in package.fields:
+        named = field.facts["name"]
+        known = added.get((field.object, named.lower())) or call.org.full.objects[field.object].find(named)
+        facts = {key: value for key, value in field.facts.items() if key != "name"}
+        if known is not None and known.type != facts["type"]:
+            text = f"Cannot change which type of custom field {known.name} is"
+            problems.append(Problem(field.file, "CustomField", f"{field.object}.{known.name}", text))
+            continue
+        name = known.name if known is not None else named
+        store.db.execute(
+            "INSERT OR REPLACE INTO _custom_field VALUES (?, ?, ?)", (field.object, name, json.dumps(facts))
+        )
+        made = added[field.object, name.lower()] = make_field(name, facts, custom=True)
+        store.add_column(field.object, made)
+        done.append(Component(field.file, "CustomField", f"{field.object}.{name}", known is None, True))
+    if added:
+        # Once for all of them: to build the schema takes as long for one field as for a hundred.
+        call.org.refresh()
 
 
 def _select(call: Call, package: Package, done: list[Component], problems: list[Problem]) -> None:

@@ -77,6 +77,7 @@ class House:
     environ: dict[str, str] = field(default_factory=dict)
     runs: list[dict[str, int]] = field(default_factory=list)  #: the numbers of every run, to be added up
     at_work: int = 0  #: apps that are open in this process
+    read: tuple[Any, Settings] | None = None  #: the newest settings, and what they were read from
     http: requests.Session = field(default_factory=requests.Session)  #: to the controls of both CRMs
 
     # --- the CRMs ---------------------------------------------------------------------------------------
@@ -174,7 +175,13 @@ class House:
         return self.folder / "leadpact.toml"
 
     def settings(self, environ: Mapping[str, str] | None = None) -> Settings:
-        return load_settings(self.config, {**self.environ, **(environ or {})})
+        """The config as it is now. What was read once is as good as read again while nothing is changed in it."""
+        whole = {**self.environ, **(environ or {})}
+        files = tuple((path.name, path.read_bytes()) for path in sorted(self.folder.glob("*.toml")))
+        asked = (files, tuple(sorted(whole.items())))
+        if self.read is None or self.read[0] != asked:
+            self.read = (asked, load_settings(self.config, whole))
+        return self.read[1]
 
     def rewrite(self, name: str, old: str, new: str) -> None:
         """Change a file of the config, as a person does with an editor."""
