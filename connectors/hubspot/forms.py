@@ -13,10 +13,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.errors import OurBug
 from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.errors import CRM
-from connectors.hubspot.pages import Paging
+from connectors.hubspot.pages import Paging, following
 from connectors.hubspot.values import EPOCH
 
 FORMS = "/marketing/v3/forms"
@@ -79,10 +77,9 @@ def read_forms(api: Api) -> list[Form]:
     while True:
         page = api.read(_decode_forms, api.get, _path(FORMS, FORMS_PAGE, after))
         found += [Form(one.id, one.name, one.archived) for one in page.results]
-        following = _following(page.paging, after)
-        if following is None:
+        after = following(page.paging, after, "list of forms")
+        if after is None:
             return [form for form in found if not form.archived]
-        after = following
 
 
 def read_submissions(api: Api, form_id: str, since: datetime | None = None) -> Iterator[Submission]:
@@ -93,22 +90,14 @@ def read_submissions(api: Api, form_id: str, since: datetime | None = None) -> I
         page = api.read(_decode_submissions, api.get, path)
         sent = [_submission(form_id, one) for one in page.results]
         yield from (one for one in sent if since is None or one.at >= since)
-        following = _following(page.paging, after)
+        after = following(page.paging, after, "list of forms")
         # A page that is older as a whole: newer ones do not follow it.
-        if following is None or (since is not None and sent and all(one.at < since for one in sent)):
+        if after is None or (since is not None and sent and all(one.at < since for one in sent)):
             return
-        after = following
 
 
 def _path(path: str, limit: int, after: str | None) -> str:
     return f"{path}?limit={limit}" + (f"&after={after}" if after is not None else "")
-
-
-def _following(paging: Paging | None, after: str | None) -> str | None:
-    following = paging.next.after if paging is not None and paging.next else None
-    if following is not None and following == after:
-        raise OurBug("HubSpot's list of forms does not move on", crm=CRM, code="NO_PROGRESS")
-    return following
 
 
 def _submission(form_id: str, sent: _Sent) -> Submission:

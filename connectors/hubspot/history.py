@@ -14,10 +14,8 @@ import orjson
 import polars as pl
 
 from connectors.crm import HISTORY_SCHEMA, RECORD_ID, FieldInfo, ObjectSchema
-from connectors.errors import OurBug
 from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.errors import CRM
-from connectors.hubspot.pages import Paging, check_left_out
+from connectors.hubspot.pages import Paging, check_left_out, following
 from connectors.hubspot.schema import known
 from connectors.hubspot.values import plain_text
 from connectors.slabs import times
@@ -83,12 +81,9 @@ def history_of_all(api: Api, schema: ObjectSchema, fields: Sequence[str]) -> Ite
             properties_with_history=asked,
         )
         yield _frame(page.results, schema.fields)
-        following = page.paging.next.after if page.paging is not None and page.paging.next else None
-        if following is None:
+        after = following(page.paging, after, "list")
+        if after is None:
             return
-        if following == after:
-            raise OurBug("HubSpot's list does not move on", crm=CRM, code="NO_PROGRESS")
-        after = following
 
 
 def newest_of(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from connectors.crm import RECORD_ID
 from connectors.errors import NeedsPerson, OurBug
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.errors import CRM, Refusal
-from connectors.hubspot.pages import Paging
+from connectors.hubspot.pages import Paging, following
 from connectors.slabs import times
 
 #: Members in one page at most (HubSpot reference, section 6.6).
@@ -164,12 +164,9 @@ class Lists:
             )
             if page.results:
                 yield _frame(page.results)
-            following = page.paging.next.after if page.paging is not None and page.paging.next else None
-            if following is None:
+            after = following(page.paging, after, "list of members")
+            if after is None:
                 return
-            if following == after:
-                raise OurBug("HubSpot's list of members does not move on", crm=CRM, code="NO_PROGRESS")
-            after = following
 
     def add(self, list_id: str, ids: Sequence[str]) -> Enrolled:
         """Put records on a list; safe to repeat. Raises NeedsPerson for a list that takes no members."""

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from connectors.errors import OurBug
 from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.errors import CRM
-from connectors.hubspot.pages import Paging
+from connectors.hubspot.pages import Paging, following
 
 PAGE = 100
 
@@ -103,12 +101,9 @@ def _owners(api: Api, *, archived: bool) -> Iterator[Owner]:
     while True:
         page = api.read(_decode_owners, api.owners.get_page, limit=PAGE, after=after, archived=archived)
         yield from map(_owner, page.results)
-        following = page.paging.next.after if page.paging is not None and page.paging.next else None
-        if following is None:
+        after = following(page.paging, after, "list of owners")
+        if after is None:
             return
-        if following == after:
-            raise OurBug("HubSpot's list of owners does not move on", crm=CRM, code="NO_PROGRESS")
-        after = following
 
 
 def _owner(found: _Owner) -> Owner:

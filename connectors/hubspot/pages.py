@@ -48,6 +48,17 @@ class Paging(msgspec.Struct):
     next: _Next | None = None
 
 
+def following(paging: Paging | None, after: str | None, what: str) -> str | None:
+    """Where the page after the one that began at ``after`` begins; None where that was the last.
+
+    Raises OurBug where HubSpot names the same page again; ``what`` it is a page of, for the sentence.
+    """
+    coming = paging.next.after if paging is not None and paging.next is not None else None
+    if coming is not None and coming == after:
+        raise OurBug(f"HubSpot's {what} does not move on", crm=CRM, code="NO_PROGRESS")
+    return coming
+
+
 class Page(msgspec.Struct):
     """A page without its records' properties being known; ``Reader`` makes the exact type."""
 

@@ -20,11 +20,10 @@ import msgspec
 import orjson
 
 from connectors.crm import ObjectSchema
-from connectors.errors import OurBug
 from connectors.hubspot import pages
 from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.errors import CRM, Refusal
-from connectors.hubspot.pages import Paging, check_left_out
+from connectors.hubspot.errors import Refusal
+from connectors.hubspot.pages import Paging, check_left_out, following
 from connectors.hubspot.schema import CONTACTS, known
 from connectors.hubspot.values import EPOCH, milliseconds
 from connectors.slabs import NOT_THERE
@@ -181,12 +180,9 @@ def _archived(api: Api, schema: ObjectSchema, since: datetime) -> Iterator[Remov
             yield from (one for one in _merges_of(record) if (one.at or at or since) >= since)
             if at is None or at >= since:
                 yield Removed(record.id, "archived", at=at)
-        following = page.paging.next.after if page.paging is not None and page.paging.next else None
-        if following is None:
+        after = following(page.paging, after, "list of archived records")
+        if after is None:
             return
-        if following == after:
-            raise OurBug("HubSpot's list of archived records does not move on", crm=CRM, code="NO_PROGRESS")
-        after = following
 
 
 def _utc(time: datetime | None) -> datetime | None:
