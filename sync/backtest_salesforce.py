@@ -96,12 +96,7 @@ def _became(
         "_id", DEAL_OF,
         pl.when(pl.col(CONVERTED) == "true").then(pl.coalesce("_noted", _day(CONVERTED_ON))).alias("_converted"),
     )  # fmt: skip
-    if reached == "customer":
-        when = _won(crm, converted)
-    else:
-        when = converted.select(
-            "_id", pl.when(pl.col(DEAL_OF).is_not_null()).then("_converted").alias("outcome_at")
-        )
+    when = _won(crm, converted) if reached == "customer" else _with_a_deal(converted)
     typed = work.field_map.read(current, "salesforce", LEAD).frame
     in_hand = typed.select(_in_hand(typed.columns).alias("worked"))["worked"]
     by_status = _stage_reached(work.field_map, history, reached)
@@ -134,6 +129,13 @@ def _day(name: str) -> pl.Expr:
     """A date as the end of its day: nothing counts as earlier than it may have been."""
     midnight = pl.col(name).str.slice(0, 10).str.to_datetime("%Y-%m-%d", time_unit="us", time_zone="UTC")
     return midnight + timedelta(days=1) - timedelta(seconds=1)
+
+
+def _with_a_deal(converted: pl.DataFrame) -> pl.DataFrame:
+    """When each lead became an opportunity, null for one that became none."""
+    return converted.select(
+        "_id", pl.when(pl.col(DEAL_OF).is_not_null()).then("_converted").alias("outcome_at")
+    )
 
 
 def _won(crm: Crm, converted: pl.DataFrame) -> pl.DataFrame:

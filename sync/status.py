@@ -125,28 +125,12 @@ def as_document(found: Status) -> dict[str, Any]:
         "answers": [asdict(one) for one in found.answers],
         "inbox": [asdict(one) for one in found.inbox],
         "inbox_left": asdict(found.inbox_left),
-        "alerts": [
-            {
-                "number": one.number,
-                "kind": one.kind,
-                "about": one.about,
-                "since": one.opened.isoformat(),
-                "said": said(one.found, "en"),
-                "fix": fix_of(one.found, "en"),
-            }
-            for one in found.alerts
-        ],
+        "alerts": [_alert(one) for one in found.alerts],
         "logs": [_log(one, found.at) for one in found.logs],
         "log_gaps": [asdict(one) for one in found.gaps],
         "backlog": asdict(found.backlog),
         "backfills": [
-            {
-                **asdict(one),
-                "records_left": left.records,
-                "seconds_left": left.seconds,
-                "ends": _ends(left, found.at),
-            }
-            for one, left in zip(found.backfills, found.left, strict=True)
+            asdict(one) | _left(left, found.at) for one, left in zip(found.backfills, found.left, strict=True)
         ],
         "unread": [asdict(one) for one in found.unread],
         "other_policy": found.other_policy,
@@ -158,8 +142,14 @@ def as_document(found: Status) -> dict[str, Any]:
     }
 
 
-def _ends(left: Left, at: datetime) -> str | None:
-    return None if left.seconds is None else (at + timedelta(seconds=left.seconds)).isoformat()
+def _alert(one: Alert) -> dict[str, Any]:
+    told = {"number": one.number, "kind": one.kind, "about": one.about, "since": one.opened.isoformat()}
+    return {**told, "said": said(one.found, "en"), "fix": fix_of(one.found, "en")}
+
+
+def _left(left: Left, at: datetime) -> dict[str, Any]:
+    ends = None if left.seconds is None else (at + timedelta(seconds=left.seconds)).isoformat()
+    return {"records_left": left.records, "seconds_left": left.seconds, "ends": ends}
 
 
 def _room(crm: str, room: Room) -> dict[str, Any]:
