@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from connectors.crm import SLAB_SCHEMA
-from mapping.lead import columns_of
+from mapping.lead import FieldType, columns_of
 from mapping.own import SHOWN
+from sync.inorder import chosen
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.plan import RESTORE, SIDES, STAGE
 from sync.read import read_records
@@ -27,20 +28,29 @@ def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFr
     # What only takes back a dead run's write agrees on nothing: the record then holds what it was read as.
     results = replace(results, changes=results.changes.filter(pl.col("kind") != RESTORE))
     failed = results.changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
+    changes = results.changes
     for crm, side in SIDES.items():
-        made = results.changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
-        new_ids = (
-            made.filter(pl.col("state") == "written").select("lead_id", _new_id="record_id").unique("lead_id")
-        )
-        leads = leads.join(new_ids, on="lead_id", how="left", maintain_order="left").with_columns(
-            pl.coalesce(side + "_id", "_new_id").alias(side + "_id"),
-            pl.col("_new_id").is_not_null().alias(side + "_created"),
-        )
-        leads = leads.drop("_new_id")
+        made = (changes["crm"] == crm) & (changes["kind"] == "create") & (changes["state"] == "written")
+        leads = _with_created(leads, side, chosen(changes, made))
     settled = _settled(work, leads, results)
     for crm, side in SIDES.items():
         leads = _agreed(work, leads, crm, side, results, failed, settled)
     return leads
+
+
+def _with_created(leads: pl.DataFrame, side: str, made: pl.DataFrame) -> pl.DataFrame:
+    """The ids of records that were created, and whether each lead's record was."""
+    if made.is_empty():
+        return leads.hstack([pl.Series(side + "_created", [False]).new_from_index(0, leads.height)])
+    new_ids = made.select("lead_id", _new_id="record_id").unique("lead_id")
+    return (
+        leads.join(new_ids, on="lead_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce(side + "_id", "_new_id").alias(side + "_id"),
+            pl.col("_new_id").is_not_null().alias(side + "_created"),
+        )
+        .drop("_new_id")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,12 @@ def _agreed(
     told = frozenset(stored.columns if stored is not None else ())
     unread = frozenset(leads[side + "_unread"].explode().drop_nulls().to_list())
     merged_fields = {rule.field for rule in work.rules if rule.direction != "read_only"}
-    columns = []
+    columns: list[tuple[str, pl.DataType, pl.Expr | str]] = []
     for name, dtype in known.items():
         owner = name.removesuffix("_currency") if name.removesuffix("_currency") in known else name
         now, base = pl.col(side + name), pl.col(BASE[side] + name)
         change = STAGE if owner == STAGE_SHOWN else owner
-        value: pl.Expr = now
+        value = now
         if change in written_by_field:
             here = pl.col("lead_id").is_in(written_by_field[change].implode())
             said = pl.col("_stored." + name) if name in told else None
@@ -112,15 +122,29 @@ def _agreed(
                 .then(base)
                 .otherwise(value)
             )
-        columns.append(value.cast(dtype).alias(f"nb.{crm}.{name}"))
+        taken = side + name if value is now else BASE[side] + name if value is base else value
+        columns.append((f"nb.{crm}.{name}", dtype, taken))
     if stored is not None:
         renamed = stored.select(
             pl.col("_id").alias(side + "_id"),
             *(pl.col(name).alias("_stored." + name) for name in stored.columns if name in known),
         )
         leads = leads.join(renamed, on=side + "_id", how="left", maintain_order="left")
-    done = leads.with_columns(columns)
-    return done.drop([name for name in done.columns if name.startswith("_stored.")])
+    done = leads.hstack(_values(leads, columns))
+    for name in done.columns if told else ():
+        if name.startswith("_stored."):
+            done.drop_in_place(name)
+    return done
+
+
+def _values(leads: pl.DataFrame, columns: list[tuple[str, pl.DataType, pl.Expr | str]]) -> list[pl.Series]:
+    """The columns under their names: most are what one side shows, and need not be asked."""
+    asked = [value.cast(dtype).alias(name) for name, dtype, value in columns if isinstance(value, pl.Expr)]
+    found = leads.select(asked) if asked else leads.clear()
+    return [
+        found[name] if isinstance(value, pl.Expr) else leads[value].cast(dtype).alias(name)
+        for name, dtype, value in columns
+    ]
 
 
 def _written_value(columns: frozenset[str], name: str, said: pl.Expr | None) -> pl.Expr:
@@ -155,22 +179,10 @@ def _kept(owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled) -> pl.Ex
 
 def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | None:
     """What the CRM said it stored, read like any record: typed columns by ``_id``."""
-    said = results.stored.get(crm)
-    if not said:
+    told = results.told(crm)
+    if told.is_empty():
         return None
-    names = sorted({name for values in said.values() for name in values})
-    frame = pl.DataFrame(
-        {
-            "_id": list(said),
-            "_absent": [[name for name in names if name not in values] or None for values in said.values()],
-            **{name: [values.get(name) for values in said.values()] for name in names},
-        },
-        schema={
-            "_id": pl.String(),
-            "_absent": pl.List(pl.String()),
-            **{name: pl.String() for name in names},
-        },
-    )
+    frame = _said_otherwise(work, crm, told, results)
     blank = [
         pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in SLAB_SCHEMA.items()
@@ -181,10 +193,28 @@ def _stored_records(work: Work, crm: str, results: Results) -> pl.DataFrame | No
     return typed.select("_id", *(name for name in typed.columns if name in known))
 
 
+def _said_otherwise(work: Work, crm: str, told: pl.DataFrame, results: Results) -> pl.DataFrame:
+    """``told`` without the telephone numbers and addresses that stand there as they were sent.
+
+    Both are sent as the lead has them, and what is clean is read as it is: to read each again would cost more than all
+    the rest, and find what was sent.
+    """
+    for name, known in work.field_map.known(crm).items():
+        source = work.field_map.rules[name].source(crm, work.objects[crm])
+        if known.type not in (FieldType.PHONE, FieldType.URL) or source not in told.columns:
+            continue
+        here = (pl.col("crm") == crm) & (pl.col("crm_field") == source) & (pl.col("state") == "written")
+        sent = results.changes.filter(here).select(_id="record_id", _sent="after").unique("_id")
+        told = told.join(sent, on="_id", how="left", maintain_order="left")
+        otherwise = pl.col(source).ne_missing(pl.col("_sent"))
+        told = told.with_columns(pl.when(otherwise).then(source).alias(source)).drop("_sent")
+    return told
+
+
 def new_bases(work: Work, crm: str, leads: pl.DataFrame) -> pl.DataFrame:
     """``BASES`` of the records of one CRM, from the ``nb.`` columns."""
     side = SIDES[crm]
-    here = leads.filter(pl.col(side + "_id").is_not_null())
+    here = chosen(leads, leads[side + "_id"].is_not_null())
     if here.is_empty():
         return empty(BASES)
     snapshots, prefix = work.record_snapshots(crm), f"nb.{crm}."

@@ -8,7 +8,7 @@ records' ids included. What each CRM says it stored comes back with the results.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +25,8 @@ from sync.work import CRMS, Work
 ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String(), "stored": pl.String()}
 #: Leads of a slice that have a line in the log each, of those that were written and of those that were refused.
 MOST_LOGGED = 100
+#: What names a change among those of a slice.
+_OF_CHANGE = ("lead_id", "crm", "field")
 _log = logging.getLogger(__name__)
 _CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
@@ -43,6 +45,50 @@ class Results:
     refusals: dict[tuple[str, str], Written] = field(default_factory=dict)
     created: dict[tuple[str, str], str] = field(default_factory=dict)
     overruled: Mapping[str, datetime] = field(default_factory=dict)
+    #: ``told`` of each CRM, once all of it was written.
+    _told: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, repr=False)
+
+    def told(self, crm: str) -> pl.DataFrame:
+        """``stored`` of one CRM as text columns by ``_id``; null where nothing was said, or a blank."""
+        if crm not in self._told:
+            said = self.stored.get(crm, {})
+            names: dict[str, str | None] = {name: None for values in said.values() for name in values}
+            # Merged with a blank of each, the values of every record stand in one order.
+            rows = zip(*((names | values).values() for values in said.values()), strict=True)
+            columns = dict(zip(names, map(list, rows), strict=True)) if said else {}
+            schema = {"_id": pl.String(), **dict.fromkeys(names, pl.String())}
+            self._told[crm] = pl.DataFrame({"_id": list(said), **columns}, schema=schema)
+        return self._told[crm]
+
+
+class Ends:
+    """How the changes of a slice ended, as far as the writing has come."""
+
+    def __init__(self) -> None:
+        self._parts: list[pl.DataFrame] = []
+
+    def note(self, rows: pl.DataFrame, states: Mapping[str, str]) -> None:
+        """``rows`` of ``CHANGES`` ended so, by lead; a lead without a state is left open."""
+        if rows.is_empty() or not states:
+            return
+        by_lead = pl.DataFrame(
+            {"lead_id": list(states), "state": list(states.values())},
+            schema={"lead_id": pl.String(), "state": pl.String()},
+        )
+        self._parts.append(rows.select(*_OF_CHANGE).join(by_lead, on="lead_id"))
+
+    def left_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that did not end yet."""
+        for part in self._parts:
+            rows = rows.join(part, on=_OF_CHANGE, how="anti", maintain_order="left")
+        return rows
+
+    def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with their ``state``; refused, where nothing was heard."""
+        none = pl.DataFrame(schema={name: pl.String() for name in (*_OF_CHANGE, "state")})
+        ended = pl.concat([none, *self._parts]).unique(_OF_CHANGE, keep="first")
+        beside = rows.join(ended, on=_OF_CHANGE, how="left", maintain_order="left")
+        return beside.with_columns(pl.col("state").fill_null("refused"))
 
 
 def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None = None) -> Results:
@@ -51,21 +97,20 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
     ``conflicts`` (``merge.conflicts``): where HubSpot's value won, it replaces what somebody set in Salesforce only
     as long as they have not set something else since.
     """
-    results = Results(changes.with_columns(state=pl.lit("intent")), overruled=_overruled(conflicts))
-    states: dict[tuple[str, str, str], str] = {}
-    _withdraw(work, changes, results, states)
+    results, ends = Results(changes, overruled=_overruled(conflicts)), Ends()
+    _withdraw(work, changes, results, ends)
     for crm in CRMS:
         creates = changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
         if not creates.is_empty():
-            _create(work, crm, creates, results, states)
+            _create(work, crm, creates, results, ends)
     ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
-    _clear_stages(work, ready, states, results)
+    _clear_stages(work, ready, results, ends)
     for crm in CRMS:
         ours = (pl.col("crm") == crm) & (pl.col("object") == work.objects[crm])
         updates = ready.filter(ours & pl.col("record_id").is_not_null())
         if not updates.is_empty():
-            _update(work, crm, updates, results, states)
-    _end(results, changes, ready, states)
+            _update(work, crm, updates, results, ends)
+    _end(results, changes, ready, ends)
     _log_ended(results)
     return results
 
@@ -90,9 +135,7 @@ def _overruled(conflicts: pl.DataFrame | None) -> dict[str, datetime]:
     return dict(lost.select("lead_id", "salesforce_at").iter_rows())
 
 
-def _withdraw(
-    work: Work, changes: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
-) -> None:
+def _withdraw(work: Work, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
     """Withdrawn consent travels before anything else, and alone: what stops the rest must not stop it."""
     withdrawn = changes.filter(
         (pl.col("lane") == "consent") & (pl.col("kind") != "create") & pl.col("record_id").is_not_null()
@@ -103,7 +146,7 @@ def _withdraw(
             with work.crms[crm].in_lane("consent"):
                 # A converted lead's go to the Contact that it was turned into.
                 for each in rows.partition_by("object", maintain_order=True):
-                    _update_records(work, crm, each, "withdrawal", results, states)
+                    _update_records(work, crm, each, "withdrawal", results, ends)
 
 
 def _write(
@@ -119,19 +162,16 @@ def _write(
     return written
 
 
-def _create(
-    work: Work, crm: str, creates: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
-) -> None:
+def _create(work: Work, crm: str, creates: pl.DataFrame, results: Results, ends: Ends) -> None:
     key_field = _CROSS.name_in(crm)
     writes = []
     for lead_id, _, names, afters in _by_lead(creates):
         values = dict(zip(names, afters, strict=True))
         key = values.pop(key_field, None)
         writes.append(Write(lead_id, None, values, (key_field, key) if key else None))
-    fields = _fields_by_lead(creates)
-    for one in _write(work, crm, creates["object"][0], writes, "create", results):
-        for name, _, _ in fields[one.trace]:
-            states[one.trace, crm, name] = one.outcome
+    written = _write(work, crm, creates["object"][0], writes, "create", results)
+    ends.note(creates, {one.trace: one.outcome for one in written})
+    for one in written:
         if one.outcome == "written" and one.record_id:
             results.created[one.trace, crm] = one.record_id
         else:
@@ -164,9 +204,7 @@ def _with_new_ids(changes: pl.DataFrame, results: Results) -> pl.DataFrame:
     return filled.filter(~waiting | pl.col("_made").is_not_null()).drop("_made")
 
 
-def _clear_stages(
-    work: Work, changes: pl.DataFrame, states: dict[tuple[str, str, str], str], results: Results
-) -> None:
+def _clear_stages(work: Work, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
     """HubSpot answers 200 to a backward move and ignores it; a cleared stage can be set to any."""
     restored = (pl.col("kind") == RESTORE) & (pl.col("field") == STAGE)
     back = _not_yet_there(work, changes.filter((pl.col("kind") == "stage_back") | restored))
@@ -176,10 +214,12 @@ def _clear_stages(
         Write(lead_id, record_id, {crm_field: None})
         for lead_id, record_id, crm_field in back.select("lead_id", "record_id", "crm_field").iter_rows()
     ]
-    for one in _write(work, "hubspot", back["object"][0], writes, "stage clear", results):
-        if one.outcome != "written":
-            states[one.trace, "hubspot", STAGE] = one.outcome
-            results.refusals[one.trace, "hubspot"] = one
+    written = _write(work, "hubspot", back["object"][0], writes, "stage clear", results)
+    failed = {one.trace: one for one in written if one.outcome != "written"}
+    if failed:
+        mine = back.filter(pl.col("lead_id").is_in(list(failed)))
+        ends.note(mine.with_columns(field=pl.lit(STAGE)), {lead: one.outcome for lead, one in failed.items()})
+        results.refusals.update({(lead, "hubspot"): one for lead, one in failed.items()})
 
 
 def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
@@ -204,44 +244,37 @@ def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _update(
-    work: Work, crm: str, updates: pl.DataFrame, results: Results, states: dict[tuple[str, str, str], str]
-) -> None:
+def _update(work: Work, crm: str, updates: pl.DataFrame, results: Results, ends: Ends) -> None:
     """Write what is left of the records' changes, handovers first."""
     first = (pl.col("lane") == "handover").any().over("lead_id")
     handovers, rest = updates.filter(first), updates.filter(~first)
     if not handovers.is_empty():
         with work.crms[crm].in_lane("handover"):
-            _update_records(work, crm, handovers, "handover", results, states)
+            _update_records(work, crm, handovers, "handover", results, ends)
     if not rest.is_empty():
-        _update_records(work, crm, rest, "update", results, states)
+        _update_records(work, crm, rest, "update", results, ends)
 
 
 def _update_records(
-    work: Work,
-    crm: str,
-    rows: pl.DataFrame,
-    point: str,
-    results: Results,
-    states: dict[tuple[str, str, str], str],
+    work: Work, crm: str, rows: pl.DataFrame, point: str, results: Results, ends: Ends
 ) -> None:
-    records = dict(rows.select("lead_id", "record_id").unique("lead_id").iter_rows())
-    names = _fields_by_lead(rows)
-    writes = []
-    for lead_id, fields in names.items():
-        values = {name: after for field, name, after in fields if (lead_id, crm, field) not in states}
-        if values:
-            unless = _unless(crm, point, lead_id, records[lead_id], results)
-            writes.append(Write(lead_id, records[lead_id], values, unless_changed_since=unless))
-    for one in _write(work, crm, rows["object"][0], writes, point, results):
-        for name, crm_field, after in names[one.trace]:
-            if (one.trace, crm, name) in states:
-                continue
-            states[one.trace, crm, name] = _state_of(one, name, crm_field, after)
-        if one.outcome != "written":
-            results.refusals[one.trace, crm] = one
-        elif states.get((one.trace, crm, STAGE)) == "ignored":
-            results.refusals[one.trace, crm] = _ignored(one)
+    object_name, rows = rows["object"][0], ends.left_of(rows)
+    writes = [
+        Write(
+            lead_id,
+            record_id,
+            dict(zip(names, afters, strict=True)),
+            unless_changed_since=_unless(crm, point, lead_id, record_id or "", results),
+        )
+        for lead_id, record_id, names, afters in _by_lead(rows)
+    ]
+    written = _write(work, crm, object_name, writes, point, results)
+    ignored = _ignored(rows, written)
+    stuck = (pl.col("field") == STAGE) & pl.col("lead_id").is_in(list(ignored))
+    ends.note(rows.filter(~stuck), {one.trace: one.outcome for one in written})
+    ends.note(rows.filter(stuck), dict.fromkeys(ignored, "ignored"))
+    results.refusals.update({(one.trace, crm): one for one in written if one.outcome != "written"})
+    results.refusals.update({(lead, crm): one for lead, one in ignored.items()})
 
 
 def _unless(crm: str, point: str, lead_id: str, record_id: str, results: Results) -> datetime | None:
@@ -252,67 +285,63 @@ def _unless(crm: str, point: str, lead_id: str, record_id: str, results: Results
     return None if record_id in results.stored.get(crm, {}) else results.overruled.get(lead_id)
 
 
-def _fields_by_lead(updates: pl.DataFrame) -> dict[str, list[tuple[str, str, str | None]]]:
-    named: dict[str, list[tuple[str, str, str | None]]] = {}
-    for lead_id, name, crm_field, after in updates.select(
-        "lead_id", "field", "crm_field", "after"
-    ).iter_rows():
-        named.setdefault(lead_id, []).append((name, crm_field, after))
-    return named
+def _ignored(rows: pl.DataFrame, written: Sequence[Written]) -> dict[str, Written]:
+    """Leads whose stage was read back and found unchanged: the CRM took the write and kept its own."""
+    stages = {
+        lead: (name, after)
+        for lead, name, after in rows.filter(pl.col("field") == STAGE)
+        .select("lead_id", "crm_field", "after")
+        .iter_rows()
+    }
+    kept = {}
+    for one in written:
+        name, after = stages.get(one.trace, ("", None))
+        if one.outcome == "written" and name in one.stored and one.stored[name] != after:
+            kept[one.trace] = Written(
+                one.trace,
+                "refused",
+                one.record_id,
+                code="STAGE_IGNORED",
+                message="HubSpot accepted the stage and kept its own",
+                fields=(STAGE,),
+            )
+    return kept
 
 
-def _state_of(one: Written, name: str, crm_field: str, after: str | None) -> str:
-    if one.outcome != "written":
-        return one.outcome
-    if name == STAGE and crm_field in one.stored and one.stored[crm_field] != after:
-        return "ignored"  # read back and found unchanged: the CRM took the write and kept its own stage
-    return "written"
-
-
-def _ignored(one: Written) -> Written:
-    return Written(
-        one.trace,
-        "refused",
-        one.record_id,
-        code="STAGE_IGNORED",
-        message="HubSpot accepted the stage and kept its own",
-        fields=(STAGE,),
-    )
-
-
-def _end(
-    results: Results,
-    changes: pl.DataFrame,
-    ready: pl.DataFrame,
-    states: dict[tuple[str, str, str], str],
-) -> None:
+def _end(results: Results, changes: pl.DataFrame, ready: pl.DataFrame, ends: Ends) -> None:
     """Give every change its end; a change that waited for a record that was refused is refused with it."""
     all_rows = pl.concat([changes.filter(pl.col("kind") == "create"), ready])
-    given_up = changes.join(all_rows, on=["lead_id", "crm", "field"], how="anti")
-    rows = pl.concat([all_rows, given_up])
-    keys = rows.select("lead_id", "crm", "field").iter_rows()
-    ended = [states.get((lead, crm, name), "refused") for lead, crm, name in keys]
+    if all_rows.height < changes.height:
+        given_up = changes.join(all_rows, on=["lead_id", "crm", "field"], how="anti", maintain_order="left")
+        all_rows = pl.concat([all_rows, given_up])
     made = pl.DataFrame(
-        [{"lead_id": lead, "crm": crm, "_new": record} for (lead, crm), record in results.created.items()],
+        [(lead, crm, record) for (lead, crm), record in results.created.items()],
         schema={"lead_id": pl.String(), "crm": pl.String(), "_new": pl.String()},
+        orient="row",
     )
-    results.changes = (
-        rows.with_columns(pl.Series("state", ended, dtype=pl.String))
+    ended = (
+        ends.beside(all_rows)
         .join(made, on=["lead_id", "crm"], how="left", maintain_order="left")
         .with_columns(record_id=pl.coalesce("record_id", "_new"))
     )
-    results.changes = results.changes.with_columns(stored=_stored(results)).select(*ENDED)
+    results.changes = _with_stored(ended, results).select(*ENDED)
 
 
-def _stored(results: Results) -> pl.Series:
-    """What the CRMs say they hold, for the changes where that is not what was sent."""
-    nothing: dict[str, str | None] = {}
+def _with_stored(ended: pl.DataFrame, results: Results) -> pl.DataFrame:
+    """Add ``stored``: what the CRMs say they hold, where that is not what was sent."""
     said = [
-        results.stored.get(crm, {}).get(record or "", nothing).get(name) if state == "written" else None
-        for crm, record, name, state in results.changes.select(
-            "crm", "record_id", "crm_field", "state"
-        ).iter_rows()
+        results.told(crm)
+        .unpivot(index="_id", variable_name="crm_field", value_name="_said")
+        .select(
+            crm=pl.lit(crm), record_id="_id", crm_field="crm_field", _said=pl.col("_said").cast(pl.String())
+        )
+        .drop_nulls()
+        for crm in results.stored
     ]
-    sent = results.changes["after"].to_list()
-    otherwise = [now if now != then else None for now, then in zip(said, sent, strict=True)]
-    return pl.Series("stored", otherwise, dtype=pl.String)
+    if not said:
+        return ended.with_columns(stored=pl.lit(None, pl.String()))
+    beside = ended.join(
+        pl.concat(said), on=["crm", "record_id", "crm_field"], how="left", maintain_order="left"
+    )
+    otherwise = (pl.col("state") == "written") & pl.col("_said").ne_missing(pl.col("after"))
+    return beside.with_columns(stored=pl.when(otherwise).then("_said"))
