@@ -28,6 +28,13 @@ def alike(one: pl.Series, other: pl.Series) -> bool:
     return len(one) == len(other) and not one.null_count() and one.equals(other)
 
 
+def chosen(frame: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
+    """The rows where ``wanted`` is true. All or none of them, and mostly it is so, cost no copy of a wide frame."""
+    if not wanted.any():
+        return frame.clear()
+    return frame if not wanted.null_count() and wanted.all() else frame.filter(wanted)
+
+
 def beside(leads: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
     """The rows brought into the order of ``leads`` by ``key``, without it; nulls where there is none.
 
