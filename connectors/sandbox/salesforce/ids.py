@@ -40,7 +40,12 @@ def to_18(text: object) -> str | None:
 
     A wrong checksum suffix is not an id; letter case in the suffix does not matter.
     """
-    if not isinstance(text, str) or len(text) not in (15, 18) or not _ALLOWED.issuperset(text):
+    return _whole(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=4_096)
+def _whole(text: str) -> str | None:
+    if len(text) not in (15, 18) or not _ALLOWED.issuperset(text):
         return None
     whole = text[:15] + suffix(text[:15])
     return whole if len(text) == 15 or text.upper() == whole.upper() else None

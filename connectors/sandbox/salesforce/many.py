@@ -10,7 +10,7 @@ from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.call import Call, answer_json, is_true
 from connectors.sandbox.salesforce.records import id_of
 from connectors.sandbox.salesforce.refusals import ROLLED_BACK_TEXT, Refusal, RowRefused
-from connectors.sandbox.salesforce.rows import fields_of, key_field, shown
+from connectors.sandbox.salesforce.rows import fields_of, key_field, shower
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.side import Answer
 
@@ -112,7 +112,8 @@ def read(call: Call, name: str) -> Answer:
     marks = ", ".join("?" * len(whole))
     live = " AND IsDeleted = 0" if sobject.bin else ""
     rows = call.org.store.rows(f"SELECT * FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole)
-    found = {row["Id"]: shown(call, sobject, row, fields) for row in rows}
+    show = shower(call, sobject, fields)
+    found = {row["Id"]: show(row) for row in rows}
     return answer_json([found.get(each or "") for each in whole])
 
 

@@ -219,11 +219,22 @@ class Org:
         )
         return {row["Field"].lower(): (bool(row["may_read"]), bool(row["may_edit"])) for row in rows}
 
-    def write(self, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool) -> None:
-        """Store columns of a record now, or as late as the switch says, under the stamp that they carry."""
+    def write(
+        self,
+        sobject: SObject,
+        record_id: str,
+        columns: Mapping[str, Any],
+        *,
+        is_new: bool,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Store columns of a record now, or as late as the switch says, under the stamp that they carry.
+
+        ``before`` are the columns that the record has at this moment, where the caller knows them.
+        """
         late = self.switches["late_commit_ms"]
         if not late:
-            self.changes.note(sobject, record_id, columns, is_new=is_new)
+            self.changes.note(sobject, record_id, columns, is_new=is_new, before=before)
             self._apply(sobject.name, record_id, columns, is_new)
             return
         due = self.now() + timedelta(milliseconds=late)
@@ -248,6 +259,8 @@ class Org:
         """
         if record_id is None:
             self._housekeeping()
+        if not self._any_late():
+            return
         rows = self.store.rows(
             "SELECT * FROM _late WHERE due <= ? OR id = ? ORDER BY number",
             (self.now().timestamp(), record_id),
@@ -270,8 +283,13 @@ class Org:
             self.purged = self.now()
             recycle_bin.purge(self.store, self.full, self.purged)
 
+    def _any_late(self) -> bool:
+        return self.store.db.execute("SELECT 1 FROM _late LIMIT 1").fetchone() is not None
+
     def settle_value(self, table: str, column: str, value: Any) -> None:
         """Make late new records with a value visible: who writes the same unique value waits for them."""
+        if not self._any_late():
+            return
         rows = self.store.rows(
             "SELECT id FROM _late WHERE object = ? AND is_new = 1 AND json_extract(columns, ?) = ? COLLATE NOCASE",
             (table, f'$."{column}"', value),

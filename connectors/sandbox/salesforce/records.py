@@ -19,7 +19,7 @@ from connectors.sandbox.salesforce.refusals import NOT_FOUND_TEXT, RowRefused
 from connectors.sandbox.salesforce.rules import check_record_type, check_type_is_ours, check_validation
 from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.store import quoted
-from connectors.sandbox.salesforce.values import reader
+from connectors.sandbox.salesforce.values import reader_of
 
 GRANTING = frozenset({"FieldPermissions", "PermissionSetAssignment", "PermissionSet", "LeadStatus"})
 
@@ -64,7 +64,7 @@ def changes_of(
             "and verify that it is read/write for your profile or permission set.",
             locked,
         )
-    return {field.name: reader(field)(value) for field, value in named}
+    return {field.name: reader_of(sobject, field)(value) for field, value in named}
 
 
 class Records:
@@ -106,11 +106,19 @@ class Records:
         self._after(sobject)
         return record_id
 
-    def _store(self, sobject: SObject, record_id: str, row: Mapping[str, Any], *, is_new: bool) -> None:
+    def _store(
+        self,
+        sobject: SObject,
+        record_id: str,
+        row: Mapping[str, Any],
+        *,
+        is_new: bool,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write the columns that the object has; not every one has all of the system's."""
         known = self.org.full.objects[sobject.name].fields
         columns = {name: value for name, value in row.items() if name in known}
-        self.org.write(sobject, record_id, columns, is_new=is_new)
+        self.org.write(sobject, record_id, columns, is_new=is_new, before=before)
 
     def update(self, name: str, record_id: str, values: Mapping[str, Any], writer: Writer) -> None:
         """Change a live record. An update that changes nothing still moves its time. Raises RowRefused."""
@@ -143,7 +151,7 @@ class Records:
         row.update(derived(self.org.store, sobject.name, row, changed))
         new = {name: value for name, value in row.items() if name not in before or before[name] != value}
         new.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
-        self._store(sobject, record_id, new, is_new=False)
+        self._store(sobject, record_id, new, is_new=False, before=before)
         keep_history(self.org, sobject, record_id, before, row, writer.user)
         if before.get("IsDeleted") and not row.get("IsDeleted"):
             self._restore_children(sobject, record_id, str(before["SystemModstamp"]), writer)
@@ -157,7 +165,7 @@ class Records:
         before = self.live(sobject, record_id)
         self._lock(record_id)
         if not sobject.bin:
-            self.org.store.db.execute(f"DELETE FROM {quoted(sobject.name)} WHERE Id = ?", (record_id,))
+            self.org.store.delete(sobject.name, record_id)
             self._after(sobject)
             return
         self.save(sobject, record_id, before, {**before, "IsDeleted": 1}, {}, writer)
@@ -213,7 +221,7 @@ class Records:
     def matching(self, name: str, key: Field, value: Any) -> list[str]:
         """The ids of the live records whose ``key`` field has a value, in id order. Raises RowRefused."""
         sobject = self.org.full.objects[name]
-        kept = reader(key)(value)
+        kept = reader_of(sobject, key)(value)
         if kept is None:
             raise RowRefused("MISSING_ARGUMENT", f"{key.name} not specified")
         live = " AND IsDeleted = 0" if sobject.bin else ""
@@ -249,12 +257,7 @@ class Records:
             raise RowRefused("UNABLE_TO_LOCK_ROW", text)
 
     def _with_defaults(self, sobject: SObject, columns: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
-        row = {
-            each.name: _default(each)
-            for each in self.org.full.objects[sobject.name].fields.values()
-            if each.stored
-        }
-        row.update(columns)
+        row = {**self.org.full.objects[sobject.name].blank, **columns}
         row.pop("Id")
         if "OwnerId" in row and row["OwnerId"] is None:
             row["OwnerId"] = writer.user
@@ -285,8 +288,8 @@ class Records:
     def _check_unique(
         self, sobject: SObject, record_id: str | None, row: Mapping[str, Any], changed: Mapping[str, Any]
     ) -> None:
-        for field in self.org.full.objects[sobject.name].fields.values():
-            if field.unique and field.name in changed and row[field.name] is not None:
+        for field in self.org.full.objects[sobject.name].uniques:
+            if field.name in changed and row[field.name] is not None:
                 self.org.settle_value(sobject.name, field.name, row[field.name])
                 live = " AND IsDeleted = 0" if sobject.bin else ""
                 sql = (
@@ -351,18 +354,8 @@ class Records:
             )  # the rule takes the owner even on an update (reference, section 12 no. 1)
 
 
-def _default(field: Field) -> Any:
-    if field.type == "boolean":
-        return int(bool(field.default))
-    return field.default
-
-
 def _check_required(sobject: SObject, row: Mapping[str, Any]) -> None:
-    missing = [
-        each.name
-        for each in sobject.fields.values()
-        if (each.create or each.update) and not each.nillable and row.get(each.name) is None
-    ]
+    missing = [name for name in sobject.needed if row.get(name) is None]
     if missing:
         text = f"Required fields are missing: [{', '.join(missing)}]"
         raise RowRefused("REQUIRED_FIELD_MISSING", text, missing)

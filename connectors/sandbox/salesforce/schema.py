@@ -7,9 +7,9 @@ out follows from the type. Custom fields come from deployments and are added to 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,13 @@ class Field:
         return self.type != "address"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SObject:
-    """One object with its fields in describe order."""
+    """One object with its fields in describe order.
+
+    What a write asks of all fields at once is worked out when it is first asked for: most schemas are never
+    written through.
+    """
 
     name: str
     prefix: str
@@ -109,6 +113,32 @@ class SObject:
     def ordinary(self) -> bool:
         """Whether people keep records of it: they are searched, shown, deleted and brought back."""
         return self.bin and self.deletable
+
+    @cached_property
+    def needed(self) -> tuple[str, ...]:
+        """The fields that no record may be without."""
+        return tuple(
+            each.name for each in self.fields.values() if (each.create or each.update) and not each.nillable
+        )
+
+    @cached_property
+    def uniques(self) -> tuple[Field, ...]:
+        """The fields whose value no two records may have."""
+        return tuple(each for each in self.fields.values() if each.unique)
+
+    @cached_property
+    def blank(self) -> Mapping[str, Any]:
+        """The columns of a new record of which nothing is known, its id among them."""
+        return {
+            each.name: int(bool(each.default)) if each.type == "boolean" else each.default
+            for each in self.fields.values()
+            if each.stored
+        }
+
+    @cached_property
+    def readers(self) -> dict[str, Callable[[Any], Any]]:
+        """How a value of each field is read from a request, as far as it was asked for (see ``values``)."""
+        return {}
 
     def find(self, name: str) -> Field | None:
         """A field by its name in any letter case; None when there is none or it may not be read."""

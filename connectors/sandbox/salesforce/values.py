@@ -15,7 +15,7 @@ import orjson
 
 from connectors.sandbox.salesforce import ids, moments
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
-from connectors.sandbox.salesforce.schema import NUMBERS, Field
+from connectors.sandbox.salesforce.schema import NUMBERS, Field, SObject
 
 EMAIL = re.compile(r"[^\s@,;:<>()\[\]\\\"]+@(?:[^\s@.,;:<>()\[\]\\\"]+\.)+[^\s@.,;:<>()\[\]\\\"]{2,}")
 JAVA_NAMES = {bool: "VALUE_TRUE", int: "VALUE_NUMBER_INT", float: "VALUE_NUMBER_FLOAT", str: "VALUE_STRING"}
@@ -45,9 +45,9 @@ def reader(field: Field) -> Reader:
     """
     kind = field.type
     if kind == "int":
-        return _if_whole(10**field.digits, int, lambda value: _integer(field, value))
+        return _if_whole(field.digits, int, lambda value: _integer(field, value))
     if kind in NUMBERS:
-        return _if_whole(10 ** (field.precision - field.scale), float, lambda value: _number(field, value))
+        return _if_whole(field.precision - field.scale, float, lambda value: _number(field, value))
     if kind in ("date", "datetime"):
         return _date if kind == "date" else _datetime
     if kind in ("picklist", "multipicklist") and field.values:
@@ -57,6 +57,14 @@ def reader(field: Field) -> Reader:
         read = READ_BY_FIELD[kind]
         return lambda value: read(field, value)
     return _if_short(field, lambda value: _text(field, value))
+
+
+def reader_of(sobject: SObject, field: Field) -> Reader:
+    """The ``reader`` of a field of an object, made once for each state of the schema."""
+    found = sobject.readers.get(field.name)
+    if found is None:
+        found = sobject.readers[field.name] = reader(field)
+    return found
 
 
 # Bulk loads read tens of millions of values: what is plainly right takes the short way.
@@ -77,8 +85,17 @@ def _if_known(known: frozenset[str], read: Reader) -> Reader:
     return lambda value: value if type(value) is str and value in known else read(value)
 
 
-def _if_whole(bound: int, kind: type[int] | type[float], read: Reader) -> Reader:
-    return lambda value: kind(value) if type(value) is int and -bound < value < bound else read(value)
+def _if_whole(digits: int, kind: type[int] | type[float], read: Reader) -> Reader:
+    bound = 10**digits
+
+    def short(value: Any) -> Any:
+        if type(value) is int and -bound < value < bound:
+            return kind(value)
+        if type(value) is str and len(value) <= digits and value.isascii() and value.isdigit():
+            return kind(value)
+        return read(value)
+
+    return short
 
 
 def _text(field: Field, value: Any) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 DELIMITERS = {"BACKQUOTE": "`", "CARET": "^", "COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "TAB": "\t"}
@@ -28,7 +29,11 @@ class BadFile(Exception):
 
 def line(cells: Iterable[str], delimiter: str) -> str:
     """One record with every value quoted, without its line ending."""
-    return delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    values = list(cells)
+    joined = f'"{delimiter}"'.join(values)
+    if joined.count('"') == 2 * max(len(values) - 1, 0):
+        return f'"{joined}"' if values else ""
+    return delimiter.join('"' + cell.replace('"', '""') + '"' for cell in values)
 
 
 def read(body: bytes, delimiter: str, ending: str) -> tuple[list[str], list[list[str]]]:
@@ -85,10 +90,7 @@ def _check_quotes(text: str, delimiter: str) -> None:
     parts = text.split('"')
     if len(parts) % 2 == 0:
         raise BadFile("InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote")
-    for place in range(0, len(parts), 2):
-        outside = parts[place]
-        before, after = outside[:1], outside[-1:]
-        starts = place > 0 and outside and before not in (delimiter, "\n", "\r")
-        ends = place + 1 < len(parts) and outside and after not in (delimiter, "\n")
-        if starts or ends:
-            raise BadFile("InvalidBatch : Failed to parse CSV. Characters outside of quotes")
+    mark = re.escape(delimiter)
+    # What stands outside quotes, with one quote for each value: a search of the whole, not a look at each.
+    if re.search(rf'"[^"\n\r{mark}]|[^"\n{mark}]"', '"'.join(parts[::2])):
+        raise BadFile("InvalidBatch : Failed to parse CSV. Characters outside of quotes")

@@ -219,7 +219,7 @@ def _work(call: Call, job: Job) -> None:
         return
     stop = call.org.switches["bulk_fails_after"]
     cut = len(rows) if stop is None else min(stop, len(rows))
-    outcomes = [loading.row(row) for row in rows[:cut]]
+    outcomes = list(loading.rows(rows[:cut]))
     kept = [("done" if each.ok else "failed", _line(job, each)) for each in outcomes]
     kept += [("left", line(row, job.delimiter)) for row in rows[cut:]]
     random.Random(job.id).shuffle(kept)  # the order of the results is not that of the upload (section 5)

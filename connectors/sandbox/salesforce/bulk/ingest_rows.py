@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.bulk.csvtext import BadFile
 from connectors.sandbox.salesforce.bulk.jobs import Job
 from connectors.sandbox.salesforce.call import Call
 from connectors.sandbox.salesforce.records import Records, Writer, id_of
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, SObject
-from connectors.sandbox.salesforce.values import reader
+from connectors.sandbox.salesforce.values import Reader, reader_of
 
 NULL = "#N/A"
+AHEAD = 500  # records that are read at once, before their rows are written one by one
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 RELATION = re.compile(r"(?:(\w+):)?(\w+)\.(\w+)")
 
 
@@ -44,6 +47,7 @@ class Column:
     """One column: the field it fills, and for a relation where its record is looked for."""
 
     field: Field
+    read: Reader
     target: SObject | None = None
     by: Field | None = None
     found: dict[str, str | None] = dataclasses.field(default_factory=dict)
@@ -72,7 +76,7 @@ class Loading:
     def _column(self, name: str) -> Column:
         own = self.sobject.find(name)
         if own is not None and own.stored:
-            return Column(own)
+            return Column(own, reader_of(self.sobject, own))
         match = RELATION.fullmatch(name)
         if match is not None:
             for each in self.sobject.readable():
@@ -86,11 +90,24 @@ class Loading:
             sobject = self.call.org.seen.find(target)
             key = sobject.find(by) if sobject is not None and sobject.name in reference.refers_to else None
             if key is not None and (key.name == "Id" or key.external_id or key.lookup or key.type == "email"):
-                return Column(reference, sobject, key)
+                return Column(reference, reader_of(self.sobject, reference), sobject, key)
         raise BadFile(f"InvalidBatch : Field name not found : {name}")
 
-    def row(self, cells: Sequence[str]) -> Outcome:
-        """Write one row."""
+    def rows(self, rows: Sequence[Sequence[str]]) -> Iterator[Outcome]:
+        """Write every row, in order."""
+        for start in range(0, len(rows), AHEAD):
+            some = rows[start : start + AHEAD]
+            with self.call.org.store.ahead(self.sobject.name, self._named(some)):
+                yield from [self._row(row) for row in some]
+
+    def _named(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        """The ids of the records that rows name, where they are named by id."""
+        if self.operation == "insert" or self.key.name != "Id":
+            return []
+        place = next(place for place, column in enumerate(self.columns) if column.field.name == "Id")
+        return [whole for row in rows if (whole := ids.to_18(row[place])) is not None]
+
+    def _row(self, cells: Sequence[str]) -> Outcome:
         given = ""
         try:
             values = self._values(cells)
@@ -131,7 +148,7 @@ class Loading:
             elif column.by is not None and column.target is not None:
                 values[column.field.name] = self._referred(column, column.target, column.by, cell)
             else:
-                values[column.field.name] = _typed(column.field, place, cell)
+                values[column.field.name] = _typed(column.field, column.read, place, cell)
         return values
 
     def _referred(self, column: Column, target: SObject, by: Field, cell: str) -> str:
@@ -145,13 +162,11 @@ class Loading:
         return found
 
 
-def _typed(column: Field, place: int, cell: str) -> Any:
+def _typed(column: Field, read: Reader, place: int, cell: str) -> Any:
     """A cell as the value it stands for. Raises RowRefused where it cannot be one of its field's type."""
-    value: Any = {"true": True, "1": True, "false": False, "0": False}.get(cell.lower(), cell)
-    if column.type != "boolean":
-        value = cell
+    value: Any = BOOLEANS.get(cell.lower(), cell) if column.type == "boolean" else cell
     try:
-        reader(column)(value)
+        read(value)
     except Refusal:
         kind = {"datetime": "dateTime", "int": "int"}.get(column.type, column.type)
         kind = "double" if kind in NUMBERS and kind != "int" else kind

@@ -112,8 +112,19 @@ class ChangeLog:
         self.note(sobject, record_id, columns, is_new=is_new)
         self._cause = meanwhile
 
-    def note(self, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool) -> None:
-        """Note a write of an object that is watched. To be called before ``columns`` are stored."""
+    def note(
+        self,
+        sobject: SObject,
+        record_id: str,
+        columns: Mapping[str, Any],
+        *,
+        is_new: bool,
+        before: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note a write of an object that is watched. To be called before ``columns`` are stored.
+
+        ``before`` are the columns that the record has now; None: they are looked up.
+        """
         cause = self._cause
         cause.user = str(columns.get("LastModifiedById") or cause.user)
         if sobject.name not in self._switches()["cdc_objects"]:
@@ -121,7 +132,7 @@ class ChangeLog:
         if is_new:
             kind, body = "CREATE", self._present(sobject, columns)
         else:
-            kind, body = self._changed(sobject, record_id, columns)
+            kind, body = self._changed(sobject, record_id, columns, before)
         if body or kind != "UPDATE":
             self._keep(sobject, record_id, kind, body)
 
@@ -130,18 +141,15 @@ class ChangeLog:
         return {name: value for name, value in columns.items() if value is not None and name in names}
 
     def _changed(
-        self, sobject: SObject, record_id: str, columns: Mapping[str, Any]
+        self, sobject: SObject, record_id: str, columns: Mapping[str, Any], before: Mapping[str, Any] | None
     ) -> tuple[str, dict[str, Any]]:
         """The type of a change, and the values its event has: the changed ones, every one, or none."""
-        names = [name for name in columns if name in self._captured(sobject)]
-        asked = [*names, *(["IsDeleted"] if "IsDeleted" in columns else [])]
-        # Only these columns: a save is slow enough without reading the whole record again.
-        wanted = f"SELECT {', '.join(map(quoted, asked))} FROM {quoted(sobject.name)} WHERE Id = ?"
-        found = self._store.db.execute(wanted, (record_id,)).fetchone()
-        if found is None:
+        captured_ones = self._captured(sobject)
+        names = [name for name in columns if name in captured_ones]
+        before = self._before(sobject, record_id, names, columns) if before is None else before
+        if not before:
             return "UPDATE", {}
-        before = dict(zip(asked, found, strict=True))
-        if bool(columns.get("IsDeleted")) != bool(before.get("IsDeleted")):
+        if "IsDeleted" in columns and bool(columns["IsDeleted"]) != bool(before["IsDeleted"]):
             if columns["IsDeleted"]:
                 return "DELETE", {}
             return "UNDELETE", self._present(
@@ -154,6 +162,16 @@ class ChangeLog:
             if columns[name] != before[name] or name == "LastModifiedDate"
         }
 
+    def _before(
+        self, sobject: SObject, record_id: str, names: list[str], columns: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The columns of a record that a change asks for; none where there is no such record."""
+        asked = [*names, *(["IsDeleted"] if "IsDeleted" in columns else [])]
+        # Only these columns: a save is slow enough without reading the whole record again.
+        wanted = f"SELECT {', '.join(map(quoted, asked))} FROM {quoted(sobject.name)} WHERE Id = ?"
+        found = self._store.db.execute(wanted, (record_id,)).fetchone()
+        return {} if found is None else dict(zip(asked, found, strict=True))
+
     def _captured(self, sobject: SObject) -> frozenset[str]:
         """The names of the fields that events have, worked out once for each state of the schema."""
         known = self._names.get(sobject.name)
@@ -165,8 +183,7 @@ class ChangeLog:
     def _keep(self, sobject: SObject, record_id: str, kind: str, body: dict[str, Any]) -> None:
         cause = self._cause
         if not cause.key:
-            self._prune()
-            cause.key = self._new_key()
+            self._begin(cause)
         if record_id in cause.touched and self._folded(cause, record_id, kind, body):
             return
         cause.changes += 1
@@ -180,11 +197,10 @@ class ChangeLog:
         cause.touched.add(record_id)
         at = self._milliseconds()
         row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, cause.user, at)
-        (self._last,) = self._store.db.execute(
-            "INSERT INTO _change SELECT max(ifnull(max(number), 0) + 1, ?), ?, ?, ?, ?, ?, ?, ?, ?, ? "
-            "FROM _change RETURNING number",
-            (max(at * NUMBERS_A_MILLISECOND, self._last + 1), *row, _packed(body)),
-        ).fetchone()
+        self._last = max(at * NUMBERS_A_MILLISECOND, self._last + 1)
+        self._store.db.execute(
+            "INSERT INTO _change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (self._last, *row, _packed(body))
+        )
 
     def _folded(self, cause: Cause, record_id: str, kind: str, body: dict[str, Any]) -> bool:
         """Whether the change went into an earlier one of the same record in the same transaction."""
@@ -217,8 +233,14 @@ class ChangeLog:
             return True
         return sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
 
-    def _prune(self) -> None:
-        self._store.db.execute("DELETE FROM _change WHERE at < ?", (oldest_kept(self._now()),))
+    def _begin(self, cause: Cause) -> None:
+        """Name a transaction whose first change comes, after what nobody can have any more is gone."""
+        db = self._store.db
+        db.execute("DELETE FROM _change WHERE at < ?", (oldest_kept(self._now()),))
+        # Only this log numbers changes, so within a transaction the number before is known.
+        (newest,) = db.execute("SELECT ifnull(max(number), 0) FROM _change").fetchone()
+        self._last = max(self._last, newest)
+        cause.key = self._new_key()
 
     def _milliseconds(self) -> int:
         return milliseconds(self._now())

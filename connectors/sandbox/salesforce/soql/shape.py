@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from connectors.sandbox.salesforce.schema import Field, Schema
@@ -31,7 +32,7 @@ def shaper(
 ) -> Callable[[Row], dict[str, Any]]:
     """A function from one row of the statement to one record of the answer; ``fetch`` runs SQL for children."""
     if statement.kind == "aggregate":
-        setters = [_leaf(each.path[0], each) for each in statement.outputs]
+        setters = _leaves([(each.path[0], each) for each in statement.outputs])
 
         def grouped(row: Row) -> dict[str, Any]:
             return _filled({"attributes": {"type": "AggregateResult"}}, setters, row)
@@ -57,17 +58,46 @@ def _filled(record: dict[str, Any], setters: Iterable[Setter], row: Row) -> dict
 def _level(statement: Statement, schema: Schema, version: str, above: tuple[str, ...]) -> list[Setter]:
     setters: list[Setter] = []
     done: set[str] = set()
+    leaves: list[tuple[str, Output]] = []
     depth = len(above)
     for output in statement.outputs:
         if output.path[:depth] != above:
             continue
         name = output.path[depth]
         if len(output.path) == depth + 1:
-            setters.append(_leaf(name, output))
+            leaves.append((name, output))
         elif name not in done:
             done.add(name)
-            setters.append(_nested(statement, schema, version, (*above, name)))
+            setters += [*_leaves(leaves), _nested(statement, schema, version, (*above, name))]
+            leaves = []
+    return setters + _leaves(leaves)
+
+
+def _leaves(wanted: Iterable[tuple[str, Output]]) -> list[Setter]:
+    """Values of a record in their order; what stands in columns side by side is put there at once."""
+    setters: list[Setter] = []
+    for stored, group in groupby(wanted, key=lambda leaf: leaf[1].field.stored):
+        if stored:
+            setters.append(_columns(list(group)))
+        else:
+            setters += [_leaf(name, output) for name, output in group]
     return setters
+
+
+def _columns(wanted: Sequence[tuple[str, Output]]) -> Setter:
+    names, places = [name for name, _ in wanted], [output.at for _, output in wanted]
+    shown_ones = [(name, output.at, write) for name, output in wanted if (write := _writer(output))]
+
+    def put(record: dict[str, Any], row: Row) -> None:
+        record.update(zip(names, [row[at] for at in places], strict=True))
+        for name, at, write in shown_ones:
+            record[name] = write(row[at])
+
+    return put
+
+
+def _writer(output: Output) -> Callable[[Any], Any] | None:
+    return formatter(output.field) if output.formatted else writer(output.field)
 
 
 def _leaf(name: str, output: Output) -> Setter:
@@ -75,7 +105,7 @@ def _leaf(name: str, output: Output) -> Setter:
     if not field.stored:
         width = len(address_parts(field))
         return lambda record, row: record.__setitem__(name, address(field, row[at : at + width]))
-    write = formatter(field) if output.formatted else writer(field)
+    write = _writer(output)
     if write is None:
         return lambda record, row: record.__setitem__(name, row[at])
     return lambda record, row: record.__setitem__(name, write(row[at]))
@@ -101,9 +131,9 @@ def _nested(statement: Statement, schema: Schema, version: str, path: tuple[str,
 def _chosen(choice: Choice, schema: Schema, version: str) -> Setter:
     """A parent shown by the fields of its own object, and as a record of it."""
     branches = {
-        name: [_leaf(each.path[0], each) for each in outputs] for name, outputs in choice.branches.items()
+        name: _leaves([(each.path[0], each) for each in outputs]) for name, outputs in choice.branches.items()
     }
-    otherwise = [_leaf(each.path[0], each) for each in choice.otherwise]
+    otherwise = _leaves([(each.path[0], each) for each in choice.otherwise])
 
     def put(record: dict[str, Any], row: Row) -> None:
         parent_id = row[choice.at]
