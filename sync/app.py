@@ -195,7 +195,7 @@ def build(
     stack = ExitStack()
     try:
         attached = _attached(settings, stack)
-        chosen = clock or _clock(settings, attached)
+        chosen = clock or _clock(settings, attached, stack)
         url = _database_url(settings, stack)
         store = Store(url, who=user_at_work())
         stack.callback(store.close)
@@ -255,15 +255,18 @@ def _attached(settings: Settings, stack: ExitStack) -> Attached | None:
     return attached
 
 
-def _clock(settings: Settings, attached: Attached | None) -> Callable[[], datetime]:
+def _clock(settings: Settings, attached: Attached | None, stack: ExitStack) -> Callable[[], datetime]:
     """Pretend CRMs have a clock that can be moved, and then it is ours too; otherwise the machine's counts."""
     url = attached.hubspot_url if attached else settings.hubspot.base_url
     if not is_loopback(urlsplit(url).hostname):
         return utc_now
     # Here and not above: the real CRMs have no clock to ask.
+    from connectors.session import open_session
     from sync.app_clock import sandbox_clock
 
-    return sandbox_clock(url, utc_now)
+    session = open_session()
+    stack.callback(session.close)
+    return sandbox_clock(url, utc_now, session)
 
 
 def _database_url(settings: Settings, stack: ExitStack) -> str:

@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from connectors.session import open_session
+from connectors.session import CrmSession
 from sync.errors import CrmAway
 
 #: Seconds for which pretend CRMs are not asked the time again: a run asks for it a dozen times.
 CLOCK_HOLDS = 0.05
 
 
-def sandbox_clock(url: str, machine: Callable[[], datetime]) -> Callable[[], datetime]:
+def sandbox_clock(url: str, machine: Callable[[], datetime], session: CrmSession) -> Callable[[], datetime]:
     """The clock of the pretend CRMs at ``url``; ``machine``'s where what answers there has none.
 
-    The clock raises CrmAway where nothing answers.
+    ``session`` carries the questions, and is closed by whoever opened it. The clock raises CrmAway where nothing
+    answers.
     """
-    session = open_session()
     told, moment = -CLOCK_HOLDS, machine()
 
     def clock() -> datetime:
