@@ -15,6 +15,7 @@ from sync.agree import agree as compare
 from sync.app import opened
 from sync.cli_context import Context
 from sync.errors import WrongUse
+from sync.privatefile import opened_private
 from sync.screen import Screen
 
 #: Past comparisons shown.
@@ -109,7 +110,7 @@ def _show_history(context: Context) -> None:
 def _csv(path: Path, stack: ExitStack) -> Each:
     """Appends slices to a file that only its owner can read. Raises WrongUse when it cannot be written."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = opened_private(path)
     except OSError as problem:
         raise WrongUse(f"{path} cannot be written: {problem.strerror}") from problem
     file = stack.enter_context(os.fdopen(descriptor, "wb"))

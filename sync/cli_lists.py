@@ -16,6 +16,7 @@ import click
 from sync.app import opened
 from sync.cli_context import Context, age
 from sync.errors import WrongUse
+from sync.privatefile import opened_private
 from sync.roleless import roleless
 
 
@@ -99,7 +100,7 @@ def _write(path: Path, addresses: Sequence[str]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["email"], *([one] for one in addresses)])
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = opened_private(path)
     except OSError as problem:
         raise WrongUse(f"{path} cannot be written: {problem.strerror}") from problem
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -17,6 +17,7 @@ import polars as pl
 
 from sync.errors import WrongUse
 from sync.plan import CHANGES, fingerprint
+from sync.privatefile import opened_private
 from sync.store.runs import Numbers
 from sync.tally import Outcome
 
@@ -79,10 +80,7 @@ def write_plan(path: Path, plan: SavedPlan) -> None:
         **({} if plan.cards is None else {"cards": dict(plan.cards)}),
     }
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            # A file that was there before keeps its own rights, and others may have been able to read it.
-            os.fchmod(descriptor, 0o600)
+        with os.fdopen(opened_private(path), "w", encoding="utf-8") as file:
             json.dump(document, file, ensure_ascii=False, indent=1)
     except OSError as problem:
         raise WrongUse(f"{path}: the plan cannot be written ({problem.strerror})") from problem

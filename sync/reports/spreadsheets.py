@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sync.errors import WrongUse
+from sync.privatefile import opened_private
 from sync.reports.document import Document, Table, flat
 from sync.reports.voice import Language
 
@@ -22,11 +23,9 @@ _SEPARATORS: Mapping[Language, str] = {"de": ";", "en": ","}
 
 def write_file(path: Path, text: str, *, private: bool) -> None:
     """Write a text. ``private``: it names people, so only its owner can read the file. Raises OSError."""
-    if private:
-        # Before there is anything in it to be read.
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-    path.write_text(text, encoding="utf-8", newline="")
+    file: Path | int = opened_private(path) if private else path
+    with open(file, "w", encoding="utf-8", newline="") as opened:
+        opened.write(text)
 
 
 def write_csv(document: Document, folder: Path, *, private: bool = False) -> list[Path]:

@@ -66,6 +66,7 @@ def test_both_crms_own_values_stand_side_by_side_in_a_file_of_its_owners(people:
     house, pairs = people
     house.edit("hubspot", pairs[1][0], jobtitle="Head of Sales")
     path = house.folder / "both.csv"
+    path.touch(mode=0o644)
 
     told = house.command("--json", "agree", "--csv", str(path))
 

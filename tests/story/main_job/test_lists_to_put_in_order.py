@@ -66,6 +66,7 @@ def test_a_former_address_gets_no_mail_and_makes_nobody_twice_until_somebody_has
     assert house.record("hubspot", gone)["hs_email_optout"] == "true"
     assert house.record("salesforce", lead)["HasOptedOutOfEmail"] is False
     file = tmp_path / "suppression.csv"
+    file.touch(mode=0o644)
     told = house.command("--json", "addresses", "--csv", str(file)).document["addresses"]
     assert {one["address"] for one in told} == {"anna@alt.example", "otto@alt.example"}
     assert file.read_text("utf-8").split() == ["email", "anna@alt.example", "otto@alt.example"]
