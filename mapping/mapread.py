@@ -212,10 +212,12 @@ def _unread_column(height: int, found: _Findings) -> pl.Series:
     if not found.unread:
         return base
     cells = pl.concat(found.unread)
-    # A row with something of its own lacks what every row lacks too.
-    of_all = pl.DataFrame({"name": sorted(found.everywhere)}, schema={"name": pl.String()})
-    cells = pl.concat([cells, cells.select("row").unique().join(of_all, how="cross")]).unique()
-    grouped = cells.group_by("row").agg(pl.col("name").sort().alias(UNREAD))
+    if found.everywhere:
+        # A row with something of its own lacks what every row lacks too.
+        of_all = pl.DataFrame({"name": sorted(found.everywhere)}, schema={"name": pl.String()})
+        cells = pl.concat([cells, cells.select("row").unique().join(of_all, how="cross")])
+    # Sorted before they are grouped: to sort within each group takes three times as long.
+    grouped = cells.unique().sort("row", "name").group_by("row").agg(pl.col("name").alias(UNREAD))
     lists = pl.concat([everywhere, grouped[UNREAD]])
     at = pl.zeros(height, dtype=pl.get_index_type(), eager=True)
     return lists.gather(at.scatter(grouped["row"], _row_numbers(grouped.height) + 1))
