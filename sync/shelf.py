@@ -149,7 +149,7 @@ class Shelf:
         borders = leads.gather_every(leads_at_once).to_list()
         self._order.clear()
         if len(borders) > 1:
-            self._sort(to_disk=any(self._runs.values()))
+            self._sort(to_disk=False)
         else:
             borders = [0]
         return [ShelfSlice(self, low, high) for low, high in zip(borders, [*borders[1:], None], strict=True)]
