@@ -49,10 +49,10 @@ class Load:
         may have been written: the job was closed, and could not be asked any more.
         """
         columns = rows.columns_of(items) if items else []
-        for lot in _lots(rows.in_lock_order(items), columns):
+        for lot, lines in _lots(rows.in_lock_order(items), columns):
             with tempfile.TemporaryFile() as file:
                 file.write(rows.heading(columns))
-                file.writelines(rows.row(item, columns) for item in lot)
+                file.writelines(lines)
                 job_id = self._uploaded(described, lot[0], file)
             self._carried_out(job_id, lot, columns, results)
 
@@ -163,19 +163,21 @@ class _NotClosed(Exception):
         self.error = error
 
 
-def _lots(items: Sequence[Outgoing], columns: Sequence[str]) -> Iterator[list[Outgoing]]:
-    """The writes of one job each, so that its file is not too large."""
+def _lots(items: Sequence[Outgoing], columns: Sequence[str]) -> Iterator[tuple[list[Outgoing], list[bytes]]]:
+    """The writes of one job each with their lines, so that its file is not too large."""
     lot: list[Outgoing] = []
+    lines: list[bytes] = []
     size = 0
     for item in items:
-        more = len(rows.row(item, columns))
-        if lot and size + more > UPLOAD_BYTES:
-            yield lot
-            lot, size = [], 0
+        line = rows.row(item, columns)
+        if lot and size + len(line) > UPLOAD_BYTES:
+            yield lot, lines
+            lot, lines, size = [], [], 0
         lot.append(item)
-        size += more
+        lines.append(line)
+        size += len(line)
     if lot:
-        yield lot
+        yield lot, lines
 
 
 def _unknown(item: Outgoing, job_id: str, error: ConnectorError) -> Written:

@@ -74,11 +74,11 @@ class Sent:
     """The writes of one job, to be found again by the rows of its results."""
 
     def __init__(self, items: Sequence[Outgoing], columns: Sequence[str]) -> None:
-        self._columns = columns
         self._keyed = bool(items[0].route.key or items[0].write.record_id is not None)
+        self._columns = columns[:1] if self._keyed else columns
         self._open: dict[tuple[str, ...], deque[Outgoing]] = defaultdict(deque)
         for item in items:
-            self._open[self._identity(cells_of(item, columns))].append(item)
+            self._open[self._identity(cells_of(item, self._columns))].append(item)
 
     def _identity(self, cells: Sequence[str]) -> tuple[str, ...]:
         # The first column is the key; unique texts are compared without case, ids are told apart by it.
