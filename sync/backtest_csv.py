@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from connectors.crm import SLAB_SCHEMA
-from mapping.fieldmap import FieldMap, compile_map
+from mapping.fieldmap import FieldMap
 from mapping.identity import derive
 from mapping.lead import LEAD_FIELDS, FieldType, LeadField, columns_of
 from mapping.mapread import ReadResult, Source, read_slab
@@ -22,13 +22,11 @@ from mapping.qualification.backtest import CASE
 from mapping.qualification.backtest_history import SALES_SAID, without_later
 from mapping.qualification.backtest_leaks import Suspect, suspects
 from mapping.qualification.declared import Policy
-from mapping.rules import CRMS, MapProblems
-from mapping.values.words import ValueMap, clean_boolean
+from mapping.rules import CRMS
+from mapping.values.words import clean_boolean
 from sync.errors import WrongUse
 from sync.headings import fold
-from sync.settings import Settings
 from sync.spreadsheet import Spreadsheet, read_spreadsheet
-from sync.wrongconfig import WrongConfig, problem
 
 #: What names a person to reach; a file without any of it says nothing about being reachable.
 CONTACT = ("email", "phone", "mobile_phone", "street")
@@ -63,27 +61,6 @@ class Past:
     cases: pl.DataFrame
     horizon_days: int | None = None
     warnings: list[str] = field(default_factory=list)
-
-
-def map_of(settings: Settings) -> FieldMap:
-    """The field map of a config, without our own fields. Raises WrongConfig."""
-    values = {name: ValueMap(name, words) for name, words in settings.values.items()}
-    currency = settings.locale.currency
-    try:
-        return compile_map(
-            settings.fields,
-            values,
-            LEAD_FIELDS,
-            default_region=settings.locale.region,
-            default_currency={"hubspot": currency.hubspot, "salesforce": currency.salesforce},
-            decimal_comma=settings.locale.decimal_comma,
-        )
-    except MapProblems as wrong:
-        found = [
-            problem(settings.where(f"fields.{one.rule}"), f"{one.rule}: {one.what}", one.fix)
-            for one in wrong.problems
-        ]
-    raise WrongConfig(found)
 
 
 def past_in_csv(asked: CsvAsked, field_map: FieldMap, policy: Policy) -> Past:

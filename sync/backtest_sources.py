@@ -14,10 +14,11 @@ from mapping.qualification.backtest_history import at_one_moment
 from mapping.qualification.columns import derived_columns
 from mapping.qualification.declared import Policy
 from sync.app import opened
-from sync.backtest_csv import CsvAsked, Past, map_of, past_in_csv
+from sync.backtest_csv import CsvAsked, Past, past_in_csv
 from sync.backtest_hubspot import hubspot_past
 from sync.backtest_own import own_past
 from sync.backtest_salesforce import salesforce_past
+from sync.compiled import file_map_of
 from sync.errors import WrongUse
 from sync.policy_files import policy_in, policy_of_config
 from sync.settings import load_settings
@@ -71,7 +72,7 @@ def policy_and_past(asked: Asked, config: Path | None, environ: Mapping[str, str
         wanted = CsvAsked(
             asked.csv, asked.outcome or "", asked.time, asked.worked, asked.rep, asked.won, asked.trust
         )
-        return policy, past_in_csv(wanted, map_of(settings), policy)
+        return policy, past_in_csv(wanted, file_map_of(settings), policy)
     with opened(settings, lane="backfill") as app:
         if asked.source == "own":
             work, past_of = app.memory(), own_past

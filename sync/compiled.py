@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mapping.fieldmap import FieldMap, compile_map
-from mapping.lead import LeadField
+from mapping.lead import LEAD_FIELDS, LeadField
 from mapping.own import OWN_FIELDS, OWN_LEAD_FIELDS
 from mapping.qualification.columns import columns_for
 from mapping.qualification.conditions import Condition, compile_condition
@@ -26,13 +26,22 @@ from sync.wrongconfig import Problem, WrongConfig, problem
 def field_map_of(settings: Settings) -> FieldMap:
     """The map that a config declares. Raises WrongConfig with every problem and its line."""
     own = [FieldRule(own.lead.name, hubspot=own.hubspot, salesforce=own.salesforce) for own in OWN_FIELDS]
+    return _compiled(settings, [*settings.fields, *own, *owner_rules(settings)], all_fields({}))
+
+
+def file_map_of(settings: Settings) -> FieldMap:
+    """The same without our own fields and owners, which a file of leads of the past does not have."""
+    return _compiled(settings, settings.fields, LEAD_FIELDS)
+
+
+def _compiled(settings: Settings, rules: Sequence[FieldRule], fields: Mapping[str, LeadField]) -> FieldMap:
     values = {name: ValueMap(name, words) for name, words in settings.values.items()}
     currency = settings.locale.currency
     try:
         return compile_map(
-            [*settings.fields, *own, *owner_rules(settings)],
+            rules,
             values,
-            all_fields({}),
+            fields,
             default_region=settings.locale.region,
             default_currency={"hubspot": currency.hubspot, "salesforce": currency.salesforce},
             decimal_comma=settings.locale.decimal_comma,

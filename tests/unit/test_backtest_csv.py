@@ -11,7 +11,8 @@ import pytest
 
 from mapping.qualification.backtest import backtest, judge_cases
 from mapping.qualification.declared import Policy
-from sync.backtest_csv import CsvAsked, Past, map_of, past_in_csv
+from sync.backtest_csv import CsvAsked, Past, past_in_csv
+from sync.compiled import file_map_of
 from sync.errors import WrongUse
 from sync.policy_files import policy_of_config
 from sync.settings import load_settings
@@ -65,7 +66,7 @@ def policy(tmp_path: Path) -> Policy:
 @pytest.fixture
 def read(tmp_path: Path, policy: Policy) -> Read:
     """Reads a spreadsheet with the map of ``CONFIG``."""
-    field_map = map_of(load_settings(tmp_path / "leadpact.toml", {}))
+    field_map = file_map_of(load_settings(tmp_path / "leadpact.toml", {}))
 
     def past(text: str, **asked: object) -> Past:
         (tmp_path / "leads.csv").write_text(text, encoding="utf-8")

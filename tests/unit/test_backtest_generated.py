@@ -23,9 +23,9 @@ from mapping.qualification.backtest import backtest, judge_cases, measured, usab
 from mapping.qualification.backtest_leaks import suspects
 from mapping.qualification.backtest_ranking import deciles, levels, roc_auc
 from mapping.qualification.declared import Policy
-from sync.backtest_csv import map_of
 from sync.backtest_hubspot import CREATED, cases_of
 from sync.backtest_own import with_outcome
+from sync.compiled import file_map_of
 from sync.initdir import write_config
 from sync.policy_files import policy_of_config
 from sync.settings import load_settings
@@ -65,7 +65,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     folder = tmp_path_factory.mktemp("config")
     write_config(folder)
     settings = load_settings(folder / "leadpact.toml", {})
-    return Judge(map_of(settings), policy_of_config(settings))
+    return Judge(file_map_of(settings), policy_of_config(settings))
 
 
 def history(people: Sequence[Person]) -> pl.DataFrame:
