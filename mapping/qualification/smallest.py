@@ -120,8 +120,9 @@ def _applied(lead: pl.DataFrame, tried: Sequence[Together]) -> pl.DataFrame:
     rows = [_values(facts) for facts in tried]
     changed = {name for row in rows for name in row if name in lead.columns}
     same = lead.select(pl.all().repeat_by(len(rows)).explode())
+    before, schema = lead.row(0, named=True), lead.schema
     return same.with_columns(
-        pl.Series(name, [row.get(name, lead[name][0]) for row in rows], dtype=lead.schema[name])
+        pl.Series(name, [row.get(name, before[name]) for row in rows], dtype=schema[name])
         for name in sorted(changed)
     )
 
