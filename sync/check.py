@@ -29,7 +29,7 @@ from sync.setup import OURS, needed_fields
 from sync.setup_options import options_told
 from sync.turned import CONTACT, can_see_contacts
 from sync.work import CRMS, Work
-from sync.wrongconfig import Problem
+from sync.wrongconfig import Problem, found
 
 #: Stored leads that a rule is tried on at most.
 SAID_BACK = 100_000
@@ -56,7 +56,7 @@ def check(work: Work, where: Callable[[str], str]) -> list[Problem]:
     problems += of_routing(work, where)
     problems += problems_beside(work, where)
     problems += [
-        _found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix)
+        found(where(f"fields.{one.fields[0]}"), "warning", str(one), one.fix)
         for one in not_read_for_all(work)
     ]
     return problems
@@ -77,7 +77,7 @@ def _of_noise(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     """Fields that are left alone because something else keeps setting them back (``sync.loops``)."""
     counted = Counter(row["field"] for row in work.store.journal.open_held() if row["kind"] == "noisy")
     for name, leads in sorted(counted.items()):
-        yield _found(
+        yield found(
             where(f"fields.{name}"),
             "warning",
             f"noisy automation: something else keeps setting {name} back, for {leads} leads; it is not written there",
@@ -93,9 +93,9 @@ def _of_pilot(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
     try:
         people = len(work.pilot.members)
     except GuardStopped as stop:
-        yield _found(at, "error", str(stop), stop.fix)
+        yield found(at, "error", str(stop), stop.fix)
         return
-    yield _found(
+    yield found(
         at,
         "note",
         f"a pilot: only the {people} people on HubSpot list {work.pilot.list_id} are synced, withdrawals of"
@@ -106,17 +106,13 @@ def _of_pilot(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
 
 def _of_contacts(work: Work) -> Iterator[Problem]:
     if work.objects["salesforce"] != CONTACT and not can_see_contacts(work):
-        yield _found(
+        yield found(
             f"Salesforce {CONTACT}",
             "warning",
             "Contacts are not visible to us: once a lead is converted, nobody tells its Contact what the person does"
             " not want, and an opt-out that is set there is not seen",
             "give the integration user read and edit access to Contacts, HasOptedOutOfEmail and DoNotCall among them",
         )
-
-
-def _found(where: str, severity: str, problem: str, fix: str) -> Problem:
-    return Problem(where=where, severity=severity, problem=problem, fix=fix)
 
 
 def failed(problems: list[Problem]) -> bool:
@@ -126,7 +122,7 @@ def failed(problems: list[Problem]) -> bool:
 
 def _of_rule(rule: FieldRule, where: Callable[[str], str]) -> Iterator[Problem]:
     if rule.if_both_changed == NEWEST and rule.direction == "both":
-        yield _found(
+        yield found(
             where(f"fields.{rule.lead}.if_both_changed"),
             "note",
             f"{rule.lead}: the later change stands where both CRMs tell when the field was changed; HubSpot always"
@@ -149,7 +145,7 @@ def _of_field(
             yield _unknown_field(name, crm, schema, at)
         return
     if not info.readable:
-        yield _found(
+        yield found(
             at, "error", f"{NAMES[crm]} does not let us read {name}", "give the integration user access to it"
         )
     if rule.writes_to(crm):
@@ -159,7 +155,7 @@ def _of_field(
 def _unknown_field(name: str, crm: str, schema: ObjectSchema, at: str) -> Problem:
     near = difflib.get_close_matches(name, schema.fields, n=1)
     hint = f"did you mean {near[0]}? Otherwise" if near else "correct the name, or"
-    return _found(
+    return found(
         at,
         "error",
         f"{NAMES[crm]} has no field {name} on {schema.object}, or hides it from us",
@@ -175,7 +171,7 @@ def _of_writing(
         # Withdrawals are shown by HubSpot in a field that only its subscription API may change.
         severity = "warning" if work.field_map.fields[rule.lead].opt_out else "error"
         other = "salesforce" if crm == "hubspot" else "hubspot"
-        yield _found(
+        yield found(
             at,
             severity,
             f"{info.name} is {kind} in {NAMES[crm]}: it can be read, and will never be written",
@@ -186,7 +182,7 @@ def _of_writing(
         refused = {common: word for common, word in values.said(crm).items() if info.refuses(word)}
         for common, word in refused.items():
             near = difflib.get_close_matches(word, dict(info.options), n=1)
-            yield _found(
+            yield found(
                 where(f"values.{values.name}"),
                 "error",
                 f"{NAMES[crm]}'s {info.name} has no option for {common!r} spelled {word!r}",
@@ -206,7 +202,7 @@ def _of_length(work: Work, rule: FieldRule, crm: str, info: FieldInfo, at: str) 
         return
     # A standard field is as long as it is, and HubSpot's texts have no end: that is to be known, and no mistake.
     ours_to_widen = more < UNBOUNDED or info.name.endswith("__c")
-    yield _found(
+    yield found(
         at,
         "error" if ours_to_widen else "warning",
         f"{info.name} holds {info.length} characters in {NAMES[crm]}, {source} in {NAMES[other]} {more}:"
@@ -222,7 +218,7 @@ def _of_stages(work: Work, schema: ObjectSchema, where: Callable[[str], str]) ->
     for stage, word in work.stage_words.items():
         if known and word not in known:
             near = difflib.get_close_matches(word, known, n=1)
-            yield _found(
+            yield found(
                 where(f"stages.{stage}"),
                 "error",
                 f"HubSpot has no lifecycle stage {word!r}; it has {', '.join(schema.stages)}",
@@ -235,14 +231,14 @@ def _of_setup(work: Work) -> Iterator[Problem]:
     for crm in CRMS:
         missing = [one.spec.name for one in needed if one.crm == crm and not one.there]
         if missing:
-            yield _found(
+            yield found(
                 f"{NAMES[crm]} {work.objects[crm]}",
                 "error",
                 f"{len(missing)} of Leadpact's own fields are missing: {', '.join(missing)}",
                 "run `leadpact setup` to see them and `leadpact setup --apply` to create them",
             )
     for option in options_told(needed):
-        yield _found(
+        yield found(
             f"{NAMES[option['crm']]} {option['object']}",
             "error",
             f"{option['field']} lacks the option {option['option']}, so a write of it would be refused",
@@ -272,4 +268,4 @@ def _rules_back(work: Work, where: Callable[[str], str]) -> Iterator[Problem]:
             else f"policy.{hit.kind}[{places[hit.kind]}]"
         )
         places[hit.kind] += 1
-        yield _found(where(path), "note", hit.sentence(work.language), "")
+        yield found(where(path), "note", hit.sentence(work.language), "")

@@ -10,7 +10,7 @@ from sync.owners import Owners, read_owners
 from sync.plan import NAMES
 from sync.routing_rules import OWNER_FIELDS, RoutingRules
 from sync.work import CRMS, Work
-from sync.wrongconfig import Problem
+from sync.wrongconfig import Problem, found
 
 Where = Callable[[str], str]
 
@@ -23,7 +23,7 @@ def of_routing(work: Work, where: Where) -> Iterator[Problem]:
     try:
         owners = Owners(read_owners(work.crms), rules.same)
     except NeedsPerson as hidden:
-        yield _said(
+        yield found(
             where("handover.routes"),
             "error",
             f"{NAMES.get(hidden.crm, 'a CRM')} does not let us read its owners: {hidden}",
@@ -34,23 +34,19 @@ def of_routing(work: Work, where: Where) -> Iterator[Problem]:
     yield from of_people(rules, owners, where)
     yield from _of_rights(work, rules, where)
     if rules.routes and not any(_takes_the_rest(rules, place) for place in range(len(rules.routes))):
-        yield _said(
+        yield found(
             where("handover.routes"),
             "warning",
             "no route takes the rest: a lead that fits none is handed over to nobody",
             "add a route without conditions at the end",
         )
     for problem, count in work.store.notices.problems():
-        yield _said(
+        yield found(
             where("handover.tasks"),
             "warning",
             f"somebody was not told of {count} handovers: {problem}",
             "mend the cause; `leadpact explain` shows what a lead's owner was told",
         )
-
-
-def _said(where: str, severity: str, problem: str, fix: str) -> Problem:
-    return Problem(where=where, severity=severity, problem=problem, fix=fix)
 
 
 def _takes_the_rest(rules: RoutingRules, place: int) -> bool:
@@ -77,28 +73,28 @@ def _of_targets(rules: RoutingRules, owners: Owners, where: Where) -> Iterator[P
         for _, owner, queue in rules.named_on(route):
             known = owners.by_key.get(owner)
             if queue and (known is None or not known.queue):
-                yield _said(
+                yield found(
                     at,
                     "error",
                     f"route “{route.name}”: Salesforce has no queue {owner} for these records",
                     "correct the name, or let the queue hold them",
                 )
             elif owner in owners.gone:
-                yield _said(
+                yield found(
                     at,
                     "error",
                     f"route “{route.name}”: {owner} is no longer active in Salesforce",
                     "take them out of the route; meanwhile the others on it get the leads",
                 )
             elif known is None or (known.queue and not queue):
-                yield _said(
+                yield found(
                     at,
                     "error",
                     f"route “{route.name}”: Salesforce has no user with the address {owner}",
                     "correct the address; a queue is written as “queue: its name”",
                 )
             elif not queue and known.hubspot is None:
-                yield _said(
+                yield found(
                     at,
                     "warning",
                     f"route “{route.name}”: HubSpot has no owner with the address {owner}; the contact's owner"
@@ -115,7 +111,7 @@ def _of_names(rules: RoutingRules, owners: Owners, where: Where) -> Iterator[Pro
     asked += [("handover.escalate_to", rules.escalate_to)] if rules.escalate_to else []
     for path, owner in asked:
         if owner not in owners.by_key:
-            yield _said(
+            yield found(
                 where(path),
                 "warning",
                 f"{path}: no active user of Salesforce has the address {owner}",
@@ -123,14 +119,14 @@ def _of_names(rules: RoutingRules, owners: Owners, where: Where) -> Iterator[Pro
             )
     for theirs in rules.same:
         if theirs not in hubspot:
-            yield _said(
+            yield found(
                 where("handover.same_owner"),
                 "warning",
                 f"handover.same_owner: HubSpot has no owner with the address {theirs}",
                 "correct the address",
             )
     for owner in sorted(owners.twice & {owner for _, owner, _ in rules.named}):
-        yield _said(
+        yield found(
             where("handover.routes"),
             "warning",
             f"two active users of Salesforce have the address {owner}: the first one gets the leads",
@@ -144,7 +140,7 @@ def _of_rights(work: Work, rules: RoutingRules, where: Where) -> Iterator[Proble
     for crm in CRMS if rules.routes else ():
         theirs = OWNER_FIELDS[crm][1]
         if theirs not in writable.updatable[crm]:
-            yield _said(
+            yield found(
                 where("handover.routes"),
                 "error" if crm == "salesforce" else "warning",
                 f"{NAMES[crm]} does not let us write {theirs}: leads are given to nobody there",
@@ -161,7 +157,7 @@ def _of_rights(work: Work, rules: RoutingRules, where: Where) -> Iterator[Proble
     except NeedsPerson:
         able = False
     if not able:
-        yield _said(
+        yield found(
             where("handover.tasks"),
             "warning",
             "Salesforce does not let us make tasks",

@@ -17,9 +17,14 @@ class Problem(TypedDict):
     fix: str
 
 
+def found(where: str, severity: str, problem: str, fix: str) -> Problem:
+    """A problem of any ``severity``: error, warning or note."""
+    return Problem(where=where, severity=severity, problem=problem, fix=fix)
+
+
 def problem(where: str, what: str, fix: str) -> Problem:
     """A problem that keeps the config from being used."""
-    return Problem(where=where, severity="error", problem=what, fix=fix)
+    return found(where, "error", what, fix)
 
 
 class WrongConfig(WrongUse):
