@@ -55,11 +55,12 @@ class Narrow:
     """Rows on disk of which some columns were left out.
 
     ``columns``: all of them, in order. ``twins``: those left out, and the column that says the same. ``ends``: where
-    in the file each piece ends, and its cells apart.
+    in the file each piece ends, and its cells apart. ``step``: rows of a piece.
     """
 
     path: Path
     height: int
+    step: int
     columns: tuple[str, ...]
     twins: Mapping[str, str]
     ends: Sequence[tuple[int, int]]
@@ -69,8 +70,8 @@ class Narrow:
         """So many rows, as they lie there (``restored``)."""
         end, found = start + length, list[Part]()
         with self.path.open("rb") as file:
-            for number in range(start // ROWS_OF_A_PIECE, -(-end // ROWS_OF_A_PIECE) if length else 0):
-                first = number * ROWS_OF_A_PIECE
+            for number in range(start // self.step, -(-end // self.step) if length else 0):
+                first = number * self.step
                 piece = self._piece(file, number)
                 low, high = max(start - first, 0), min(end - first, piece.height)
                 found.append(piece if high - low == piece.height else piece.slice(low, high - low))
@@ -79,8 +80,8 @@ class Narrow:
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """Every row as it was, piece by piece; ``columns``: only these, as far as there are any."""
-        for start in range(0, self.height, ROWS_OF_A_PIECE):
-            part = self.part(start, min(ROWS_OF_A_PIECE, self.height - start))
+        for start in range(0, self.height, self.step):
+            part = self.part(start, min(self.step, self.height - start))
             yield restored(self, part, columns)
 
     def _piece(self, file: IO[bytes], number: int) -> Part:
@@ -137,7 +138,12 @@ def _moved(cells: pl.DataFrame, by: int) -> pl.DataFrame:
 
 
 def narrowed(
-    whole: pl.DataFrame, places: pl.Series, twins: Mapping[str, str], file: IO[bytes], path: Path
+    whole: pl.DataFrame,
+    places: pl.Series,
+    twins: Mapping[str, str],
+    file: IO[bytes],
+    path: Path,
+    step: int = ROWS_OF_A_PIECE,
 ) -> Narrow:
     """The rows of ``whole`` in the order of ``places``, written. ``twins``: what may be left out, and what says it."""
     unlike = _unlike(whole, twins)
@@ -152,16 +158,16 @@ def narrowed(
     ]
     apart = pl.concat([pl.DataFrame(schema=_APART), *cells]).sort("at")
     rest, ends = whole.drop(left_out), []
-    for start in range(0, whole.height, ROWS_OF_A_PIECE):
+    for start in range(0, whole.height, step):
         # Gathered piece by piece: what is written next is then still in the processor's cache.
-        _write(rest[places.slice(start, ROWS_OF_A_PIECE)], file)
+        _write(rest[places.slice(start, step)], file)
         middle = file.tell()
         first = int(apart["at"].search_sorted(start, side="left"))
-        last = int(apart["at"].search_sorted(start + ROWS_OF_A_PIECE, side="left"))
+        last = int(apart["at"].search_sorted(start + step, side="left"))
         if last > first:
             _write(_moved(apart.slice(first, last - first), -start), file)
         ends.append((middle, file.tell()))
-    return Narrow(path, whole.height, tuple(whole.columns), left_out, ends)
+    return Narrow(path, whole.height, step, tuple(whole.columns), left_out, ends)
 
 
 def _write(frame: pl.DataFrame, file: IO[bytes]) -> None:

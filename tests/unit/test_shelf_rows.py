@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from sync.shelf import Shelf
+from sync.shelf_rows import Narrow, narrowed, restored, together
 
 TWINS = {
     "hubspot": {
@@ -98,3 +100,48 @@ def test_more_fields_than_a_byte_counts_come_back(tmp_path: Path) -> None:
     taken = [part.take("hubspot") for part in shelf.slices(7)]
     shelf.clear()
     assert_frame_equal(_by_id([one for one in taken if one is not None]), records, check_column_order=False)
+
+
+def _written(folder: Path, name: str, records: pl.DataFrame, step: int) -> Narrow:
+    """The records as they are, on disk in pieces of so many rows."""
+    path = folder / name
+    places = pl.int_range(records.height, dtype=pl.get_index_type(), eager=True)
+    with path.open("wb") as file:
+        return narrowed(records, places, TWINS["hubspot"], file, path, step)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    odd=st.lists(_RECORD, max_size=8),
+    step=st.integers(1, 12),
+    borders=st.lists(st.integers(0, 60), min_size=1, max_size=6),
+)
+def test_a_stretch_is_the_same_however_the_pieces_lie(
+    tmp_path: Path, odd: list[dict[str, Any]], step: int, borders: list[int]
+) -> None:
+    records = _records(odd, 52).head(60)
+    lies = _written(tmp_path, "run", records, step)
+    # In the order of the slices and back again: a piece at hand is the right one either way.
+    ordered = sorted({*borders, 0, records.height})
+    stretches = list(pairwise(ordered))
+    for start, end in [*stretches, *reversed(stretches)]:
+        end = min(end, records.height)
+        found = restored(lies, lies.part(start, max(end - start, 0)))
+        assert_frame_equal(found, records.slice(start, max(end - start, 0)))
+    assert_frame_equal(pl.concat(lies.pieces()), records)
+
+
+def test_runs_that_lack_different_columns_come_back_together_in_order(tmp_path: Path) -> None:
+    alike, unlike = _records([], 6), _records([{"name": "Eva", "raw:name": None}] * 5, 1)
+    runs = [alike, alike, unlike, alike]
+    lie = [_written(tmp_path, str(place), run, 4) for place, run in enumerate(runs)]
+    assert lie[0].twins != lie[2].twins
+    frames = together([(one, one.part(2, 3)) for one in lie])
+    assert_frame_equal(pl.concat(frames), pl.concat([run.slice(2, 3) for run in runs]))
+
+
+def test_no_rows_of_a_run_are_a_frame_without_rows(tmp_path: Path) -> None:
+    records = _records([{"raw:name": "Eva"}], 9)
+    lies = _written(tmp_path, "run", records, 4)
+    for start in (0, 4, 10):
+        assert_frame_equal(restored(lies, lies.part(start, 0)), records.clear())

@@ -83,7 +83,8 @@ def test_files_on_disk_are_few_and_only_their_owner_reads_them(tmp_path: Path) -
     five_readings = 5 * int(_frame(range(50, 60), "h").estimated_size())
     _filled(tmp_path, five_readings).slices(AT_ONCE)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 5
+    # Two runs of each CRM; what was read after the last of them stays in memory.
+    assert len(files) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
