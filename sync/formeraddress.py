@@ -11,6 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
+from sync.inorder import chosen
 from sync.store.former import MOVED
 from sync.work import Work
 
@@ -20,9 +21,12 @@ def moved_addresses(leads: pl.DataFrame) -> pl.DataFrame:
 
     ``leads``: ``lead_id``, ``email`` (merged) and ``p.email`` (stored; null for a lead that is new).
     """
+    if leads["p.email"].null_count() == leads.height:
+        return pl.DataFrame(schema=dict(MOVED))
     before, after = pl.col("p.email").str.to_lowercase(), pl.col("email").str.to_lowercase()
-    moved = leads.filter(before.is_not_null() & before.ne_missing(after))
-    return moved.select("lead_id", email_key=before, current_key=after).select(*MOVED)
+    both = leads[["lead_id", "p.email", "email"]].select("lead_id", email_key=before, current_key=after)
+    moved = both["email_key"].is_not_null() & both["email_key"].ne_missing(both["current_key"])
+    return chosen(both, moved)[list(MOVED)]
 
 
 def note_former_addresses(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:

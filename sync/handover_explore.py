@@ -180,4 +180,4 @@ def note_waiting(work: Work, leads: pl.DataFrame, now: datetime) -> None:
     """Let the next sync read the records of those who were drawn from memory alone. In the remembering transaction."""
     if "explore_waits" not in leads.columns:
         return
-    work.store.beside.look_again(leads.filter("explore_waits")["lead_id"], "exploration", now)
+    work.store.beside.look_again(leads["lead_id"].filter(leads["explore_waits"]), "exploration", now)

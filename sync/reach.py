@@ -43,10 +43,10 @@ def newly_admitted(work: Work) -> list[tuple[str, str]]:
 
 def note_reach(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
     """Remember who of these decided leads is left out. ``leads`` has ``lead_id`` and ``in_scope``."""
-    left_out = leads.filter(~pl.col("in_scope"))["lead_id"]
+    left_out = leads["lead_id"].filter(~leads["in_scope"])
     if left_out.is_empty() and not work.store.outside.any():
         return
-    work.store.outside.note(left_out, leads.filter("in_scope")["lead_id"], run, now)
+    work.store.outside.note(left_out, leads["lead_id"].filter(leads["in_scope"]), run, now)
 
 
 def told_reach(

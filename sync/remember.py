@@ -21,6 +21,7 @@ from sync.fed import note_fed
 from sync.fieldtimes import why_by_time
 from sync.formeraddress import note_former_addresses
 from sync.handover import as_judged, remember_handovers
+from sync.inorder import chosen
 from sync.loops import held_noise
 from sync.merge import WINNER, Winner
 from sync.pairs import Pairing
@@ -32,6 +33,23 @@ from sync.turned import note_turned
 from sync.winners import deciders
 from sync.work import CRMS, Work, empty
 from sync.write import ENDED, Results
+
+#: What of a verdict makes it another one, and where its last one stands.
+_COMPARED: Mapping[str, str] = {
+    "score": "prev_score",
+    "fit": "prev_fit",
+    "engagement": "prev_engagement",
+    "coverage": "prev_coverage",
+    "temperature": "prev_temperature",
+    "stage": "prev_stage",
+    "stage_why": "prev_stage_why",
+    "highest_stage": "prev_highest_stage",
+    "cycle": "prev_cycle",
+    "nurture_track": "prev_track",
+    **{name: f"prev_{name}" for name in MEMORY},
+    "policy_version": "prev_policy",
+    "lead_values": "prev_values",
+}
 
 
 def remember(
@@ -89,15 +107,22 @@ def remember(
 
 def _mended(leads: pl.DataFrame, results: Results) -> pl.Series:
     """The leads in whose records nothing of a dead run is left: those that may be written to, and were."""
-    reached = [pl.col(name) for name in ("in_scope", "to_hubspot", "to_salesforce") if name in leads.columns]
-    left = results.changes.filter((pl.col("kind") == RESTORE) & (pl.col("state") != "written"))["lead_id"]
-    return leads.filter(pl.all_horizontal(*reached, ~pl.col("lead_id").is_in(left.implode())))["lead_id"]
+    there, changes = frozenset(leads.columns), results.changes
+    left = changes["lead_id"].filter((changes["kind"] == RESTORE) & (changes["state"] != "written"))
+    mended = leads["lead_id"]
+    reached = mended.is_not_null() if left.is_empty() else ~mended.is_in(left.implode())
+    for name in ("in_scope", "to_hubspot", "to_salesforce"):
+        if name in there:
+            reached &= leads[name]
+    return mended.filter(reached)
 
 
 def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:
     parts = [empty(NEW_LINKS)]
     for crm, side in SIDES.items():
         other = SIDES["salesforce" if crm == "hubspot" else "hubspot"]
+        if not leads[side + "_created"].any():
+            continue
         made = leads.filter(pl.col(side + "_created"))
         parts.append(
             made.select(
@@ -119,34 +144,27 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
     """Store the leads whose values or verdict changed, and each such verdict with its inputs."""
     snapshots = work.lead_snapshots()
     lead_columns = list(columns_of(work.fields))
-    inputs = snapshots.encode(as_judged(leads).select(lead_columns))
-    shown = pl.col("nb.hubspot." + STAGE_SHOWN) if "nb.hubspot." + STAGE_SHOWN in leads.columns else None
-    after = leads.with_columns(shown.alias(STAGE_SHOWN)) if shown is not None else leads
-    values = snapshots.encode(after.select(lead_columns))
+    inputs = snapshots.encode(as_judged(leads)[lead_columns])
+    after, shown = leads[lead_columns], "nb.hubspot." + STAGE_SHOWN
+    if shown in frozenset(leads.columns):
+        after = after.with_columns(leads[shown].alias(STAGE_SHOWN))
+    values = snapshots.encode(after)
+    decided = pl.Series("decided_at", [now], dtype=pl.Datetime("us", "UTC"))
+    version = pl.Series("policy_version", [work.policy.version], dtype=pl.String())
     rows = leads.with_columns(
-        lead_values=values,
-        policy_version=pl.lit(work.policy.version),
-        decided_at=pl.lit(now).cast(pl.Datetime("us", "UTC")),
-        email_key=pl.col("email").str.to_lowercase(),
-    ).with_columns(inputs=pl.Series(inputs))
-    compared = {
-        "score": "prev_score",
-        "fit": "prev_fit",
-        "engagement": "prev_engagement",
-        "coverage": "prev_coverage",
-        "temperature": "prev_temperature",
-        "stage": "prev_stage",
-        "stage_why": "prev_stage_why",
-        "highest_stage": "prev_highest_stage",
-        "cycle": "prev_cycle",
-        "nurture_track": "prev_track",
-        **{name: f"prev_{name}" for name in MEMORY},
-        "policy_version": "prev_policy",
-        "lead_values": "prev_values",
-    }
-    changed = rows.filter(
-        pl.any_horizontal(pl.col(new).ne_missing(pl.col(old)) for new, old in compared.items())
+        [
+            values.alias("lead_values"),
+            version.new_from_index(0, leads.height),
+            decided.new_from_index(0, leads.height),
+            leads["email"].str.to_lowercase().alias("email_key"),
+            inputs.alias("inputs"),
+        ]
     )
+    pairs = rows[list(dict.fromkeys((*_COMPARED, *_COMPARED.values())))]
+    differs = pl.any_horizontal(pl.col(new).ne_missing(pl.col(old)) for new, old in _COMPARED.items())
+    changed = chosen(rows, pairs.select(differs.alias("differs"))["differs"])
+    if changed.is_empty():
+        return
     work.store.leads.remember_leads(changed.select(*NEW_LEADS))
     with_previous = changed.with_columns(inputs=_with_previous(changed))
     work.store.leads.remember_verdicts(with_previous.select(*NEW_VERDICTS), run)
@@ -171,7 +189,11 @@ def _with_previous(changed: pl.DataFrame) -> pl.Series:
 
 def _looked_at(leads: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     seen = [
-        leads.filter(pl.col(side + "_id").is_not_null()).select(crm=pl.lit(crm), record_id=side + "_id")
+        leads[side + "_id"]
+        .drop_nulls()
+        .alias("record_id")
+        .to_frame()
+        .select(pl.lit(crm).alias("crm"), "record_id")
         for crm, side in SIDES.items()
     ]
     return pl.concat([*seen, held.select("crm", "record_id")]).unique()
@@ -219,8 +241,8 @@ def held_rows(pairing: Pairing, decided: Decided) -> pl.DataFrame:
         }
         for crm, object_name, record, others, why in pairing.ambiguous.iter_rows()
     ]
-    open_conflicts = decided.conflicts.filter(pl.col("winner") == "nobody")
-    sides = decided.leads.select("lead_id", "h._id", "s._id")
+    open_conflicts = chosen(decided.conflicts, decided.conflicts["winner"] == "nobody")
+    sides = decided.leads[["lead_id", "h._id", "s._id"]]
     conflicts = [
         {
             "held_key": f"conflict:{lead}:{name}",

@@ -347,6 +347,8 @@ def _records(changes: pl.DataFrame) -> list[tuple[str, str, str | None]]:
 
 
 def _only(decided: Decided, lead_ids: set[str]) -> Decided:
+    if lead_ids.issuperset(decided.leads["lead_id"].to_list()):
+        return decided
     mine = pl.col("lead_id").is_in(list(lead_ids))
     return replace(
         decided,

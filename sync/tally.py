@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ import polars as pl
 
 from connectors.crm import Cursor
 from sync.decide import Decided
+from sync.inorder import chosen
 from sync.merge import WINNER, Winner
 from sync.plan import SIDES
 from sync.running import as_document
@@ -49,7 +51,7 @@ class Outcome:
 
 def held_leads(decided: Decided) -> pl.Series:
     """Leads with a field that waits for a person: both changed it, a CRM has no word for it, or others set it back."""
-    contested = decided.conflicts.filter(pl.col("winner") == "nobody")["lead_id"]
+    contested = decided.conflicts["lead_id"].filter(decided.conflicts["winner"] == "nobody")
     stuck = [
         pl.col(WINNER + name) == int(Winner.UNSAYABLE)
         for name, codes in deciders(decided.leads).items()
@@ -62,18 +64,21 @@ def held_leads(decided: Decided) -> pl.Series:
 
 def note_touched(outcome: Outcome, decided: Decided) -> None:
     """The records of the leads that a plan changes: ``apply`` reads exactly these again."""
+    if decided.changes.is_empty():
+        return
     changing = decided.leads.filter(pl.col("lead_id").is_in(decided.changes["lead_id"].unique().implode()))
     for crm, side in SIDES.items():
         outcome.touched.setdefault(crm, []).extend(changing[side + "_id"].drop_nulls().to_list())
 
 
 def count_changes(totals: dict[str, int], changes: pl.DataFrame) -> None:
-    creates = changes.filter(pl.col("kind") == "create")
-    totals["creates"] += creates.select("lead_id", "crm").unique().height
-    totals["updates"] += changes.filter(pl.col("kind") != "create").select("lead_id", "crm").unique().height
-    totals["stage_moves"] += changes.filter(
-        (pl.col("field") == "stage") & (pl.col("kind") != "create")
-    ).height
+    if changes.is_empty():
+        return
+    created = changes["kind"] == "create"
+    records = changes.select("lead_id", "crm")
+    totals["creates"] += chosen(records, created).n_unique()
+    totals["updates"] += chosen(records, ~created).n_unique()
+    totals["stage_moves"] += int(((changes["field"] == "stage") & ~created).sum())
     totals["leads_touched"] += changes["lead_id"].n_unique()
 
 
@@ -90,31 +95,30 @@ def summarise(summary: dict[str, int], decided: Decided) -> None:
         summary[name] = summary.get(name, 0) + count
 
     leads = decided.leads
-    both = pl.col("h._id").is_not_null() & pl.col("s._id").is_not_null()
-    add("in_both", leads.filter(both).height)
-    add("out_of_scope", leads.filter(~pl.col("in_scope")).height)
+    add("in_both", int((leads["h._id"].is_not_null() & leads["s._id"].is_not_null()).sum()))
+    add("out_of_scope", int((~leads["in_scope"]).sum()))
     for column in ("stage", "temperature"):
-        for value, count in leads.group_by(column).len().iter_rows():
+        for value, count in Counter(leads[column].to_list()).items():
             add(f"{column}:{value}", count)
-    for name, count in decided.changes.group_by("field").len().iter_rows():
+    for name, count in Counter(decided.changes["field"].to_list()).items():
         add(f"field:{name}", count)
     add("conflicts", decided.conflicts.height)
 
 
 def count_targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
     """Count each lead in each CRM once; the worst outcome of its fields counts."""
-    leads, held = decided.leads, set(held_leads(decided))
+    leads, held = decided.leads, set(held_leads(decided).to_list())
     changes = decided.changes if results is None else results.changes
     counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
     for crm, side in SIDES.items():
-        theirs_changed = changes.filter(pl.col("crm") == crm)
-        touched, refused = set(theirs_changed["lead_id"]), set()
+        theirs_changed = chosen(changes, changes["crm"] == crm)
+        touched, refused = set(theirs_changed["lead_id"].to_list()), set()
         if results is not None:
-            refused = set(theirs_changed.filter(pl.col("state") != "written")["lead_id"])
+            refused = set(theirs_changed["lead_id"].filter(theirs_changed["state"] != "written").to_list())
         if decided.moved is not None:
             refused |= set(decided.moved.filter(pl.col("crm") == crm)["lead_id"])
-        there = set(leads["lead_id"].filter(leads[side + "_id"].is_not_null()))
-        theirs = there | ((touched | refused) & set(leads["lead_id"]))
+        there = set(leads["lead_id"].filter(leads[side + "_id"].is_not_null()).to_list())
+        theirs = there | ((touched | refused) & set(leads["lead_id"].to_list()))
         counts["targets"] += len(theirs)
         counts["refused"] += len(theirs & refused)
         counts["held"] += len((theirs & held) - refused)

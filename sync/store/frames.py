@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 import polars as pl
@@ -22,6 +23,22 @@ _SQL_TYPES: Mapping[type[pl.DataType], str] = {
     pl.Boolean: "boolean",
     pl.Date: "date",
     pl.Datetime: "timestamptz",
+}
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+#: How a word of PostgreSQL's is read, and as what it is kept before it has its type.
+_READ: Mapping[type[pl.DataType], tuple[Callable[[bytes], Any], pl.DataType]] = {
+    pl.String: (bytes.decode, pl.String()),
+    pl.Int64: (int, pl.Int64()),
+    pl.Int32: (int, pl.Int64()),
+    pl.Int16: (int, pl.Int64()),
+    pl.Float64: (float, pl.Float64()),
+    pl.Boolean: (lambda word: word == b"t", pl.Boolean()),
+    pl.Date: (lambda word: date.fromisoformat(word.decode()).toordinal() - _EPOCH.toordinal(), pl.Int32()),
+    pl.Datetime: (
+        lambda word: (datetime.fromisoformat(word.decode()) - _EPOCH) // _MICROSECOND,
+        pl.Int64(),
+    ),
 }
 
 #: Stands around texts that are read: JSON is full of the usual quotes, and each would have to be doubled.
@@ -97,11 +114,20 @@ def fetch_frame(
     found = connection.execute(query.encode(), parameters).pgresult
     if found is None or not found.ntuples:
         return pl.DataFrame(schema=dict(schema))
-    columns = [
-        pl.Series(name, [found.get_value(row, place) for row in range(found.ntuples)], dtype=pl.Binary)
-        for place, name in enumerate(schema)
-    ]
-    return _in_types(pl.DataFrame(columns).cast(pl.String), schema)
+    rows = range(found.ntuples)
+    return pl.DataFrame(
+        [
+            _read_each(name, dtype, [found.get_value(row, place) for row in rows])
+            for place, (name, dtype) in enumerate(schema.items())
+        ]
+    )
+
+
+def _read_each(name: str, dtype: pl.DataType, said: Sequence[bytes | None]) -> pl.Series:
+    """A column of PostgreSQL's words, value by value: few of them are read before a column is asked."""
+    reads, stored = _READ[type(dtype)]
+    values = [None if word is None else reads(word) for word in said]
+    return pl.Series(name, values, dtype=stored).cast(dtype)
 
 
 def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
@@ -117,9 +143,9 @@ def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
 
 
 def _in_types(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return frame.with_columns(
-        _typed(name, dtype) for name, dtype in schema.items() if frame.schema[name] != dtype
-    )
+    here = frame.schema
+    typed = [_typed(name, dtype) for name, dtype in schema.items() if here[name] != dtype]
+    return frame.with_columns(typed) if typed else frame
 
 
 def _typed(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -34,10 +34,8 @@ class Laid:
             as_temporary(self._connection, name, frame)
             return
         columns = {f"{name}_{column}": column for column in frame.columns}
-        arrays = ", ".join(
-            f"%({key})s::{sql_type(frame.schema[column])}[]" for key, column in columns.items()
-        )
-        clause = f"{name} ({', '.join(frame.columns)}) AS (SELECT * FROM unnest({arrays}))"
+        arrays = ", ".join(f"%({key})s::{sql_type(frame[column].dtype)}[]" for key, column in columns.items())
+        clause = f"{name} ({', '.join(columns.values())}) AS (SELECT * FROM unnest({arrays}))"
         values = {key: _plain(frame[column]) for key, column in columns.items()}
         self._few[name] = re.compile(rf"(?:FROM|JOIN|USING|,)\s+{name}\b"), clause, values
 

@@ -65,6 +65,8 @@ class Tables:
         if asked.is_empty():
             return pl.DataFrame(schema=dict(schema))
         # Few rows go along with the one statement; only a temporary table needs a transaction to live in.
-        with self._connection.transaction() if asked.height > FEW else nullcontext():
-            self._lay("asked", asked.unique())
+        few = asked.height <= FEW
+        each_once = few and len(set(asked.rows())) == asked.height
+        with nullcontext() if few else self._connection.transaction():
+            self._lay("asked", asked if each_once else asked.unique())
             return self._read(statement, schema, **wanted)
