@@ -46,16 +46,34 @@ HEAD = f"{'what':<34}{'leads':>10}{'cores':>6}{'leads/s':>11}{'per cpu s':>11}{'
 
 def child(measure: str, leads: int, *, cores: int, phones: bool = False) -> Figures:
     """One measure in a process of its own, with so many threads for Polars."""
+    return _answer(_started(measure, leads, cores, phones=phones))
+
+
+def processes_at_once(leads: int, count: int = 2) -> Figures:
+    """The job in so many processes at a time, each with one thread and its share of the leads.
+
+    So do the readings of two portals: workers share nothing but the database. One reading is one process.
+    """
+    running = [_started("columns", leads // count, 1, phones=False) for _ in range(count)]
+    answers = [_answer(one) for one in running]
+    wall = max(one.wall for one in answers)
+    whole = sum(one.leads for one in answers)
+    return Figures(whole, wall, sum(one.cpu for one in answers), sum(one.peak_mb for one in answers))
+
+
+def _started(measure: str, leads: int, cores: int, *, phones: bool) -> subprocess.Popen[str]:
     environment = {**os.environ, "POLARS_MAX_THREADS": str(cores)}
     asked = [sys.executable, "-m", "bench.core", "--measure", measure, "--leads", str(leads)]
-    done = subprocess.run(
-        [*asked, *(["--phones"] if phones else [])],
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
+    return subprocess.Popen(
+        [*asked, *(["--phones"] if phones else [])], env=environment, stdout=subprocess.PIPE, text=True
     )
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+
+
+def _answer(running: subprocess.Popen[str]) -> Figures:
+    said, _ = running.communicate()
+    if running.returncode:
+        raise SystemExit(f"a measure ended with {running.returncode}")
+    answer: dict[str, Any] = json.loads(said.splitlines()[-1])
     return Figures(**answer)
 
 
@@ -108,6 +126,8 @@ def compare(sizes: list[int], minutes: float) -> None:
             figures = child("columns", size, cores=cores)
             line("columns", "columns", cores, figures)
             where_it_goes(figures)
+        if time.monotonic() + size * pace * 1.5 <= end:
+            line("columns, two processes", "columns", 2, processes_at_once(size))
 
 
 def main() -> None:
