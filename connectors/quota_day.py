@@ -78,7 +78,8 @@ class Room:
         """
         if self.resets is not None:
             return self.resets
-        left = float(self.now)
+        # Where others leave less than was called already, what comes free first is theirs.
+        left = min(float(self.now), self.a_day - in_day(self.spent, at - A_DAY))
         for start, count in self.spent:
             in_use = count * part_of_day(start, at - A_DAY)
             if in_use and left + in_use >= calls:

@@ -277,7 +277,9 @@ def _wait_for_calls(work: Work, part: SliceRow) -> None:
     What it read would be read once more. Raises RetryLater, with the time when there may be enough.
     """
     for crm, calls in calls_to_read(part).items():
-        _wait_for_room(work, crm, calls + -(-part.records // WRITTEN_AT_ONCE[crm]))
+        # What is written to Salesforce is read once more, for what was stored.
+        again = -(-part.records // NAMED_AT_ONCE[crm]) if crm == "salesforce" else 0
+        _wait_for_room(work, crm, calls + -(-part.records // WRITTEN_AT_ONCE[crm]) + again)
 
 
 def _wait_to_count(work: Work, crm: str, start: datetime | None, end: datetime) -> None:

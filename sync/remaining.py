@@ -1,7 +1,7 @@
 """How much is left of what is under way, and for how long: at the pace of late, and with the calls that are left.
 
 A backfill may have to wait for calls: others use the CRM's day too (``connectors.quota_day``). So its end is told
-hour by hour, by whichever is less: what it gets done in an hour, or what it may call. What nobody can know yet is None.
+step by step, by whichever is less: what it gets done in one, or what it may call. What nobody can know yet is None.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ RUNS = 200
 ALL = 1 - 1e-9
 #: Who would have to wait longer has another question: whether others leave any calls at all.
 LONGEST = timedelta(days=366)
+#: What comes free within an hour is looked at in steps, so far ahead.
+STEP, FINELY = timedelta(minutes=10), timedelta(hours=50)
 #: An inbox is emptied at another pace tomorrow.
 LATELY = timedelta(hours=1)
 
@@ -149,18 +151,26 @@ def end_of_backfill(
     waits = [_Waits(calls, room, now) for crm, calls in needs.items() if (room := rooms.get(crm)) is not None]
     at, done = now, 0.0
     while True:
-        hour = whole_hour(at) + AN_HOUR
-        # What part of the whole this hour is enough for, and the calls that are free in it.
-        of_time = (hour - at).total_seconds() / seconds if seconds > 0 else 1.0
+        step = _step_after(at, now)
+        # What part of the whole this step is enough for, and the calls that are free in it.
+        of_time = (step - at).total_seconds() / seconds if seconds > 0 else 1.0
         part = min([1.0 - done, of_time, *(one.enough_for(at) for one in waits)])
         for one in waits:
-            one.make(part, at)
+            one.make(part, at, step)
         done += part
         if done >= ALL:
             return at + timedelta(seconds=part * seconds)
-        if hour - now > LONGEST:
+        if step - now > LONGEST:
             return None
-        at = hour
+        at = step
+
+
+def _step_after(at: datetime, now: datetime) -> datetime:
+    """The end of the step that begins at ``at``; the days after the next ones are looked at by the hour."""
+    hour = whole_hour(at)
+    if at - now > FINELY:
+        return hour + AN_HOUR
+    return hour + STEP * ((at - hour) // STEP + 1)
 
 
 class _Waits:
@@ -171,13 +181,15 @@ class _Waits:
         #: The rooms of the days that follow, and when the next of them begins.
         self._coming = list(room.coming) or [room.a_day]
         self._a_day, self._next = room.a_day, room.resets or now + A_DAY
-        #: A rolling day's calls, by when they come free again.
-        self._free: list[tuple[datetime, float]] = []
+        #: A rolling day's calls, and from when to when they come free again, evenly.
+        self._free: list[tuple[datetime, datetime, float]] = []
         for start, count in room.spent:
-            self._in_use(start, count * part_of_day(start, now - A_DAY), now)
-        in_use = sum(count for _, count in self._free)
+            in_use = count * part_of_day(start, now - A_DAY)
+            if in_use:
+                self._free.append((max(start + A_DAY, now), start + A_DAY + AN_HOUR, in_use))
         # Where others leave less than was called already, what comes free first is theirs.
-        self._left = float(room.now) if room.resets is not None else room.a_day - in_use
+        rolls = room.a_day - sum(count for _, _, count in self._free)
+        self._left = float(room.now) if room.resets is not None else rolls
 
     def enough_for(self, at: datetime) -> float:
         """For what part of its work the calls are enough that are free now, 0 to 1."""
@@ -186,18 +198,23 @@ class _Waits:
             self._left = float(a_day) if self._room.resets is not None else self._left + a_day - self._a_day
             self._a_day, self._next = a_day, self._next + A_DAY
         if self._room.resets is None:
-            self._left += sum(count for free, count in self._free if free <= at)
-            self._free = [one for one in self._free if one[0] > at]
+            self._come_free(at)
         return min(max(self._left, 0.0) / self._calls, 1.0) if self._calls else 1.0
 
-    def make(self, part: float, at: datetime) -> None:
+    def make(self, part: float, at: datetime, until: datetime) -> None:
+        """Calls for a part of the work are made from ``at`` until ``until``."""
         self._left -= self._calls * part
-        self._in_use(whole_hour(at), self._calls * part, at)
+        if part > 0 and self._room.resets is None:
+            self._free.append((at + A_DAY, until + A_DAY, self._calls * part))
 
-    def _in_use(self, start: datetime, count: float, at: datetime) -> None:
-        """An hour's calls roll off within an hour: half of them are there for its work, the others when it ends."""
-        first = 0.5 if start + A_DAY > at else 0.0
-        self._free += [(start + A_DAY + AN_HOUR, count * (1 - first)), (start + A_DAY, count * first)]
+    def _come_free(self, at: datetime) -> None:
+        still: list[tuple[datetime, datetime, float]] = []
+        for start, end, count in self._free:
+            free = min(max((at - start) / (end - start), 0.0), 1.0)
+            self._left += count * free
+            if free < 1:
+                still.append((max(start, at), end, count * (1 - free)))
+        self._free = still
 
 
 def left_of_inbox(waiting: Sequence[Waiting], runs: Sequence[RunRow], now: datetime) -> Left:

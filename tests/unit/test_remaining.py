@@ -99,6 +99,14 @@ def test_what_is_left_of_each_crm_takes_what_its_finished_slices_took(
     assert what.calls["salesforce"] == pytest.approx(calls)
 
 
+def test_of_a_range_nobody_knows_which_counterparts_lie_within_it_and_none_is_left_out() -> None:
+    cut = [_slice(50, done=True), _slice(50, done=False), _slice(100, done=False, crm="salesforce")]
+    worked = {"hubspot": _worked(50, 100, 2.0)}
+    assert ahead(cut, worked, [], {"salesforce": 7}).fresh == 50
+    of_range = ahead(cut, worked, [], {"salesforce": 7}, whole=False)
+    assert (of_range.fresh, of_range.seconds) == (150, 300.0)
+
+
 def _room(now: int, a_day: int, spent: dict[int, int], resets: datetime | None = None) -> Room:
     """``spent``: calls by how many hours ago."""
     by_hour = tuple((NOW - ago * HOUR, count) for ago, count in sorted(spent.items(), reverse=True))
@@ -111,21 +119,22 @@ def _room(now: int, a_day: int, spent: dict[int, int], resets: datetime | None =
         # Enough calls: as long as the work takes
         (7_200.0, 100, _room(100, 100, {}), 2.0),
         (7_200.0, 100, None, 2.0),
-        # A day that rolls: half now, and half when what was called two hours ago comes free, from 22 to 23 hours on
-        (7_200.0, 100, _room(50, 100, {2: 50}), 23.5),
+        # A day that rolls: half now, and half when what was called two hours ago comes free, from 22 to 23 hours on,
+        # looked at every ten minutes
+        (7_200.0, 100, _room(50, 100, {2: 50}), 23.167),
         # A day that ends at midnight, in 12 hours: half of the work is left for then
         (7_200.0, 100, _room(50, 200, {2: 150}, NOW + 12 * HOUR), 13.0),
         # Three days of 40 calls each: 40 now, 40 from midnight, 20 on the day after
         (7_200.0, 100, _room(40, 40, {}, NOW + 12 * HOUR), 36.4),
         # What the first hour calls comes free a day later
-        (7_200.0, 100, _room(50, 50, {}), 25.5),
+        (7_200.0, 100, _room(50, 50, {}), 25.167),
         # No work, but calls for which it has to wait
         (0.0, 100, _room(50, 100, {2: 50}), 23.0),
         # Others leave nothing
         (7_200.0, 100, _room(0, 0, {}), None),
         (7_200.0, 100, _room(0, 0, {}, NOW + 12 * HOUR), None),
-        # Others leave less than was called already: what comes free first is theirs
-        (3_600.0, 10, _room(0, 20, {3: 20, 2: 10}), 23.0),
+        # Others leave less than was called already: what comes free first is theirs, half of an hour's calls
+        (3_600.0, 10, _room(0, 20, {3: 20, 2: 10}), 22.667),
     ],
 )
 def test_a_backfill_ends_when_its_work_is_done_and_its_calls_have_come_free(

@@ -43,7 +43,8 @@ def _told_after_each_part(house: Any, wanted: Wanted) -> list[tuple[str, Ahead]]
         def tell(part: SliceRow, *_: object) -> None:
             (underway,) = store.underway()
             slices, worked = store.slices(underway.backfill), store.worked(underway.backfill)
-            told.append((part.crm, ahead(slices, worked, [], {"hubspot": 0, "salesforce": 0})))
+            reading = {"hubspot": 0, "salesforce": 0}
+            told.append((part.crm, ahead(slices, worked, [], reading, whole=wanted.is_whole)))
 
         carry_on(work, plan_backfill(work, wanted, work.clock()), tell)
     return told
@@ -69,6 +70,37 @@ def test_of_one_crm_alone_the_half_that_is_left_takes_as_much_as_the_other_half(
         assert what.fresh == what.records > 0
         assert min(what.calls.values()) > 0
     assert told[-1].records == 0
+
+
+def test_of_a_range_both_crms_are_told_by_their_own_pace_from_the_second_part_on(furnished: Any) -> None:
+    house = furnished
+    # Each of these people has one record from before the range, and one from within it.
+    _people_in(house, "salesforce", "first-here")
+    _people_in(house, "hubspot", "first-there")
+    begins = house.serving.clock.now()
+    _people_in(house, "hubspot", "first-here")
+    _people_in(house, "salesforce", "first-there")
+    house.later(60)
+    for _ in range(2):
+        house.sync()
+        house.later(3600)
+    told = _told_after_each_part(house, Wanted(start=begins))
+    assert [crm for crm, _ in told] == ["hubspot", "salesforce"] * (len(told) // 2)
+    assert len(told) >= 4
+    assert all(what.fresh == what.records for _, what in told), "nobody's record came with somebody else's"
+    # As much is left for each record as each took, from the first part on.
+    each = [what.calls["hubspot"] / what.records for _, what in told[:-1]]
+    assert max(each) <= 1.5 * min(each)
+
+
+def _people_in(house: Any, crm: str, name: str) -> None:
+    """Records of people in one CRM, a minute apart."""
+    company = "company" if crm == "hubspot" else "Company"
+    last, email = ("lastname", "email") if crm == "hubspot" else ("LastName", "Email")
+    for number in range(PEOPLE):
+        row = {email: f"{name}{number}@shop{number}.example", last: f"Winter{number}"}
+        house.load(crm, {**row, company: f"Shop {number}"})
+        house.later(60)
 
 
 def test_a_backfill_that_one_crm_has_no_calls_to_count_does_not_make_the_other_count_each_time(
