@@ -37,14 +37,15 @@ from sync.merge import (
     merge,
     without_words,
 )
-from sync.plan import SIDES, places_of, plan
+from sync.plan import plan
+from sync.plan_parts import SIDES, places_of
 from sync.read import RAW
 from sync.regions import with_new_countries
 from sync.routing import DeskNow, Given, give_away, with_owners
 from sync.shown import verdict_differs
 from sync.turned import Turned
 from sync.unread import Unread
-from sync.winners import KEPT
+from sync.winners import APART, KEPT
 from sync.work import Work
 
 RECORD_META: Mapping[str, pl.DataType] = {
@@ -142,7 +143,10 @@ def _bases(work: Work, crm: str, bases: pl.DataFrame, now: pl.DataFrame) -> pl.D
     side = SIDES[crm]
     here = bases.filter(pl.col("crm") == crm).select("record_id", "record_values", "record_mark")
     stored = beside(now[side + "_id"].alias("record_id").to_frame(), here, "record_id")
-    return work.record_snapshots(crm).decode_beside(stored, now, prefix=BASE[side], beside=side)
+    snapshots = work.record_snapshots(crm)
+    apart = snapshots.apart(stored, now, side)
+    decoded = snapshots.decode_beside(stored, now, apart, prefix=BASE[side], beside=side)
+    return decoded.hstack([apart.alias(BASE[side] + APART)])
 
 
 def _stored(work: Work, stored: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:

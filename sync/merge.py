@@ -19,6 +19,7 @@ from sync.consent import with_proofs, withdrawal, withdrawn
 from sync.threeway import Leads, Settled, code, first_with, three_way
 from sync.unread import Unread
 from sync.winners import (
+    APART,
     BASE,
     CONFLICTS,
     HUBSPOT,
@@ -86,7 +87,11 @@ def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataF
     if not met.any():
         return frame
     bases = [prefix + name for prefix in BASE.values() for name in names]
-    return frame.with_columns(pl.when(~met).then(pl.col(name)).alias(name) for name in bases)
+    apart = [prefix + APART for prefix in BASE.values() if prefix + APART in frame.columns]
+    return frame.with_columns(
+        *(pl.when(~met).then(pl.col(name)).alias(name) for name in bases),
+        *(pl.col(name) | met for name in apart),
+    )
 
 
 @cache

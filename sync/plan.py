@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cache
 
 import polars as pl
 
@@ -19,11 +20,10 @@ from mapping.own import CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, known, looked_up
 from sync.consent import goes_to_both, why_withdrawn, withdrawn
-from sync.inorder import alike
+from sync.inorder import gathered
 from sync.merge import (
     HUBSPOT,
     MERGED,
-    SALESFORCE,
     TO_HUBSPOT,
     TO_SALESFORCE,
     WINNER,
@@ -31,8 +31,22 @@ from sync.merge import (
     Winner,
     won_by,
 )
+from sync.plan_parts import SIDES, STAGE, Part, part, together
 from sync.shown import verdict_differs
-from sync.unread import Unread
+from sync.unread import PLACE, Unread
+
+__all__ = [
+    "CHANGES",
+    "NAMES",
+    "RESTORE",
+    "SIDES",
+    "STAGE",
+    "Wanted",
+    "Writable",
+    "canonical",
+    "fingerprint",
+    "plan",
+]
 
 CHANGES: Mapping[str, pl.DataType] = {
     name: pl.String()
@@ -41,9 +55,7 @@ CHANGES: Mapping[str, pl.DataType] = {
         *("before", "after", "why", "lane", "kind"),
     )
 }
-SIDES: Mapping[str, str] = {"hubspot": HUBSPOT, "salesforce": SALESFORCE}
 NAMES: Mapping[str, str] = {"hubspot": "HubSpot", "salesforce": "Salesforce"}
-STAGE = "stage"
 #: The kind of a change that takes back what a dead run wrote: it brings nothing into agreement.
 RESTORE = "restore"
 
@@ -95,35 +107,52 @@ def plan(
     ``kind``: set, create, stage_back (HubSpot ignores a backward move unless the field is cleared first)
     or cross_id (its value is the id of a record that this very plan creates). ``restore`` comes from ``halfdone``.
     """
-    consent = [rule for rule in rules if rule.opt_out]
-    in_scope, full, unread = leads["in_scope"], wanted.mode == "full", unread or Unread(leads)
-    parts: list[_Part] = []
-    due = _due(leads, in_scope, unread, writable, wanted)
+    consent, full = [rule for rule in rules if rule.opt_out], wanted.mode == "full"
+    judged = _Judged(leads, frozenset(leads.columns), unread or Unread(leads), field_map, writable)
+    parts: list[Part] = []
+    due = _due(judged, wanted)
+    decided = _decided(leads, rules) if full else {}
     for crm, side in SIDES.items():
         there = known(leads[side + "_id"])
-        existing = there & _reached(leads, crm)
+        existing = there & _reached(judged, crm)
         if full:
             # A withdrawal holds in both CRMs whatever the scope says.
-            parts += _merged_changes(leads, there & ~existing, crm, field_map, consent, writable)
-            parts += _merged_changes(leads, existing, crm, field_map, rules, writable)
-            parts += _stage_changes(leads, existing, crm, unread, writable)
+            parts += _merged_changes(judged, there & ~existing, crm, consent, decided)
+            parts += _merged_changes(judged, existing, crm, rules, decided)
+            parts += _stage_changes(judged, existing, crm)
         if due is not None:
-            parts += _own_changes(leads, existing & due, crm, unread, writable)
-        parts += _cross_id_changes(leads, existing, crm, unread, writable, wanted)
+            parts += _own_changes(judged, existing & due, crm)
+        parts += _cross_id_changes(judged, existing, crm, wanted)
     for crm in SIDES if full else ():
-        wanted_here = _reached(leads, crm) & leads[f"create_{crm}"]
-        parts += _creates(leads, wanted_here, crm, field_map, rules, writable)
-    parts = [part for part in parts if not part.rows.is_empty()]
+        wanted_here = _reached(judged, crm) & leads[f"create_{crm}"]
+        parts += _creates(judged, wanted_here, crm, rules)
+    parts = [one_part for one_part in parts if len(one_part.at)]
     if not parts:
         return pl.DataFrame(schema=dict(CHANGES))
-    changes = pl.concat(_with_before(parts, raw)).select(*CHANGES)
-    return _by_lane(changes, consent).sort("lead_id", "crm", "field")
+    withdrawals = frozenset(rule.field for rule in consent)
+    columns = together(parts, leads, raw, writable.objects, withdrawals)
+    return pl.DataFrame([columns[name].alias(name) for name in CHANGES]).sort("lead_id", "crm", "field")
 
 
-def _reached(leads: pl.DataFrame, crm: str) -> pl.Series:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The leads of a plan, and what every part of it asks about them. ``names``: their columns."""
+
+    leads: pl.DataFrame
+    names: frozenset[str]
+    unread: Unread
+    field_map: FieldMap
+    writable: Writable
+
+    def places(self, where: pl.Series) -> pl.Series:
+        """The places of these leads."""
+        return pl.int_range(self.leads.height, dtype=PLACE, eager=True).filter(where)
+
+
+def _reached(judged: _Judged, crm: str) -> pl.Series:
     """Who is in scope, and may be written to in this CRM."""
-    side = f"to_{crm}"
-    return leads["in_scope"] & leads[side] if side in leads.columns else leads["in_scope"]
+    side, in_scope = f"to_{crm}", judged.leads["in_scope"]
+    return in_scope & judged.leads[side] if side in judged.names else in_scope
 
 
 def canonical(changes: pl.DataFrame) -> bytes:
@@ -140,113 +169,123 @@ def fingerprint(changes: pl.DataFrame) -> str:
     return hashlib.sha256(canonical(changes)).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Changes of one field of one CRM; ``before`` is still missing."""
-
-    crm: str
-    crm_field: str
-    rows: pl.DataFrame
+#: By field, the places of the leads of which somebody decided it, and who did (``Winner``).
+_Decisions = Mapping[str, tuple[pl.Series, pl.Series]]
 
 
-def _part(
-    leads: pl.DataFrame,
-    where: pl.Series,
-    crm: str,
-    field: str,
-    crm_field: str,
-    after: pl.Expr,
-    why: pl.Expr,
-    writable: Writable,
-    kind: str | pl.Expr = "set",
-) -> _Part:
-    """One change a lead of ``where``. Of the many columns of ``leads`` only those are filtered that are asked for."""
-    record_id = SIDES[crm] + "_id"
-    kinds = pl.lit(kind) if isinstance(kind, str) else kind
-    said = (after.alias("after"), why.alias("why"), kinds.alias("kind"))
-    asked = {"lead_id", record_id, *(name for one in said for name in one.meta.root_names())}
-    few = pl.DataFrame([leads[name].filter(where) for name in sorted(asked)])
-    fixed = {
-        "crm": crm,
-        "object": writable.objects[crm],
-        "field": field,
-        "crm_field": crm_field,
-        "lane": "live",
-    }
-    rows = few.select("lead_id", pl.col(record_id).alias("record_id"), *said)
-    filled = [_all(name, text, rows.height) for name, text in fixed.items()]
-    return _Part(crm, crm_field, pl.DataFrame([*rows.get_columns(), *filled]))
-
-
-def _all(name: str, text: str | None, height: int) -> pl.Series:
-    return every(text, pl.String(), height).alias(name)
+def _decided(leads: pl.DataFrame, rules: Sequence[MergeRule]) -> _Decisions:
+    places, found = pl.int_range(leads.height, dtype=PLACE, eager=True), {}
+    for rule in rules:
+        winner = leads[WINNER + rule.field]
+        if winner.max():
+            at = places.filter(winner != int(Winner.NOBODY))
+            found[rule.field] = at, winner[at]
+    return found
 
 
 def _merged_changes(
-    leads: pl.DataFrame,
-    existing: pl.Series,
-    crm: str,
-    field_map: FieldMap,
-    rules: Sequence[MergeRule],
-    writable: Writable,
-) -> list[_Part]:
+    judged: _Judged, existing: pl.Series, crm: str, rules: Sequence[MergeRule], decided: _Decisions
+) -> list[Part]:
     """Fields that the other side changed, or that are empty here."""
-    here = SIDES[crm]
-    theirs = TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE
-    targets = dict(field_map.writable(crm, writable.objects[crm])) if existing.any() else {}
-    parts = []
+    writable, object_name = judged.writable, judged.writable.objects[crm]
+    targets = dict(judged.field_map.writable(crm, object_name)) if existing.any() else {}
+    moved = {}
     for rule in rules:
-        crm_field, winner = targets.get(rule.field), leads[WINNER + rule.field]
-        if crm_field is None or crm_field not in writable.updatable[crm] or not winner.max():
+        crm_field = targets.get(rule.field)
+        if crm_field is None or crm_field not in writable.updatable[crm] or rule.field not in decided:
             continue
-        moved = existing & won_by(winner, *theirs)
-        if rule.opt_out:
-            moved |= existing & goes_to_both(winner) & ~withdrawn(leads[here + rule.field])
-            moved &= _takes(leads, here, crm, crm_field, targets, writable)
-        if moved.any():
-            after = field_map.to_crm(crm, writable.objects[crm], rule.field, column=MERGED + rule.field)
-            why = _why_merged(rule, crm, here, field_map)
-            part = _part(leads, moved, crm, rule.field, crm_field, after, why, writable)
-            # To say a withdrawal without a word for it would clear what the record says of consent.
-            parts.append(replace(part, rows=part.rows.drop_nulls("after")) if rule.opt_out else part)
+        at = _moved(judged, existing, crm, rule, targets, decided)
+        if len(at):
+            moved[rule] = at
+    if not moved:
+        return []
+    told, where = _told(judged, crm, moved)
+    parts = []
+    for rule, at in moved.items():
+        here = where[at]
+        after, why = told[f"after {rule.field}"][here], told[f"why {rule.field}"][here]
+        kind = every("set", pl.String(), len(at))
+        found = Part(crm, rule.field, targets[rule.field], at, after, why, kind)
+        # To say a withdrawal without a word for it would clear what the record says of consent.
+        parts.append(found.without_blanks() if rule.opt_out else found)
     return parts
 
 
-def _takes(
-    leads: pl.DataFrame, here: str, crm: str, crm_field: str, targets: Mapping[str, str], writable: Writable
+def _moved(
+    judged: _Judged,
+    existing: pl.Series,
+    crm: str,
+    rule: MergeRule,
+    targets: Mapping[str, str],
+    decided: _Decisions,
 ) -> pl.Series:
-    """Whose record can take a value there: one that is not taken without another field waits until that is known."""
-    needed = writable.needs.get((crm, crm_field))
-    names = [name for name, source in targets.items() if source == needed and here + name in leads.columns]
-    return known(leads[here + names[0]]) if names else every(True, pl.Boolean(), leads.height)
-
-
-def _why_merged(rule: MergeRule, crm: str, here: str, field_map: FieldMap) -> pl.Expr:
-    other = "salesforce" if crm == "hubspot" else "hubspot"
+    """The places of the leads whose record takes over this field."""
+    (at, winner), here = decided[rule.field], SIDES[crm]
+    moved = won_by(winner, *(TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE))
     if rule.opt_out:
-        return why_withdrawn(
-            says_withdrawn(field_map.fields[rule.field], SIDES[other] + rule.field), NAMES[other]
-        )
-    by_rule = [int(Winner.HUBSPOT_BY_RULE), int(Winner.SALESFORCE_BY_RULE)]
+        moved |= goes_to_both(winner) & ~withdrawn(judged.leads[here + rule.field][at])
+        moved &= _takes(judged, here, crm, targets[rule.field], targets)[at]
+    return at.filter(moved & existing[at])
+
+
+def _told(judged: _Judged, crm: str, moved: Mapping[MergeRule, pl.Series]) -> tuple[pl.DataFrame, pl.Series]:
+    """What is written of these fields and why, asked all at once of every lead that has a change among them.
+
+    The second says at which row a lead's place stands.
+    """
+    leads, object_name, field_map = judged.leads, judged.writable.objects[crm], judged.field_map
+    anywhere = every(False, pl.Boolean(), leads.height)
+    for at in moved.values():
+        anywhere = anywhere.scatter(at, True)
+    rows = judged.places(anywhere)
+    where = every(0, PLACE, leads.height).scatter(rows, pl.int_range(len(rows), dtype=PLACE, eager=True))
+    asked = [pl.col("lead_id")]
+    for rule in moved:
+        after = field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field)
+        asked += [after.alias(f"after {rule.field}"), _why_merged(rule, crm, field_map)]
+    names = sorted({name for one_asked in asked for name in one_asked.meta.root_names()})
+    return gathered(leads[names], rows).select(asked), where
+
+
+def _takes(judged: _Judged, here: str, crm: str, crm_field: str, targets: Mapping[str, str]) -> pl.Series:
+    """Whose record can take a value there: one that is not taken without another field waits until that is known."""
+    needed = judged.writable.needs.get((crm, crm_field))
+    names = [name for name, source in targets.items() if source == needed and here + name in judged.names]
+    return known(judged.leads[here + names[0]]) if names else every(True, pl.Boolean(), judged.leads.height)
+
+
+def _why_merged(rule: MergeRule, crm: str, field_map: FieldMap) -> pl.Expr:
+    """Why a field is written, as ``why <field>``."""
+    other = "salesforce" if crm == "hubspot" else "hubspot"
+    if not rule.opt_out:
+        return _why_taken_over(rule, crm, other)
+    there = says_withdrawn(field_map.fields[rule.field], SIDES[other] + rule.field)
+    return why_withdrawn(there, NAMES[other]).alias(f"why {rule.field}")
+
+
+@cache
+def _why_taken_over(rule: MergeRule, crm: str, other: str) -> pl.Expr:
+    winner = pl.col(WINNER + rule.field)
+    by_rule = (winner == int(Winner.HUBSPOT_BY_RULE)) | (winner == int(Winner.SALESFORCE_BY_RULE))
     return (
-        pl.when(pl.col(WINNER + rule.field).is_in(by_rule))
+        pl.when(by_rule)
         .then(pl.lit(f"both changed it; the map says {rule.if_both_changed} keeps it"))
-        .when(pl.col(here + rule.field).is_null())
+        .when(pl.col(SIDES[crm] + rule.field).is_null())
         .then(pl.lit(f"empty in {NAMES[crm]}, known in {NAMES[other]}"))
         .otherwise(pl.lit(f"{NAMES[other]} changed it"))
+        .alias(f"why {rule.field}")
     )
 
 
-def _stage_changes(
-    leads: pl.DataFrame, existing: pl.Series, crm: str, unread: Unread, writable: Writable
-) -> list[_Part]:
+def _stage_changes(judged: _Judged, existing: pl.Series, crm: str) -> list[Part]:
     """HubSpot's lifecycle stage follows the verdict; backwards it has to be cleared first."""
+    leads, writable = judged.leads, judged.writable
     if crm != "hubspot" or not writable.stage_words or writable.stage_field not in writable.updatable[crm]:
         return []
     said = pl.Series([*(writable.stage_words.get(stage.value) for stage in Stage), None], dtype=pl.String)
     words = looked_up(said, standing(leads["stage"]).codes)
     moved = existing & known(words) & differ(leads["hubspot_stage_word"], words)
-    moved = unread.without(moved, HUBSPOT, "hubspot_stage")
+    moved = judged.unread.without(moved, HUBSPOT, "hubspot_stage")
     if not moved.any():
         return []
     place = {word: index for index, word in enumerate(writable.stage_order)}
@@ -255,75 +294,65 @@ def _stage_changes(
     then = word.replace_strict(place, default=len(place), return_dtype=pl.Int64)
     kind = pl.when(now > then).then(pl.lit("stage_back")).otherwise(pl.lit("set"))
     why = pl.col("stage_why_text")
-    return [_part(leads, moved, crm, STAGE, writable.stage_field, word, why, writable, kind)]
+    return [part(leads, judged.places(moved), crm, STAGE, writable.stage_field, word, why, kind)]
 
 
-def _due(
-    leads: pl.DataFrame, in_scope: pl.Series, unread: Unread, writable: Writable, wanted: Wanted
-) -> pl.Series | None:
+def _due(judged: _Judged, wanted: Wanted) -> pl.Series | None:
     """Whose verdict has to be written; None where no CRM lets us, or there is nobody to ask about."""
+    updatable = judged.writable.updatable
     ours = [own for own in OWN_FIELDS if own.verdict is not None]
-    lets_us = any(own.name_in(crm) in writable.updatable[crm] for crm in SIDES for own in ours)
-    if not lets_us or not in_scope.any():
+    lets_us = any(own.name_in(crm) in updatable[crm] for crm in SIDES for own in ours)
+    if not lets_us or not judged.leads["in_scope"].any():
         return None
-    return verdict_differs(leads, wanted.score_step, writable.updatable, unread)
+    return verdict_differs(judged.leads, wanted.score_step, updatable, judged.unread)
 
 
-def _own_changes(
-    leads: pl.DataFrame, due: pl.Series, crm: str, unread: Unread, writable: Writable
-) -> list[_Part]:
+def _own_changes(judged: _Judged, due: pl.Series, crm: str) -> list[Part]:
     if not due.any():
         return []
-    side = SIDES[crm]
+    side, leads = SIDES[crm], judged.leads
     parts = []
     for own in OWN_FIELDS:
         crm_field = own.name_in(crm)
-        if own.verdict not in leads.columns or crm_field not in writable.updatable[crm]:
+        if own.verdict not in judged.names or crm_field not in judged.writable.updatable[crm]:
             continue
         name = own.lead.name
-        moved = unread.without(due & differ(leads[side + name], leads[own.verdict]), side, name)
+        moved = judged.unread.without(due & differ(leads[side + name], leads[own.verdict]), side, name)
         if moved.any():
             word = "the handover ledger" if name in HANDOVER_FIELDS else "the policy's verdict"
-            why = pl.col("stage_why_text") if own.verdict == "stage" else pl.lit(word)
-            parts.append(_part(leads, moved, crm, name, crm_field, own.said(), why, writable))
+            why = pl.col("stage_why_text") if own.verdict == "stage" else word
+            parts.append(part(leads, judged.places(moved), crm, name, crm_field, own.said(), why))
     return parts
 
 
-def _cross_id_changes(
-    leads: pl.DataFrame, existing: pl.Series, crm: str, unread: Unread, writable: Writable, wanted: Wanted
-) -> list[_Part]:
+def _cross_id_changes(judged: _Judged, existing: pl.Series, crm: str, wanted: Wanted) -> list[Part]:
     """Each record carries the id of its counterpart; one that is about to be created has none yet."""
     own = next(field for field in OWN_FIELDS if field.lead.name == CROSS_ID)
-    other = "salesforce" if crm == "hubspot" else "hubspot"
-    if own.name_in(crm) not in writable.updatable[crm]:
+    other, leads, unread = "salesforce" if crm == "hubspot" else "hubspot", judged.leads, judged.unread
+    crm_field = own.name_in(crm)
+    if crm_field not in judged.writable.updatable[crm]:
         return []
     shown, theirs = leads[SIDES[crm] + CROSS_ID], leads[SIDES[other] + "_id"]
-    why = pl.lit(f"the id of its record in {NAMES[other]}")
+    why = f"the id of its record in {NAMES[other]}"
     moved = unread.without(existing & known(theirs) & differ(shown, theirs), SIDES[crm], CROSS_ID)
     counterpart = pl.col(SIDES[other] + "_id")
-    parts = [_part(leads, moved, crm, CROSS_ID, own.name_in(crm), counterpart, why, writable)]
+    parts = [part(leads, judged.places(moved), crm, CROSS_ID, crm_field, counterpart, why)]
     if wanted.mode == "full":
         to_come = unread.without(existing & leads[f"create_{other}"], SIDES[crm], CROSS_ID)
         nothing_yet = pl.lit(None, dtype=pl.String)
         parts.append(
-            _part(leads, to_come, crm, CROSS_ID, own.name_in(crm), nothing_yet, why, writable, "cross_id")
+            part(leads, judged.places(to_come), crm, CROSS_ID, crm_field, nothing_yet, why, "cross_id")
         )
     return parts
 
 
-def _creates(
-    leads: pl.DataFrame,
-    where: pl.Series,
-    crm: str,
-    field_map: FieldMap,
-    rules: Sequence[MergeRule],
-    writable: Writable,
-) -> list[_Part]:
+def _creates(judged: _Judged, where: pl.Series, crm: str, rules: Sequence[MergeRule]) -> list[Part]:
     """Every value a new record starts with."""
     if not where.any():
         return []
+    field_map, writable, at = judged.field_map, judged.writable, judged.places(where)
     object_name, other = writable.objects[crm], "salesforce" if crm == "hubspot" else "hubspot"
-    why = pl.lit(f"known in {NAMES[other]} only")
+    why = f"known in {NAMES[other]} only"
     values: dict[str, tuple[str, pl.Expr]] = {}
     targets = dict(field_map.writable(crm, object_name))
     for rule in rules:
@@ -335,7 +364,7 @@ def _creates(
             values[rule.field] = (targets[rule.field], word)
     for own in OWN_FIELDS:
         source = own.said() if own.verdict else pl.col(SIDES[other] + "_id")
-        if own.verdict is None or own.verdict in leads.columns:
+        if own.verdict is None or own.verdict in judged.names:
             values[own.lead.name] = (own.name_in(crm), source)
     if crm == "hubspot" and writable.stage_words:
         words = pl.col("stage").replace_strict(
@@ -350,53 +379,6 @@ def _creates(
     for name, (crm_field, after) in values.items():
         if crm_field in writable.creatable[crm]:
             filled = pl.coalesce(after, pl.lit(required[crm_field])) if crm_field in required else after
-            made = _part(leads, where, crm, name, crm_field, filled, why, writable, "create")
-            parts.append(replace(made, rows=made.rows.filter(pl.col("after").is_not_null())))
+            made = part(judged.leads, at, crm, name, crm_field, filled, why, "create")
+            parts.append(made.without_blanks())
     return parts
-
-
-def _by_lane(changes: pl.DataFrame, consent: Sequence[MergeRule]) -> pl.DataFrame:
-    """Withdrawals travel first, handovers next."""
-    withdrawn = pl.col("field").is_in([rule.field for rule in consent])
-    handed_over = changes.filter(
-        pl.col("field").is_in(["shown_stage", STAGE])
-        & pl.col("after").is_in(["mql", "marketingqualifiedlead", "sql"])
-    )["lead_id"]
-    return changes.with_columns(
-        lane=pl.when(withdrawn)
-        .then(pl.lit("consent"))
-        .when(pl.col("lead_id").is_in(handed_over.unique().implode()))
-        .then(pl.lit("handover"))
-        .otherwise("lane")
-    )
-
-
-def _with_before(parts: Sequence[_Part], raw: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
-    """What the record held, in the CRM's own words, for undo and for refusing what has moved since."""
-    found = []
-    for crm in SIDES:
-        theirs, held = [part for part in parts if part.crm == crm], raw.get(crm)
-        if not theirs:
-            continue
-        at = None if held is None else places_of(pl.concat([part.rows["record_id"] for part in theirs]), held)
-        start = 0
-        for part in theirs:
-            height = part.rows.height
-            before = _all("before", None, height)
-            if held is not None and at is not None and part.crm_field in held.columns:
-                before = looked_up(held[part.crm_field], at.slice(start, height)).alias("before")
-            found.append(part.rows.with_columns(before))
-            start += height
-    return found
-
-
-def places_of(record_ids: pl.Series, held: pl.DataFrame) -> pl.Series:
-    """Where in ``held`` each record stands; null for none. Of two of one id, the first counts."""
-    if alike(record_ids, held["_id"]) and held["_id"].n_unique() == held.height:
-        return pl.int_range(held.height, dtype=pl.get_index_type(), eager=True)
-    asked = record_ids.alias("_id").to_frame()
-    there = held.select("_id").with_row_index("_at")
-    placed = asked.join(there, on="_id", how="left", maintain_order="left")
-    if placed.height > asked.height:
-        placed = asked.join(there.unique("_id", keep="first"), on="_id", how="left", maintain_order="left")
-    return placed["_at"]

@@ -16,6 +16,7 @@ from mapping.lead import FieldType
 from sync.merge import MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, won_by
 from sync.plan import SIDES
 from sync.read import RAW
+from sync.winners import APART, BASE
 from sync.work import Work
 
 COUNTRY = "country"
@@ -82,7 +83,8 @@ def _read_again(
         for name in phones
     ]
     kept = pl.when(read_again).then(unread).otherwise(pl.col(side + "_unread")).alias(side + "_unread")
-    return joined.with_columns(*values, kept).select(frame.columns)
+    apart = [pl.col(name) | read_again for name in (BASE[side] + APART,) if name in frame.columns]
+    return joined.with_columns(*values, kept, *apart).select(frame.columns)
 
 
 def _unread(name: str) -> pl.Expr:

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from mapping.qualification.truths import every
+from mapping.qualification.truths import every, one
 
 #: By side (``h.``, ``s.``) of a frame of leads: its column of lists of fields that did not come.
 UNREAD = "_unread"
+#: The type of a lead's place in its frame.
+PLACE = pl.UInt32()
 
 
-def places_unread(leads: pl.DataFrame, *sides: str) -> Mapping[str, pl.Series]:
-    """By field, the places of the leads of which a record came without it; a place may stand there twice.
+def places_unread(leads: pl.DataFrame, *sides: str) -> dict[str, pl.Series]:
+    """By field, the places of the leads of which a record came without it; a place may stand there twice."""
+    found: dict[str, pl.Series] = {}
+    for by_field in _by_side(leads, sides).values():
+        for name, rows in by_field.items():
+            found[name] = pl.concat([found[name], rows]) if name in found else rows
+    return found
 
-    Few records come without any field, so what is asked is asked of those alone.
+
+def _by_side(leads: pl.DataFrame, sides: Sequence[str]) -> dict[str, dict[str, pl.Series]]:
+    """By side and field, the places of the leads whose record came without it.
+
+    Few records come without any field, so what is asked is asked of those alone, and of all sides at once.
     """
-    parts = []
-    for side in sides:
-        lists = leads[side + UNREAD]
-        if lists.null_count() < len(lists):
-            there = lists.is_not_null()
-            parts.append(pl.DataFrame({"at": there.arg_true(), "field": lists.filter(there)}))
-    if not parts:
-        return {}
-    named = pl.concat(parts).explode("field").drop_nulls()
-    return {str(name): rows["at"] for (name,), rows in named.partition_by("field", as_dict=True).items()}
+    found: dict[str, dict[str, pl.Series]] = {side: {} for side in sides}
+    lists = {side: leads[side + UNREAD] for side in sides}
+    some = [side for side, of_leads in lists.items() if of_leads.null_count() < len(of_leads)]
+    if not some:
+        return found
+    numbers = pl.int_range(len(some) * leads.height, dtype=PLACE, eager=True).alias("number")
+    every_list = pl.concat([lists[side].alias("field") for side in some])
+    named = pl.DataFrame([numbers, every_list]).explode("field", empty_as_null=False, keep_nulls=False)
+    number, fields = named["number"], named["field"]
+    for name in sorted(set(fields.to_list()) - {None}):
+        here = number.filter(fields == name)
+        for place, side in enumerate(some):
+            first = one(place * leads.height, PLACE)
+            theirs = here.filter((here >= first) & (here < first + leads.height))
+            if len(theirs):
+                found[side][name] = theirs - first
+    return found
 
 
 class Unread:
@@ -38,7 +56,7 @@ class Unread:
 
     def __init__(self, leads: pl.DataFrame) -> None:
         self._leads = leads
-        self._places: dict[str, Mapping[str, pl.Series]] = {}
+        self._places: dict[str, dict[str, pl.Series]] = {}
 
     def without(self, where: pl.Series, side: str, field: str) -> pl.Series:
         """``where`` (a Boolean a lead), without the leads whose record came without the field."""
@@ -49,13 +67,18 @@ class Unread:
 
     def places(self, *sides: str) -> dict[str, pl.Series]:
         """By field, the places of the leads of which a record came without it; a place may stand there twice."""
+        self._look(sides)
         found: dict[str, pl.Series] = {}
         for side in sides:
-            for name, rows in self._of(side).items():
+            for name, rows in self._places[side].items():
                 found[name] = pl.concat([found[name], rows]) if name in found else rows
         return found
 
     def _of(self, side: str) -> Mapping[str, pl.Series]:
-        if side not in self._places:
-            self._places[side] = places_unread(self._leads, side)
+        self._look([side])
         return self._places[side]
+
+    def _look(self, sides: Sequence[str]) -> None:
+        new = [side for side in sides if side not in self._places]
+        if new:
+            self._places |= _by_side(self._leads, new)

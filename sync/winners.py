@@ -14,12 +14,14 @@ from mapping.qualification.truths import looked_up
 #: Column prefixes of the frame that is merged: one row a lead.
 #: ``h.``/``s.`` what HubSpot and Salesforce show now, ``bh.``/``bs.`` their bases, ``m.`` the merged
 #: value, ``w.`` who won (``Winner``). Beside them ``h._id``, ``s._id`` (null: no record there),
-#: ``h._unread``, ``s._unread`` (lists of fields that were not returned or could not be read), and ``p.`` what
-#: is stored for the lead, where it is known.
+#: ``h._unread``, ``s._unread`` (lists of fields that were not returned or could not be read), ``bh._apart``,
+#: ``bs._apart`` (Boolean, false: the record holds in every field what its base does, and none need be compared; not
+#: there: nobody looked), and ``p.`` what is stored for the lead, where it is known.
 HUBSPOT, SALESFORCE = "h.", "s."
 KEPT = "p."
 SIDES = (HUBSPOT, SALESFORCE)
 BASE = {HUBSPOT: "bh.", SALESFORCE: "bs."}
+APART = "_apart"
 MERGED, WINNER = "m.", "w."
 
 

@@ -25,6 +25,7 @@ PURE = (
         "sync/threeway.py",
         "sync/winners.py",
         "sync/plan.py",
+        "sync/plan_parts.py",
         "sync/shown.py",
         "sync/unread.py",
         "sync/inorder.py",

@@ -67,9 +67,11 @@ def _repeats(texts: pl.Series) -> bool:
 
 def _of_distinct(texts: pl.Series, asked: list[pl.Expr]) -> dict[str, pl.Series]:
     """The answers, from asking about each distinct text once, and about a blank."""
-    distinct = texts.drop_nulls().unique()
+    distinct = texts.unique()
+    distinct = distinct.filter(distinct == distinct)  # a blank is equal to nothing
     places = texts.cast(pl.Enum(distinct)).to_physical().cast(pl.UInt32)
     blank = one(len(distinct), pl.UInt32())
     places = choose(places < blank, places, blank)
-    answered = distinct.extend_constant(None, 1).to_frame().select(asked)
+    with_blank = pl.concat([distinct, one(None, pl.String()).alias(distinct.name)], rechunk=True)
+    answered = with_blank.to_frame().select(asked)
     return {answer.name: looked_up(answer, places) for answer in answered.get_columns()}

@@ -151,7 +151,9 @@ def test_parts_of_a_second_are_written_and_read_where_there_are_any() -> None:
 def _beside(now: pl.DataFrame, texts: pl.Series, marks: pl.Series) -> pl.DataFrame:
     stored = pl.DataFrame([texts.alias("record_values"), marks.alias("record_mark")])
     shown = now.rename({name: f"h.{name}" for name in now.columns})
-    return Snapshots(SCHEMA).decode_beside(stored, shown, prefix="bh.", beside="h.")
+    snapshots = Snapshots(SCHEMA)
+    apart = snapshots.apart(stored, shown, "h.")
+    return snapshots.decode_beside(stored, shown, apart, prefix="bh.", beside="h.")
 
 
 @settings(max_examples=60, deadline=None)
