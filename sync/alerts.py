@@ -23,7 +23,7 @@ from sync.cron import Cron
 from sync.freshness import LaneFreshness, told
 from sync.mails.words_alerts import fix_of, said
 from sync.plan import NAMES
-from sync.sections_notify import AlertKind, AlertSettings, kinds_of
+from sync.sections_notify import AlertKind, AlertSettings
 from sync.store.alerts import Alert
 from sync.store.inbox import Waiting
 from sync.store.jobs import JobRow
@@ -125,8 +125,7 @@ def findings(facts: Facts, limits: AlertSettings) -> list[Finding]:
         *_logs(facts, limits),
         *_letters(facts),
     ]
-    muted = kinds_of(limits.mute)
-    return [one for one in found if one.kind not in muted]
+    return [one for one in found if one.kind not in limits.muted]
 
 
 def well_within(limits: AlertSettings) -> AlertSettings:

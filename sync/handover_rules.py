@@ -11,7 +11,8 @@ from mapping.qualification.handover_flags import Suspicions
 from mapping.qualification.workclock import Clocks, Spans, WorkClock
 from sync.calendars import clock_of
 from sync.handover_draws import Exploring
-from sync.sections_handover import WEEKDAYS, HandoverSettings, day_of, days_of, seconds_of, spans_of, words_in
+from sync.section import words_in
+from sync.sections_handover import WEEKDAYS, HandoverSettings, day_of, days_of, seconds_of, spans_of
 
 
 @dataclass(frozen=True)

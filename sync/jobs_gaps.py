@@ -6,7 +6,6 @@ from sync.alerts import gap_mended, tell_gap
 from sync.app import App
 from sync.jobs_notify import SENDERS, recipients_of
 from sync.pulllogs_gaps import ReadAgain, read_again
-from sync.sections_notify import kinds_of
 from sync.store.offsets import PullGap
 from sync.work import Work
 
@@ -22,7 +21,7 @@ def see_to_gaps(app: App, work: Work) -> ReadAgain:
     gaps = work.store.offsets.open_gaps()
     told = recipients_of(app.settings.notify)
     logs = sorted({one.name for one in gaps})
-    if "gap" not in kinds_of(app.settings.alerts.mute):
+    if "gap" not in app.settings.alerts.muted:
         for log in logs:
             tell_gap(work, log, words_of([one for one in gaps if one.name == log]), told)
         work.store.jobs.enqueue(LETTERS)

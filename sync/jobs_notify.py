@@ -27,7 +27,7 @@ from sync.mails.sender import BeforeContent, send
 from sync.mails.webhook import post
 from sync.notices_mails import mail_rules, send_mails
 from sync.schema_drift import drifted
-from sync.sections_notify import NotifySettings, kinds_of
+from sync.sections_notify import NotifySettings
 from sync.sections_service import OFF
 from sync.settings import Settings
 from sync.store.jobs import NewJob
@@ -69,7 +69,7 @@ def look_for_alerts(app: App, work: Work) -> Done:
 def look_at_schema(app: App, work: Work) -> Done:
     """Compare the map with both live schemas. Raises the connectors' errors."""
     found = drifted(work, app.settings.where)
-    muted = "schema" in kinds_of(app.settings.alerts.mute)
+    muted = "schema" in app.settings.alerts.muted
     told = recipients_of(app.settings.notify)
     changed = look_at(work, [] if muted else found, [], ("schema",), told)
     return words_of(changed), letters_of(work)

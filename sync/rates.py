@@ -24,7 +24,7 @@ from mapping.qualification.declared import Policy
 from sync.alerts import Changed, Finding, look_at
 from sync.backtest_own import own_slices
 from sync.backtest_sources import scored_alone
-from sync.sections_notify import AlertKind, AlertSettings, kinds_of
+from sync.sections_notify import AlertKind, AlertSettings
 from sync.store.alerts import RatesCompared
 from sync.work import Work
 
@@ -96,7 +96,7 @@ def _numbers(when: str, rate: Rate) -> dict[str, Any]:
 
 def look_at_rates(work: Work, moved: Moved, limits: AlertSettings, recipients: Sequence[str]) -> Changed:
     """Open and clear the alerts, and keep what the Monday mail tells: all of it, or nothing."""
-    muted = KIND in kinds_of(limits.mute)
+    muted = KIND in limits.muted
     with work.store.transaction():
         known = {one.about for one in work.store.alerts.open() if one.kind == KIND}
         abouts = {one.about for one in moved.found} | known

@@ -20,7 +20,8 @@ from mapping.rules import FieldRule
 from sync.calendars import Days
 from sync.complaints import words_of
 from sync.errors import WrongUse
-from sync.sections_handover import HandoverSettings, days_of, words_in
+from sync.section import words_in
+from sync.sections_handover import HandoverSettings, days_of
 from sync.sections_notify import NotifySettings
 from sync.sections_routing import RouteSettings, target_of
 from sync.settings import Settings

@@ -50,6 +50,11 @@ def _filled(text: str) -> str:
     return text
 
 
+def words_in(text: str) -> list[str]:
+    """The parts of a text between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def matching(pattern: str, words: str) -> AfterValidator:
     """Refuses, in these words, a text that is not wholly of this pattern."""
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from mapping.qualification.workclock import Span, Spans
 from sync.calendars import Days, region_is_known, zone_is_known
-from sync.section import Filled, Section, refuse
+from sync.section import Filled, Section, refuse, words_in
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = (
@@ -47,11 +47,6 @@ def seconds_of(text: str) -> int:
         raise ValueError("not a length of time")
     hours, minutes = (int(number or 0) for number in found.groups())
     return hours * 3600 + minutes * 60
-
-
-def words_in(text: str) -> list[str]:
-    """The parts of a text between commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def day_of(text: str) -> date | tuple[int, int]:

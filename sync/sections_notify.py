@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connectors.address import PlainAddress, check_address, is_loopback
-from sync.section import Filled, Port, Secret, Section, Share, refuse
+from sync.section import Filled, Port, Secret, Section, Share, refuse, words_in
 
 Language = Literal["de", "en"]
 #: What can be told of, from the most to the least urgent.
@@ -59,14 +59,9 @@ def _secret_address(secret: SecretStr) -> SecretStr:
 
 
 def _known_kinds(text: str) -> str:
-    if any(part not in KINDS for part in kinds_of(text)):
+    if any(part not in KINDS for part in words_in(text)):
         raise refuse(f"must name some of {', '.join(KINDS)}, with commas between them")
     return text
-
-
-def kinds_of(text: str) -> list[str]:
-    """The parts of a text between commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
@@ -122,3 +117,8 @@ class AlertSettings(Section):
     outcome_days: Annotated[int, Field(ge=1, le=3_650)] = 180
     #: Kinds that nobody wants to hear of.
     mute: Annotated[str, AfterValidator(_known_kinds)] = ""
+
+    @property
+    def muted(self) -> list[str]:
+        """The kinds in ``mute``."""
+        return words_in(self.mute)
