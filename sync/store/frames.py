@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 import psycopg
 from psycopg import sql
+from psycopg.pq.abc import PGresult
 
 #: Rows that are turned into CSV at a time, so that a large frame needs no second copy of itself.
 ROWS_AT_A_TIME = 50_000
@@ -111,7 +112,27 @@ def fetch_frame(
     The parameters travel beside the statement, so that those about people stand in no log of the server's. COPY takes
     none.
     """
-    found = connection.execute(query.encode(), parameters).pgresult
+    return _frame_of(connection.execute(query.encode(), parameters).pgresult, schema)
+
+
+def fetch_at_once(
+    connection: psycopg.Connection,
+    queries: Sequence[str],
+    schema: Mapping[str, pl.DataType],
+    parameters: Mapping[str, Any],
+) -> pl.DataFrame:
+    """The few rows of the last of some statements, which go to the server as one message and are one transaction there.
+
+    The parameters stand in the statements: none about people.
+    """
+    with psycopg.ClientCursor(connection) as cursor:
+        cursor.execute("; ".join(queries).encode(), parameters)
+        for _ in queries[1:]:
+            cursor.nextset()
+        return _frame_of(cursor.pgresult, schema)
+
+
+def _frame_of(found: PGresult | None, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     if found is None or not found.ntuples:
         return pl.DataFrame(schema=dict(schema))
     rows = range(found.ntuples)

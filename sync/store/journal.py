@@ -77,10 +77,8 @@ class Journal(Tables):
 
         ``schema``: the columns lead_id, crm, record_id, field, crm_field, before, after, in this order.
         """
-        with self._connection.transaction():
-            # Intents are few and the journal is long, whatever the statistics of a busy minute say of their share.
-            self._do("by_index_alone")
-            return self._read("open_intents", schema)
+        # Intents are few and the journal is long, whatever the statistics of a busy minute say of their share.
+        return self._read_set("by_index_alone", "open_intents", schema)
 
     def remember_conflicts(self, conflicts: pl.DataFrame, run: int, now: datetime) -> None:
         """``CONFLICTS`` that this run decided or left for a person."""

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import psycopg
 
-from sync.store.frames import fetch_frame, read_frame
+from sync.store.frames import fetch_at_once, fetch_frame, read_frame
 from sync.store.laid import FEW, Laid
 
 
@@ -51,6 +51,13 @@ class Tables:
         if len(values) > len(wanted) + 1:
             return fetch_frame(self._connection, text, schema, values)
         return read_frame(self._connection, text, schema, values)
+
+    def _read_set(
+        self, setting: str, statement: str, schema: Mapping[str, pl.DataType], **wanted: Any
+    ) -> pl.DataFrame:
+        """The few rows of a named statement as a frame, under what another one sets for the transaction."""
+        queries = [self._statements[setting], self._statements[statement]]
+        return fetch_at_once(self._connection, queries, schema, {"connection": self._id, **wanted})
 
     def _named(self, statement: str, **wanted: Any) -> list[dict[str, Any]]:
         """The rows of a named statement, by column."""
