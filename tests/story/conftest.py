@@ -130,7 +130,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
             return
 
 
-@pytest.fixture(params=["embedded", "machine"])
+@pytest.fixture(scope="module", params=["embedded", "machine"])
 def server_url(request: pytest.FixtureRequest) -> str:
     """The address of each kind of server in turn."""
     return str(request.getfixturevalue(f"{request.param}_url"))

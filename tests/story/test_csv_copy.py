@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from sync.store.frames import as_temporary, fetch_frame, read_frame
 from sync.store.laid import FEW, Laid
+from tests.story.emptied import made
 
 ThereAndBack = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -22,9 +23,16 @@ TEXTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def passed_through(server_url: str) -> Iterator[str]:
+    """One database of each server for all of them: what a test leaves in it ends with its connection."""
+    with made(server_url, "template0") as url:
+        yield url
+
+
 @pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database, autocommit=True, options="-c timezone=UTC") as opened:
+def connection(passed_through: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(passed_through, autocommit=True, options="-c timezone=UTC") as opened:
         yield opened
 
 
