@@ -104,3 +104,24 @@ def _known_before(frame: pl.DataFrame) -> pl.Series:
     full = frame.select(pl.all_horizontal(*each["h."], *each["s."]))
     none = frame.select(~pl.any_horizontal(*each["h."], *each["s."]))
     return full.to_series() | none.to_series()
+
+
+@settings(max_examples=60, deadline=None)
+@given(_leads, _rules)
+def test_records_that_are_known_to_hold_what_their_bases_do_are_merged_as_if_they_were_compared(
+    leads: Any, rules: tuple[MergeRule, ...]
+) -> None:
+    as_they_were = [
+        (hubspot | {"moved": False}, salesforce | {"moved": False}, where)
+        for hubspot, salesforce, where in leads
+    ]
+    frame = _frame([*leads, *as_they_were, *as_they_were])
+    known = frame.with_columns(
+        pl.any_horizontal(pl.col(side + name).ne_missing(pl.col(THEN[side] + name)) for name in TYPES).alias(
+            THEN[side] + "_apart"
+        )
+        for side in NOW
+    )
+    compared = merge(frame, rules)
+    told = merge(known, rules).select(compared.columns)
+    assert_frame_equal(told, compared)
