@@ -57,6 +57,9 @@ def diff_policy(context: Context, other: Path, each: int, out: Path | None, most
     _show_diff(context.screen, found)
     if out is not None:
         context.screen.say(f"all {found.moved} of them: {out}")
+    elif 0 < found.sample.height < found.moved:
+        left = found.moved - found.sample.height
+        context.screen.say(f"… and {left} more; --sample shows more of each direction, --out writes them all")
     context.screen.document(document)
     sys.exit(1 if most is not None and found.stage_changes > most else 0)
 

@@ -112,7 +112,8 @@ def test_a_policy_that_would_move_people_is_seen_before_it_moves_anybody(leads: 
     assert document["changes"] == [{"what": "temperature changed", "leads": 2}]
     assert {row["because"] for row in document["sample"]} == {"temperature changed"}
     assert leads.wrote_nothing(mark)
-    said = leads.command("policy", "diff", str(other)).out
+    said = leads.command("policy", "diff", str(other), "--sample", "1").out
+    assert "… and 1 more;" in said
     assert "6 leads, 2 would stand elsewhere: 2 forward, 0 back; 2 more MQLs, 0 fewer" in said
     assert "2 by temperature changed alone" in said
 
