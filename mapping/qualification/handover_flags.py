@@ -58,7 +58,7 @@ _DAY: Mapping[Language, str] = {"en": "%-d %b %Y", "de": "%d.%m.%Y"}
 
 @dataclass(frozen=True)
 class Suspicions:
-    """When a handover is suspicious. Days are calendar days; words are looked for in a rejection's reason."""
+    """When a handover is suspicious. Days are of 24 hours; words are looked for in a rejection's reason."""
 
     too_early_days: int = 14
     engagement_at_least: int = 10
