@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot import rendering
+from connectors.sandbox.hubspot import records, rendering
 from connectors.sandbox.hubspot.call import Call, Version, answer, properties_given, text_list
 from connectors.sandbox.hubspot.errors import (
     Refused,
@@ -101,8 +101,10 @@ def read(portal: Portal, call: Call) -> Answer:
     if name not in (None, "", "hs_object_id"):
         key_value(portal, kind, str(name), "")
     reading = rendering.Reading(portal, kind, names, past)
-    for given in dict.fromkeys(ids_of(rows)):
-        record = identified(portal, kind, name, given)
+    ids = list(dict.fromkeys(ids_of(rows)))
+    known = {} if name else _by_own_id(portal, kind, ids)
+    for given in ids:
+        record = known.get(given) or identified(portal, kind, name, given)
         was_merged = record is not None and not name and str(record.id) != given
         hidden = was_merged and not portal.switches.merged_in_batch_read
         if record is None or hidden or not in_reach(portal, record, archived):
@@ -173,13 +175,22 @@ def _unarchived(portal: Portal, kind: Kind, rows: Sequence[Row]) -> dict[str, Re
     """
     found: dict[str, Record] = {}
     by_id: dict[int, Record] = {}
+    known = _by_own_id(portal, kind, [row["id"] for row in rows if not row.get("idProperty")])
     for row in rows:
-        record = identified(portal, kind, row.get("idProperty"), row["id"])
+        name = row.get("idProperty")
+        record = None if name else known.get(row["id"])
+        record = record or identified(portal, kind, name, row["id"])
         if record is None or record.archived is not None:
             continue
-        if row.get("idProperty") or str(record.id) == row["id"]:
+        if name or str(record.id) == row["id"]:
             found[row["id"]] = by_id.setdefault(record.id, record)
     return found
+
+
+def _by_own_id(portal: Portal, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
+    """The records that ids name as they stand, read at once; an id that was merged away is not among them."""
+    numbers = [int(text) for text in ids if text.isdecimal() and len(text) < 19]
+    return {str(id_): record for id_, record in records.find_all(portal.database, kind, numbers).items()}
 
 
 def _updated(portal: Portal, record: Record, row: Row, version: Version) -> Row:

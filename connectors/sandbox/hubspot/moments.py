@@ -13,6 +13,7 @@ from functools import lru_cache
 DAY_MS = 86_400_000
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999: others have no date
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
@@ -21,10 +22,27 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MS
 
 
-@lru_cache(maxsize=4_096)
 def kept(ms: int) -> str:
     """The fixed-width text of an instant, for storing and comparing."""
-    return f"{datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]}.{ms % 1000:03d}Z"
+    days, rest = divmod(ms, DAY_MS)
+    seconds, ms = divmod(rest, 1000)
+    return f"{_day(days)}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _day(number: int) -> str:
+    return (_EPOCH + timedelta(days=number)).date().isoformat()
+
+
+def is_kept(text: str) -> bool:
+    """Whether a text is an instant in that form already."""
+    if len(text) != 24 or text[10] != "T" or text[19] != "." or not _ISO.fullmatch(text) or text[23] != "Z":
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def wire(ms: int) -> str:
@@ -38,7 +56,7 @@ def read_moment(text: str) -> int | None:
     A text without an offset is read as UTC.
     """
     text = text.strip()
-    if re.fullmatch(r"-?[0-9]{1,15}", text):
+    if _WHOLE.fullmatch(text):
         ms = int(text)
     elif not _ISO.fullmatch(text):
         return None

@@ -41,6 +41,16 @@ def find(database: sqlite3.Connection, kind: Kind, id_: int) -> Record | None:
     return of_row(kind, row) if row else None
 
 
+def find_all(database: sqlite3.Connection, kind: Kind, ids: Sequence[int]) -> dict[int, Record]:
+    """The records of those ids that one has, archived or not."""
+    marks = ", ".join("?" * len(ids))
+    rows = database.execute(
+        f"SELECT {COLUMNS} FROM record WHERE id IN ({marks}) AND +kind = ?", (*ids, kind.key)
+    )
+    found = (of_row(kind, row) for row in rows)
+    return {record.id: record for record in found}
+
+
 def follow(database: sqlite3.Connection, id_: int) -> int:
     """The id a merged record lives on under; the id itself when it was never merged."""
     row = database.execute("SELECT new FROM merged WHERE old = ?", (id_,)).fetchone()

@@ -7,37 +7,45 @@ from typing import Any
 
 from connectors.sandbox.hubspot import past
 from connectors.sandbox.hubspot.account import API, APP_HOST, CALCULATED, PORTAL_ID, Source
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
+from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind
 from connectors.sandbox.hubspot.moments import kept, wire
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.standard_contacts import ZERO
 
-_ALWAYS = dict.fromkeys(ZERO, "0")
+#: What a record shows although it does not stand among its values: see ``value_of``.
+_BESIDE = ZERO.union({"hs_all_contact_vids"}, *(kind.stamps for kind in KINDS))
 
 
-def values_of(record: Record) -> dict[str, str]:
-    """Every kept text of a record, those that stand in a column or follow from its id included."""
-    kind = record.kind
-    found = {**_ALWAYS} if kind is CONTACTS else {}
-    found[kind.created], found[kind.modified] = kept(record.created), kept(record.modified)
-    found["hs_object_id"] = str(record.id)
-    if kind is CONTACTS:
-        found["hs_all_contact_vids"] = found["hs_object_id"]
-    found.update(record.values)
-    return found
+def value_of(record: Record, name: str) -> str | None:
+    """The kept text of a property, whether it stands in a column, in the values or follows from the id."""
+    value = record.values.get(name)
+    if value is not None:
+        return value
+    if name == record.kind.created:
+        return kept(record.created)
+    if name == record.kind.modified:
+        return kept(record.modified)
+    if name == "hs_object_id" or (name == "hs_all_contact_vids" and record.kind is CONTACTS):
+        return str(record.id)
+    return "0" if record.kind is CONTACTS and name in ZERO else None
 
 
 def shown(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, str | None]:
     """The texts of properties as answers carry them, in the order of the names."""
     found = dict.fromkeys(names)
     instants = portal.definitions.of(record.kind).instants.intersection(found)
-    return _texts(record, found, instants)
+    return _texts(record, found, instants, _BESIDE.intersection(found))
 
 
-def _texts(record: Record, names: Iterable[str], instants: Iterable[str]) -> dict[str, str | None]:
-    values = values_of(record)
+def _texts(
+    record: Record, names: Iterable[str], instants: Iterable[str], beside: Iterable[str]
+) -> dict[str, str | None]:
+    """The same; ``instants`` are the dates and times among the names, ``beside`` those of ``_BESIDE``."""
+    values = record.values
     found = {name: values.get(name) for name in names}
+    for name in beside:
+        found[name] = value_of(record, name)
     for name in instants:
         if value := found[name]:
             found[name] = value.replace(".000Z", "Z")
@@ -75,11 +83,12 @@ class Reading:
         self._portal = portal
         self._names = sorted(wanted & known.keys())
         self._instants = known.instants.intersection(self._names)
+        self._beside = _BESIDE.intersection(self._names)
         self._with_history = sorted(name for name in set(self._past) if name in known)
 
     def body(self, record: Record) -> dict[str, Any]:
         """A record as a read answers it."""
-        values = _texts(record, self._names, self._instants)
+        values = _texts(record, self._names, self._instants, self._beside)
         if self._portal.switches.empty == "absent":
             values = {name: value for name, value in values.items() if value is not None}
         body = frame(record, values)
@@ -90,11 +99,10 @@ class Reading:
     def _history(self, record: Record) -> dict[str, list[dict[str, Any]]]:
         """All values of each property, newest first."""
         kept_ones = past.of_record(self._portal.database, record.id)
-        values = values_of(record)
         found = {}
         for name in self._with_history:
             rows = kept_ones.get(name, [])
-            if not rows and (value := values.get(name)):
+            if not rows and (value := value_of(record, name)):
                 at = record.modified if name == record.kind.modified else record.created
                 rows = [(at, value, first_source(self._portal, record, name))]
             found[name] = [history_row(at, value, source) for at, value, source in rows]

@@ -13,7 +13,7 @@ from typing import Any
 from connectors.sandbox.hubspot.account import OWNERS
 from connectors.sandbox.hubspot.definitions import Property
 from connectors.sandbox.hubspot.errors import Problem
-from connectors.sandbox.hubspot.moments import DAY_MS, kept, read_moment
+from connectors.sandbox.hubspot.moments import DAY_MS, is_kept, kept, read_moment
 
 LONGEST = 65_536
 _EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s,;<>().]{2,}")
@@ -113,6 +113,8 @@ def _bool(_: Property, text: str) -> str:
 
 
 def _datetime(_: Property, text: str) -> str:
+    if is_kept(text):
+        return text
     ms = read_moment(text)
     if ms is None:
         raise BadValue("INVALID_LONG", f"{text} was not a valid long.")

@@ -146,11 +146,10 @@ def change(
     _keep_past(portal, record, wanted, moved, source, now if at is None else at)
     record.values, record.modified = wanted, now
     if names_another:
-        records.save(portal.database, record)
         records.release(portal.database, record.kind, record.id, old - new)
         records.claim(portal.database, record.kind, record.id, new - old)
-    else:
-        records.save_values(portal.database, record)
+    save = records.save if "email" in changed else records.save_values
+    save(portal.database, record)
     telling.changed(portal, record, moved, source)
     return moved
 
