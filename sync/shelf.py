@@ -29,6 +29,8 @@ __all__ = ["Shelf", "ShelfSlice", "sweep"]
 #: Bytes of records that are kept in memory before they go to disk. The longer the runs are, the fewer places a slice
 #: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000.
 BYTES_IN_MEMORY = 80_000_000
+#: Rows of a frame that are looked at for its size.
+_LOOKED_AT = 1_000
 
 _ORDER = pl.UInt128()
 #: Bytes in memory, by why they are there.
@@ -93,7 +95,7 @@ class Shelf:
             return
         self._order.pop(crm, None)
         self._unsorted[crm].append(frame)
-        self._held["unsorted"] += int(frame.estimated_size())
+        self._held["unsorted"] += _size(frame)
         if self._held["unsorted"] > self._limit:
             self._sort(to_disk=True)
 
@@ -108,7 +110,7 @@ class Shelf:
         while self._waiting[crm]:
             held = self._waiting[crm].pop(0)
             if isinstance(held, pl.DataFrame):
-                self._held["waiting"] -= int(held.estimated_size())
+                self._held["waiting"] -= _size(held)
                 yield held
             else:
                 yield pl.read_ipc(held)
@@ -183,7 +185,7 @@ class Shelf:
 
     def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
         """The frame itself, or its file where as much of this kind is in memory as may be."""
-        size = int(frame.estimated_size())
+        size = _size(frame)
         if self._held[kind] + size > self._limit:
             return self._to_disk(frame)
         self._held[kind] += size
@@ -263,6 +265,12 @@ class ShelfSlice:
     def put_away(self) -> None:
         """Keep nothing at hand that can be read again."""
         self._read.clear()
+
+
+def _size(frame: pl.DataFrame) -> int:
+    """About how many bytes the frame takes. Every text has to be looked at for that; of many rows, few are."""
+    step = max(frame.height // _LOOKED_AT, 1)
+    return int(frame.gather_every(step).estimated_size()) * step
 
 
 def _frame(held: pl.DataFrame | Path) -> pl.DataFrame:
