@@ -159,13 +159,14 @@ def _join(work: Work, crm: str, lead: str, keeper: str, survivor: str, met: Met,
 
 
 def _note_gone(work: Work, crm: str, frame: pl.DataFrame) -> None:
-    gone = frame.filter(pl.col(ARCHIVED))
-    if MASTER in gone.columns:
-        gone = gone.filter(pl.col(MASTER).is_null())
-    note_gone(work, crm, gone[RECORD_ID].to_list())
-    there = frame.filter(~pl.col(ARCHIVED))
-    if not there.is_empty() and work.store.identity.some_gone(crm):
-        work.store.identity.restore(_named(work, crm, there))
+    archived = frame[ARCHIVED]
+    if archived.any():
+        gone = frame.filter(archived)
+        if MASTER in gone.columns:
+            gone = gone.filter(pl.col(MASTER).is_null())
+        note_gone(work, crm, gone[RECORD_ID].to_list())
+    if not archived.all() and work.store.identity.some_gone(crm):
+        work.store.identity.restore(_named(work, crm, frame.filter(~archived)))
 
 
 def note_gone(work: Work, crm: str, ids: Iterable[str]) -> None:
