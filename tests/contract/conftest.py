@@ -1,4 +1,4 @@
-"""Clients of other people, which run unchanged on the pretend CRMs."""
+"""Clients of other people, which run unchanged on the pretend CRMs; and either CRM as a new account."""
 
 from __future__ import annotations
 
@@ -6,18 +6,46 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from bench.outside import NotToBeHad, cache, node_modules
+from connectors.sandbox.serving import Serving, sandbox
+from tests.contract.either import CRMS, Crm
 
 NODE = Path(__file__).with_name("node")
 #: Seconds for one script.
 SECONDS = 120
 Jobs = dict[str, dict[str, Any]]
+MARCH = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+@pytest.fixture(params=CRMS, ids=lambda crm: crm.name)
+def crm(request: pytest.FixtureRequest) -> Crm:
+    """Either CRM."""
+    chosen: Crm = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Serving]:
+    """Both pretend CRMs, without a folder."""
+    with sandbox() as serving:
+        yield serving
+
+
+@pytest.fixture
+def url(running: Serving, crm: Crm) -> str:
+    """The address of a CRM as a new account, at a set time."""
+    running.clock.set(MARCH)
+    wanted = {"seed": 7}
+    requests.post(f"{crm.url(running)}/_sandbox/reset", json=wanted, timeout=60).raise_for_status()
+    return crm.url(running)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,49 +11,9 @@ import requests
 
 from connectors.sandbox.credentials import HUBSPOT_TOKEN, SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET
 from connectors.sandbox.serving import Serving, sandbox
+from tests.contract.either import CRMS, Crm
 
 MARCH = datetime(2026, 3, 1, 8, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Crm:
-    """One CRM's words: the object of its people, a person of it, and where its objects are described."""
-
-    name: str
-    people: str
-    row: dict[str, str]
-    described: str
-
-    def url(self, serving: Serving) -> str:
-        return serving.hubspot_url if self.name == "hubspot" else serving.salesforce_url
-
-
-CRMS = [
-    Crm("hubspot", "contacts", {"email": "ada@example.com"}, "/crm/v3/properties/contacts"),
-    Crm(
-        "salesforce", "Lead", {"LastName": "B", "Company": "A"}, "/services/data/v67.0/sobjects/Lead/describe"
-    ),
-]
-
-
-@pytest.fixture(params=CRMS, ids=lambda crm: crm.name)
-def crm(request: pytest.FixtureRequest) -> Crm:
-    chosen: Crm = request.param
-    return chosen
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Serving]:
-    with sandbox() as serving:
-        yield serving
-
-
-@pytest.fixture
-def url(running: Serving, crm: Crm) -> str:
-    """A CRM as a new account, at a set time."""
-    running.clock.set(MARCH)
-    control(crm.url(running), "reset", seed=7)
-    return crm.url(running)
 
 
 def control(url: str, name: str, /, **wanted: Any) -> dict[str, Any]:
@@ -66,7 +24,7 @@ def control(url: str, name: str, /, **wanted: Any) -> dict[str, Any]:
 
 
 def load(url: str, crm: Crm, **more: str) -> str:
-    return str(control(url, "load", object=crm.people, rows=[{**crm.row, **more}])["ids"][0])
+    return str(control(url, "load", object=crm.people, rows=[crm.rows(1)[0] | more])["ids"][0])
 
 
 def told(url: str, crm: Crm) -> Any:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,51 +15,10 @@ import requests
 from connectors.sandbox.csvload import LoadRefused, load_csv, load_rows
 from connectors.sandbox.detached import attach
 from connectors.sandbox.folder import read_json, started_at
-from connectors.sandbox.serving import Serving, sandbox
+from connectors.sandbox.serving import Serving
+from tests.contract.either import CRMS, Crm
 
 MARCH = datetime(2026, 3, 1, 8, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Crm:
-    """What a test says to one CRM in its own words."""
-
-    name: str
-    people: str
-    email: str
-    row: dict[str, str]
-
-    def url(self, serving: Serving) -> str:
-        return serving.hubspot_url if self.name == "hubspot" else serving.salesforce_url
-
-    def rows(self, count: int) -> list[dict[str, str]]:
-        return [{**self.row, self.email: f"ada{number}@example.com"} for number in range(count)]
-
-
-CRMS = [
-    Crm("hubspot", "contacts", "email", {"firstname": "Ada", "lastname": "Byron"}),
-    Crm("salesforce", "Lead", "Email", {"FirstName": "Ada", "LastName": "Byron", "Company": "Analytical"}),
-]
-
-
-@pytest.fixture(params=CRMS, ids=lambda crm: crm.name)
-def crm(request: pytest.FixtureRequest) -> Crm:
-    chosen: Crm = request.param
-    return chosen
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Serving]:
-    with sandbox() as serving:
-        yield serving
-
-
-@pytest.fixture
-def url(running: Serving, crm: Crm) -> str:
-    """A CRM as a new account, at a set time."""
-    running.clock.set(MARCH)
-    requests.post(f"{crm.url(running)}/_sandbox/reset", json={"seed": 7}).raise_for_status()
-    return crm.url(running)
 
 
 def state(url: str, crm: Crm, **wanted: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from sync.explaining import explain_lead, find_lead
+
 WORDING = "Ja, ich möchte Angebote erhalten."
 STATED = "2026-10-01T08:00:00Z"
 #: By channel and CRM: the field that says no, and the one that holds the standing.
@@ -60,6 +62,14 @@ def _email(number: int) -> str:
     return f"p{number}@shop{number}.example"
 
 
+def _told(house: Any, number: int) -> list[dict[str, Any]]:
+    """What ``explain`` tells of the consent of so many people; Leadpact is opened once for all of them."""
+    with house.app() as app:
+        work = app.memory()
+        leads = [find_lead(work, _email(one)) for one in range(number)]
+        return [dict(explain_lead(work, lead, None, app.policy_of)["consent"]) for lead in leads]
+
+
 #: HubSpot's word and proof, Salesforce's word and proof, what stands, and whose proof.
 TABLE = [
     ("", {}, "", {}, "unknown", None),
@@ -88,10 +98,12 @@ def test_the_standing_that_forbids_more_counts_with_its_own_proof_in_every_chann
     mark = house.mark()
     house.sync()
 
-    for number, (channel, (*said, stands, source)) in enumerate(people):
-        told = house.explain(_email(number))["consent"][channel]
+    consents = _told(house, len(people))
+    for consent, (channel, (*said, stands, source)) in zip(consents, people, strict=True):
+        told = consent[channel]
         proof = (source, WORDING) if source else (None, None)
         assert (told["standing"], told["source"], told["wording"]) == (stands, *proof), (channel, said)
+    assert house.explain(_email(0))["consent"] == consents[0]
     written = " ".join(call["body"] for calls in house.writes(mark).values() for call in calls)
     assert "onsent" not in written, "a consent counts where it was given, and is never written anywhere"
 
@@ -152,13 +164,13 @@ def test_a_withdrawal_in_any_field_of_any_channel_holds_in_all_four_whatever_the
 
 
 def _withdrawn_everywhere(house: Any, people: list[dict[str, str]]) -> None:
-    for number, (ids, way) in enumerate(zip(people, WAYS, strict=True)):
+    for consent, ids, way in zip(_told(house, len(people)), people, WAYS, strict=True):
         channel = way[0]
         for crm, record in ids.items():
             held = house.record(crm, record)
             assert str(held[FLAGS[channel, crm]]).lower() == "true", (way, crm)
             assert held[standing(channel, crm)] == WITHDRAWN[crm], (way, crm)
-        assert house.explain(_email(number))["consent"][channel]["standing"] == "withdrawn", way
+        assert consent[channel]["standing"] == "withdrawn", way
 
 
 def test_a_withdrawal_on_a_card_holds_in_both_crms_and_a_consent_on_one_is_never_written(asking: Any) -> None:

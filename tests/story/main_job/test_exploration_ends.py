@@ -49,6 +49,18 @@ def _states(house: Any) -> list[str]:
     return sorted(row["state"] for row in rows if row["handed_by"] == "exploration")
 
 
+def _is_over(house: Any, contacts: list[str], because: str, **typed: str) -> None:
+    """Why they may not be drawn any more; and somebody types into each record, so that it is looked at."""
+    if because == "no scoring":
+        house.environ["LEADPACT_PRIVACY__NO_SCORING"] = "email IS NOT NULL"
+    elif because == "switched off":
+        house.rewrite("leadpact.toml", "explore_share = 50", "explore_share = 0")
+    for contact in contacts:
+        if because == "no consent":
+            house.unsubscribe("hubspot", contact)
+        house.edit("hubspot", contact, **typed)
+
+
 @pytest.fixture
 def refused(furnished: Any) -> tuple[Any, list[str]]:
     """Three leads that were drawn, and whose records Salesforce refused."""
@@ -70,14 +82,7 @@ def test_who_was_drawn_and_not_handed_over_yet_goes_on_only_while_they_may_be_dr
     refused: tuple[Any, list[str]], because: str
 ) -> None:
     house, contacts = refused
-    if because == "no scoring":
-        house.environ["LEADPACT_PRIVACY__NO_SCORING"] = "email IS NOT NULL"
-    elif because == "switched off":
-        house.rewrite("leadpact.toml", "explore_share = 50", "explore_share = 0")
-    for contact in contacts:
-        if because == "no consent":
-            house.unsubscribe("hubspot", contact)
-        house.edit("hubspot", contact, firstname="Anna")
+    _is_over(house, contacts, because, firstname="Anna")
     house.later(DAY)
     house.sync()
     goes_on = because == "nothing"
@@ -105,14 +110,7 @@ def test_an_exploration_that_sales_have_ends_where_nobody_touched_it_and_it_is_n
     house.sync()
     assert _states(house) == ["open", "touched"]
 
-    if because == "no scoring":
-        house.environ["LEADPACT_PRIVACY__NO_SCORING"] = "email IS NOT NULL"
-    elif because == "switched off":
-        house.rewrite("leadpact.toml", "explore_share = 50", "explore_share = 0")
-    for contact in contacts:
-        if because == "no consent":
-            house.unsubscribe("hubspot", contact)
-        house.edit("hubspot", contact, jobtitle="Head")
+    _is_over(house, contacts, because, jobtitle="Head")
     house.later(3600)
     house.sync()
     # What sales have is no new handover: the end of the experiment takes nothing away from them.

@@ -6,35 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from sync.jobs import look_at
 from sync.store.inbox import Hint
+from tests.story.searched import tables_with
 
 EMAIL = "anna.sommer@sommer-versand.example"
 FOREIGN = "France"
 
 
-def _rows(house: Any) -> dict[str, list[str]]:
-    """Every table of the database as text, those of the job engine too."""
-    with psycopg.connect(house.database) as connection:
-        names = connection.execute(
-            "SELECT table_name FROM information_schema.tables"
-            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-        ).fetchall()
-        return {
-            name: [row[0] for row in connection.execute(f"SELECT t::text FROM {name} AS t".encode())]
-            for (name,) in names
-        }
-
-
 def _holding(house: Any, *words: str) -> set[str]:
     """The tables and files that hold one of the words; what our commands printed to the person is not ours."""
-    tables = {
-        name
-        for name, rows in _rows(house).items()
-        if any(word.lower() in row.lower() for row in rows for word in words)
-    }
+    tables = tables_with(house.database, *words)
     files = {
         str(path.relative_to(house.folder))
         for path in Path(house.folder).rglob("*")

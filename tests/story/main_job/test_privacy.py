@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+
+from tests.story.searched import tables_with
 
 EMAIL = "anna.müller@sommer-versand.de"
 
@@ -28,26 +29,6 @@ def known(furnished: Any) -> tuple[Any, str, str]:
     return house, anna, lead
 
 
-def _rows(house: Any) -> dict[str, list[str]]:
-    """Every table of the database as text."""
-    with psycopg.connect(house.database) as connection:
-        names = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        ).fetchall()
-        return {
-            name: [row[0] for row in connection.execute(f"SELECT t::text FROM {name} AS t".encode())]
-            for (name,) in names
-        }
-
-
-def _who_knows(house: Any, *words: str) -> set[str]:
-    return {
-        name
-        for name, rows in _rows(house).items()
-        if any(word.lower() in row.lower() for row in rows for word in words)
-    }
-
-
 def test_an_export_holds_everything_about_the_person_and_nothing_about_others(known: Any) -> None:
     house, anna, lead = known
     told = house.command("--json", "export", EMAIL)
@@ -64,7 +45,7 @@ def test_an_export_holds_everything_about_the_person_and_nothing_about_others(kn
 
 def test_after_forgetting_no_table_knows_the_person_and_nobody_else_is_missing(known: Any) -> None:
     house, anna, lead = known
-    assert _who_knows(house, EMAIL, anna, lead)
+    assert tables_with(house.database, EMAIL, anna, lead)
     ours = house.explain(EMAIL)["lead"]
 
     told = house.command("--json", "forget", EMAIL, "--yes")
@@ -75,7 +56,7 @@ def test_after_forgetting_no_table_knows_the_person_and_nobody_else_is_missing(k
     assert certificate["erased"]["lead"] == 1
     assert certificate["barred"] == 3
     assert EMAIL not in told.out
-    assert _who_knows(house, EMAIL, "4710815", anna, lead, ours) == set()
+    assert tables_with(house.database, EMAIL, "4710815", anna, lead, ours) == set()
     assert house.explain("ben@winter.example")["email"] == "ben@winter.example"
     assert house.command("explain", EMAIL).code == 2
     files = [path for path in Path(house.folder / "data").rglob("*") if path.is_file()]
@@ -95,7 +76,7 @@ def test_a_forgotten_person_is_not_taken_in_again_even_with_another_address(know
     written = json.dumps(house.writes(mark), ensure_ascii=False)
     assert anna not in written
     assert lead not in written
-    assert _who_knows(house, EMAIL, "other@sommer-versand.de", anna, lead) == set()
+    assert tables_with(house.database, EMAIL, "other@sommer-versand.de", anna, lead) == set()
     assert house.record("salesforce", lead)["City"] is None
 
 
@@ -126,7 +107,7 @@ def test_an_address_that_nobody_has_is_barred_all_the_same(furnished: Any) -> No
     assert (told.code, told.document["leads"], told.document["barred"]) == (0, [], 1)
     house.couple("New@Person.example ")
     house.sync()
-    assert _who_knows(house, "new@person.example") == set()
+    assert tables_with(house.database, "new@person.example") == set()
 
 
 @pytest.mark.parametrize("key", ["Lnobody", "hubspot:1"])
