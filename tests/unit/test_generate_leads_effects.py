@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from connectors.sandbox.generate import (
 )
 from connectors.sandbox.generate.effects import draw_weights
 from connectors.sandbox.generate.lexicon import read_data
+from connectors.sandbox.generate.person import Truth
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -24,11 +27,16 @@ def crowd() -> list[Person]:
     return list(generate(3_000, 7, NOW))
 
 
-def rates(people: list[Person]) -> tuple[float, float, float]:
+@cache
+def truths(seed: int, effect: float) -> tuple[Truth, ...]:
+    """What is true of the people of a seed, made once for all that ask: it is most of the time of these tests."""
+    return tuple(person.truth for person in generate(3_000, seed, NOW, effect))
+
+
+def rates(people: Iterable[Truth]) -> tuple[float, float, float]:
     """Conversion of fitting and engaged people, of everybody else, and of all, among those who decided."""
     groups: dict[bool, list[bool]] = {True: [], False: []}
-    for person in people:
-        truth = person.truth
+    for truth in people:
         if truth.outcome in ("won", "lost") and truth.duplicate_of is None:
             groups[truth.fit >= 0.6 and truth.engagement >= 0.5].append(truth.outcome == "won")
     both = groups[True] + groups[False]
@@ -40,12 +48,12 @@ def rates(people: list[Person]) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_who_fits_and_engages_becomes_a_customer_more_often(seed: int) -> None:
-    fitting, others, _ = rates(list(generate(3_000, seed, NOW, 1.0)))
+    fitting, others, _ = rates(truths(seed, 1.0))
     assert fitting > 2.0 * others
 
 
 def test_without_effect_fit_and_engagement_decide_nothing() -> None:
-    people = [person for seed in range(5) for person in generate(3_000, seed, NOW, 0.0)]
+    people = [truth for seed in range(5) for truth in truths(seed, 0.0)]
     fitting, others, _ = rates(people)
     # Some 350 people fit and engage; their rate is known to about 0.01.
     assert fitting == pytest.approx(others, abs=0.035)
@@ -53,7 +61,7 @@ def test_without_effect_fit_and_engagement_decide_nothing() -> None:
 
 @pytest.mark.parametrize("effect", [0.0, 0.5, 1.0, 400.0])
 def test_the_rate_over_all_is_the_one_that_was_drawn(effect: float) -> None:
-    _, _, everybody = rates(list(generate(4_000, 2, NOW, effect)))
+    _, _, everybody = rates(truths(2, effect))
     assert everybody == pytest.approx(draw_weights(2).rate, abs=0.02)
 
 
@@ -79,11 +87,11 @@ def test_no_policy_can_read_the_ranges() -> None:
 
 def test_the_same_things_happened_whatever_the_effect() -> None:
     """What people are and did is a cause: with the effect off it stays, and only who wins changes."""
-    with_effect, without = list(generate(2_000, 5, NOW, 1.0)), list(generate(2_000, 5, NOW, 0.0))
+    with_effect, without = truths(4, 1.0), truths(4, 0.0)
     for one, other in zip(with_effect, without, strict=True):
-        assert (one.truth.fit, one.truth.engagement) == (other.truth.fit, other.truth.engagement)
-        assert one.truth.quality == other.truth.quality
-    assert [p.truth.outcome for p in with_effect] != [p.truth.outcome for p in without]
+        assert (one.fit, one.engagement) == (other.fit, other.engagement)
+        assert one.quality == other.quality
+    assert [truth.outcome for truth in with_effect] != [truth.outcome for truth in without]
 
 
 def test_customers_and_stages_agree_in_both_crms(crowd: list[Person]) -> None:
