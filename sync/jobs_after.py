@@ -33,12 +33,14 @@ class Verdict:
     """What is to be done with the job.
 
     ``again``: at ``at`` (None: at once). ``park``: kept until a person decides. ``drop``: over; the next schedule or
-    the next event tries again. ``failure``: what is noted; None for what is no failure.
+    the next event tries again. ``failure``: what is noted; None for what is no failure. ``tires``: whether it is a
+    matter for a person where it comes too often, or for too long.
     """
 
     then: Literal["again", "park", "drop"]
     failure: Failure | None = None
     at: datetime | None = None
+    tires: bool = True
 
 
 class GivenBack(BaseException):
@@ -55,7 +57,7 @@ def judge(error: BaseException, lane: str, attempts: int, now: datetime, place: 
     if isinstance(error, RetryLater | CrmAway):
         at = now + _doubled(LATER, attempts, LATER_AT_MOST[lane])
         failure = Failure(kind, place, str(error), "nothing to do: it is tried again by itself", counts=False)
-        return Verdict("again", failure, max(at, _asked(error, now)))
+        return Verdict("again", failure, max(at, _asked(error, now)), tires=not _waits_for_calls(error, lane))
     if isinstance(error, GuardStopped):
         # What it stopped is read again by the next run, so nothing is lost with the job.
         return Verdict("drop", Failure(kind, place, str(error), error.fix))
@@ -75,9 +77,15 @@ def _asked(error: RetryLater | CrmAway, now: datetime) -> datetime:
     return max(now + timedelta(seconds=seconds), error.not_before or now)
 
 
+def _waits_for_calls(error: RetryLater | CrmAway, lane: str) -> bool:
+    """Whether a backfill waits for calls that come by themselves: others may leave it none for more than a day."""
+    waits = isinstance(error, RetryLater) and error.code == "DAILY" and error.not_before is not None
+    return waits and lane == "backfill"
+
+
 def tired(verdict: Verdict, failures: int, seconds: float, most: int) -> Verdict:
     """Parks what has failed too often, or for too long (seconds since its first failure)."""
-    if verdict.then == "again" and verdict.failure is not None:
+    if verdict.then == "again" and verdict.failure is not None and verdict.tires:
         worn = failures >= most if verdict.failure.counts else seconds > GIVE_UP_SECONDS
         if worn:
             return Verdict("park", verdict.failure)

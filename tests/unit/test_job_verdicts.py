@@ -102,6 +102,22 @@ def test_waiting_for_another_run_parks_no_job() -> None:
     assert tired(Verdict("again", None, NOW), 100, 1e9, 5).then == "again"
 
 
+@pytest.mark.parametrize(
+    ("code", "lane", "not_before", "then"),
+    [
+        ("DAILY", "backfill", LATE, "again"),
+        ("DAILY", "handover", LATE, "park"),
+        ("DAILY", "backfill", None, "park"),
+        ("HTTP 503", "backfill", LATE, "park"),
+    ],
+)
+def test_a_backfill_that_waits_for_calls_is_never_parked_for_that(
+    code: str, lane: str, not_before: datetime | None, then: str
+) -> None:
+    verdict = judge(RetryLater("no calls", code=code, not_before=not_before), lane, 3, NOW, "sync.run:1")
+    assert tired(verdict, 0, 49 * 3_600.0, 5).then == then
+
+
 def test_a_burst_about_the_same_records_is_one_job() -> None:
     [first] = look_at("hubspot", ["2", "1", "2"])
     [second] = look_at("hubspot", ["1", "2"])
