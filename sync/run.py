@@ -256,6 +256,7 @@ def _write_all(
         ended = _write_slice(work, part, ordered, asked, outcome, now, kept)
         if read_first and number == 0:
             read_back(work, ended, outcome.run)
+        del ended  # a row a field: the next slice is worked on without it
     if asked.keep is not None:
         _note_vanished(outcome, ordered, asked.keep)
     if asked.follows_the_log and not outcome.busy:
