@@ -123,16 +123,14 @@ def test_what_is_refused_is_sent_again_ten_times_within_a_day_and_then_lost(acco
     account.declare("contact.creation")
     account.contact(firstname="Ada")
     account.arrived(1)
-    attempts = 1
     for _ in range(24 * 60):
         if account.told()["lost"]:
             break
         account.control("clock", advance_seconds=60 * 5)
         if account.told()["waiting"]:
             time.sleep(0.06)
-        attempts = len(account.told()["records"])
     told = account.told()
-    assert (told["lost"], told["waiting"], attempts) == (1, 0, 11)
+    assert (told["lost"], told["waiting"], len(told["records"])) == (1, 0, 11)
     assert [event.attempt for event in account.events()] == list(range(11))
     sent = [record["at"] for record in told["records"]]
     assert sent[-1] - sent[0] < 24 * 3_600_000
@@ -177,7 +175,8 @@ def test_nobody_listening_is_as_good_as_a_refusal(account: Any) -> None:
 
 
 def test_no_more_requests_are_under_way_than_the_app_allows(account: Any) -> None:
-    account.receiver.takes_seconds = 0.15
+    # Long enough that six are under way at once on a busy machine too.
+    account.receiver.takes_seconds = 0.6
     account.declare("contact.creation", most_at_once=6)
     rows = [{"email": f"p{n}@acme.test"} for n in range(1_500)]
     account.control("load", object="contacts", rows=rows)
