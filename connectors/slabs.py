@@ -8,7 +8,7 @@ enough records decides what it means.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, groupby
 from typing import Any
@@ -195,8 +195,7 @@ def cut(
         yield Slab(crm, object_name, growing.take())
 
 
-#: Records whose texts are taken over together: few enough that those are still in the processor's cache, which halves
-#: the time; many enough that making a series costs little beside filling it.
+#: Records whose ids and times become columns together: making a column costs more than filling it.
 BLOCK_ROWS = 1_000
 
 
@@ -207,6 +206,10 @@ class _Growing:
         self._slab_rows = slab_rows
         self._blocks: list[_Block] = []
         self._held: list[Rows] = []
+        self._texts: list[
+            pl.Series
+        ] = []  # of what is held: taken over while they are in the processor's cache
+        self._names: tuple[str, ...] = ()
         self._held_rows = 0
         self.rows = 0
 
@@ -220,6 +223,14 @@ class _Growing:
             self._blocks.append(_Block(part))
             self.rows += part.height
             return
+        columns = part.columns
+        names = tuple(columns.names) if isinstance(columns, ByRecord) else ()
+        if self._held and names != self._names:
+            self._flush()
+        self._names = names
+        if names and isinstance(columns, ByRecord):
+            self._texts.append(pl.Series(columns.values_by_record, dtype=pl.String))
+            part = replace(part, columns={})
         self._held.append(part)
         self._held_rows += len(part.ids)
         self.rows += len(part.ids)
@@ -235,8 +246,8 @@ class _Growing:
 
     def _flush(self) -> None:
         if self._held:
-            self._blocks.append(_taken_over(_joined(self._held)))
-            self._held, self._held_rows = [], 0
+            self._blocks.append(_Block(block(_joined(self._held)), self._names, self._texts))
+            self._held, self._held_rows, self._texts = [], 0, []
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,21 +256,13 @@ class _Block:
 
     frame: pl.DataFrame
     names: tuple[str, ...] = ()
-    texts: pl.Series | None = None
-
-
-def _taken_over(rows: Rows) -> _Block:
-    columns = rows.columns
-    if not isinstance(columns, ByRecord) or not columns.names:
-        return _Block(block(rows))
-    texts = pl.Series(columns.values_by_record, dtype=pl.String)
-    return _Block(pl.DataFrame(_fixed(rows)), tuple(columns.names), texts)
+    texts: Sequence[pl.Series] = ()
 
 
 def _whole(blocks: Sequence[_Block]) -> pl.DataFrame:
     """Blocks of the same kind as one frame."""
     frame, names = _stacked([one.frame for one in blocks]), blocks[0].names
-    found = [one.texts for one in blocks if one.texts is not None]
+    found = [texts for one in blocks for texts in one.texts]
     if not found:
         return frame
     # Cut into columns once a slab: in a block, that takes as long as filling it.
