@@ -318,9 +318,6 @@ def _joined(pages: Sequence[Rows]) -> Rows:
 def _columns(
     parts: Sequence[Mapping[str, Sequence[str | None]]],
 ) -> Mapping[str, Sequence[str | None]]:
-    by_record = [part for part in parts if isinstance(part, ByRecord)]
-    if len(by_record) == len(parts):
-        return ByRecord(by_record[0].names, _one(part.values_by_record for part in by_record))
     return {name: _one(part[name] for part in parts) for name in parts[0]}
 
 
