@@ -61,6 +61,7 @@ def _parse(bare: str, region: str | None) -> str | Problem:
     import phonenumbers
     from phonenumbers import NumberParseException, ValidationResult
 
+    given = bare
     if bare.startswith("00"):
         bare = f"+{bare[2:]}"
     if bare.startswith("+"):
@@ -70,11 +71,15 @@ def _parse(bare: str, region: str | None) -> str | Problem:
         number = phonenumbers.parse(bare, region)
     except NumberParseException:
         return Problem.NOT_A_PHONE
-    if not phonenumbers.is_valid_number(number):
+    is_valid = phonenumbers.is_valid_number(number)
+    if not is_valid:
         possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
         if not (possible and bare.startswith("+")):
             return Problem.NOT_A_PHONE
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    written = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    # A number that no plan knows may lose one more zero each time it is read. What is written has to read as itself, or
+    # the next sync takes it for an edit.
+    return written if is_valid or written == given else _parse(written, None)
 
 
 def clean_phone(

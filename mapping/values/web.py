@@ -107,7 +107,8 @@ def _join_url(parts: SplitResult) -> str | Problem:
         return Problem.NOT_A_URL
     # email-validator brings the IDNA 2008 rules for host names; a mailbox in front makes it check one.
     ascii_host = _validated(f"x@{host.rstrip('.')}", strict=False).ascii_domain.lower()
-    if ascii_host.startswith("www.") and ascii_host.count(".") > 1:
+    # Every one of them: what is written has to read as itself, or the next sync takes it for an edit.
+    while ascii_host.startswith("www.") and ascii_host.count(".") > 1:
         ascii_host = ascii_host.removeprefix("www.")
     netloc = ascii_host if port in (None, _DEFAULT_PORTS[scheme]) else f"{ascii_host}:{port}"
     bare_host = parts.path == "/" and not parts.query and not parts.fragment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mapping.lead import FieldType
@@ -50,3 +50,45 @@ def test_what_was_cleaned_is_clean(kind: FieldType, texts: list[str | None]) -> 
     again = read(kind, once, None)
     assert again.values.to_list() == once.to_list()
     assert not again.unreadable.any()
+
+
+#: Numbers with a country's code, which no plan need know: those lose zeros when they are read.
+NUMBERS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["+", "00", "+49 (0)"]),
+    *[st.from_regex(r"0{0,3}[1-9]\d{0,6}", fullmatch=True)] * 2,
+)
+WEB = st.lists(
+    st.sampled_from(
+        [
+            "http://",
+            "HTTPS://",
+            "www.",
+            "www.",
+            "x.de",
+            "Müller.de",
+            "/",
+            "//",
+            ":443",
+            ":8080",
+            "?q=1",
+            "#x",
+            "A b",
+            "%20",
+        ]
+    ),
+    min_size=1,
+    max_size=6,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(number=NUMBERS, address=WEB)
+@example(number="+49(0)0002126", address="www.www.mueller.de")
+@example(number="+43 0093310840", address="//www.www.www.x.de/")
+@example(number="+375808813239241", address="https://www.de")
+def test_a_number_or_address_that_is_written_reads_as_itself(number: str, address: str) -> None:
+    for kind, text in ((FieldType.PHONE, number), (FieldType.URL, address)):
+        (once,) = read(kind, pl.Series([text]), None).values
+        (again,) = read(kind, pl.Series([once], dtype=pl.String()), None).values
+        assert again == once

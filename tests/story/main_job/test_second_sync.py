@@ -48,6 +48,23 @@ def test_a_second_sync_right_after_writes_nothing_in_both_crms(furnished: Any) -
     assert furnished.wrote_nothing(mark), furnished.writes(mark)
 
 
+def test_a_number_and_an_address_that_would_be_read_otherwise_each_time_are_written_once(
+    furnished: Any,
+) -> None:
+    odd = {"phone": "+49(0)0002126", "website": "www.www.mueller.de"}
+    contact, lead = furnished.couple("odd@mueller.de", hubspot=odd)
+    furnished.sync()
+    sent = furnished.record("salesforce", lead)
+    assert (sent["Phone"], sent["Website"]) == ("+492126", "https://mueller.de")
+    mark = furnished.mark()
+
+    for _ in range(2):
+        furnished.later(60)
+        furnished.sync()
+    assert furnished.wrote_nothing(mark), furnished.writes(mark)
+    assert odd.items() <= furnished.record("hubspot", contact).items()
+
+
 def test_reading_everything_again_an_hour_later_writes_nothing(furnished: Any) -> None:
     _settle(furnished)
     furnished.later(3_600)
