@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -11,7 +12,14 @@ def opened_private(path: Path) -> int:
 
     Raises OSError.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    # A file that was there before keeps its own rights until now, and loses what stood in it.
-    os.fchmod(descriptor, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        # A pipe or a device (/dev/null, /dev/stdout) is used by others too, and keeps nothing.
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            # First closed, then emptied: what is somebody else's cannot be closed, and is not lost.
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor

@@ -146,7 +146,7 @@ class Jobs(Tables):
     def take_over(self, seconds: float, most_deaths: int) -> list[tuple[int, bool]]:
         """Give the jobs of dead workers back; (job, whether it is parked instead, having killed too many).
 
-        A worker that was cut off because the database server itself ended does not count.
+        Where the database server itself was started anew meanwhile, three times as many are needed.
         """
         rows = self._do("take_over_jobs", seconds=seconds, most=most_deaths).fetchall()
         return [(int(job), bool(parked)) for job, parked, _ in rows]

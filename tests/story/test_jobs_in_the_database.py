@@ -129,17 +129,19 @@ def test_a_job_that_kills_its_workers_is_parked(queue: Store, migrated_database:
     assert [one.state for one in jobs.listed()] == ["queued"]
 
 
-def test_a_server_that_ended_under_a_job_is_none_of_its_doing(queue: Store, migrated_database: str) -> None:
+def test_a_job_lives_through_three_times_as_many_restarts_of_the_server(
+    queue: Store, migrated_database: str
+) -> None:
     jobs = queue.jobs
     jobs.enqueue(drain_inbox("hubspot"))
     before = "UPDATE procrastinate_events SET at = pg_postmaster_start_time() - interval '1 minute'"
-    for _ in range(4):
+    for parked in (*[False] * 8, True):
         _fetch(migrated_database, "live")
         _ask(migrated_database, "DELETE FROM procrastinate_workers")
         _ask(migrated_database, before)
-        assert [parked for _, parked in jobs.take_over(5.0, 3)] == [False]
+        assert [one for _, one in jobs.take_over(5.0, 3)] == [parked]
     (row,) = jobs.listed()
-    assert (row.state, row.deaths, row.kind) == ("queued", 0, "")
+    assert (row.state, row.deaths, row.kind) == ("parked", 0, "DatabaseRestarted")
 
 
 def test_parked_drains_are_forgotten_and_other_parked_jobs_are_not(

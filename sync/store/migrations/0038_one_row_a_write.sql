@@ -2,6 +2,10 @@
 -- records a person, and each of those rows was written twice, with four indexes and a look at the connection.
 -- The lists have one entry a field, in one order; before, why, lane and kind have a single entry where all are alike.
 -- ends: what became of single fields, where that differs from the row: {field: {state, after, stored}}, as in the view.
+
+-- All at once, and in the order in which a run takes them: a run of an older program that remembers a slice holds its
+-- claims and waits for the journal, and would else win against us after minutes of work.
+LOCK TABLE claim, journal, conflict, base, link, lead, verdict IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE journal DROP CONSTRAINT journal_connection_id_fkey;
 
 CREATE TEMPORARY TABLE journal_by_field ON COMMIT DROP AS

@@ -7,10 +7,12 @@ SELECT alert_id, kind, about, found, opened_at, seen_at, cleared_at FROM alert
  WHERE connection_id = %(connection)s AND alert_id = ANY(%(numbers)s::bigint[]) ORDER BY opened_at, alert_id;
 
 -- open_alert --
--- A row for whoever sees it first; for everybody else it only lasts on.
+-- A row for whoever sees it first; for everybody else it only lasts on. A job that is tried anew has another number and
+-- maybe another cause: what is told to be done has to fit the one that is there now.
 INSERT INTO alert (connection_id, kind, about, found, opened_at, seen_at)
 VALUES (%(connection)s, %(kind)s, %(about)s, %(found)s, %(now)s, %(now)s)
-ON CONFLICT (connection_id, kind, about) WHERE cleared_at IS NULL DO UPDATE SET seen_at = excluded.seen_at
+ON CONFLICT (connection_id, kind, about) WHERE cleared_at IS NULL DO UPDATE
+   SET seen_at = excluded.seen_at, found = CASE alert.kind WHEN 'job' THEN excluded.found ELSE alert.found END
 RETURNING alert_id, (xmax = 0) AS new;
 
 -- clear_alert --

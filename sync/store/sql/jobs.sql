@@ -87,11 +87,12 @@ RETURNING failures, extract(epoch FROM last_at - first_at)::float;
 
 -- take_over_jobs --
 -- Jobs whose worker is gone, or has given no sign of life for too long. Of several of one fold one comes back, and
--- none where another waits already. One that has cost too many workers their life is parked; where the server itself
--- was started anew meanwhile, that was none of the job's doing.
+-- none where another waits already. One that has cost too many workers their life is parked. Where the server itself was
+-- started anew meanwhile, it was most likely none of the job's doing: that takes three times as many.
 WITH dead AS (
-  SELECT job.id, job.queueing_lock, coalesce(failure.deaths, 0) AS before,
-         coalesce(begun.at < pg_postmaster_start_time(), false) AS innocent
+  SELECT job.id, job.queueing_lock, coalesce(failure.deaths, 0) AS deaths_before,
+         coalesce(failure.restarts, 0) AS restarts_before,
+         (coalesce(begun.at < pg_postmaster_start_time(), false))::integer AS restarted
     FROM procrastinate_jobs AS job
     LEFT JOIN LATERAL (SELECT max(at) AS at FROM procrastinate_events
                         WHERE job_id = job.id AND type = 'started') AS begun ON true
@@ -101,22 +102,26 @@ WITH dead AS (
      AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %(seconds)s))
      FOR UPDATE OF job SKIP LOCKED),
 ordered AS (
-  SELECT dead.*, CASE WHEN innocent THEN before ELSE before + 1 END AS deaths,
+  SELECT dead.*, deaths_before + 1 - restarted AS deaths, restarts_before + restarted AS restarts,
                  row_number() OVER (PARTITION BY coalesce(queueing_lock, id::text) ORDER BY id) > 1
                  OR EXISTS (SELECT FROM procrastinate_jobs AS other
                              WHERE other.queueing_lock = dead.queueing_lock AND other.status = 'todo') AS twice
     FROM dead),
 gone AS (DELETE FROM procrastinate_jobs USING ordered WHERE procrastinate_jobs.id = ordered.id AND twice),
 noted AS (
-  INSERT INTO job_failure (job_id, connection_id, failures, deaths, first_at, last_at, kind, place, said, fix)
-  SELECT id, %(connection)s, 0, deaths, now(), now(), 'WorkerDied', '', 'the worker of this job died', ''
-    FROM ordered WHERE NOT twice AND NOT innocent
+  INSERT INTO job_failure (job_id, connection_id, failures, deaths, restarts, first_at, last_at, kind, place, said, fix)
+  SELECT id, %(connection)s, 0, deaths, restarts, now(), now(),
+         CASE restarted WHEN 1 THEN 'DatabaseRestarted' ELSE 'WorkerDied' END, '',
+         CASE restarted WHEN 1 THEN 'the database server was started anew while this job ran'
+                        ELSE 'the worker of this job died' END, ''
+    FROM ordered WHERE NOT twice
   ON CONFLICT (job_id) DO UPDATE
-     SET deaths = excluded.deaths, last_at = now(), kind = excluded.kind, place = '', said = excluded.said, fix = ''),
+     SET deaths = excluded.deaths, restarts = excluded.restarts, last_at = now(), kind = excluded.kind, place = '',
+         said = excluded.said, fix = ''),
 back AS (
   UPDATE procrastinate_jobs AS job
-     SET status = CASE WHEN ordered.deaths >= %(most)s AND NOT innocent THEN 'failed'
-                       ELSE 'todo' END::procrastinate_job_status,
+     SET status = CASE WHEN ordered.deaths >= %(most)s OR ordered.deaths + ordered.restarts >= 3 * %(most)s
+                       THEN 'failed' ELSE 'todo' END::procrastinate_job_status,
          attempts = attempts + 1, scheduled_at = NULL, worker_id = NULL
     FROM ordered
    WHERE job.id = ordered.id AND NOT ordered.twice

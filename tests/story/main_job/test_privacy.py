@@ -37,6 +37,12 @@ def test_an_export_holds_everything_about_the_person_and_nothing_about_others(kn
     assert document["records"] == [f"hubspot:{anna}", f"salesforce:{lead}"]
     assert {"lead", "link", "base", "verdict", "journal"} <= set(document["kept"])
     assert document["kept"]["lead"][0]["lead_values"]["email"] == EMAIL
+    changes = document["kept"]["journal"]
+    assert {(one["crm"], one["state"]) for one in changes} == {
+        ("hubspot", "written"),
+        ("salesforce", "written"),
+    }
+    assert all(isinstance(one["after"], str | None) for one in changes)
     assert "winter" not in told.out.lower()
     readable = house.command("export", EMAIL)
     assert readable.code == 0
