@@ -47,8 +47,13 @@ class GivenBack(BaseException):
     """The worker stops and leaves this job to another. No handler of errors on its way may take it for one."""
 
 
-def judge(error: BaseException, lane: str, attempts: int, now: datetime, place: str) -> Verdict:
-    """What follows this error of a job that was tried ``attempts`` times before. ``place``: where it was raised."""
+def judge(
+    error: BaseException, lane: str, attempts: int, now: datetime, place: str, *, what: str = ""
+) -> Verdict:
+    """What follows this error of a job that was tried ``attempts`` times before.
+
+    ``place``: where it was raised. ``what``: what the job does.
+    """
     kind = type(error).__name__
     if isinstance(error, (GivenBack, DatabaseAway, *SERVER_GONE)):
         return Verdict("again")
@@ -57,7 +62,7 @@ def judge(error: BaseException, lane: str, attempts: int, now: datetime, place: 
     if isinstance(error, RetryLater | CrmAway):
         at = now + _doubled(LATER, attempts, LATER_AT_MOST[lane])
         failure = Failure(kind, place, str(error), "nothing to do: it is tried again by itself", counts=False)
-        return Verdict("again", failure, max(at, _asked(error, now)), tires=not _waits_for_calls(error, lane))
+        return Verdict("again", failure, max(at, _asked(error, now)), tires=not _waits_for_calls(error, what))
     if isinstance(error, GuardStopped):
         # What it stopped is read again by the next run, so nothing is lost with the job.
         return Verdict("drop", Failure(kind, place, str(error), error.fix))
@@ -77,10 +82,13 @@ def _asked(error: RetryLater | CrmAway, now: datetime) -> datetime:
     return max(now + timedelta(seconds=seconds), error.not_before or now)
 
 
-def _waits_for_calls(error: RetryLater | CrmAway, lane: str) -> bool:
-    """Whether a backfill waits for calls that come by themselves: others may leave it none for more than a day."""
+def _waits_for_calls(error: RetryLater | CrmAway, what: str) -> bool:
+    """Whether a backfill waits for calls that come by themselves: others may leave it none for more than a day.
+
+    Not another job of its lane: those are to be done on the day.
+    """
     waits = isinstance(error, RetryLater) and error.code == "DAILY" and error.not_before is not None
-    return waits and lane == "backfill"
+    return waits and what == "backfill"
 
 
 def tired(verdict: Verdict, failures: int, seconds: float, most: int) -> Verdict:

@@ -206,7 +206,7 @@ class Hands:
         if isinstance(error, DatabaseNewer):
             # Each of our jobs would come straight back to us.
             self.replaced()
-        verdict = judge(error, task.lane, task.attempts, self.clock(), _place(error))
+        verdict = judge(error, task.lane, task.attempts, self.clock(), _place(error), what=task.what)
         try:
             return self._noted(task, verdict, desk.kept)
         except SERVER_GONE as gone:

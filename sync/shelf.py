@@ -14,7 +14,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -181,7 +181,17 @@ class Shelf:
                 else:
                     frames.append(run.rows.slice(start, length))
             frames += together(parts)
+        self._let_go()
         return orders, frames
+
+    def _let_go(self) -> None:
+        """Keep no more pieces at hand for the next stretch than may be, however many runs there are."""
+        left = self._limit // 2
+        for run in chain.from_iterable(self._runs.values()):
+            if isinstance(run.rows, Narrow):
+                left -= run.rows.at_hand
+                if left < 0:
+                    run.rows.let_go()
 
     def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
         """The frame itself, or its file where as much of this kind is in memory as may be."""
@@ -269,8 +279,10 @@ class ShelfSlice:
 
 def _size(frame: pl.DataFrame) -> int:
     """About how many bytes the frame takes. Every text has to be looked at for that; of many rows, few are."""
-    step = max(frame.height // _LOOKED_AT, 1)
-    return int(frame.gather_every(step).estimated_size()) * step
+    if frame.height <= _LOOKED_AT:
+        return int(frame.estimated_size())
+    # By chance, and not every so many: what is large may come as regularly.
+    return int(frame.sample(_LOOKED_AT, seed=frame.height).estimated_size()) * frame.height // _LOOKED_AT
 
 
 def _frame(held: pl.DataFrame | Path) -> pl.DataFrame:

@@ -19,9 +19,11 @@ from typing import IO
 import polars as pl
 from polars import CompatLevel
 
-#: Rows of a piece. Of every run one stays in memory between two slices; to write half as many at a time takes half as
-#: long again.
+#: Rows of a piece, where they are no larger than rows usually are; to write half as many at a time takes half as long
+#: again.
 ROWS_OF_A_PIECE = 8_000
+#: A piece of large rows has fewer of them: each slice of leads reads a piece of every run at the same time.
+BYTES_OF_A_PIECE = 4_000_000
 
 _PLACE = pl.UInt32()
 #: Cells that say something else: the row, the column by its number among those left out, and the text.
@@ -65,19 +67,34 @@ class Narrow:
     columns: tuple[str, ...]
     twins: Mapping[str, str]
     ends: Sequence[tuple[int, int]]
+    nothing: Part  #: no rows of it
     _at_hand: tuple[int, Part] | None = field(default=None, repr=False)
 
     def part(self, start: int, length: int) -> Part:
         """So many rows, as they lie there (``restored``)."""
+        if not length:
+            return self.nothing
         end, found = start + length, list[Part]()
         with self.path.open("rb") as file:
-            for number in range(start // self.step, -(-end // self.step) if length else 0):
+            for number in range(start // self.step, -(-end // self.step)):
                 first = number * self.step
                 piece = self._piece(file, number)
                 low, high = max(start - first, 0), min(end - first, piece.height)
                 found.append(piece if high - low == piece.height else piece.slice(low, high - low))
                 self._at_hand = (number, piece) if high < piece.height else None
-            return _joined(found) if found else self._piece(file, 0).slice(0, 0)
+        return _joined(found)
+
+    @property
+    def at_hand(self) -> int:
+        """Bytes on disk of the piece that is kept for the stretch that begins where the last one ended."""
+        if self._at_hand is None:
+            return 0
+        number = self._at_hand[0]
+        return self.ends[number][1] - (self.ends[number - 1][1] if number else 0)
+
+    def let_go(self) -> None:
+        """Keep no piece at hand."""
+        self._at_hand = None
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """Every row as it was, piece by piece; ``columns``: only these, as far as there are any."""
@@ -144,9 +161,13 @@ def narrowed(
     twins: Mapping[str, str],
     file: IO[bytes],
     path: Path,
-    step: int = ROWS_OF_A_PIECE,
+    step: int | None = None,
 ) -> Narrow:
-    """The rows of ``whole`` in the order of ``places``, written. ``twins``: what may be left out, and what says it."""
+    """The rows of ``whole`` in the order of ``places``, written. ``twins``: what may be left out, and what says it.
+
+    ``step``: rows of a piece; None for as many as its size allows.
+    """
+    step = step or _rows_of_a_piece(whole)
     unlike = _unlike(whole, twins)
     left_out = {name: twins[name] for name in unlike}
     then = pl.zeros(whole.height, dtype=_PLACE, eager=True)
@@ -168,7 +189,13 @@ def narrowed(
         if last > first:
             _write(_moved(apart.slice(first, last - first), -start), file)
         ends.append((middle, file.tell()))
-    return Narrow(path, whole.height, step, tuple(whole.columns), left_out, ends)
+    nothing = Part(rows.clear(), apart.clear())
+    return Narrow(path, whole.height, step, tuple(whole.columns), left_out, ends, nothing)
+
+
+def _rows_of_a_piece(whole: pl.DataFrame) -> int:
+    size = int(whole.estimated_size())
+    return min(ROWS_OF_A_PIECE, max(BYTES_OF_A_PIECE * whole.height // max(size, 1), 1))
 
 
 def _write(frame: pl.DataFrame, file: IO[bytes]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -62,5 +63,13 @@ class Shelf:
 
 def bring_back(kept: Path, database: sqlite3.Connection) -> None:
     """Make an open database what a kept file holds; whoever else has it open sees one transaction."""
-    with closing(sqlite3.connect(kept)) as copy:
-        copy.backup(database)
+    (page,) = database.execute("PRAGMA page_size").fetchone()
+    with closing(sqlite3.connect(kept)) as copy, tempfile.TemporaryDirectory() as place:
+        if copy.execute("PRAGMA page_size").fetchone() == (page,):
+            copy.backup(database)
+            return
+        # Kept by another version, whose pages had another size: an open file cannot take those over.
+        copy.execute(f"PRAGMA page_size = {page}")
+        copy.execute("VACUUM INTO ?", (str(Path(place) / "kept"),))
+        with closing(sqlite3.connect(Path(place) / "kept")) as fitting:
+            fitting.backup(database)

@@ -103,18 +103,20 @@ def test_waiting_for_another_run_parks_no_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "lane", "not_before", "then"),
+    ("code", "what", "not_before", "then"),
     [
         ("DAILY", "backfill", LATE, "again"),
-        ("DAILY", "handover", LATE, "park"),
+        ("DAILY", "drift", LATE, "park"),
+        ("DAILY", "agree", LATE, "park"),
         ("DAILY", "backfill", None, "park"),
         ("HTTP 503", "backfill", LATE, "park"),
     ],
 )
 def test_a_backfill_that_waits_for_calls_is_never_parked_for_that(
-    code: str, lane: str, not_before: datetime | None, then: str
+    code: str, what: str, not_before: datetime | None, then: str
 ) -> None:
-    verdict = judge(RetryLater("no calls", code=code, not_before=not_before), lane, 3, NOW, "sync.run:1")
+    error = RetryLater("no calls", code=code, not_before=not_before)
+    verdict = judge(error, "backfill", 3, NOW, "sync.run:1", what=what)
     assert tired(verdict, 0, 49 * 3_600.0, 5).then == then
 
 

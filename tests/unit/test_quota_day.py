@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import RetryLater
 from connectors.quota import Lane, MemoryLedger, Quota
-from connectors.quota_day import Hour, Others, Room, day_began
+from connectors.quota_day import Hour, Others, Room, day_began, no_room
 from connectors.quota_others import foreseen
 from sync.remaining import end_of_backfill
 
@@ -194,6 +194,17 @@ def test_where_others_leave_less_than_was_called_already_what_comes_free_first_i
 def test_on_a_day_that_ends_it_waits_for_the_end() -> None:
     room = Room(0, 100, Others(0, 0, sure=True), (), midnight(NOON))
     assert room.comes_free(50, NOON) == midnight(NOON)
+
+
+@pytest.mark.parametrize(
+    ("a_day", "coming", "again"), [(0, (0, 0), False), (0, (), False), (0, (0, 9), True), (5, (), True)]
+)
+def test_a_backfill_that_no_day_leaves_a_call_is_told_so_and_no_time(
+    a_day: int, coming: tuple[int, ...], again: bool
+) -> None:
+    room = Room(0, a_day, Others(9, 9, sure=True), (), midnight(NOON), coming)
+    error = no_room("hubspot", room, 1, NOON)
+    assert (error.not_before is not None, "daily_reserve" in str(error)) == (again, not again)
 
 
 #: Of a hundred thousand calls a day, as others use them; what they use on each of the last seven days, a week ago

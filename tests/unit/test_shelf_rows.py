@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from sync.shelf import Shelf
+from sync.shelf import Shelf, _size, lead_order
 from sync.shelf_rows import Narrow, narrowed, restored, together
 
 TWINS = {
@@ -145,3 +145,42 @@ def test_no_rows_of_a_run_are_a_frame_without_rows(tmp_path: Path) -> None:
     lies = _written(tmp_path, "run", records, 4)
     for start in (0, 4, 10):
         assert_frame_equal(restored(lies, lies.part(start, 0)), records.clear())
+
+
+def _large(height: int) -> pl.DataFrame:
+    """Records of some 4 KB, of leads in no order."""
+    return pl.DataFrame(
+        {
+            "_id": [str(place) for place in range(height)],
+            "lead_id": [f"L{place * 7919 % 10_007:05}" for place in range(height)],
+            "text": [f"{place:04}" * 1_000 for place in range(height)],
+        }
+    )
+
+
+@pytest.mark.parametrize("runs", [4, 16])
+def test_what_stays_at_hand_between_slices_does_not_grow_with_the_records(tmp_path: Path, runs: int) -> None:
+    limit = 400_000
+    shelf = Shelf(tmp_path, limit)
+    for number in range(runs):
+        shelf.put("hubspot", _large(110).with_columns(pl.col("_id") + f"-{number}"))
+    for low, high in pairwise((0, 2_000, 4_000, 6_000)):
+        shelf.stretch("hubspot", *(lead_order(pl.Series([f"L{at:05}"]))[0] for at in (low, high)))
+        narrow = [run.rows for run in shelf._runs["hubspot"] if isinstance(run.rows, Narrow)]
+        assert len(narrow) == runs
+        assert sum(rows.at_hand for rows in narrow) <= limit // 2
+
+
+def test_a_piece_of_large_rows_has_fewer_of_them(tmp_path: Path) -> None:
+    for rows, step in ((_large(3_000), 1_000), (_large(3_000).select("_id", "lead_id"), 8_000)):
+        with (tmp_path / "run").open("wb") as file:
+            run = narrowed(
+                rows, pl.int_range(rows.height, dtype=pl.UInt32(), eager=True), {}, file, Path(file.name)
+            )
+        assert run.step == pytest.approx(step, rel=0.05)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 39])
+def test_large_texts_that_come_regularly_are_counted(offset: int) -> None:
+    rows = pl.DataFrame({"text": ["x" * (30_000 if place % 40 == offset else 9) for place in range(8_000)]})
+    assert _size(rows) == pytest.approx(rows.estimated_size(), rel=0.5)

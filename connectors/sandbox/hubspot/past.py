@@ -12,6 +12,8 @@ import orjson
 
 from connectors.sandbox.hubspot.account import Source
 
+#: Records of an older file that are taken over in one transaction.
+AT_ONCE = 5_000
 #: When a property got a value (milliseconds since 1970), the value, and who gave it.
 Entry = tuple[int, str, Source]
 #: A property and its entry.
@@ -78,16 +80,36 @@ def forget(database: sqlite3.Connection, id_: int) -> None:
     database.execute("DELETE FROM past WHERE record = ?", (id_,))
 
 
-def take_over(database: sqlite3.Connection) -> None:
-    """Keep what a file of an older version has, which had a row for each value of a property."""
+def take_over(database: sqlite3.Connection, at_once: int = AT_ONCE) -> None:
+    """Keep what a file of an older version has, which had a row for each value of a property.
+
+    So many records at a time: broken off, it goes on where it was.
+    """
     known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'history'"
     if database.execute(known).fetchone() is None:
         return
-    database.execute("BEGIN")
+    database.execute("CREATE INDEX IF NOT EXISTS history_record ON history (record)")  # most have one
+    while (last := _last_of_a_part(database, at_once)) is not None:
+        database.execute("BEGIN")
+        _take_over_up_to(database, last)
+        database.execute("DELETE FROM history WHERE record <= ?", (last,))
+        database.execute("COMMIT")
+    database.execute("DROP TABLE history")
+
+
+def _last_of_a_part(database: sqlite3.Connection, at_once: int) -> int | None:
+    part = "SELECT DISTINCT record FROM history ORDER BY record LIMIT ?"
+    found = database.execute(f"SELECT max(record) FROM ({part})", (at_once,)).fetchone()
+    return None if found[0] is None else int(found[0])
+
+
+def _take_over_up_to(database: sqlite3.Connection, last: int) -> None:
     of_one: dict[int, list[Moved]] = {}
     sources: dict[Source, Source] = {}
     rows = database.execute(
-        "SELECT record, name, at, value, source, source_id, label, user FROM history ORDER BY record, seq"
+        "SELECT record, name, at, value, source, source_id, label, user FROM history"
+        " WHERE record <= ? ORDER BY record, seq",
+        (last,),
     )
     for id_, name, at, value, *by in rows:
         if id_ not in of_one:
@@ -96,8 +118,6 @@ def take_over(database: sqlite3.Connection) -> None:
         source = Source(*by)
         of_one[id_].append((name, at, value, sources.setdefault(source, source)))
     _keep_all(database, of_one)
-    database.execute("DROP TABLE history")
-    database.execute("COMMIT")
 
 
 def _keep_all(database: sqlite3.Connection, of_one: dict[int, list[Moved]]) -> None:

@@ -90,6 +90,11 @@ class SalesforceSide:
         except Refusal as refused:
             db.execute("ROLLBACK")
             return _error(refused, usage.header(self.org))
+        except BaseException:
+            # A bug in one call must not leave its transaction to the next.
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
         try:
             answer = self._whole(lambda: route(self.org, ask))
         except Refusal as refused:

@@ -311,3 +311,27 @@ def test_a_day_of_events_is_counted_and_rolls() -> None:
 )
 def test_calls_name_the_org_they_are_for(tenant: str, instance: str, fits: bool) -> None:
     assert is_ours(tenant, instance) is fits
+
+
+def test_after_a_restart_no_number_is_given_twice_though_a_late_write_brings_its_own_key(
+    org: Org, tmp_path: Path
+) -> None:
+    leads = [Records(org).create("Lead", LEAD, SELLER) for _ in range(3)]
+    org.change_switches({"late_commit_ms": 3_000})
+    for lead in leads:
+        org.begin()
+        Records(org).update("Lead", lead, {"Title": "Countess"}, SELLER)
+    org.store.db.commit()
+
+    clock = SandboxClock(None)
+    clock.set(NOON)
+    again = Org(tmp_path, clock)
+    for lead in leads:
+        again.begin()
+        Records(again).update("Lead", lead, {"Title": "Duchess"}, SELLER)
+    clock.set(NOON + timedelta(seconds=4))
+    again.begin()
+    again.settle()
+    told = [one["body"].get("Title") for one in noted(again)]
+    again.store.close()
+    assert sorted(filter(None, told)) == ["Countess"] * 3 + ["Duchess"] * 3

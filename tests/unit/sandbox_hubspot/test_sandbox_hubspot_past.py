@@ -62,11 +62,30 @@ def test_a_row_for_each_value_of_an_older_file_is_taken_over(rows: list[tuple[in
         for id_, (name, at, value, by) in rows:
             database.execute(INTO_OLDER, (id_, name, at, value, by.type, by.id, by.label, by.user))
 
-        past.take_over(database)
+        past.take_over(database, at_once=2)
         past.take_over(database)
 
         for id_ in (1, 2, 3):
             assert past.of_record(database, id_) == expected([moved for of, moved in rows if of == id_])
+
+
+def test_a_take_over_that_was_broken_off_goes_on_where_it_was() -> None:
+    with sqlite3.connect(":memory:", isolation_level=None) as database:
+        database.execute("CREATE TABLE past (seq INTEGER PRIMARY KEY, record INTEGER, moved TEXT)")
+        database.executescript(OLDER)
+        rows = [
+            (id_, "city", at, "Ulm", API.type, API.id, API.label, None) for id_ in (1, 2, 3) for at in (1, 2)
+        ]
+        database.executemany(INTO_OLDER, rows)
+        # As if the first part had just been taken over when the process was killed.
+        past.keep(database, 1, [("city", 1, "Ulm", API), ("city", 2, "Ulm", API)])
+        database.execute("DELETE FROM history WHERE record = 1")
+
+        past.take_over(database, at_once=1)
+
+        for id_ in (1, 2, 3):
+            assert past.of_record(database, id_) == {"city": [(2, "Ulm", API), (1, "Ulm", API)]}
+        assert database.execute("SELECT 1 FROM sqlite_master WHERE name = 'history'").fetchone() is None
 
 
 def test_a_file_of_an_older_version_opens_with_its_past(tmp_path: Path) -> None:

@@ -79,6 +79,9 @@ class ChangeLog:
         """Make what is missing in the file."""
         for statement in TABLES:
             self._store.db.execute(statement)
+        # A change that was put off brings its key along, and may be the first thing that is told after a restart.
+        (newest,) = self._store.db.execute("SELECT ifnull(max(number), 0) FROM _change").fetchone()
+        self._last = max(self._last, newest)
 
     def announce(self, origin: str) -> None:
         """Where the transactions that begin from now on come from."""
