@@ -88,7 +88,7 @@ class Reused:
                 if connection.execute(NEXT_WRITE).fetchone() == self._next_write:
                     return self._url  # nobody has written since it was found as new
                 if connection.execute("SELECT to_regclass('schema_migration')").fetchone() != (None,):
-                    _forget_rows(connection)
+                    forget_rows(connection)
                     if self._is_as_new(connection):
                         self._next_write = connection.execute(NEXT_WRITE).fetchone()
                         return self._url
@@ -136,8 +136,8 @@ class Reused:
                 connection.execute("SELECT setval(%s, %s)", (name, last))
 
 
-def _forget_rows(connection: psycopg.Connection[Any]) -> None:
-    """By rows: most tables have none, and to truncate them all makes hundreds of files anew."""
+def forget_rows(connection: psycopg.Connection[Any]) -> None:
+    """Empty every table, row by row: most have none, and to truncate them all makes hundreds of files anew."""
     with connection.transaction():
         # As a replica does: keys between tables, and what a row's end sets off, are not asked for.
         connection.execute("SET LOCAL session_replication_role = replica")

@@ -29,6 +29,7 @@ from sync.initdir import write_config
 from sync.run import Asked, perform
 from sync.setup import create_missing
 from sync.tally import Outcome
+from tests.story.emptied import forget_rows
 
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
 OTHER = {"hubspot": "salesforce", "salesforce": "hubspot"}
@@ -109,11 +110,7 @@ class World:
             "hubspot", "limits", {"ten_secondly": None, "secondly_search": None, "daily": None}
         )
         with psycopg.connect(self.house.database, autocommit=True) as connection:
-            known = connection.execute("SELECT to_regclass('connection')").fetchone()
-            if known and known[0]:
-                connection.execute(
-                    "TRUNCATE connection, call_window, call_day, call_hour RESTART IDENTITY CASCADE"
-                )
+            forget_rows(connection)
         for path in self.house.folder.glob("*.toml"):
             path.unlink()
         write_config(self.house.folder)
