@@ -91,13 +91,13 @@ class Room:
 def no_room(crm: str, room: Room, calls: int, at: datetime) -> RetryLater:
     """The error of a backfill for which so many calls are not left at a time (aware); it says when they may be.
 
-    Where no day that can be foreseen leaves it any, it says no time: then it is a matter for a person.
+    Where it is sure that no day leaves it any, it says no time: then it is a matter for a person.
     """
     text = (
         f"The calls of the day that others leave to the backfill lane are used up: {crm} has counted"
         f" {room.others.now} of all others, and {room.others.expected} are expected"
     )
-    if not room.a_day and not any(room.coming):
+    if room.others.sure and not room.a_day and not any(room.coming):
         text += "; no day to come leaves it any: make daily_reserve smaller, or have more calls"
         return RetryLater(text, crm=crm, code="DAILY")
     return RetryLater(text, crm=crm, code="DAILY", not_before=room.comes_free(calls, at))

@@ -197,12 +197,19 @@ def test_on_a_day_that_ends_it_waits_for_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a_day", "coming", "again"), [(0, (0, 0), False), (0, (), False), (0, (0, 9), True), (5, (), True)]
+    ("a_day", "coming", "sure", "again"),
+    [
+        (0, (0, 0), True, False),
+        (0, (), True, False),
+        (0, (0, 9), True, True),
+        (5, (), True, True),
+        (0, (0, 0), False, True),  # what others use is not known yet
+    ],
 )
 def test_a_backfill_that_no_day_leaves_a_call_is_told_so_and_no_time(
-    a_day: int, coming: tuple[int, ...], again: bool
+    a_day: int, coming: tuple[int, ...], sure: bool, again: bool
 ) -> None:
-    room = Room(0, a_day, Others(9, 9, sure=True), (), midnight(NOON), coming)
+    room = Room(0, a_day, Others(9, 9, sure=sure), (), midnight(NOON), coming)
     error = no_room("hubspot", room, 1, NOON)
     assert (error.not_before is not None, "daily_reserve" in str(error)) == (again, not again)
 
