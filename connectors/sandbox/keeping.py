@@ -64,11 +64,16 @@ class Shelf:
 def bring_back(kept: Path, database: sqlite3.Connection) -> None:
     """Make an open database what a kept file holds; whoever else has it open sees one transaction."""
     (page,) = database.execute("PRAGMA page_size").fetchone()
-    with closing(sqlite3.connect(kept)) as copy, tempfile.TemporaryDirectory() as place:
+    with closing(sqlite3.connect(kept)) as copy:
         if copy.execute("PRAGMA page_size").fetchone() == (page,):
             copy.backup(database)
-            return
-        # Kept by another version, whose pages had another size: an open file cannot take those over.
+        else:
+            _with_pages_of(page, copy, database)
+
+
+def _with_pages_of(page: int, copy: sqlite3.Connection, database: sqlite3.Connection) -> None:
+    """For what another version kept, whose pages had another size: an open file cannot take those over."""
+    with tempfile.TemporaryDirectory() as place:
         copy.execute(f"PRAGMA page_size = {page}")
         copy.execute("VACUUM INTO ?", (str(Path(place) / "kept"),))
         with closing(sqlite3.connect(Path(place) / "kept")) as fitting:

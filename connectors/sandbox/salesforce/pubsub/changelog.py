@@ -79,7 +79,7 @@ class ChangeLog:
         """Make what is missing in the file."""
         for statement in TABLES:
             self._store.db.execute(statement)
-        # A change that was put off brings its key along, and may be the first thing that is told after a restart.
+        # Only this log numbers changes, so from here on the number before is known.
         (newest,) = self._store.db.execute("SELECT ifnull(max(number), 0) FROM _change").fetchone()
         self._last = max(self._last, newest)
 
@@ -238,11 +238,7 @@ class ChangeLog:
 
     def _begin(self, cause: Cause) -> None:
         """Name a transaction whose first change comes, after what nobody can have any more is gone."""
-        db = self._store.db
-        db.execute("DELETE FROM _change WHERE at < ?", (oldest_kept(self._now()),))
-        # Only this log numbers changes, so within a transaction the number before is known.
-        (newest,) = db.execute("SELECT ifnull(max(number), 0) FROM _change").fetchone()
-        self._last = max(self._last, newest)
+        self._store.db.execute("DELETE FROM _change WHERE at < ?", (oldest_kept(self._now()),))
         cause.key = self._new_key()
 
     def _milliseconds(self) -> int:
