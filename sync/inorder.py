@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from mapping.qualification.truths import every, one
+
 
 def ascending(texts: pl.Series) -> bool:
     """Whether these texts are in order, each once, and none is null."""
@@ -33,6 +35,11 @@ def chosen(frame: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
     if not wanted.any():
         return frame.clear()
     return frame if not wanted.null_count() and wanted.all() else frame.filter(wanted)
+
+
+def true_at(places: pl.Series, height: int) -> pl.Series:
+    """True at these places of so many, false at the others."""
+    return every(False, pl.Boolean(), height).scatter(places, one(True, pl.Boolean()))
 
 
 def beside(leads: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:

@@ -16,11 +16,11 @@ import polars as pl
 from mapping.consent import says_withdrawn
 from mapping.fieldmap import FieldMap
 from mapping.lead import Stage
-from mapping.own import CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
+from mapping.own import CROSS, CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, known, looked_up
 from sync.consent import goes_to_both, why_withdrawn, withdrawn
-from sync.inorder import gathered
+from sync.inorder import gathered, true_at
 from sync.merge import (
     HUBSPOT,
     MERGED,
@@ -234,10 +234,7 @@ def _told(judged: _Judged, crm: str, moved: Mapping[MergeRule, pl.Series]) -> tu
     The second says at which row a lead's place stands.
     """
     leads, object_name, field_map = judged.leads, judged.writable.objects[crm], judged.field_map
-    anywhere = every(False, pl.Boolean(), leads.height)
-    for at in moved.values():
-        anywhere = anywhere.scatter(at, True)
-    rows = judged.places(anywhere)
+    rows = judged.places(true_at(pl.concat(moved.values()), leads.height))
     where = every(0, PLACE, leads.height).scatter(rows, pl.int_range(len(rows), dtype=PLACE, eager=True))
     asked = [pl.col("lead_id")]
     for rule in moved:
@@ -327,9 +324,8 @@ def _own_changes(judged: _Judged, due: pl.Series, crm: str) -> list[Part]:
 
 def _cross_id_changes(judged: _Judged, existing: pl.Series, crm: str, wanted: Wanted) -> list[Part]:
     """Each record carries the id of its counterpart; one that is about to be created has none yet."""
-    own = next(field for field in OWN_FIELDS if field.lead.name == CROSS_ID)
     other, leads, unread = "salesforce" if crm == "hubspot" else "hubspot", judged.leads, judged.unread
-    crm_field = own.name_in(crm)
+    crm_field = CROSS.name_in(crm)
     if crm_field not in judged.writable.updatable[crm]:
         return []
     shown, theirs = leads[SIDES[crm] + CROSS_ID], leads[SIDES[other] + "_id"]

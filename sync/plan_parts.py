@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from mapping.qualification.truths import choose, every, known, looked_up, one
-from sync.inorder import alike, gathered
+from sync.inorder import alike, gathered, true_at
 from sync.unread import PLACE
 from sync.winners import HUBSPOT, SALESFORCE
 
@@ -110,7 +110,7 @@ def _lanes(parts: Sequence[Part], at: pl.Series, height: int, lanes: pl.Series) 
     handed = [one_part.at.filter(one_part.after.is_in(_HANDED_OVER)) for one_part in stages]
     if all(places.is_empty() for places in handed):
         return lanes
-    handed_over = every(False, pl.Boolean(), height).scatter(pl.concat(handed), True)[at]
+    handed_over = true_at(pl.concat(handed), height)[at]
     return choose(handed_over & (lanes != "consent"), one("handover", pl.String()), lanes)
 
 

@@ -13,7 +13,7 @@ from functools import cache
 import polars as pl
 
 from mapping.qualification.truths import choose, every, known, one
-from sync.inorder import gathered
+from sync.inorder import gathered, true_at
 from sync.unread import PLACE, Unread
 from sync.winners import (
     APART,
@@ -60,15 +60,11 @@ class Leads:
         self.places = pl.int_range(frame.height, dtype=PLACE, eager=True)
         self.both_here = known(frame[HUBSPOT + "_id"]) & known(frame[SALESFORCE + "_id"])
         self.nobody = every(int(Winner.NOBODY), CODE, frame.height)
-        self._unread = {field: self.at(rows) for field, rows in unread.places(*SIDES).items()}
+        self._unread = {field: true_at(rows, frame.height) for field, rows in unread.places(*SIDES).items()}
 
     def unread(self, rule: MergeRule) -> pl.Series | None:
         """Where one of a lead's records came without the field; None for nowhere."""
         return self._unread.get(rule.field)
-
-    def at(self, places: pl.Series) -> pl.Series:
-        """True at these places."""
-        return every(False, pl.Boolean(), self.frame.height).scatter(places, one(True, pl.Boolean()))
 
     def apart(self) -> pl.Series | None:
         """The places of the leads of which a record may not hold what its base does; None: most, or nobody knows."""
@@ -189,7 +185,7 @@ def _marked(leads: Leads, rules: tuple[MergeRule, ...], few: pl.Series | None) -
         if alone is not None and alone[rule.field].any():
             elsewhere.append(alone[rule.field])
         if few is not None and elsewhere:
-            where = leads.at(few.filter(where))
+            where = true_at(few.filter(where), leads.frame.height)
         for others in elsewhere:
             where = where | others
         yield (leads.places if few is None or elsewhere else few).filter(where)

@@ -14,15 +14,6 @@ UNREAD = "_unread"
 PLACE = pl.UInt32()
 
 
-def places_unread(leads: pl.DataFrame, *sides: str) -> dict[str, pl.Series]:
-    """By field, the places of the leads of which a record came without it; a place may stand there twice."""
-    found: dict[str, pl.Series] = {}
-    for by_field in _by_side(leads, sides).values():
-        for name, rows in by_field.items():
-            found[name] = pl.concat([found[name], rows]) if name in found else rows
-    return found
-
-
 def _by_side(leads: pl.DataFrame, sides: Sequence[str]) -> dict[str, dict[str, pl.Series]]:
     """By side and field, the places of the leads whose record came without it.
 

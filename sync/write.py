@@ -15,7 +15,7 @@ from datetime import datetime
 import polars as pl
 
 from connectors.crm import RECORD_ID, Write, Written
-from mapping.own import CROSS_ID, OWN_FIELDS
+from mapping.own import CROSS
 from sync.halfdone import OPEN_INTENTS
 from sync.plan import CHANGES, RESTORE, STAGE
 from sync.work import CRMS, Work
@@ -28,7 +28,6 @@ MOST_LOGGED = 100
 #: What names a change among those of a slice.
 _OF_CHANGE = ("lead_id", "crm", "field")
 _log = logging.getLogger(__name__)
-_CROSS = next(own for own in OWN_FIELDS if own.lead.name == CROSS_ID)
 
 
 @dataclass(slots=True)
@@ -163,7 +162,7 @@ def _write(
 
 
 def _create(work: Work, crm: str, creates: pl.DataFrame, results: Results, ends: Ends) -> None:
-    key_field = _CROSS.name_in(crm)
+    key_field = CROSS.name_in(crm)
     writes = []
     for lead_id, _, names, afters in _by_lead(creates):
         values = dict(zip(names, afters, strict=True))
