@@ -22,15 +22,13 @@ import polars as pl
 from polars import CompatLevel
 
 from sync.shelf_folder import RunFolder, sweep
-from sync.shelf_rows import Narrow, Part, narrowed, together
+from sync.shelf_rows import Narrow, Part, narrowed, size_of, together
 
 __all__ = ["Shelf", "ShelfSlice", "sweep"]
 
 #: Bytes of records that are kept in memory before they go to disk. The longer the runs are, the fewer places a slice
 #: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000.
 BYTES_IN_MEMORY = 80_000_000
-#: Rows of a frame that are looked at for its size.
-_LOOKED_AT = 1_000
 
 _ORDER = pl.UInt128()
 #: Bytes in memory, by why they are there.
@@ -95,7 +93,7 @@ class Shelf:
             return
         self._order.pop(crm, None)
         self._unsorted[crm].append(frame)
-        self._held["unsorted"] += _size(frame)
+        self._held["unsorted"] += size_of(frame)
         if self._held["unsorted"] > self._limit:
             self._sort(to_disk=True)
 
@@ -110,7 +108,7 @@ class Shelf:
         while self._waiting[crm]:
             held = self._waiting[crm].pop(0)
             if isinstance(held, pl.DataFrame):
-                self._held["waiting"] -= _size(held)
+                self._held["waiting"] -= size_of(held)
                 yield held
             else:
                 yield pl.read_ipc(held)
@@ -195,7 +193,7 @@ class Shelf:
 
     def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
         """The frame itself, or its file where as much of this kind is in memory as may be."""
-        size = _size(frame)
+        size = size_of(frame)
         if self._held[kind] + size > self._limit:
             return self._to_disk(frame)
         self._held[kind] += size
@@ -275,14 +273,6 @@ class ShelfSlice:
     def put_away(self) -> None:
         """Keep nothing at hand that can be read again."""
         self._read.clear()
-
-
-def _size(frame: pl.DataFrame) -> int:
-    """About how many bytes the frame takes. Every text has to be looked at for that; of many rows, few are."""
-    if frame.height <= _LOOKED_AT:
-        return int(frame.estimated_size())
-    # By chance, and not every so many: what is large may come as regularly.
-    return int(frame.sample(_LOOKED_AT, seed=frame.height).estimated_size()) * frame.height // _LOOKED_AT
 
 
 def _frame(held: pl.DataFrame | Path) -> pl.DataFrame:

@@ -22,6 +22,8 @@ from polars import CompatLevel
 #: Rows of a piece, where they are no larger than rows usually are; to write half as many at a time takes half as long
 #: again.
 ROWS_OF_A_PIECE = 8_000
+#: Rows of a frame that are looked at for its size.
+_LOOKED_AT = 1_000
 #: A piece of large rows has fewer of them: each slice of leads reads a piece of every run at the same time.
 BYTES_OF_A_PIECE = 4_000_000
 
@@ -194,8 +196,15 @@ def narrowed(
 
 
 def _rows_of_a_piece(whole: pl.DataFrame) -> int:
-    size = int(whole.estimated_size())
-    return min(ROWS_OF_A_PIECE, max(BYTES_OF_A_PIECE * whole.height // max(size, 1), 1))
+    return min(ROWS_OF_A_PIECE, max(BYTES_OF_A_PIECE * whole.height // max(size_of(whole), 1), 1))
+
+
+def size_of(frame: pl.DataFrame) -> int:
+    """About how many bytes the frame takes. Every text has to be looked at for that; of many rows, few are."""
+    if frame.height <= _LOOKED_AT:
+        return int(frame.estimated_size())
+    # By chance, and not every so many: what is large may come as regularly.
+    return int(frame.sample(_LOOKED_AT, seed=frame.height).estimated_size()) * frame.height // _LOOKED_AT
 
 
 def _write(frame: pl.DataFrame, file: IO[bytes]) -> None:

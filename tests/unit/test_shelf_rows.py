@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from sync.shelf import Shelf, _size, lead_order
-from sync.shelf_rows import Narrow, narrowed, restored, together
+from sync.shelf import Shelf, lead_order
+from sync.shelf_rows import Narrow, narrowed, restored, size_of, together
 
 TWINS = {
     "hubspot": {
@@ -183,4 +183,4 @@ def test_a_piece_of_large_rows_has_fewer_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("offset", [0, 1, 39])
 def test_large_texts_that_come_regularly_are_counted(offset: int) -> None:
     rows = pl.DataFrame({"text": ["x" * (30_000 if place % 40 == offset else 9) for place in range(8_000)]})
-    assert _size(rows) == pytest.approx(rows.estimated_size(), rel=0.5)
+    assert size_of(rows) == pytest.approx(rows.estimated_size(), rel=0.5)
