@@ -48,8 +48,9 @@ def foreseen(hours: Sequence[Hour], used: int, now: datetime, resets: Resets | N
     heard = [one for one in hours if one.besides is not None and one.start <= now]
     sure = sum(one.start > now - A_DAY for one in heard) >= ENOUGH_HOURS
     if resets is None:
-        highest = _highest(heard, now)
-        expected, coming = max(besides, highest), _coming(_peaks(heard, now), highest)
+        peaks = _peaks(heard, now)
+        highest = _highest(peaks)
+        expected, coming = max(besides, highest), _coming(peaks, highest)
     else:
         past = _past_days(heard, now, began, resets)
         expected = besides + _rest(heard, past, besides, now, began, resets)
@@ -78,11 +79,10 @@ def _peaks(heard: Sequence[Hour], now: datetime) -> dict[int, int]:
     return peaks
 
 
-def _highest(heard: Sequence[Hour], now: datetime) -> int:
+def _highest(peaks: dict[int, int]) -> int:
     """How high a rolling day's calls will stand: as in the last day, in the days before, or in the 24 hours that
     began a week ago.
     """
-    peaks = _peaks(heard, now)
     known = list(peaks.values())
     return max(known[0], peaks.get(PAST_DAYS - 1, 0), round(_middle(known))) if known else 0
 

@@ -206,9 +206,8 @@ class _Growing:
         self._slab_rows = slab_rows
         self._blocks: list[_Block] = []
         self._held: list[Rows] = []
-        self._texts: list[
-            pl.Series
-        ] = []  # of what is held: taken over while they are in the processor's cache
+        # Of what is held: taken over while they are in the processor's cache.
+        self._texts: list[pl.Series] = []
         self._names: tuple[str, ...] = ()
         self._held_rows = 0
         self.rows = 0

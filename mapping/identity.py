@@ -163,12 +163,8 @@ _KEPT: dict[tuple[_Make, str], str | None] = {}
 
 def _by_distinct(texts: pl.Series, make: _Make) -> pl.Series:
     distinct = texts.unique().drop_nulls()
-    if distinct.len() > _FEW:
-        made = make(distinct)
-    else:
-        some = distinct.to_list()
-        said = _kept(some, make)
-        made = pl.Series([said[text] for text in some], dtype=pl.String())
+    few = distinct.len() <= _FEW
+    made = pl.Series(_answers(distinct.to_list(), make), dtype=pl.String()) if few else make(distinct)
     return texts.replace_strict(distinct, made, default=None, return_dtype=pl.String())
 
 

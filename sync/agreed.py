@@ -27,8 +27,8 @@ def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFr
     """Add ``nb.``-columns: per CRM the values each record now stands agreed on."""
     # What only takes back a dead run's write agrees on nothing: the record then holds what it was read as.
     results = replace(results, changes=results.changes.filter(pl.col("kind") != RESTORE))
-    failed = results.changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
     changes = results.changes
+    failed = changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
     for crm, side in SIDES.items():
         made = (changes["crm"] == crm) & (changes["kind"] == "create") & (changes["state"] == "written")
         leads = _with_created(leads, side, chosen(changes, made))

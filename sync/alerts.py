@@ -125,7 +125,8 @@ def findings(facts: Facts, limits: AlertSettings) -> list[Finding]:
         *_logs(facts, limits),
         *_letters(facts),
     ]
-    return [one for one in found if one.kind not in limits.muted]
+    muted = limits.muted
+    return [one for one in found if one.kind not in muted]
 
 
 def well_within(limits: AlertSettings) -> AlertSettings:

@@ -83,7 +83,7 @@ def clean_datetime(column: pl.Series, *, day_first: bool | None = None) -> Clean
         iso = _read(column, "%Y-%m-%dT%H:%M:%S%.fZ")
     if iso.null_count() > column.null_count():
         zoned = _where(column, column.str.contains(_SURE_TIME))
-        iso = zoned.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
+        iso = _read(zoned, "%Y-%m-%dT%H:%M:%S%.f%#z")
         iso = _fill(iso, _from_millis(column, iso))
     done = iso.dt.truncate("1s")
     return read_unsure(column, done, _left(column, done), read)

@@ -22,10 +22,8 @@ REWRITTEN_BYTES = 256 * 1024 * 1024
 #: These hold what stops a person from being taken in again, and no word about anybody.
 NOT_ABOUT_PERSONS = frozenset({"erased", "erasure_salt"})
 
-#: Tables that are packed, and the view that says the same so that a person can read it.
-SHOWN_AS = {"journal": "journal_field"}
-#: What that view adds for those who search it.
-OF_THE_VIEW = frozenset({"row_state", "place"})
+#: Tables that are packed: the view that says the same so that a person can read it, and what it has for searching.
+SHOWN_AS = {"journal": ("journal_field", frozenset({"row_state", "place"}))}
 
 Record = tuple[str, str]  #: (crm, record id)
 
@@ -39,13 +37,13 @@ class Persons(Tables):
         """Table name to its rows about these leads and records; tables without any are left out."""
         found = {}
         for table, condition in self._about():
-            shown = sql.Identifier(SHOWN_AS.get(table, table))
-            query = sql.SQL("SELECT * FROM {} AS t WHERE {}").format(shown, condition)
+            shown, left_out = SHOWN_AS.get(table, (table, frozenset()))
+            query = sql.SQL("SELECT * FROM {} AS t WHERE {}").format(sql.Identifier(shown), condition)
             with psycopg.ClientCursor(self._connection, row_factory=psycopg.rows.dict_row) as cursor:
                 rows = cursor.execute(query, self._wanted(lead_ids, records)).fetchall()
             if rows:
                 found[table] = [
-                    {name: value for name, value in row.items() if name not in OF_THE_VIEW} for row in rows
+                    {name: value for name, value in row.items() if name not in left_out} for row in rows
                 ]
         return found
 

@@ -25,7 +25,8 @@ UPDATE procrastinate_jobs
 
 -- jobs_listed --
 SELECT job.id, split_part(job.queue_name, ':', 1) AS lane, job.args->>'what' AS what, job.status::text AS status,
-       coalesce(job.queueing_lock, '') AS fold, job.attempts, job.scheduled_at, event.queued_at, event.begun_at, event.parked_at, now() AS asked_at,
+       coalesce(job.queueing_lock, '') AS fold, job.attempts, job.scheduled_at, event.queued_at, event.begun_at,
+       event.parked_at, now() AS asked_at,
        coalesce(failure.failures, 0) AS failures, coalesce(failure.deaths, 0) AS deaths,
        coalesce(failure.kind, '') AS kind, coalesce(failure.place, '') AS place,
        coalesce(failure.said, '') AS said, coalesce(failure.fix, '') AS fix
