@@ -8,6 +8,7 @@ from functools import lru_cache
 import polars as pl
 
 from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
+from mapping.values.numbering import KEEPS_ITS_ZERO, TRUNK_ZERO, settled
 from mapping.values.text import fold_text
 
 # An extension is not part of E.164. The number in front of it is kept, the extension is not.
@@ -28,7 +29,6 @@ _LABEL = re.compile(
 # area code.
 _BETWEEN_NUMBERS = re.compile(r"[;,|]|\b(?:oder|or|und|and|bzw)\b\.?|/(?=\s*[+0(])")
 _LEAST_DIGITS = 7
-_TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
 _BETWEEN = "\x1f"
 
 
@@ -39,6 +39,12 @@ def read_phone(text: str, region: str | None) -> str | Problem | None:
     ``region`` (alpha-2) says the country of a number without one. A valid number is kept; one that is only
     possible is kept when it names its country, because numbering plans grow before their tables do.
     """
+    usual = settled(text, region)
+    return look_closer(text, region) if usual is None else usual
+
+
+def look_closer(text: str, region: str | None) -> str | Problem | None:
+    """``read_phone`` of a text that the plans alone do not settle; of any other it says what they say."""
     bare = fold_text(text)
     if bare is None:
         return None
@@ -65,8 +71,7 @@ def _parse(bare: str, region: str | None) -> str | Problem:
     if bare.startswith("00"):
         bare = f"+{bare[2:]}"
     if bare.startswith("+"):
-        # "+49 (0)221": the trunk zero is dialled only inside the country; Italy keeps its zero abroad too.
-        bare = _TRUNK_ZERO.sub("0" if bare.startswith("+39") else " ", bare)
+        bare = TRUNK_ZERO.sub("0" if bare.startswith(KEEPS_ITS_ZERO) else " ", bare)
     try:
         number = phonenumbers.parse(bare, region)
     except NumberParseException:
@@ -88,7 +93,7 @@ def clean_phone(
     """Numbers in E.164.
 
     ``regions`` (alpha-2, null where unknown) stand beside the numbers; ``default_region`` is used where they
-    say nothing. Costs about 24 µs for each distinct pair of text and region.
+    say nothing. A distinct pair of text and region costs about 4 µs in a usual spelling, and 50 µs in any other.
     """
     if len(column) <= FEW:
         return _read_few(column, regions, default_region)
