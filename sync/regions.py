@@ -7,85 +7,105 @@ is decided, so that the next run finds nothing left to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
-from connectors.crm import SLAB_SCHEMA
 from mapping.lead import FieldType
+from mapping.qualification.truths import known, looked_up, one
+from mapping.values import Reading, clean
 from sync.merge import MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, won_by
 from sync.plan import SIDES
+from sync.plan_parts import places_of
 from sync.read import RAW
+from sync.unread import UNREAD
 from sync.winners import APART, BASE
 from sync.work import Work
 
 COUNTRY = "country"
+#: A plus and as much of a country's code as tells that a number was read by it.
+_CODE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Records of one CRM that are told their country: the places of their leads, and the countries."""
+
+    crm: str
+    side: str
+    at: pl.Series
+    countries: pl.Series
 
 
 def with_new_countries(
     work: Work, frame: pl.DataFrame, merged: pl.DataFrame, records: Mapping[str, pl.DataFrame | None]
 ) -> pl.DataFrame | None:
-    """The frame to merge anew, or None where no record is about to get another country.
+    """The frame to merge anew, or None where no number means something else by the country its record is told.
 
     ``frame`` is what was merged, ``merged`` what came of it, ``records`` the typed and raw records by CRM.
     """
     if WINNER + COUNTRY not in merged.columns or work.mode != "full":
         return None
-    renewed, changed = frame, False
+    renewed = frame
     for crm, side in SIDES.items():
         moved = won_by(merged[WINNER + COUNTRY], *(TO_HUBSPOT if crm == "hubspot" else TO_SALESFORCE))
-        moving = pl.DataFrame(
-            {
-                "_id": merged[side + "_id"].filter(moved),
-                "_country": merged[MERGED + COUNTRY].filter(moved),
-            }
-        )
         theirs, source = records.get(crm), work.field_map.rules[COUNTRY].source(crm, work.objects[crm])
-        if moving.is_empty() or theirs is None or source is None or RAW + source not in theirs.columns:
+        if theirs is None or source is None or RAW + source not in theirs.columns or not moved.any():
             continue
-        renewed, changed = _read_again(work, crm, side, renewed, theirs.join(moving, on="_id"), source), True
-    return renewed if changed else None
+        at = moved.arg_true()
+        there = places_of(merged[side + "_id"], theirs)[at]
+        told = _Told(crm, side, at, merged[MERGED + COUNTRY][at])
+        for name, word in _phones(work, crm, theirs):
+            if side + name in frame.columns:
+                renewed = _read_again(work, renewed, told, name, looked_up(theirs[RAW + word], there))
+    return None if renewed is frame else renewed
 
 
-def _read_again(
-    work: Work, crm: str, side: str, frame: pl.DataFrame, theirs: pl.DataFrame, source: str
-) -> pl.DataFrame:
-    phones = [
-        name
-        for name, known in work.field_map.known(crm).items()
-        if known.type is FieldType.PHONE and side + name in frame.columns
-    ]
-    raw = theirs.select(
-        "_id",
-        *(pl.col(name).alias(name.removeprefix(RAW)) for name in theirs.columns if name.startswith(RAW)),
-    ).with_columns(pl.Series(source, theirs["_country"]))
-    blank = [
-        pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in SLAB_SCHEMA.items()
-        if name not in raw.columns
-    ]
-    again = work.field_map.read(raw.with_columns(blank), crm, work.objects[crm]).frame
-    fresh = again.select(
-        pl.col("_id").alias(side + "_id"),
-        pl.lit(value=True).alias("_again"),
-        *(pl.col(name).alias("_new." + name) for name in phones),
-        *(_unread(name).alias("_open." + name) for name in phones),
+def _phones(work: Work, crm: str, theirs: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Each telephone number of a record, and the CRM's name for it."""
+    for name, field in work.field_map.known(crm).items():
+        source = work.field_map.rules[name].source(crm, work.objects[crm])
+        if field.type is FieldType.PHONE and source is not None and RAW + source in theirs.columns:
+            yield name, source
+
+
+def _read_again(work: Work, frame: pl.DataFrame, told: _Told, name: str, texts: pl.Series) -> pl.DataFrame:
+    """The leads with what a number means now, where that is something else; the very frame where it nowhere is."""
+    column, before = told.side + name, frame[told.side + name][told.at]
+    asked = known(texts) & ~_names_its_country(texts, before)
+    how = Reading(
+        told.crm, regions=told.countries.filter(asked), default_region=work.field_map.default_region
     )
-    joined = frame.join(fresh, on=side + "_id", how="left", maintain_order="left")
-    read_again = pl.col("_again").fill_null(value=False)
-    others = pl.col(side + "_unread").list.set_difference(pl.lit(phones, dtype=pl.List(pl.String)))
-    still = pl.concat_list(
-        pl.when(pl.col("_open." + name)).then(pl.lit(name)).otherwise(None) for name in phones
-    ).list.drop_nulls()
-    unread = pl.concat_list(others.fill_null(pl.lit([], dtype=pl.List(pl.String))), still)
-    values = [
-        pl.when(read_again).then(pl.col("_new." + name)).otherwise(pl.col(side + name)).alias(side + name)
-        for name in phones
-    ]
-    kept = pl.when(read_again).then(unread).otherwise(pl.col(side + "_unread")).alias(side + "_unread")
-    apart = [pl.col(name) | read_again for name in (BASE[side] + APART,) if name in frame.columns]
-    return joined.with_columns(*values, kept, *apart).select(frame.columns)
+    now = clean(FieldType.PHONE, texts.filter(asked), how).values
+    # A text that could not be read is still none that can: only another value is another reading.
+    differs = before.filter(asked).ne_missing(now)
+    if not differs.any():
+        return frame
+    rows, now = told.at.filter(asked).filter(differs), now.filter(differs)
+    unread, apart = told.side + UNREAD, BASE[told.side] + APART
+    columns = [frame[column].clone().scatter(rows, now), _with_unread(frame[unread], rows, now, name)]
+    if apart in frame.columns:
+        columns.append(frame[apart].clone().scatter(rows, one(True, pl.Boolean())))
+    return frame.with_columns(columns)
 
 
-def _unread(name: str) -> pl.Expr:
-    return pl.col("_unread").list.contains(name).fill_null(value=False)
+def _names_its_country(texts: pl.Series, values: pl.Series) -> pl.Series:
+    """Whether a number was read by the country code that it begins with: it means the same everywhere."""
+    code = pl.col("value").str.head(_CODE)
+    begins = pl.DataFrame([texts.alias("text"), values.alias("value")]).select(
+        pl.col("text").str.starts_with(code).fill_null(value=False)
+    )
+    return begins.to_series()
+
+
+def _with_unread(lists: pl.Series, rows: pl.Series, now: pl.Series, name: str) -> pl.Series:
+    """The fields that could not be read, with this one at ``rows`` where it has no value, else without it."""
+    nothing = pl.lit([], dtype=lists.dtype)
+    others = pl.col("lists").fill_null(nothing).list.set_difference(pl.lit([name], dtype=lists.dtype))
+    unread = pl.when(pl.col("now").is_null()).then(others.list.concat(pl.lit([name]))).otherwise(others)
+    fresh = pl.DataFrame([lists[rows].alias("lists"), now.alias("now")]).select(unread).to_series()
+    height, index = len(lists), pl.get_index_type()
+    at = pl.int_range(height, dtype=index, eager=True)
+    at = at.scatter(rows, pl.int_range(height, height + len(rows), dtype=index, eager=True))
+    return pl.concat([lists, fresh])[at].alias(lists.name)
