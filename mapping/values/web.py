@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -25,6 +26,10 @@ _IN_ANGLES = re.compile(r"^[^<>@]*<([^<>]+)>$")
 _TWO_ADDRESSES = re.compile(r"@.*[;,\s].*@")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):(?=//|[^0-9])")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# As people type a web address: a plain host, with or without a scheme, and at most a path behind it.
+_USUAL_URL = re.compile(
+    r"(?:(https?)://)?((?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+[A-Za-z]{2,24})((?:/[!$-.0-;=@-Z_a-z~]*)*)"
+)
 
 
 def read_email(text: str) -> str | Problem | None:
@@ -89,6 +94,31 @@ def read_url(text: str) -> str | Problem | None:
         return None
     if _URL.fullmatch(bare) and "//www." not in bare:
         return bare
+    return _usual_url(bare) or look_closer(bare)
+
+
+def _usual_url(bare: str) -> str | None:
+    """What ``look_closer`` finds, where the text is spelled as usual; None where it is not."""
+    usual = _USUAL_URL.fullmatch(bare)
+    if usual is None or len(usual[2]) >= _SHORT:
+        return None
+    host = usual[2].lower()
+    if host.endswith(_set_apart()):
+        return None
+    path = "" if usual[3] == "/" else usual[3]
+    return f"{usual[1] or 'https'}://{_without_www(host)}{path}"
+
+
+@cache
+def _set_apart() -> tuple[str, ...]:
+    """The ends of names that are nobody's on the internet."""
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES
+
+    return tuple(SPECIAL_USE_DOMAIN_NAMES)
+
+
+def look_closer(bare: str) -> str | Problem:
+    """``read_url`` of a folded text that is no sure address yet."""
     if " " in bare:
         return Problem.NOT_A_URL
     scheme = _SCHEME.match(bare)
@@ -107,12 +137,17 @@ def _join_url(parts: SplitResult) -> str | Problem:
         return Problem.NOT_A_URL
     # email-validator brings the IDNA 2008 rules for host names; a mailbox in front makes it check one.
     ascii_host = _validated(f"x@{host.rstrip('.')}", strict=False).ascii_domain.lower()
-    # Every one of them: what is written has to read as itself, or the next sync takes it for an edit.
-    while ascii_host.startswith("www.") and ascii_host.count(".") > 1:
-        ascii_host = ascii_host.removeprefix("www.")
+    ascii_host = _without_www(ascii_host)
     netloc = ascii_host if port in (None, _DEFAULT_PORTS[scheme]) else f"{ascii_host}:{port}"
     bare_host = parts.path == "/" and not parts.query and not parts.fragment
     return urlunsplit((scheme, netloc, "" if bare_host else parts.path, parts.query, parts.fragment))
+
+
+def _without_www(host: str) -> str:
+    # Every one of them: what is written has to read as itself, or the next sync takes it for an edit.
+    while host.startswith("www.") and host.count(".") > 1:
+        host = host.removeprefix("www.")
+    return host
 
 
 def clean_url(column: pl.Series) -> Cleaned:
