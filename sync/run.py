@@ -129,21 +129,20 @@ def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcom
         already = asked.already or {}
         totals = {name: n + already.get(name, 0) for name, n in first.totals.items()}
         stop_if_too_much(work, totals, outcome.leads, approve=asked.approve)
-        canary = _canary(work, ordered, asked, first, now)
+        canary = _canary(work, first)
         if canary is not None:
             ordered = replace(ordered, slices=Led(ordered.slices, canary))
-        _write_all(work, ordered, asked, outcome, now, first.kept, read_first=canary is not None)
+        _write_all(work, ordered, asked, outcome, now, first, read_first=canary is not None)
     elif asked.write:
-        _observe(work, ordered, asked, outcome, now, first.kept)
+        _observe(work, ordered, asked, outcome, now, first)
 
 
-def _canary(work: Work, ordered: Sorted, asked: Asked, first: _First, now: datetime) -> pl.Series | None:
+def _canary(work: Work, first: _First) -> pl.Series | None:
     """The leads to be written and read back before the rest; None where there is no rest."""
     few = work.guards.canary
-    if not few or first.totals["leads_touched"] <= few or not ordered.slices:
+    if not few or first.totals["leads_touched"] <= few or first.kept is None:
         return None
-    decided = first.kept if first.kept is not None else _decided(work, ordered.slices[0], asked, now)
-    leads = decided.changes["lead_id"].unique().sort().head(few)
+    leads = first.kept.changes["lead_id"].unique().sort().head(few)
     return None if leads.is_empty() else leads
 
 
@@ -172,14 +171,25 @@ def _limited(ordered: Sorted, limit: int) -> Sorted:
 
 @dataclass(slots=True)
 class _First:
-    """The first pass over all slices: totals for the guards, and the decision where there is one slice."""
+    """The first pass over all slices: totals for the guards, and the first slice's decision until it is written.
 
+    Nothing of this run is written before that slice; every other one is decided by what is remembered then.
+    ``among``: how many slices there are.
+    """
+
+    among: int
     totals: dict[str, int] = field(default_factory=dict)
     kept: Decided | None = None
 
+    def taken(self, work: Work, run: int, *, last: bool = True) -> Decided | None:
+        """The decision, where it may still be carried out: that of a long run only if no other run has lived since."""
+        kept, self.kept = self.kept, None if last else self.kept
+        return kept if kept is None or self.among == 1 or work.store.runs.was_alone(run) else None
+
 
 def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime) -> _First:
-    first = _First({"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0})
+    nothing = {"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0}
+    first = _First(len(ordered.slices), nothing)
     spelled, collected = hashlib.sha256(), []
     whole = asked.names is None and asked.limit is None
     for part in ordered.slices:
@@ -194,7 +204,7 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
             collected.append(changes)
             if not whole:
                 note_touched(outcome, decided)
-        if len(ordered.slices) == 1:
+        if asked.write and part is ordered.slices[0]:
             first.kept = decided
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     outcome.fingerprint = spelled.hexdigest()[:16]
@@ -241,7 +251,7 @@ def _write_all(
     asked: Asked,
     outcome: Outcome,
     now: datetime,
-    kept: Decided | None,
+    first: _First,
     *,
     read_first: bool,
 ) -> None:
@@ -253,7 +263,9 @@ def _write_all(
     if asked.approve:
         work.store.runs.approve(outcome.run, now)
     for number, part in enumerate(ordered.slices):
+        kept = first.taken(work, outcome.run, last=number >= int(read_first))
         ended = _write_slice(work, part, ordered, asked, outcome, now, kept)
+        del kept
         if read_first and number == 0:
             read_back(work, ended, outcome.run)
         del ended  # a row a field: the next slice is worked on without it
@@ -365,7 +377,7 @@ def _only(decided: Decided, lead_ids: set[str]) -> Decided:
 
 
 def _observe(
-    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Decided | None
+    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, first: _First
 ) -> None:
     """Observe mode: remember who is who and what the policy says, and write to no CRM.
 
@@ -374,6 +386,7 @@ def _observe(
     """
     quiet = pl.DataFrame(schema=dict(CHANGES))
     for part in ordered.slices:
+        kept = first.taken(work, outcome.run)
         fence, ours = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
         fresh, kept, ours = up_to_date(work, part, kept, ours, outcome.run)
         decided = _only(kept if kept is not None else _decided(work, fresh, asked, now), ours)
