@@ -31,14 +31,20 @@ SET LOCAL enable_seqscan = off;
 
 -- open_intents --
 -- What ended runs had set out to write and never remembered, the newest first; not what another one has written since.
+-- The open rows are gathered first, apart from whose order and which run: nothing but the index of open intents can be
+-- read for them, and "connection_id + 0" keeps the planner from walking all writes of the connection for the open ones.
+WITH begun AS MATERIALIZED (
+  SELECT journal_id FROM journal
+   WHERE connection_id + 0 = %(connection)s AND state = 'intent'
+     AND EXISTS (SELECT FROM run WHERE run.run_id = journal.run_id AND run.ended_at IS NOT NULL OFFSET 0))
 SELECT open.lead_id, open.crm, open.record_id, open.field, open.crm_field, open.before, open.after
-  FROM journal_field AS open JOIN run USING (run_id)
- WHERE open.connection_id = %(connection)s AND open.row_state = 'intent' AND run.ended_at IS NOT NULL
-   AND NOT EXISTS (SELECT FROM journal_field AS later
+  FROM begun CROSS JOIN LATERAL (
+       SELECT * FROM journal_field WHERE journal_field.journal_id = begun.journal_id OFFSET 0) AS open
+ WHERE NOT EXISTS (SELECT FROM journal_field AS later
                     WHERE later.connection_id = open.connection_id AND later.lead_id = open.lead_id
                       AND later.journal_id > open.journal_id AND later.state = 'written'
                       AND later.crm = open.crm AND later.field = open.field
-                      AND later.record_id = open.record_id)
+                      AND later.record_id = open.record_id OFFSET 0)
  ORDER BY open.journal_id DESC, open.place DESC;
 
 -- changes_of_lead --

@@ -1,0 +1,82 @@
+"""What a run asks the database costs as many look-ups as it names, whatever statistics the tables have.
+
+A first sync fills tables within minutes. What the server knows of them then is how they were at some moment in between,
+or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import polars as pl
+import psycopg
+import pytest
+
+from sync.halfdone import OPEN_INTENTS
+from sync.store.journal import Journal
+from sync.store.statements import load_statements
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+WRITES = 4_000
+_MADE = (
+    "INSERT INTO connection (hubspot_account, salesforce_account, first_seen) VALUES ('101', '00D1', now())",
+    "INSERT INTO run (connection_id, command, started_at, ended_at, state) VALUES (1, 'sync', now(), now(), 'done')",
+    "INSERT INTO run (connection_id, command, started_at) VALUES (1, 'sync', now())",
+)
+_WRITTEN = (
+    "INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, state, noted_at, fields, crm_fields,"
+    " before, after, why, lane, kind) SELECT 1, %s, 'L' || md5(i::text), 'hubspot', 'contacts', i, %s, now(), '{a,b}',"
+    " '{a,b}', '{x}', '{x,y}', '{w}', '{live}', '{set}' FROM generate_series(1, %s) AS i"
+)
+
+
+@pytest.fixture
+def connection(migrated_database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(migrated_database, autocommit=True, options="-c timezone=UTC") as opened:
+        for statement in _MADE:
+            opened.execute(statement.encode())
+        yield opened
+
+
+def _rows_read(connection: psycopg.Connection, table: str, act: Callable[[], object]) -> int:
+    """The rows of a table that the session looks at meanwhile, by reading it whole or by an index."""
+    count = (
+        "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+        " WHERE relname = %s"
+    )
+    with connection.transaction():
+        before = connection.execute(count.encode(), [table]).fetchone() or (0,)
+        act()
+        after = connection.execute(count.encode(), [table]).fetchone() or (0,)
+    return int(after[0]) - int(before[0])
+
+
+def _as_written(connection: psycopg.Connection) -> None:
+    connection.execute(_WRITTEN.encode(), [2, "written", WRITES])
+
+
+def _analyzed_while_open(connection: psycopg.Connection) -> None:
+    connection.execute(_WRITTEN.encode(), [2, "intent", WRITES])
+    connection.execute("ANALYZE journal, run")
+    connection.execute("UPDATE journal SET state = 'written', done_at = now()")
+
+
+def _analyzed_early(connection: psycopg.Connection) -> None:
+    connection.execute(_WRITTEN.encode(), [2, "intent", 5])
+    connection.execute("ANALYZE journal, run")
+    connection.execute("UPDATE journal SET state = 'written', done_at = now()")
+    _as_written(connection)
+
+
+@pytest.mark.parametrize("fill", [_as_written, _analyzed_while_open, _analyzed_early])
+def test_open_intents_are_found_without_reading_what_was_written(
+    connection: psycopg.Connection, fill: Callable[[psycopg.Connection], None]
+) -> None:
+    fill(connection)
+    connection.execute(_WRITTEN.encode(), [1, "intent", 3])
+    journal = Journal(connection, load_statements(), 1)
+    found: list[pl.DataFrame] = []
+    read = _rows_read(connection, "journal", lambda: found.append(journal.open_intents(OPEN_INTENTS)))
+    assert found[0].select("lead_id").n_unique() == 3
+    assert read < 100
