@@ -95,6 +95,7 @@ def hubspot(settings: Settings, owned: Belongings) -> HubSpotCrm:
         version=ours.api_family,
         overlap_seconds=ours.overlap_seconds,
         list_threads=ours.list_threads,
+        write_threads=ours.write_threads,
         full_read=ours.full_read,
         sleep=owned.patience.sleep,
     )
@@ -128,6 +129,7 @@ def salesforce(settings: Settings, owned: Belongings) -> Crm:
         grant=salesforce_grant(settings, attached, owned.clock),
         api_version=ours.api_version,
         quota=owned.quota("salesforce", (login, client_id), (ours.daily_share, ours.daily_reserve), {}),
+        write_threads=ours.write_threads,
         sleep=owned.patience.sleep,
     )
 

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from connectors.hubspot.choices import THREADS, FullRead, OAuthVersion, Version
+from connectors.hubspot.choices import THREADS, WRITE_THREADS, FullRead, OAuthVersion, Version
+from connectors.salesforce import choices as salesforce
 from sync.section import Address, Count, Filled, LoginAddress, Port, Secret, Section, Share, matching, refuse
 from sync.sections_handover import HandoverSettings
 from sync.sections_notify import AlertSettings, NotifySettings
@@ -56,6 +57,8 @@ class HubSpotSettings(Section):
     api_family: Version = "v3"
     #: Pages of a full reading that are asked for at the same time at most; 1 reads them one after the other.
     list_threads: Annotated[int, Field(ge=1, le=32)] = THREADS
+    #: Batches of writes that are under way at the same time at most; 1 sends them one after the other.
+    write_threads: Annotated[int, Field(ge=1, le=32)] = WRITE_THREADS
     #: Many pages, or one file (HubSpot reference, section 4.5).
     full_read: FullRead = "list"
     #: Whether the Webhooks Journal is read, which is the app's own: its id and secret open it (HubSpot reference,
@@ -83,6 +86,8 @@ class SalesforceSettings(Section):
     object: Filled = "Lead"
     daily_share: Share = 0.8
     daily_reserve: Count | None = None
+    #: As for HubSpot; what goes by a bulk job is one job.
+    write_threads: Annotated[int, Field(ge=1, le=25)] = salesforce.WRITE_THREADS
     ca_file: Filled | None = None
     #: Whether change events are listened to (Salesforce reference, section 8).
     pubsub: bool = False

@@ -82,20 +82,21 @@ def twice(writes: Sequence[Write]) -> dict[str, Written]:
     return refused
 
 
-def batches(writes: Sequence[Write]) -> list[Batch]:
-    """Every write in one batch, changes of one record in their order: a batch is sent before the next.
+def rounds(writes: Sequence[Write]) -> list[list[Batch]]:
+    """Every write in one batch. Batches of one round share no record and can be sent in any order or at the same time.
 
-    Keys are unique among ``writes`` (see ``twice``).
+    Changes of one record keep their order: a round is over before the next one begins. Keys are unique among
+    ``writes`` (see ``twice``).
     """
-    rounds: dict[tuple[int, Kind], list[Write]] = defaultdict(list)
+    found: dict[tuple[int, Kind], list[Write]] = defaultdict(list)
     times: dict[str, int] = defaultdict(int)
     for write in writes:
         turn = 0
         if write.record_id is not None:
             turn = times[write.record_id]
             times[write.record_id] += 1
-        rounds[turn, kind_of(write)].append(write)
-    made = []
-    for (_, kind), some in sorted(rounds.items(), key=lambda item: item[0][0]):
-        made += [Batch(kind, tuple(some[n : n + BATCH])) for n in range(0, len(some), BATCH)]
-    return made
+        found[turn, kind_of(write)].append(write)
+    return [
+        [Batch(kind, tuple(some[n : n + BATCH])) for n in range(0, len(some), BATCH)]
+        for (_, kind), some in sorted(found.items(), key=lambda item: item[0][0])
+    ]

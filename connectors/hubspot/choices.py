@@ -15,3 +15,6 @@ FullRead = Literal["list", "export"]
 
 #: Pages asked for at the same time at most. Eight keep 19 calls a second going up to answers of 0.4 s.
 THREADS = 8
+
+#: Batches of writes under way at the same time at most, for the same answers and the same calls a second.
+WRITE_THREADS = 8

@@ -30,7 +30,7 @@ from connectors.errors import NeedsPerson, OurBug
 from connectors.hubspot.api import Api, Reply
 from connectors.hubspot.archiving import archive
 from connectors.hubspot.availability import Availability, availability_of
-from connectors.hubspot.choices import THREADS, FullRead, Version
+from connectors.hubspot.choices import THREADS, WRITE_THREADS, FullRead, Version
 from connectors.hubspot.consent import Consents
 from connectors.hubspot.engagement import ENGAGEMENTS, Touches, touches_of
 from connectors.hubspot.errors import CRM
@@ -66,8 +66,9 @@ class HubSpotCrm:
     loopback interface (``session.PlainAddress`` otherwise). ``version`` chooses the family of paths (HubSpot
     reference, section 3). ``overlap_seconds`` is how far an incremental reading looks back behind its cursor.
     ``list_threads`` is how many pages of a full reading may be asked for at the same time; 1 reads them one
-    after the other. ``full_read`` "export" makes a full reading of one file instead of many pages (HubSpot
-    reference, section 4.5); ``sleep`` (seconds) waits for it. Nothing is sent before the first method is called.
+    after the other; ``write_threads`` is the same for batches of writes. ``full_read`` "export" makes a full reading
+    of one file instead of many pages (HubSpot reference, section 4.5); ``sleep`` (seconds) waits for it. Nothing is
+    sent before the first method is called.
     """
 
     name = CRM
@@ -84,6 +85,7 @@ class HubSpotCrm:
         overlap_seconds: float = OVERLAP_SECONDS,
         slab_rows: int = SLAB_ROWS,
         list_threads: int = THREADS,
+        write_threads: int = WRITE_THREADS,
         full_read: FullRead = "list",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -93,7 +95,8 @@ class HubSpotCrm:
         self._account: Account | None = None
         self._reader = RecordReader(self._api, self.describe, slab_rows, list_threads)
         self._consents = Consents(self._api, version)
-        self._writer = Writer(self._api, self.describe, self._reader.holding)
+        self._write_threads = write_threads
+        self._writer = Writer(self._api, self.describe, self._reader.holding, write_threads)
         self._lists = Lists(self._api)
         self._exports = Exports(self._api, self.describe, slab_rows)
         self._full_read = full_read
@@ -324,6 +327,7 @@ class HubSpotCrm:
             lambda some: self._writer.write(object_name, some),
             lambda fields, ids: list(self.fetch(object_name, fields, ids)),
             self._consents,
+            self._write_threads,
         )
 
     def add_fields(self, object_name: str, specs: Sequence[FieldSpec]) -> list[str]:

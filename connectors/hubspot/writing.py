@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
+from connectors.atonce import at_once
 from connectors.crm import ObjectSchema, Write, Written
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 from connectors.hubspot import matching
 from connectors.hubspot.api import Api, Reply
-from connectors.hubspot.batches import Batch, batches, kind_of, twice
+from connectors.hubspot.batches import Batch, kind_of, rounds, twice
+from connectors.hubspot.choices import WRITE_THREADS
 from connectors.hubspot.errors import CRM, UNKNOWN_OBJECT, Problem, Refusal
 from connectors.hubspot.matching import Answer, Result, Settled, refused, unknown
 from connectors.hubspot.unkeyed import Find, placed, without_unique_key
@@ -28,7 +30,7 @@ ALWAYS_WRONG = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
 #: Refusals of the request and not of a row, besides an unknown object: halving it would only multiply them.
 NOT_FOUND = 404
 
-#: An earlier batch of the same call was carried out, and this one was not even sent.
+#: Another batch of the same call was carried out, and this one was not even sent.
 NOT_SENT = "NOT_SENT"
 
 
@@ -36,19 +38,24 @@ class Writer:
     """Writes the records of one account. ``describe`` gives the schema of an object, kept by the caller.
 
     ``find`` looks up records by a value, where an account has no unique property to upsert by (``unkeyed``).
+    At most ``threads`` batches are under way at the same time.
     """
 
-    def __init__(self, api: Api, describe: Callable[[str], ObjectSchema], find: Find) -> None:
+    def __init__(
+        self, api: Api, describe: Callable[[str], ObjectSchema], find: Find, threads: int = WRITE_THREADS
+    ) -> None:
         self._api = api
         self._describe = describe
         self._find = find
+        self._threads = threads
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """One Written for each write, in their order.
 
-        Raises the four kinds only while nothing has been written: later, what was not sent comes back as
-        unknown with the code ``NOT_SENT``, so that what was written is not forgotten. Raises OurBug for a
-        trace that comes twice, NeedsPerson for a key that is no property.
+        Raises the four kinds only where nothing was written: else what was not sent comes back as unknown with
+        the code ``NOT_SENT``, so that what was written is not forgotten. After a failure no batch is begun, and
+        those under way are waited for. Raises OurBug for a trace that comes twice, NeedsPerson for a key that is
+        no property.
         """
         if len({w.trace for w in writes}) != len(writes):
             raise OurBug("Two writes of one call have the same trace", crm=CRM, code="DUPLICATE_TRACE")
@@ -60,19 +67,25 @@ class Writer:
         looked_up = [w for w in writes if w.trace not in done and without_unique_key(schema, w)]
         sent, refusals = placed(self._find, schema, looked_up)
         done |= refusals
-        call = _Call(self._api, object_name, schema)
+        calls: list[_Call] = []
         try:
-            for batch in batches([sent.get(w.trace, w) for w in writes if w.trace not in done]):
-                call.send(batch)
+            for batches in rounds([sent.get(w.trace, w) for w in writes if w.trace not in done]):
+                some = [_Call(self._api, object_name, schema, batch) for batch in batches]
+                calls += some
+                at_once([call.carry_out for call in some], self._threads)
         except ConnectorError as error:
-            if not call.done:
-                raise
             text = f"Not sent: {error}"
-            call.done.update(
-                {w.trace: unknown(w, NOT_SENT, text) for w in writes if w.trace not in call.done}
-            )
-        done = {**call.done, **done}
+            answered = _answered(calls)
+            if not answered:
+                raise
+            not_sent = {w.trace: unknown(w, NOT_SENT, text) for w in writes if w.trace not in answered}
+            done = {**not_sent, **done}
+        done = {**_answered(calls), **done}
         return [done[w.trace] for w in writes]
+
+
+def _answered(calls: Sequence[_Call]) -> dict[str, Written]:
+    return {trace: one for call in calls for trace, one in call.done.items()}
 
 
 def _check_keys(schema: ObjectSchema, writes: Sequence[Write]) -> None:
@@ -89,16 +102,20 @@ def _check_keys(schema: ObjectSchema, writes: Sequence[Write]) -> None:
 
 
 class _Call:
-    """The batches of one ``write``, and what has become of its writes so far."""
+    """One batch of a ``write``, and what has become of its writes so far. No two threads share it."""
 
-    def __init__(self, api: Api, object_name: str, schema: ObjectSchema) -> None:
+    def __init__(self, api: Api, object_name: str, schema: ObjectSchema, batch: Batch) -> None:
         self._api = api
         self._object = object_name
         self._schema = schema
+        self._batch = batch
         self.done: dict[str, Written] = {}
 
-    def send(self, batch: Batch) -> None:
-        """Send one batch and settle every write in it."""
+    def carry_out(self) -> None:
+        """Send the batch, in parts where HubSpot refuses it as a whole, and settle every write in it."""
+        self._send(self._batch)
+
+    def _send(self, batch: Batch) -> None:
         try:
             answer = self._post(batch)
         except Refusal as refusal:
@@ -145,7 +162,7 @@ class _Call:
             parts = batch.halves()
         for part in parts:
             if part.writes:
-                self.send(part)
+                self._send(part)
 
     def _settle_open(self, batch: Batch, settled: Settled) -> None:
         """Writes that the answer neither confirmed nor refused by name."""
@@ -165,7 +182,7 @@ class _Call:
             self._add({w.trace: refused(w, settled.problems[0]) for w in settled.open})
             return
         for part in batch.only(settled.open).halves():
-            self.send(part)
+            self._send(part)
 
     def _look_up(self, writes: Sequence[Write]) -> None:
         """Upserts whose records the answer shows without their keys: read them by their keys."""

@@ -33,6 +33,7 @@ from connectors.salesforce.bulk.jobs import Jobs
 from connectors.salesforce.bulk.load import BULK_ABOVE_WRITES, Load
 from connectors.salesforce.calls import Calls
 from connectors.salesforce.campaigns import read_campaigns, read_members
+from connectors.salesforce.choices import WRITE_THREADS
 from connectors.salesforce.convert import Conversion, Converted, convert_leads
 from connectors.salesforce.covered import from_cursor, next_cursor, to_cursor
 from connectors.salesforce.deals import read_deals, read_roles
@@ -68,7 +69,8 @@ class SalesforceCrm:
     ``connectors.session.open_session`` and is closed with the connector. ``api_version`` such as "66.0".
     ``read_back``: after a write, read what Salesforce stored, one call for 2,000 records. Readings of more
     than ``bulk_from_rows`` records and writes of more than ``bulk_above_writes`` go by Bulk API 2.0 (None:
-    never). ``sleep`` takes seconds. Nothing is sent before the first call. Threads may share it.
+    never). At most ``write_threads`` calls that write are under way at the same time. ``sleep`` takes seconds.
+    Nothing is sent before the first call. Threads may share it.
     """
 
     name = CRM
@@ -86,6 +88,7 @@ class SalesforceCrm:
         read_back: bool = True,
         bulk_from_rows: int | None = BULK_FROM_ROWS,
         bulk_above_writes: int | None = BULK_ABOVE_WRITES,
+        write_threads: int = WRITE_THREADS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
@@ -101,7 +104,14 @@ class SalesforceCrm:
         extract = Extract(self._calls, jobs)
         self._records = Records(self._calls, self._schemas, extract, bulk_from_rows)
         bulk = Load(self._calls, jobs, bulk_above_writes)
-        self._writing = Writing(self._calls, self._schemas, self._records, read_back=read_back, bulk=bulk)
+        self._writing = Writing(
+            self._calls,
+            self._schemas,
+            self._records,
+            read_back=read_back,
+            bulk=bulk,
+            threads=write_threads,
+        )
         self._setup = Setup(self._calls, self._schemas, version=api_version, sleep=sleep)
         self._account: Account | None = None
 

@@ -138,21 +138,25 @@ def _json_value(described: Described, name: str, text: str | None) -> Any:
         raise Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: not {wrong}", (name,)) from None
 
 
-def batches(outgoing: Iterable[Outgoing], most_in_calls: int | None = None) -> Iterator[list[Outgoing]]:
-    """The calls to make, in order, each of one route and at most 200 records.
+def rounds(
+    outgoing: Iterable[Outgoing], most_in_calls: int | None = None
+) -> Iterator[list[tuple[list[Outgoing], bool]]]:
+    """The batches to send, each of one route, and whether it is for a bulk job: more than ``most_in_calls`` records.
 
-    Two writes that may hit one record are in different calls, in their order. More than ``most_in_calls``
-    records of one route stay together: they are for a bulk job.
+    The others are calls of at most 200. Those of one round can be sent at the same time: two writes that may hit one
+    record are in different rounds, in their order.
     """
     for wave in _waves(outgoing):
         routes: dict[Route, list[Outgoing]] = {}
         for item in wave:
             routes.setdefault(item.route, []).append(item)
+        sent: list[tuple[list[Outgoing], bool]] = []
         for items in routes.values():
             if most_in_calls is not None and len(items) > most_in_calls:
-                yield items
+                sent.append((items, True))
             else:
-                yield from in_calls(items)
+                sent.extend((some, False) for some in in_calls(items))
+        yield sent
 
 
 def in_calls(items: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:

@@ -7,11 +7,12 @@ without a key may not: it is reported as unknown.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from connectors.atonce import at_once
 from connectors.crm import Write, Written
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
@@ -19,6 +20,7 @@ from connectors.salesforce.bulk.jobs import NotInBulk
 from connectors.salesforce.bulk.load import Load
 from connectors.salesforce.bulk.rows import fits
 from connectors.salesforce.calls import Calls, listed, unreadable
+from connectors.salesforce.choices import WRITE_THREADS
 from connectors.salesforce.codes import CODES, Kind
 from connectors.salesforce.errors import CRM, field_names, without_values
 from connectors.salesforce.guarded import send_row, unchanged
@@ -27,13 +29,14 @@ from connectors.salesforce.outgoing import (
     Outgoing,
     Route,
     as_update,
-    batches,
     in_calls,
     prepare,
     request_body,
+    rounds,
     sent_values,
 )
-from connectors.salesforce.reading import Reading
+from connectors.salesforce.reading import READ_AT_ONCE, Reading
+from connectors.salesforce.reading import batches as lots
 from connectors.salesforce.schema import Described, Schemas
 from connectors.salesforce.values import texts
 
@@ -52,23 +55,31 @@ class _RowsBusy(RetryLater):
 
 
 class Writing:
-    """Writes records of one organisation."""
+    """Writes records of one organisation; at most ``threads`` calls are under way at the same time."""
 
     def __init__(
-        self, calls: Calls, schemas: Schemas, records: Reading, *, read_back: bool, bulk: Load
+        self,
+        calls: Calls,
+        schemas: Schemas,
+        records: Reading,
+        *,
+        read_back: bool,
+        bulk: Load,
+        threads: int = WRITE_THREADS,
     ) -> None:
         self._calls = calls
         self._schemas = schemas
         self._records = records
         self._read_back = read_back
         self._bulk = bulk
+        self._threads = threads
 
     def write(self, object_name: str, writes: Sequence[Write]) -> list[Written]:
         """One result for each write, in order.
 
-        Raises one of the four kinds where a whole call failed and nothing had been written before it. After
-        a first success the rest comes back as refused with that error's code: nothing that was written is
-        ever lost with an exception. "unknown" is only what may have been carried out.
+        Raises one of the four kinds where a whole call failed and nothing was written. Where something was, the
+        rest comes back as refused with that error's code: nothing that was written is ever lost with an exception.
+        After a failure no call is begun. "unknown" is only what may have been carried out.
         """
         described = self._schemas.of(object_name)
         results: Results = {}
@@ -92,34 +103,41 @@ class Writing:
     def _send_all(self, described: Described, ready: Sequence[Outgoing]) -> Results:
         """The results of all that is ready, whatever happens on the way."""
         results: Results = {}
-        above = self._bulk.above
-        lots = ((batch, above is not None and len(batch) > above) for batch in batches(ready, above))
-        waiting: deque[tuple[Sequence[Outgoing], bool]] = deque(lots)
-        while waiting:
-            batch, in_bulk = waiting.popleft()
-            try:
-                if in_bulk:
-                    left = self._load(described, batch, results)
-                    waiting.extendleft((some, False) for some in reversed(list(in_calls(left))))
-                elif batch[0].route.unless is not None:
-                    results.update((item.write.trace, send_row(self._calls, item)) for item in batch)
-                else:
-                    self._send(described, batch, results)
-            except ConnectorError as error:
-                rest = [item for item in batch if item.write.trace not in results]
-                if isinstance(error, RecordRefused) and len(rest) > 1 and error.code != "NOT_FOUND":
-                    # The whole call was refused because of a record in it: find that one, write the others.
-                    # (What is not found is the address of the call, the same for each of them.)
-                    middle = len(rest) // 2
-                    waiting.extendleft(((rest[middle:], in_bulk), (rest[:middle], in_bulk)))
-                    continue
-                if not results and not isinstance(error, RecordRefused):
-                    raise
-                if not isinstance(error, RecordRefused):
-                    rest.extend(item for later, _ in waiting for item in later)
-                    waiting.clear()
-                results.update((item.write.trace, _not_sent(item, error)) for item in rest)
+        try:
+            for some in rounds(ready, self._bulk.above):
+                acts = [
+                    partial(self._carry_out, described, batch, in_bulk, results) for batch, in_bulk in some
+                ]
+                at_once(acts, self._threads)
+        except ConnectorError as error:
+            if not results:
+                raise
+            rest = [item for item in ready if item.write.trace not in results]
+            results.update((item.write.trace, _not_sent(item, error)) for item in rest)
         return results
+
+    def _carry_out(
+        self, described: Described, batch: Sequence[Outgoing], in_bulk: bool, results: Results
+    ) -> None:
+        """Send one batch of a round. Raises what concerns more than this batch."""
+        try:
+            if in_bulk:
+                for some in in_calls(self._load(described, batch, results)):
+                    self._carry_out(described, some, False, results)
+            elif batch[0].route.unless is not None:
+                results.update((item.write.trace, send_row(self._calls, item)) for item in batch)
+            else:
+                self._send(described, batch, results)
+        except RecordRefused as error:
+            rest = [item for item in batch if item.write.trace not in results]
+            if len(rest) > 1 and error.code != "NOT_FOUND":
+                # The whole call was refused because of a record in it: find that one, write the others.
+                # (What is not found is the address of the call, the same for each of them.)
+                middle = len(rest) // 2
+                self._carry_out(described, rest[:middle], in_bulk, results)
+                self._carry_out(described, rest[middle:], in_bulk, results)
+            else:
+                results.update((item.write.trace, _not_sent(item, error)) for item in rest)
 
     def _load(self, described: Described, batch: Sequence[Outgoing], results: Results) -> Sequence[Outgoing]:
         """Write one large batch by bulk jobs; what is left for collections calls is returned.
@@ -229,9 +247,13 @@ class Writing:
         ids = dict.fromkeys(str(results[trace].record_id) for trace in written)
         names = sorted({name for write in written.values() for name in write.values})
         stored: dict[str, Mapping[str, str | None]] = {}
+
+        def read(some: Sequence[str]) -> None:
+            stored.update(self._records.stored(described.schema.object, names, some))
+
         try:
             if names:
-                stored.update(self._records.stored(described.schema.object, names, list(ids)))
+                at_once([partial(read, some) for some in lots(list(ids), READ_AT_ONCE)], self._threads)
         except ConnectorError as error:
             # The records are written; that they could not be read again changes nothing about it.
             _log.warning("what was stored could not be read back: %s", error.code)

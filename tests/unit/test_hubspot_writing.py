@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from connectors.crm import Write, Written
 from connectors.errors import NeedsPerson, OurBug, RetryLater
 from connectors.hubspot.api import RATES
-from connectors.hubspot.batches import Batch, batches, twice
+from connectors.hubspot.batches import Batch, rounds, twice
 from connectors.hubspot.crm import HubSpotCrm
 from connectors.hubspot.errors import problem_of
 from connectors.hubspot.matching import Answer, Result, masked, refused, settle
@@ -277,6 +278,44 @@ def test_what_was_written_before_a_failure_is_not_forgotten() -> None:
     assert {r.code for r in results[100:]} == {"NOT_SENT"}
 
 
+def test_batches_are_under_way_at_the_same_time_and_every_result_is_in_its_place() -> None:
+    # Each of the three waits for the others: one after the other, none would be answered.
+    met = threading.Barrier(3, timeout=20)
+
+    def respond(body: Body) -> tuple[int, Body]:
+        met.wait()
+        return accepts(body)
+
+    writes = [update(str(n), str(n), phone=str(n)) for n in range(250)]
+    results = Account(respond).write(*writes)
+    assert [(r.trace, r.outcome, r.stored["phone"]) for r in results] == [
+        (str(n), "written", str(n)) for n in range(250)
+    ]
+
+
+def test_a_failure_leaves_what_is_under_way_to_end_and_begins_no_other_batch() -> None:
+    answered, other_begun, refused_now = [], threading.Event(), threading.Event()
+
+    def respond(body: Body) -> tuple[int, Body]:
+        if body["inputs"][0]["objectWriteTraceId"] == "0":
+            assert other_begun.wait(20)
+            refused_now.set()
+            return 401, {}
+        other_begun.set()
+        # What is under way is answered only after the failure.
+        assert refused_now.wait(20)
+        answered.append(body["inputs"][0]["objectWriteTraceId"])
+        return accepts(body)
+
+    writes = [update(str(n), str(n), phone="1") for n in range(5_000)]
+    results = Account(respond).write(*writes)
+    begun = {n for start in map(int, answered) for n in range(start, start + 100)}
+    assert begun
+    assert len(begun) < 4_900
+    assert {n for n, r in enumerate(results) if r.outcome == "written"} == begun
+    assert {r.code for n, r in enumerate(results) if n not in begun} == {"NOT_SENT"}
+
+
 def test_an_answer_that_forgets_a_write_leaves_it_unknown() -> None:
     results = Account(lambda body: (200, {"results": []})).write(update("a", "7"), create("b", phone="1"))
     assert outcomes(results) == [("a", "unknown", "NOT_IN_ANSWER"), ("b", "unknown", "NOT_IN_ANSWER")]
@@ -338,7 +377,8 @@ WRITES = st.lists(
 @given(writes=WRITES)
 def test_every_batch_is_one_that_hubspot_takes(writes: list[Write]) -> None:
     doubled = twice(writes)
-    made = batches([w for w in writes if w.trace not in doubled])
+    in_turn = rounds([w for w in writes if w.trace not in doubled])
+    made = [batch for some in in_turn for batch in some]
     assert sorted(w.trace for b in made for w in b.writes) == sorted(
         w.trace for w in writes if w.trace not in doubled
     )
@@ -346,6 +386,9 @@ def test_every_batch_is_one_that_hubspot_takes(writes: list[Write]) -> None:
         ids = [w.record_id for w in batch.writes if w.record_id is not None]
         assert 0 < len(batch.writes) <= 100
         assert len(set(ids)) == len(ids)
+    for some in in_turn:
+        ids = [w.record_id for batch in some for w in batch.writes if w.record_id is not None]
+        assert len(set(ids)) == len(ids), "two batches under way at the same time carry one record"
     for record_id in ("1", "2", "3"):
         order = [w.trace for b in made for w in b.writes if w.record_id == record_id]
         assert order == [w.trace for w in writes if w.record_id == record_id]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.crm import Write, Written
-from connectors.salesforce.outgoing import Outgoing, batches, prepare
+from connectors.salesforce.outgoing import Outgoing, prepare, rounds
 from connectors.salesforce.schema import described_from
 
 ONE, TWO = "0015500001QdQWaAAN", "0015500001QdQWbAAN"
@@ -81,12 +81,15 @@ def test_every_write_is_sent_once_in_full_batches_and_in_its_records_order(
         key = ("Key__c", f"k{number}") if kind == "key" else None
         record_id = f"00155000000000{number}" if kind == "id" else None
         outgoing.append(ready(Write(str(place), record_id, {"Name": "A"}, key)))
-    sent = [item for batch in batches(outgoing) for item in batch]
+    in_turn = [[batch for batch, _ in some] for some in rounds(outgoing)]
+    sent = [item for some in in_turn for batch in some for item in batch]
     assert sorted(item.write.trace for item in sent) == sorted(item.write.trace for item in outgoing)
-    for batch in batches(outgoing):
-        assert 0 < len(batch) <= 200
-        assert len({item.route for item in batch}) == 1
-        assert len({item.target for item in batch}) == len(batch)
+    for some in in_turn:
+        targets = [item.target for batch in some for item in batch]
+        assert len(set(targets)) == len(targets), "two calls under way at the same time hit one record"
+        for batch in some:
+            assert 0 < len(batch) <= 200
+            assert len({item.route for item in batch}) == 1
     for target in {item.target for item in outgoing}:
         traces = [int(item.write.trace) for item in sent if item.target == target]
         assert traces == sorted(traces)
