@@ -140,12 +140,13 @@ class CallLedger:
         self._days = None
 
     def days(self) -> Mapping[str, Day]:
-        now = self._monotonic()
-        if self._days is None or now - self._days.read_at >= DAY_EVERY:
+        # Another thread's ``note_day`` forgets what was read, at any moment.
+        now, kept = self._monotonic(), self._days
+        if kept is None or now - kept.read_at >= DAY_EVERY:
             rows = self._ledgers.ask("noted_days", {"app": self._app})
             read = {name.removeprefix(self._app): Day(*rest) for name, *rest in rows}
-            self._days = _Days(now, read)
-        return self._days.days
+            kept = self._days = _Days(now, read)
+        return kept.days
 
     def count(self, crm: str, hour: datetime, *, backfill: bool) -> None:
         with self._lock:
