@@ -67,15 +67,27 @@ def _as_csv(frame: pl.DataFrame) -> str:
     return text.replace("\0", "")
 
 
-def as_temporary(connection: psycopg.Connection, name: str, frame: pl.DataFrame) -> None:
-    """Make a temporary table of a frame, gone at the end of the transaction."""
+def as_temporary(
+    connection: psycopg.Connection, name: str, frame: pl.DataFrame, *, only_read: bool = False
+) -> None:
+    """Make a temporary table of a frame, gone at the end of the transaction.
+
+    Until then no table is read whole where an index leads to its rows: of tables that grew a minute ago the planner
+    knows nothing, and would read them once for every row of the frame. ``only_read``: the transaction changes nothing,
+    so that its end need not wait for the disk.
+    """
     columns = sql.SQL(", ").join(
         sql.Identifier(column) + sql.SQL(f" {sql_type(dtype)}") for column, dtype in frame.schema.items()
     )
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", name)))
-    connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(sql.Identifier(name), columns)
+    made = sql.SQL(
+        "SET LOCAL enable_seqscan = off; {}DROP TABLE IF EXISTS {}; CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP"
+    ).format(
+        sql.SQL("SET LOCAL synchronous_commit = off; " if only_read else ""),
+        sql.Identifier("pg_temp", name),
+        sql.Identifier(name),
+        columns,
     )
+    connection.execute(made, prepare=False)
     copy_in(connection, name, frame)
 
 

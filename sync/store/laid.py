@@ -27,11 +27,14 @@ class Laid:
         self._connection = connection
         self._few: dict[str, tuple[re.Pattern[str], str, dict[str, list[Any]]]] = {}
 
-    def lay(self, name: str, frame: pl.DataFrame) -> None:
-        """The statements that follow find the rows of a frame under this name, until the end of the transaction."""
+    def lay(self, name: str, frame: pl.DataFrame, *, only_read: bool = False) -> None:
+        """The statements that follow find the rows of a frame under this name, until the end of the transaction.
+
+        ``only_read``: the transaction changes nothing.
+        """
         if frame.height > FEW:
             self._few.pop(name, None)
-            as_temporary(self._connection, name, frame)
+            as_temporary(self._connection, name, frame, only_read=only_read)
             return
         columns = {f"{name}_{column}": column for column in frame.columns}
         arrays = ", ".join(f"%({key})s::{sql_type(frame[column].dtype)}[]" for key, column in columns.items())

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from sync.store.frames import copy_in
 from sync.store.tables import Tables
 
 RECORDS: Mapping[str, pl.DataType] = {"crm": pl.String(), "object": pl.String(), "record_id": pl.String()}
@@ -171,4 +172,13 @@ class Leads(Tables):
 
     def remember_verdicts(self, verdicts: pl.DataFrame, run: int) -> None:
         """``NEW_VERDICTS``: verdicts with their inputs, for explaining the past."""
-        self._remember("remember_verdicts", "new_verdicts", verdicts.select(*NEW_VERDICTS), run=run)
+        if verdicts.is_empty():
+            return
+        # Nothing is there that they could meet, so they go into their table without standing in another one first.
+        rows = verdicts.select(*NEW_VERDICTS).with_columns(
+            pl.col("score", "fit", "engagement", "coverage").fill_null(0),
+            pl.col("temperature").fill_null(""),
+            connection_id=pl.lit(self._id, pl.Int64),
+            run_id=pl.lit(run, pl.Int64),
+        )
+        copy_in(self._connection, "verdict", rows)

@@ -39,6 +39,10 @@ from sync.store.standing import Standing
 from sync.store.statements import load_statements
 from sync.store.turned import TurnedContacts
 
+#: The session speaks UTC, so that copied times need no guess about their zone. Its statements are short: to compile one
+#: (a server with LLVM does where a plan looks dear) takes longer than to run it.
+SESSION = "-c timezone=UTC -c client_min_messages=warning -c jit=off"
+
 
 class Store:
     """What Leadpact remembers. One object a process and thread; ``use`` says about which CRM accounts.
@@ -78,10 +82,7 @@ class Store:
         Raises DatabaseAway when the server cannot be reached or is newer than we.
         """
         try:
-            # The session speaks UTC, so that copied times need no guess about their zone.
-            self._connection = psycopg.connect(
-                url, autocommit=True, options="-c timezone=UTC -c client_min_messages=warning"
-            )
+            self._connection = psycopg.connect(url, autocommit=True, options=SESSION)
         except psycopg.OperationalError as problem:
             raise DatabaseAway(
                 "the database cannot be reached: " + _first_line(problem),

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from sync.store.frames import fetch_at_once, fetch_frame, read_frame
 from sync.store.laid import FEW, Laid
@@ -27,9 +28,9 @@ class Tables:
     def _stated(self, statement: str, wanted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return self._laid.stated(self._statements[statement], {"connection": self._id, **wanted})
 
-    def _lay(self, name: str, frame: pl.DataFrame) -> None:
+    def _lay(self, name: str, frame: pl.DataFrame, *, only_read: bool = False) -> None:
         """The statements that follow find the rows of a frame under this name, until the end of the transaction."""
-        self._laid.lay(name, frame)
+        self._laid.lay(name, frame, only_read=only_read)
 
     def _do(self, statement: str, **wanted: Any) -> psycopg.Cursor:
         """Run a named statement."""
@@ -74,6 +75,8 @@ class Tables:
         # Few rows go along with the one statement; only a temporary table needs a transaction to live in.
         few = asked.height <= FEW
         each_once = few and len(set(asked.rows())) == asked.height
+        # A transaction that others began may have written, and then its end is what has to reach the disk.
+        alone = self._connection.info.transaction_status == TransactionStatus.IDLE
         with nullcontext() if few else self._connection.transaction():
-            self._lay("asked", asked if each_once else asked.unique())
+            self._lay("asked", asked if each_once else asked.unique(), only_read=alone)
             return self._read(statement, schema, **wanted)

@@ -14,7 +14,9 @@ import psycopg
 import pytest
 
 from sync.halfdone import OPEN_INTENTS
+from sync.store.handovers import Handovers
 from sync.store.journal import Journal
+from sync.store.laid import FEW
 from sync.store.statements import load_statements
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -80,3 +82,20 @@ def test_open_intents_are_found_without_reading_what_was_written(
     read = _rows_read(connection, "journal", lambda: found.append(journal.open_intents(OPEN_INTENTS)))
     assert found[0].select("lead_id").n_unique() == 3
     assert read < 100
+
+
+def test_what_is_asked_of_many_leads_reads_a_small_table_once_a_row_at_most(
+    connection: psycopg.Connection,
+) -> None:
+    connection.execute(
+        b"INSERT INTO handover (connection_id, lead_id, cycle, state, mql_at, run_id, reassigned)"
+        b" SELECT 1, 'L' || i, 1, 'open', now(), 1, 0"
+        b" FROM generate_series(1, 60) AS i"
+    )
+    connection.execute(b"ANALYZE handover")
+    handovers = Handovers(connection, load_statements(), 1)
+    leads = pl.Series("lead_id", [f"L{number}" for number in range(FEW * 3)])
+    found: list[pl.DataFrame] = []
+    read = _rows_read(connection, "handover", lambda: found.append(handovers.newest(leads)))
+    assert found[0].height == 60
+    assert read <= leads.len()

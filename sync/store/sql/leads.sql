@@ -140,15 +140,6 @@ ON CONFLICT (connection_id, lead_id) DO UPDATE
        returned_on = excluded.returned_on, spent_rejection = excluded.spent_rejection,
        policy_version = excluded.policy_version, decided_at = excluded.decided_at;
 
--- remember_verdicts --
-INSERT INTO verdict (connection_id, lead_id, run_id, decided_at, policy_version, inputs, score, fit, engagement,
-                     coverage, temperature, stage, stage_why, highest_stage, cycle, nurture_track, grade,
-                     temperature_since, returned_on, spent_rejection)
-SELECT %(connection)s, lead_id, %(run)s, decided_at, policy_version, inputs, coalesce(score, 0),
-       coalesce(fit, 0), coalesce(engagement, 0), coalesce(coverage, 0), coalesce(temperature, ''), stage, stage_why,
-       highest_stage, cycle, nurture_track, grade, temperature_since, returned_on, spent_rejection
-  FROM new_verdicts;
-
 -- verdicts_of_lead --
 SELECT decided_at, policy_version, inputs, CASE WHEN temperature <> '' THEN score END AS score,
        CASE WHEN temperature <> '' THEN fit END AS fit,
