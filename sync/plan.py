@@ -20,7 +20,6 @@ from mapping.own import CROSS, CROSS_ID, HANDOVER_FIELDS, OWN_FIELDS
 from mapping.qualification.stages import standing
 from mapping.qualification.truths import differ, every, known, looked_up
 from sync.consent import goes_to_both, why_withdrawn, withdrawn
-from sync.inorder import gathered, true_at
 from sync.merge import (
     HUBSPOT,
     MERGED,
@@ -31,7 +30,7 @@ from sync.merge import (
     Winner,
     won_by,
 )
-from sync.plan_parts import SIDES, STAGE, Part, part, together
+from sync.plan_parts import SIDES, STAGE, Part, Told, part, parts_of, together
 from sync.shown import verdict_differs
 from sync.unread import PLACE, Unread
 
@@ -131,7 +130,7 @@ def plan(
         return pl.DataFrame(schema=dict(CHANGES))
     withdrawals = frozenset(rule.field for rule in consent)
     columns = together(parts, leads, raw, writable.objects, withdrawals)
-    return pl.DataFrame([columns[name].alias(name) for name in CHANGES]).sort("lead_id", "crm", "field")
+    return pl.DataFrame([columns[name].alias(name) for name in CHANGES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,26 +188,18 @@ def _merged_changes(
     """Fields that the other side changed, or that are empty here."""
     writable, object_name = judged.writable, judged.writable.objects[crm]
     targets = dict(judged.field_map.writable(crm, object_name)) if existing.any() else {}
-    moved = {}
+    told, opt_outs = {}, {rule.field for rule in rules if rule.opt_out}
     for rule in rules:
         crm_field = targets.get(rule.field)
         if crm_field is None or crm_field not in writable.updatable[crm] or rule.field not in decided:
             continue
         at = _moved(judged, existing, crm, rule, targets, decided)
         if len(at):
-            moved[rule] = at
-    if not moved:
-        return []
-    told, where = _told(judged, crm, moved)
-    parts = []
-    for rule, at in moved.items():
-        here = where[at]
-        after, why = told[f"after {rule.field}"][here], told[f"why {rule.field}"][here]
-        kind = every("set", pl.String(), len(at))
-        found = Part(crm, rule.field, targets[rule.field], at, after, why, kind)
-        # To say a withdrawal without a word for it would clear what the record says of consent.
-        parts.append(found.without_blanks() if rule.opt_out else found)
-    return parts
+            after = judged.field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field)
+            told[rule.field] = Told(crm_field, at, after, _why_merged(rule, crm, judged.field_map))
+    parts = parts_of(judged.leads, crm, told)
+    # To say a withdrawal without a word for it would clear what the record says of consent.
+    return [made.without_blanks() if made.field in opt_outs else made for made in parts]
 
 
 def _moved(
@@ -228,22 +219,6 @@ def _moved(
     return at.filter(moved & existing[at])
 
 
-def _told(judged: _Judged, crm: str, moved: Mapping[MergeRule, pl.Series]) -> tuple[pl.DataFrame, pl.Series]:
-    """What is written of these fields and why, asked all at once of every lead that has a change among them.
-
-    The second says at which row a lead's place stands.
-    """
-    leads, object_name, field_map = judged.leads, judged.writable.objects[crm], judged.field_map
-    rows = judged.places(true_at(pl.concat(moved.values()), leads.height))
-    where = every(0, PLACE, leads.height).scatter(rows, pl.int_range(len(rows), dtype=PLACE, eager=True))
-    asked = [pl.col("lead_id")]
-    for rule in moved:
-        after = field_map.to_crm(crm, object_name, rule.field, column=MERGED + rule.field)
-        asked += [after.alias(f"after {rule.field}"), _why_merged(rule, crm, field_map)]
-    names = sorted({name for one_asked in asked for name in one_asked.meta.root_names()})
-    return gathered(leads[names], rows).select(asked), where
-
-
 def _takes(judged: _Judged, here: str, crm: str, crm_field: str, targets: Mapping[str, str]) -> pl.Series:
     """Whose record can take a value there: one that is not taken without another field waits until that is known."""
     needed = judged.writable.needs.get((crm, crm_field))
@@ -252,12 +227,12 @@ def _takes(judged: _Judged, here: str, crm: str, crm_field: str, targets: Mappin
 
 
 def _why_merged(rule: MergeRule, crm: str, field_map: FieldMap) -> pl.Expr:
-    """Why a field is written, as ``why <field>``."""
+    """Why a field is written."""
     other = "salesforce" if crm == "hubspot" else "hubspot"
     if not rule.opt_out:
         return _why_taken_over(rule, crm, other)
     there = says_withdrawn(field_map.fields[rule.field], SIDES[other] + rule.field)
-    return why_withdrawn(there, NAMES[other]).alias(f"why {rule.field}")
+    return why_withdrawn(there, NAMES[other])
 
 
 @cache
@@ -270,7 +245,6 @@ def _why_taken_over(rule: MergeRule, crm: str, other: str) -> pl.Expr:
         .when(pl.col(SIDES[crm] + rule.field).is_null())
         .then(pl.lit(f"empty in {NAMES[crm]}, known in {NAMES[other]}"))
         .otherwise(pl.lit(f"{NAMES[other]} changed it"))
-        .alias(f"why {rule.field}")
     )
 
 
@@ -308,7 +282,7 @@ def _own_changes(judged: _Judged, due: pl.Series, crm: str) -> list[Part]:
     if not due.any():
         return []
     side, leads = SIDES[crm], judged.leads
-    parts = []
+    told = {}
     for own in OWN_FIELDS:
         crm_field = own.name_in(crm)
         if own.verdict not in judged.names or crm_field not in judged.writable.updatable[crm]:
@@ -318,8 +292,8 @@ def _own_changes(judged: _Judged, due: pl.Series, crm: str) -> list[Part]:
         if moved.any():
             word = "the handover ledger" if name in HANDOVER_FIELDS else "the policy's verdict"
             why = pl.col("stage_why_text") if own.verdict == "stage" else word
-            parts.append(part(leads, judged.places(moved), crm, name, crm_field, own.said(), why))
-    return parts
+            told[name] = Told(crm_field, judged.places(moved), own.said(), why)
+    return parts_of(leads, crm, told)
 
 
 def _cross_id_changes(judged: _Judged, existing: pl.Series, crm: str, wanted: Wanted) -> list[Part]:
@@ -371,10 +345,9 @@ def _creates(judged: _Judged, where: pl.Series, crm: str, rules: Sequence[MergeR
     mapped = {crm_field for crm_field, _ in values.values()}
     nothing = pl.lit(None, dtype=pl.String)
     values |= {crm_field: (crm_field, nothing) for crm_field in required if crm_field not in mapped}
-    parts = []
+    told = {}
     for name, (crm_field, after) in values.items():
         if crm_field in writable.creatable[crm]:
             filled = pl.coalesce(after, pl.lit(required[crm_field])) if crm_field in required else after
-            made = part(judged.leads, at, crm, name, crm_field, filled, why, "create")
-            parts.append(made.without_blanks())
-    return parts
+            told[name] = Told(crm_field, at, filled, why)
+    return [made.without_blanks() for made in parts_of(judged.leads, crm, told, "create")]

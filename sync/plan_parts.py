@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from mapping.qualification.truths import choose, every, known, looked_up, one
-from sync.inorder import alike, gathered, true_at
+from sync.inorder import alike, ascending, gathered, true_at
 from sync.unread import PLACE
 from sync.winners import HUBSPOT, SALESFORCE
 
@@ -69,6 +69,46 @@ def part(
     return Part(crm, field, crm_field, at, **{name: {**found, **fixed}[name] for name in said})
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of one field: to the leads at these places, in which field of the CRM, what, and why."""
+
+    crm_field: str
+    at: pl.Series
+    after: pl.Expr
+    why: pl.Expr | str
+
+
+def parts_of(leads: pl.DataFrame, crm: str, told: Mapping[str, Told], kind: str = "set") -> list[Part]:
+    """The changes of several fields, asked all at once of every lead that has one among them."""
+    if not told:
+        return []
+    rows, where = _rows_of([field.at for field in told.values()], leads.height)
+    asked = {"lead_id": pl.col("lead_id")}
+    for name, field in told.items():
+        asked["after " + name] = field.after
+        if isinstance(field.why, pl.Expr):
+            asked["why " + name] = field.why
+    names = sorted({root for one_asked in asked.values() for root in one_asked.meta.root_names()})
+    # With the leads' own column beside them, what hangs on no column fills every row.
+    answers = gathered(leads[names], rows).select(**asked).to_dict()
+    parts = []
+    for name, field in told.items():
+        said = [answers["after " + name], *([answers["why " + name]] if "why " + name in answers else [])]
+        after, *whys = said if where is None else [column[where[field.at]] for column in said]
+        why = whys[0] if whys else texts(str(field.why), len(field.at))
+        parts.append(Part(crm, name, field.crm_field, field.at, after, why, texts(kind, len(field.at))))
+    return parts
+
+
+def _rows_of(places: Sequence[pl.Series], height: int) -> tuple[pl.Series, pl.Series | None]:
+    """Every lead that is among these places, and at which row each lead's place stands; None: as in the places."""
+    if all(at is places[0] for at in places):
+        return places[0], None
+    rows = pl.int_range(height, dtype=PLACE, eager=True).filter(true_at(pl.concat(places), height))
+    return rows, every(0, PLACE, height).scatter(rows, pl.int_range(len(rows), dtype=PLACE, eager=True))
+
+
 def together(
     parts: Sequence[Part],
     leads: pl.DataFrame,
@@ -76,32 +116,48 @@ def together(
     objects: Mapping[str, str],
     consent: frozenset[str],
 ) -> dict[str, pl.Series]:
-    """The parts as the columns of ``plan.CHANGES``, part after part. ``consent``: fields of withdrawals.
+    """The parts as the columns of ``plan.CHANGES``, by lead, CRM and field. ``consent``: fields of withdrawals.
 
     ``before`` is what the record held, in the CRM's own words, for undo and for refusing what has moved since.
     """
     at = pl.concat([one_part.at for one_part in parts])
     number = pl.concat([every(place, PLACE, len(one_part.at)) for place, one_part in enumerate(parts)])
+    order = _order(leads["lead_id"], parts, at, number)
+    at, number = at[order], number[order]
     ids = {crm: leads[side + "_id"] for crm, side in SIDES.items()}
 
     def by_part(said: Callable[[Part], str]) -> pl.Series:
         return looked_up(pl.Series([said(one_part) for one_part in parts], dtype=pl.String), number)
 
+    def by_lead(columns: Sequence[pl.Series]) -> pl.Series:
+        return pl.concat(columns)[order]
+
     return {
         "lead_id": leads["lead_id"][at],
         "crm": by_part(lambda one_part: one_part.crm),
         "object": by_part(lambda one_part: objects[one_part.crm]),
-        "record_id": pl.concat([ids[one_part.crm][one_part.at] for one_part in parts]),
+        "record_id": by_lead([ids[one_part.crm][one_part.at] for one_part in parts]),
         "field": by_part(lambda one_part: one_part.field),
         "crm_field": by_part(lambda one_part: one_part.crm_field),
-        "before": _before(parts, ids, raw),
-        "after": pl.concat([one_part.after for one_part in parts]),
-        "why": pl.concat([one_part.why for one_part in parts]),
+        "before": by_lead(_before(parts, ids, raw)),
+        "after": by_lead([one_part.after for one_part in parts]),
+        "why": by_lead([one_part.why for one_part in parts]),
         "lane": _lanes(
             parts, at, leads.height, by_part(lambda p: "consent" if p.field in consent else "live")
         ),
-        "kind": pl.concat([one_part.kind for one_part in parts]),
+        "kind": by_lead([one_part.kind for one_part in parts]),
     }
+
+
+def _order(lead_ids: pl.Series, parts: Sequence[Part], at: pl.Series, number: pl.Series) -> pl.Series:
+    """Where each change stands before they are ordered by lead, CRM and field.
+
+    Ordered as numbers: there are a few leads and fields, and many changes, whose texts would be compared.
+    """
+    leads = at if ascending(lead_ids) else lead_ids.rank("ordinal")[at]
+    ranked = sorted(range(len(parts)), key=lambda place: (parts[place].crm, parts[place].field))
+    ranks = pl.Series([0] * len(parts), dtype=pl.UInt64()).scatter(ranked, range(len(parts)))
+    return (leads.cast(pl.UInt64()) * len(parts) + looked_up(ranks, number)).arg_sort()
 
 
 def _lanes(parts: Sequence[Part], at: pl.Series, height: int, lanes: pl.Series) -> pl.Series:
@@ -116,7 +172,7 @@ def _lanes(parts: Sequence[Part], at: pl.Series, height: int, lanes: pl.Series) 
 
 def _before(
     parts: Sequence[Part], ids: Mapping[str, pl.Series], raw: Mapping[str, pl.DataFrame]
-) -> pl.Series:
+) -> list[pl.Series]:
     stands: dict[str, pl.Series] = {}
     for crm, held in raw.items():
         theirs = [one_part.at for one_part in parts if one_part.crm == crm]
@@ -131,7 +187,7 @@ def _before(
         if crm in stands:
             start[crm] += height
         found.append(before)
-    return pl.concat(found)
+    return found
 
 
 def _stands_at(ids: pl.Series, at: pl.Series, held: pl.DataFrame) -> pl.Series:

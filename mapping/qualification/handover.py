@@ -158,6 +158,8 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     moment = _whole(now)
     mql = _goes_to_sales()
     known = pl.col(WAS + "state").is_not_null()
+    # Most leads were never handed over and are not to be: nothing else is asked of them.
+    leads = leads.filter(known | mql)
     was_open = known & pl.col(WAS + "state").is_in(OPEN)
     taken_back = known & (pl.col(WAS + "state") == "accepted") & rejected() & ~mql
     again = mql & (~known | (pl.col(WAS + "cycle") < pl.col("cycle")))

@@ -287,6 +287,22 @@ def test_a_withdrawal_never_clears_a_standing_and_says_where_it_is_from(
     assert set(found["lane"]) <= {"consent"}
 
 
+@pytest.mark.parametrize("names", [("L1", "L2", "L3"), ("L3", "L1", "L2")])
+def test_changes_stand_by_lead_crm_and_field_however_the_leads_do(names: tuple[str, ...]) -> None:
+    other = {"w.job_title": int(Winner.HUBSPOT), "m.job_title": "CEO", "temperature": "hot", "s.city": "Bonn"}
+    new = {"s._id": None, "create_salesforce": True, "m.city": "Köln", "w.city": int(Winner.SALESFORCE)}
+    told = [{"lead_id": name} | (new if name == "L2" else other) for name in names]
+    leads = pl.concat([_lead(**one) for one in told], how="vertical_relaxed")
+
+    changes = _plan(leads)
+
+    order = [("lead_id", "crm", "field"), ("lead_id", "crm", "record_id", "crm_field", "after", "kind")]
+    assert changes.select(order[0]).rows() == sorted(changes.select(order[0]).rows())
+    alone = [_plan(leads.filter(pl.col("lead_id") == name)) for name in sorted(names)]
+    assert changes.select(order[1]).rows() == pl.concat(alone).select(order[1]).rows()
+    assert set(changes["lead_id"]) == set(names)
+
+
 def test_out_of_scope_nothing_is_planned_but_a_withdrawal() -> None:
     moved = {"w.job_title": int(Winner.HUBSPOT), "m.job_title": "CEO", "temperature": "hot"}
     withdrawn = {"w.email_opt_out": int(Winner.SALESFORCE), "m.email_opt_out": True}
