@@ -53,7 +53,8 @@ class ForkServer:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(FORK_SERVER)],
-            env=_foreign(os.environ),
+            # Numpy would start threads of its own, and a process is forked while it has one.
+            env=_foreign(os.environ) | {"OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -68,22 +69,27 @@ class ForkServer:
             self._process.stdin.flush()
             return json.loads(self._process.stdout.readline())
 
-    def start(self, argv: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> Forked:
-        """``argv`` as python gets it: a script, or ``-m`` and a module. ``environ``: all that it sees of ours."""
+    def start(
+        self, argv: Sequence[str], environ: Mapping[str, str], out: Path, err: Path, cwd: Path | None = None
+    ) -> Forked:
+        """``argv`` as python gets it: a script, or ``-m`` and a module. ``environ``: all that it sees of ours.
+
+        ``cwd``: where it begins; as everywhere, None is where we are.
+        """
         for path in (out, err):
             # There from the beginning, for whoever waits for a word in it.
             path.touch()
         whole = {**_foreign(os.environ), **environ}
-        asked = {"argv": list(argv), "environ": whole, "out": str(out), "err": str(err)}
-        return Forked(self, int(self.ask(asked)["pid"]))
+        asked = {"argv": list(argv), "environ": whole, "cwd": str(cwd or Path.cwd())}
+        return Forked(self, int(self.ask(asked | {"out": str(out), "err": str(err)})["pid"]))
 
     def run(
-        self, argv: Sequence[str], environ: Mapping[str, str], timeout: float = 60.0
+        self, argv: Sequence[str], environ: Mapping[str, str], timeout: float = 60.0, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """The same, waited for, with what it said."""
         with tempfile.TemporaryDirectory(prefix="leadpact-said-") as name:
             out, err = Path(name) / "out", Path(name) / "err"
-            started = self.start(argv, environ, out, err)
+            started = self.start(argv, environ, out, err, cwd)
             try:
                 code = started.wait(timeout)
             except subprocess.TimeoutExpired:

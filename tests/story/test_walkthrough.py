@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shlex
 import subprocess
@@ -17,6 +16,7 @@ from connectors.sandbox.detached import attach
 from sync.app import data_folder
 from sync.settings import load_settings
 from sync.store.embedded import EmbeddedServer
+from tests.story.forking import ForkServer
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/walkthrough.md").read_text("utf-8")
 SMALL, LARGE = PAGE.split("## A larger example")
@@ -32,25 +32,16 @@ def _calls() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if re.match(r"(\.venv/bin/)?leadpact ", line)]
 
 
-def _leadpact(arguments: list[str], folder: Path) -> tuple[int, str]:
-    """Exit code and text of one command; what goes wrong is shown by pytest."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "sync", *arguments],
-        cwd=folder,
-        env={**environ, "LEADPACT_SYNC__MODE": "full"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def _leadpact(forks: ForkServer, arguments: list[str], folder: Path) -> tuple[int, str]:
+    """Exit code and text of one command, a process of its own; what goes wrong is shown by pytest."""
+    done = forks.run(["-m", "sync", *arguments], {"LEADPACT_SYNC__MODE": "full"}, timeout=120, cwd=folder)
     print(f"leadpact {shlex.join(arguments)}\n{done.stdout}{done.stderr}")  # noqa: T201 - shown where a step fails
     return done.returncode, done.stdout
 
 
-def test_the_walkthrough_ends_with_two_crms_that_agree(tmp_path: Path) -> None:
+def test_the_walkthrough_ends_with_two_crms_that_agree(tmp_path: Path, forks: ForkServer) -> None:
     (init, *steps), folder = _calls(), tmp_path / "try"
-    assert _leadpact(init, tmp_path)[0] == 0
+    assert _leadpact(forks, init, tmp_path)[0] == 0
     with (folder / "leadpact.toml").open("a", encoding="utf-8") as config:
         config.write('\n[sandbox]\ndir = "sandbox"\n')
     for name, text in zip(("contacts.csv", "leads.csv"), _blocks("text", SMALL), strict=True):
@@ -59,7 +50,7 @@ def test_the_walkthrough_ends_with_two_crms_that_agree(tmp_path: Path) -> None:
     # As in a second window: every command finds its servers there, and none has to start and stop them.
     database = data_folder(load_settings(folder / "leadpact.toml", {})) / "postgresql"
     with attach(folder / "sandbox"), closing(EmbeddedServer(database)):
-        said = [(" ".join(step[:2]), *_leadpact(step, folder)) for step in steps]
+        said = [(" ".join(step[:2]), *_leadpact(forks, step, folder)) for step in steps]
 
     # Only the first check finds something to mend: the fields that setup then creates.
     assert [code for _, code, _ in said] == [

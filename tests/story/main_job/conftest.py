@@ -78,6 +78,7 @@ class House:
     runs: list[dict[str, int]] = field(default_factory=list)  #: the numbers of every run, to be added up
     at_work: int = 0  #: apps that are open in this process
     read: tuple[Any, Settings] | None = None  #: the newest settings, and what they were read from
+    forks: Any = None  #: starts ``process``; without it they start as a user starts them
     http: requests.Session = field(default_factory=requests.Session)  #: to the controls of both CRMs
 
     # --- the CRMs ---------------------------------------------------------------------------------------
@@ -230,15 +231,19 @@ class House:
 
     def process(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Told:
         """The same as ``command``, as a process of its own."""
-        whole = {**_without_ours(os.environ), **self.environ, **(environ or {})}
-        done = subprocess.run(
-            [sys.executable, "-m", "sync", "--config", str(self.config), *arguments],
-            env=whole,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        ours = {**self.environ, **(environ or {})}
+        argv = ["-m", "sync", "--config", str(self.config), *arguments]
+        if self.forks is not None:
+            done = self.forks.run(argv, ours, timeout=120)
+        else:
+            done = subprocess.run(
+                [sys.executable, *argv],
+                env={**_without_ours(os.environ), **ours},
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         return self._noted(arguments, Told(done.returncode, done.stdout, done.stderr))
 
     def _noted(self, arguments: tuple[str, ...], told: Told) -> Told:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -307,17 +307,18 @@ def test_windows_that_share_no_moment_share_no_record_and_miss_none(people: Any)
             assert sorted(found) == sorted(pair[position] for pair in pairs)
 
 
-def test_a_backfill_that_is_killed_goes_on_where_it_was(people: Any) -> None:
+def test_a_backfill_that_is_killed_goes_on_where_it_was(people: Any, forks: Any, tmp_path: Path) -> None:
     house, pairs = people
     _map(house)
     for crm in ("hubspot", "salesforce"):
         house.control(crm, "latency", {"ms": 100})
-    whole = {**os.environ, **house.environ, **SLICES}
-    command = [sys.executable, "-m", "sync", "--config", str(house.config), "backfill"]
-    with subprocess.Popen(command, env=whole, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        next(line for line in process.stdout if line.startswith("slice 1 of"))
-        process.kill()
+    argv, said = ["-m", "sync", "--config", str(house.config), "backfill"], tmp_path / "backfill.out"
+    process = forks.start(argv, {**house.environ, **SLICES}, said, tmp_path / "backfill.log")
+    while "\nslice 1 of" not in said.read_text(encoding="utf-8"):
+        assert process.poll() is None, "it was over before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait(60)
     for crm in ("hubspot", "salesforce"):
         house.control(crm, "latency", {"ms": 0})
     plan = house.command("--json", "backfill", "--dry-run", environ=SLICES).document

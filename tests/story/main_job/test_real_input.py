@@ -193,7 +193,7 @@ def _gone_at_the_end(sandbox: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def walk(shared_data: Path, house_in: Any) -> Iterator[Walk]:
+def walk(shared_data: Path, house_in: Any, forks: Any) -> Iterator[Walk]:
     """The whole walk-through, once: load, check, setup, plan, apply, agree, sync.
 
     ``apply`` ends with 1: a few people share an address and look alike, so they are held for a person.
@@ -205,6 +205,7 @@ def walk(shared_data: Path, house_in: Any) -> Iterator[Walk]:
         write_config(folder)
         with _gone_at_the_end(folder / "sandbox"), attach(folder / "sandbox") as crms:
             house = house_in(folder, crms)
+            house.forks = forks
             walk = Walk(house, hubspot, salesforce)
             _configure(house)
             requests.post(f"{crms.hubspot_url}/_sandbox/clock", json={"now": NOW}, timeout=60)

@@ -122,11 +122,11 @@ def _listening(day: Day) -> Iterator[str]:
 
 
 @pytest.fixture
-def day(furnished: Any, crew_of: Any) -> Iterator[Day]:
+def day(furnished: Any, crew_of: Any, forks: Any) -> Iterator[Day]:
     """Sunday at ten: both CRMs agree about five people, and a worker begins."""
     house = furnished
     house.serving.clock.set(BEGINS)
-    day = Day(crew_of(house))
+    day = Day(crew_of(house, forks))
     with _listening(day) as address:
         day.crew.environ |= {f"LEADPACT_SCHEDULE__{name}": cron for name, cron in SCHEDULES.items()}
         day.crew.environ |= {

@@ -315,7 +315,7 @@ def shore(furnished: Any) -> Iterator[tuple[Any, Path]]:
 
 
 @pytest.fixture
-def storm_of(shore: tuple[Any, Path], crew_of: Callable[[Any], Any]) -> Callable[..., Any]:
+def storm_of(shore: tuple[Any, Path], crew_of: Callable[..., Any], forks: Any) -> Callable[..., Any]:
     """Makes people, processes and the ledger of one storm, from the seed of its dice."""
     house, data = shore
 
@@ -337,7 +337,7 @@ def storm_of(shore: tuple[Any, Path], crew_of: Callable[[Any], Any]) -> Callable
         ]
         house.sync()
         _tell(house, port)
-        crew = crew_of(house)
+        crew = crew_of(house, forks)
         crew.environ["LEADPACT_SCHEDULE__INCREMENTAL"] = "* * * * *"
         people = People(house, random.Random(f"{seed}/people"), pairs)
         return people, Storm(crew, random.Random(f"{seed}/kills"), data, port), Ledger(house, house.mark())
