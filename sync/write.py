@@ -2,18 +2,23 @@
 
 Withdrawn consent comes first and alone. Then come creates, as upserts by the counterpart's id, so that repeating
 one finds the record it made. Then HubSpot stages that move back are cleared, then everything else is set, the new
-records' ids included. What each CRM says it stored comes back with the results.
+records' ids included, handovers before the rest. What each CRM says it stored comes back with the results.
+
+Each of these steps is taken in both CRMs side by side, and is over in both before the next begins. No step writes in
+one CRM what it needs from the other, so a stop leaves nothing that the intents do not tell of.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
+from connectors.atonce import at_once
 from connectors.crm import RECORD_ID, Write, Written
 from mapping.own import CROSS
 from sync.halfdone import OPEN_INTENTS
@@ -61,7 +66,10 @@ class Results:
 
 
 class Ends:
-    """How the changes of a slice ended, as far as the writing has come."""
+    """How the changes of a slice ended, as far as the writing has come.
+
+    Each CRM's thread notes here and asks here, for the changes of its own CRM alone.
+    """
 
     def __init__(self) -> None:
         self._parts: list[pl.DataFrame] = []
@@ -78,7 +86,7 @@ class Ends:
 
     def left_of(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that did not end yet."""
-        for part in self._parts:
+        for part in tuple(self._parts):
             rows = rows.join(part, on=_OF_CHANGE, how="anti", maintain_order="left")
         return rows
 
@@ -97,21 +105,41 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
     as long as they have not set something else since.
     """
     results, ends = Results(changes, overruled=_overruled(conflicts)), Ends()
-    _withdraw(work, changes, results, ends)
-    for crm in CRMS:
-        creates = changes.filter((pl.col("crm") == crm) & (pl.col("kind") == "create"))
-        if not creates.is_empty():
-            _create(work, crm, creates, results, ends)
+    _in_both(work, _withdraw, changes.filter(_WITHDRAWN), results, ends)
+    _in_both(work, _create, changes.filter(pl.col("kind") == "create"), results, ends)
     ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
     _clear_stages(work, ready, results, ends)
-    for crm in CRMS:
-        ours = (pl.col("crm") == crm) & (pl.col("object") == work.objects[crm])
-        updates = ready.filter(ours & pl.col("record_id").is_not_null())
-        if not updates.is_empty():
-            _update(work, crm, updates, results, ends)
+    ours = [(pl.col("crm") == crm) & (pl.col("object") == name) for crm, name in work.objects.items()]
+    known = ready.filter(pl.any_horizontal(ours) & pl.col("record_id").is_not_null())
+    handed_over = (pl.col("lane") == "handover").any().over("crm", "lead_id")
+    _in_both(work, _hand_over, known.filter(handed_over), results, ends)
+    _in_both(work, _update, known.filter(~handed_over), results, ends)
     _end(results, changes, ready, ends)
     _log_ended(results)
     return results
+
+
+#: One step of the writing in one CRM: what of it is to be written, and where is kept what became of it.
+Step = Callable[[Work, str, pl.DataFrame, Results, Ends], None]
+
+
+def _in_both(work: Work, step: Step, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
+    """Take a step in both CRMs at the same time: while one answers, the other is written to.
+
+    What became of it stands in ``results`` in the order of the CRMs, whichever was ready first. Where one CRM fails,
+    the other ends its own step; then the error is raised, and no further step is taken.
+    """
+    parts: dict[str, tuple[pl.DataFrame, Results]] = {}
+    for crm in CRMS:
+        rows = changes.filter(pl.col("crm") == crm)
+        if not rows.is_empty():
+            # ``stored`` is kept by CRM, so each thread has its own.
+            parts[crm] = (rows, Results(changes, results.stored, overruled=results.overruled))
+    acts = [partial(step, work, crm, rows, part, ends) for crm, (rows, part) in parts.items()]
+    at_once(acts, len(acts))
+    for _, part in parts.values():
+        results.refusals.update(part.refusals)
+        results.created.update(part.created)
 
 
 def _log_ended(results: Results) -> None:
@@ -134,18 +162,15 @@ def _overruled(conflicts: pl.DataFrame | None) -> dict[str, datetime]:
     return dict(lost.select("lead_id", "salesforce_at").iter_rows())
 
 
-def _withdraw(work: Work, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
-    """Withdrawn consent travels before anything else, and alone: what stops the rest must not stop it."""
-    withdrawn = changes.filter(
-        (pl.col("lane") == "consent") & (pl.col("kind") != "create") & pl.col("record_id").is_not_null()
-    )
-    for crm in CRMS:
-        rows = withdrawn.filter(pl.col("crm") == crm)
-        if not rows.is_empty():
-            with work.crms[crm].in_lane("consent"):
-                # A converted lead's go to the Contact that it was turned into.
-                for each in rows.partition_by("object", maintain_order=True):
-                    _update_records(work, crm, each, "withdrawal", results, ends)
+#: Withdrawn consent travels before anything else, and alone: what stops the rest must not stop it.
+_WITHDRAWN = (pl.col("lane") == "consent") & (pl.col("kind") != "create") & pl.col("record_id").is_not_null()
+
+
+def _withdraw(work: Work, crm: str, withdrawn: pl.DataFrame, results: Results, ends: Ends) -> None:
+    with work.crms[crm].in_lane("consent"):
+        # A converted lead's go to the Contact that it was turned into.
+        for each in withdrawn.partition_by("object", maintain_order=True):
+            _update_records(work, crm, each, "withdrawal", results, ends)
 
 
 def _write(
@@ -243,20 +268,19 @@ def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _hand_over(work: Work, crm: str, updates: pl.DataFrame, results: Results, ends: Ends) -> None:
+    with work.crms[crm].in_lane("handover"):
+        _update_records(work, crm, updates, "handover", results, ends)
+
+
 def _update(work: Work, crm: str, updates: pl.DataFrame, results: Results, ends: Ends) -> None:
-    """Write what is left of the records' changes, handovers first."""
-    first = (pl.col("lane") == "handover").any().over("lead_id")
-    handovers, rest = updates.filter(first), updates.filter(~first)
-    if not handovers.is_empty():
-        with work.crms[crm].in_lane("handover"):
-            _update_records(work, crm, handovers, "handover", results, ends)
-    if not rest.is_empty():
-        _update_records(work, crm, rest, "update", results, ends)
+    _update_records(work, crm, updates, "update", results, ends)
 
 
 def _update_records(
     work: Work, crm: str, rows: pl.DataFrame, point: str, results: Results, ends: Ends
 ) -> None:
+    """Write what is left of the records' changes."""
     object_name, rows = rows["object"][0], ends.left_of(rows)
     writes = [
         Write(

@@ -1,0 +1,136 @@
+"""Both CRMs are written to side by side, step by step; what became of it does not depend on who was quicker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import polars as pl
+import pytest
+
+from connectors.crm import Write, Written
+from connectors.errors import RetryLater
+from sync.plan import CHANGES
+from sync.work import Work
+from sync.write import carry_out
+
+OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
+Answer = Callable[[str, Write], Written]
+
+
+@dataclass
+class Account:
+    """A CRM that answers by a rule; ``meets`` is waited at in every write."""
+
+    name: str
+    answer: Answer
+    said: list[str]
+    meets: threading.Barrier | None = None
+
+    def in_lane(self, _: str) -> Any:
+        return nullcontext()
+
+    def write(self, _: str, writes: Sequence[Write]) -> list[Written]:
+        if self.meets is not None:
+            self.meets.wait()
+        self.said.append(f"{self.name} {' '.join(one.trace for one in writes)}")
+        return [self.answer(self.name, one) for one in writes]
+
+
+@dataclass
+class Scene:
+    """What ``carry_out`` is handed, as far as it asks for it."""
+
+    crms: Mapping[str, Account]
+    objects: Mapping[str, str] = field(default_factory=lambda: OBJECTS)
+    points: list[str] = field(default_factory=list)
+
+    def at_point(self, point: str) -> None:
+        self.points.append(point)
+
+
+def scene(answer: Answer, *, together: bool = False) -> Scene:
+    said: list[str] = []
+    meets = threading.Barrier(2, timeout=20) if together else None
+    return Scene({crm: Account(crm, answer, said, meets) for crm in OBJECTS})
+
+
+def change(crm: str, lead: str, kind: str = "set", lane: str = "live") -> dict[str, str | None]:
+    record = None if kind == "create" else f"{crm} {lead}"
+    known = {"lead_id": lead, "crm": crm, "object": OBJECTS[crm], "record_id": record, "field": "city"}
+    return {**known, "crm_field": "City", "after": "Bonn", "why": "", "lane": lane, "kind": kind}
+
+
+def carried_out(made: Scene, *changes: Mapping[str, str | None]) -> Any:
+    return carry_out(cast(Work, made), pl.DataFrame(list(changes), schema=dict(CHANGES)))
+
+
+def written(crm: str, one: Write) -> Written:
+    return Written(one.trace, "written", one.record_id or f"{crm} new {one.trace}", stored=one.values)
+
+
+def refused(_: str, one: Write) -> Written:
+    return Written(one.trace, "refused", one.record_id, code="NO")
+
+
+@pytest.mark.parametrize(("kind", "lane"), [("create", "live"), ("set", "consent"), ("set", "live")])
+def test_both_crms_are_written_to_at_the_same_time(kind: str, lane: str) -> None:
+    # Each write waits for the other CRM's.
+    made = scene(written, together=True)
+    results = carried_out(made, change("hubspot", "a", kind, lane), change("salesforce", "b", kind, lane))
+    assert results.changes.select("crm", "lead_id", "state").rows() == [
+        ("hubspot", "a", "written"),
+        ("salesforce", "b", "written"),
+    ]
+
+
+def test_refusals_stand_in_the_order_of_the_crms_whichever_answered_first() -> None:
+    salesforce_answered = threading.Event()
+
+    def answer(crm: str, one: Write) -> Written:
+        if crm == "salesforce":
+            salesforce_answered.set()
+        assert salesforce_answered.wait(20)
+        return refused(crm, one)
+
+    results = carried_out(scene(answer), change("salesforce", "b"), change("hubspot", "a"))
+    assert list(results.refusals) == [("a", "hubspot"), ("b", "salesforce")]
+
+
+def test_a_step_is_over_in_both_before_the_next_one_begins() -> None:
+    made = scene(written)
+    lanes = [("set", "live"), ("set", "handover"), ("create", "live"), ("set", "consent")]
+    carried_out(
+        made,
+        *(change(crm, f"{lane} {kind}", kind, lane) for crm in OBJECTS for kind, lane in lanes),
+    )
+    steps = ["withdrawal", "create", "handover", "update"]
+    assert [point.split()[-1] for point in made.points if point.startswith("after")] == [
+        step for step in steps for _ in OBJECTS
+    ]
+
+
+def test_where_one_crm_fails_the_other_ends_its_step_and_no_other_is_taken() -> None:
+    hubspot_failed = threading.Event()
+
+    def answer(crm: str, one: Write) -> Written:
+        if crm == "hubspot":
+            hubspot_failed.set()
+            raise RetryLater("busy", crm=crm)
+        assert hubspot_failed.wait(20)
+        return written(crm, one)
+
+    made = scene(answer)
+    with pytest.raises(RetryLater, match="busy"):
+        carried_out(
+            made,
+            change("hubspot", "a", "create"),
+            change("salesforce", "b", "create"),
+            change("salesforce", "c"),
+        )
+    assert sorted(made.crms["hubspot"].said) == ["hubspot a", "salesforce b"]
+    assert "after salesforce create" in made.points
+    assert not any("update" in point for point in made.points)
