@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot import records, rendering
+from connectors.sandbox.hubspot import past, records, rendering
 from connectors.sandbox.hubspot.call import Call, Version, answer, properties_given, text_list
 from connectors.sandbox.hubspot.errors import (
     Refused,
@@ -96,11 +96,11 @@ def read(portal: Portal, call: Call) -> Answer:
     kind, archived = call.kind, call.flag("archived")
     body, rows = inputs_of(call)
     name = body.get("idProperty")
-    names, past = text_list(body, "properties"), text_list(body, "propertiesWithHistory")
+    names, with_history = text_list(body, "properties"), text_list(body, "propertiesWithHistory")
     outcome, missing = Outcome(portal), []
     if name not in (None, "", "hs_object_id"):
         key_value(portal, kind, str(name), "")
-    reading = rendering.Reading(portal, kind, names, past)
+    reading = rendering.Reading(portal, kind, names, with_history)
     ids = list(dict.fromkeys(ids_of(rows)))
     known = {} if name else _by_own_id(portal, kind, ids)
     for given in ids:
@@ -184,6 +184,8 @@ def _unarchived(portal: Portal, kind: Kind, rows: Sequence[Row]) -> dict[str, Re
             continue
         if name or str(record.id) == row["id"]:
             found[row["id"]] = by_id.setdefault(record.id, record)
+    for id_, newest in past.newest(portal.database, list(by_id)).items():
+        by_id[id_].newest = newest
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Literal
 
 import orjson
@@ -12,6 +13,7 @@ from connectors.sandbox.hubspot.kinds import Kind, kind_named
 from connectors.sandbox.side import Answer, Ask
 
 Version = Literal["undated", "2026-03", "2026-09"]
+_NO_TEXT = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,12 @@ def properties_given(body: dict[str, Any], version: Version) -> dict[str, Any]:
     given = body.get("properties")
     if not isinstance(given, dict):
         raise unreadable("properties must be an object")
+    refused = _NO_TEXT if version == "2026-09" else (*_NO_TEXT, NoneType)
     for name, value in given.items():
-        if isinstance(value, dict | list) or (value is None and version != "2026-09"):
+        if type(value) is not str and isinstance(value, refused):
             raise unreadable(f"the value of property {name} must be a text")
+    if None not in given.values():
+        return given
     return {name: "" if value is None else value for name, value in given.items()}
 
 

@@ -110,6 +110,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     for setting in (
         "page_size=8192",
         "journal_mode=WAL",
+        "wal_autocheckpoint=4000",
         "synchronous=OFF",
         "cache_size=-131072",
         "temp_store=MEMORY",

@@ -22,6 +22,7 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MS
 
 
+@lru_cache(maxsize=16_384)
 def kept(ms: int) -> str:
     """The fixed-width text of an instant, for storing and comparing."""
     days, rest = divmod(ms, DAY_MS)
@@ -45,6 +46,7 @@ def is_kept(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=16_384)
 def wire(ms: int) -> str:
     """The text of an instant as answers carry it."""
     return kept(ms).replace(".000Z", "Z")

@@ -6,7 +6,7 @@ A write is one row however many properties it moves: a row for each would be mos
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
@@ -59,14 +59,17 @@ def of_record(database: sqlite3.Connection, id_: int) -> dict[str, list[Entry]]:
     return found
 
 
-def newest(database: sqlite3.Connection, id_: int) -> dict[str, int]:
-    """When each property that has entries last got one, in milliseconds."""
-    found: dict[str, int] = {}
-    for (text,) in database.execute("SELECT moved FROM past WHERE record = ?", (id_,)):
+def newest(database: sqlite3.Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """When each property of those records that has entries last got one, in milliseconds."""
+    found: dict[int, dict[str, int]] = {id_: {} for id_ in ids}
+    marks = ", ".join("?" * len(ids))
+    rows = database.execute(f"SELECT record, moved FROM past WHERE record IN ({marks})", ids)
+    for id_, text in rows:
+        of_one = found[id_]
         for *_, at, values in orjson.loads(text):
             for name in values:
-                if found.get(name, at) <= at:
-                    found[name] = at
+                if of_one.get(name, at) <= at:
+                    of_one[name] = at
     return found
 
 

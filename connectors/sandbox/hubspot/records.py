@@ -17,7 +17,10 @@ RESTORABLE_DAYS = 90
 
 @dataclass(slots=True)
 class Record:
-    """One record. Times are milliseconds; ``values`` are the kept texts, without empty ones."""
+    """One record. Times are milliseconds; ``values`` are the kept texts, without empty ones.
+
+    ``newest``: what ``past.newest`` says of it, where it was read ahead and is kept up; None: not looked up.
+    """
 
     id: int
     kind: Kind
@@ -25,6 +28,7 @@ class Record:
     modified: int
     archived: int | None
     values: dict[str, str] = field(repr=False)
+    newest: dict[str, int] | None = field(default=None, repr=False)
 
 
 def of_row(kind: Kind, row: Sequence[object]) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from connectors.sandbox.hubspot import past
@@ -39,11 +39,11 @@ def shown(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, str
 
 
 def _texts(
-    record: Record, names: Iterable[str], instants: Iterable[str], beside: Iterable[str]
+    record: Record, names: Collection[str], instants: Iterable[str], beside: Iterable[str]
 ) -> dict[str, str | None]:
     """The same; ``instants`` are the dates and times among the names, ``beside`` those of ``_BESIDE``."""
     values = record.values
-    found = {name: values.get(name) for name in names}
+    found = dict(zip(names, map(values.get, names), strict=True))
     for name in beside:
         found[name] = value_of(record, name)
     for name in instants:

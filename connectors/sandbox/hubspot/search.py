@@ -19,6 +19,8 @@ from connectors.sandbox.side import Answer
 LONGEST_BODY = 3000  # characters
 PAGE, MOST_ROWS = 200, 10_000
 MANY_HITS = 20_000
+#: The orders that need no more of a record than its id, and whether they fall.
+_BY_ID = {"id ASC": False, "id DESC": True}
 
 
 def search(portal: Portal, call: Call) -> Answer:
@@ -62,6 +64,9 @@ def search(portal: Portal, call: Call) -> Answer:
 
 def _sorted(portal: Portal, table: str, hits: list[int], order: str, span: tuple[int, int]) -> list[int]:
     """One page of a few hits."""
+    if order in _BY_ID:
+        hits.sort(reverse=_BY_ID[order])
+        return hits[span[1] : span[1] + span[0]]
     found = portal.database.execute(
         f"SELECT id FROM {table} AS seen WHERE id IN (SELECT value FROM json_each(?))"
         f" ORDER BY {order} LIMIT ? OFFSET ?",

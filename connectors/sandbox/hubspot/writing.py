@@ -133,7 +133,10 @@ def change(
     if STAGE in changed:
         follow_up |= dates_of_move(before.get(STAGE), wanted.get(STAGE), now if at is None else at)
     wanted |= {name: value for name, value in follow_up.items() if name in known}
-    wanted = {name: value for name, value in wanted.items() if value}
+    for name in (*values, *follow_up):
+        # What was there before holds no empty text.
+        if name in wanted and not wanted[name]:
+            del wanted[name]
     old, new = set[tuple[str, str]](), set[tuple[str, str]]()
     names_another = not known.naming.isdisjoint(changed)
     if names_another:
@@ -158,7 +161,9 @@ def _keep_past(
     portal: Portal, record: Record, after: Mapping[str, str], moved: set[str], source: Source, at: int
 ) -> None:
     known = portal.definitions.of(record.kind)
-    newest = past.newest(portal.database, record.id)
+    newest = record.newest
+    if newest is None:
+        newest = past.newest(portal.database, [record.id])[record.id]
     rows: list[past.Moved] = []
     for name in sorted(moved):
         latest = newest.get(name)
@@ -167,7 +172,8 @@ def _keep_past(
             rows.append((name, min(at, record.created), record.values[name], first))
         who = CALCULATED if known[name].read_only else source
         # An event told late cannot come before a value that is older than the new one.
-        rows.append((name, at if latest is None else max(at, latest), after.get(name, ""), who))
+        newest[name] = at if latest is None else max(at, latest)
+        rows.append((name, newest[name], after.get(name, ""), who))
     past.keep(portal.database, record.id, rows)
 
 

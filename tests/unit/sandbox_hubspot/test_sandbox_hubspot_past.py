@@ -51,7 +51,8 @@ def test_every_value_comes_back_in_its_order_however_it_was_moved(writes: list[l
         wanted = expected(all_rows)
 
         assert past.of_record(database, 1) == wanted
-        assert past.newest(database, 1) == {name: entries[0][0] for name, entries in wanted.items()}
+        latest = {name: entries[0][0] for name, entries in wanted.items()}
+        assert past.newest(database, [1, 2]) == {1: latest, 2: {}}
 
 
 @given(rows=st.lists(st.tuples(st.integers(1, 3), MOVED), max_size=12))
