@@ -10,7 +10,7 @@ from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.call import Call, answer_json, is_true
 from connectors.sandbox.salesforce.records import id_of
 from connectors.sandbox.salesforce.refusals import ROLLED_BACK_TEXT, Refusal, RowRefused
-from connectors.sandbox.salesforce.rows import fields_of, key_field, shower
+from connectors.sandbox.salesforce.rows import columns_of, fields_of, key_field, shower
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.side import Answer
 
@@ -111,7 +111,9 @@ def read(call: Call, name: str) -> Answer:
     whole = [ids.to_18(each) for each in wanted]
     marks = ", ".join("?" * len(whole))
     live = " AND IsDeleted = 0" if sobject.bin else ""
-    rows = call.org.store.rows(f"SELECT * FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole)
+    rows = call.org.store.rows(
+        f"SELECT {columns_of(fields)} FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole
+    )
     show = shower(call, sobject, fields)
     found = {row["Id"]: show(row) for row in rows}
     return answer_json([found.get(each or "") for each in whole])

@@ -51,6 +51,8 @@ class Org:
         self.closed_types: frozenset[str] = frozenset()
         self.purged: datetime | None = None  #: when the recycle bin was last looked through
         self.refreshed = False  #: whether the schema was built from rows that may yet be rolled back
+        self._may_be_late = True  #: False: no write waits to become visible
+        self._stamped: tuple[datetime | None, str] = (None, "")
         self.waited_for: list[str] = []  #: records whose late writes were made visible for a second writer
         self.changes = ChangeLog(self.store, self.now, lambda: self.switches)
         self.start()
@@ -67,6 +69,7 @@ class Org:
         seed.add_what_is_new(store, self.stamp())
         store.db.execute("COMMIT")
         self.switches = {**switches.START, **store.setting("switches", {})}
+        self._may_be_late = True
         self.refresh()
 
     def reset(self) -> None:
@@ -84,6 +87,7 @@ class Org:
         """Note that nothing in memory hangs on a transaction that begins now."""
         self.refreshed = False
         self.waited_for.clear()
+        self._may_be_late = self._any_late()
         self.changes.begin()
 
     def undone(self) -> None:
@@ -103,7 +107,11 @@ class Org:
 
     def stamp(self) -> str:
         """The present moment as records keep it, in whole seconds."""
-        return moments.kept(self.clock.now())
+        now = self.clock.now()
+        # A clock that stands still gives the same moment for every record of a load.
+        if now is not self._stamped[0]:
+            self._stamped = (now, moments.kept(now))
+        return self._stamped[1]
 
     def change_switches(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Change switches and return all. Raises ControlRefused for an unknown one, object, field or status."""
@@ -242,6 +250,7 @@ class Org:
             "INSERT INTO _late (object, id, is_new, columns, stamp, due) VALUES (?, ?, ?, ?, ?, ?)",
             (sobject.name, record_id, is_new, json.dumps(dict(columns)), self.stamp(), due.timestamp()),
         )
+        self._may_be_late = True
         self.changes.put_off(put_off.lastrowid)
 
     def _apply(self, table: str, record_id: str, columns: Mapping[str, Any], is_new: bool) -> None:
@@ -284,6 +293,8 @@ class Org:
             recycle_bin.purge(self.store, self.full, self.purged)
 
     def _any_late(self) -> bool:
+        if not self._may_be_late:
+            return False
         return self.store.db.execute("SELECT 1 FROM _late LIMIT 1").fetchone() is not None
 
     def settle_value(self, table: str, column: str, value: Any) -> None:

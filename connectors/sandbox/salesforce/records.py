@@ -21,6 +21,7 @@ from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import reader_of
 
+UNKNOWN = object()  #: the value of a column that a row does not have
 GRANTING = frozenset({"FieldPermissions", "PermissionSetAssignment", "PermissionSet", "LeadStatus"})
 
 
@@ -149,7 +150,7 @@ class Records:
         stamp = self.org.stamp()
         row.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
         row.update(derived(self.org.store, sobject.name, row, changed))
-        new = {name: value for name, value in row.items() if name not in before or before[name] != value}
+        new = {name: value for name, value in row.items() if before.get(name, UNKNOWN) != value}
         new.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
         self._store(sobject, record_id, new, is_new=False, before=before)
         keep_history(self.org, sobject, record_id, before, row, writer.user)
@@ -295,9 +296,11 @@ class Records:
                 sql = (
                     f"SELECT Id FROM {quoted(sobject.name)} WHERE {quoted(field.name)} = ? AND Id <> ?{live}"
                 )
-                found = self.org.store.rows(sql, (row[field.name], record_id or ""))
-                if found:
-                    text = f"duplicate value found: {field.name} duplicates value on record with id: {found[0]['Id']}"
+                found = self.org.store.db.execute(sql, (row[field.name], record_id or "")).fetchone()
+                if found is not None:
+                    text = (
+                        f"duplicate value found: {field.name} duplicates value on record with id: {found[0]}"
+                    )
                     raise RowRefused("DUPLICATE_VALUE", text)
 
     def _check_pair(self, sobject: SObject, row: Mapping[str, Any]) -> None:

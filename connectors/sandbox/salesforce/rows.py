@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from connectors.sandbox.salesforce import moments
@@ -11,6 +12,7 @@ from connectors.sandbox.salesforce.records import gone, id_of
 from connectors.sandbox.salesforce.refusals import BareStatus, Refusal, RowRefused, not_found
 from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.soql.shape import address, attributes
+from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import address_parts, writer
 from connectors.sandbox.side import Answer
 
@@ -127,6 +129,12 @@ def fields_of(sobject: SObject, names: Sequence[str] | None) -> list[Field]:
     return wanted
 
 
+def columns_of(wanted: Iterable[Field]) -> str:
+    """What ``shower`` asks of a row: the id, and the columns behind these fields, as SQL."""
+    parts = [[field.name] if field.stored else address_parts(field).values() for field in wanted]
+    return ", ".join(map(quoted, dict.fromkeys(["Id", *chain.from_iterable(parts)])))
+
+
 def shower(
     call: Call, sobject: SObject, wanted: Sequence[Field]
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -139,7 +147,7 @@ def shower(
 
     def show(row: Mapping[str, Any]) -> dict[str, Any]:
         record: dict[str, Any] = {"attributes": attributes(call.version, sobject.name, row["Id"])}
-        record.update((name, row.get(name)) for name in names)
+        record.update(zip(names, map(row.get, names), strict=True))
         for name, write in writers:
             record[name] = write(row[name])
         for field, parts in addresses:

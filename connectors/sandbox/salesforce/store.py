@@ -16,6 +16,9 @@ from typing import Any
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, Schema, SObject
 
+#: Each set of columns that a save changes is a statement of its own, and to read one costs more than to carry it out.
+STATEMENTS = 2_048
+
 FIXED_TABLES = """
 CREATE TABLE IF NOT EXISTS _counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS _setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -60,12 +63,12 @@ def column_type(field: Field) -> str:
     return "TEXT COLLATE NOCASE"
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=STATEMENTS)
 def _update(table: str, names: tuple[str, ...]) -> str:
     return f"UPDATE {quoted(table)} SET {', '.join(f'{quoted(name)} = ?' for name in names)} WHERE Id = ?"
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=STATEMENTS)
 def _insert(table: str, names: tuple[str, ...]) -> str:
     columns, marks = ", ".join(map(quoted, names)), ", ".join("?" * len(names))
     return f"INSERT INTO {quoted(table)} ({columns}) VALUES ({marks})"
@@ -76,10 +79,14 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=512)
+        self.db = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, cached_statements=STATEMENTS
+        )
         # Of records as long as these, SQLite's own pages of 4,096 bytes would hold no more than a few.
         self.db.execute("PRAGMA page_size = 8192")
         self.db.execute("PRAGMA journal_mode = WAL")
+        # A page that many calls change is copied into the file once for so many pages.
+        self.db.execute("PRAGMA wal_autocheckpoint = 4000")
         # A killed process loses nothing; only a power cut would, and these records are pretended.
         self.db.execute("PRAGMA synchronous = OFF")
         self.db.execute("PRAGMA cache_size = -65536")
