@@ -19,6 +19,7 @@ ThereAndBack = Callable[[pl.DataFrame], pl.DataFrame]
 
 TEXTS = [
     *("plain", None, "", '"', '""', "a,b", "a\nb", "a\r\nb", "\n", "\r", " ", "\t", "\\", "\\N", "NULL"),
+    *("\x01", "\x01\x01", "a\x01,b", '"\x01"'),
     *("\\.", "a\n\\.\nb", "\\.\n", "\n\\.", "😀", "e\u0301", "أحمد", "'; DROP TABLE lead; --", "#", "\ufeff"),
 ]
 
