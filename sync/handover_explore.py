@@ -17,6 +17,7 @@ from mapping.lead import Stage
 from mapping.own import HANDED_BY
 from mapping.qualification.handover import EXPLORATION, OPEN
 from mapping.qualification.handover_facts import WAS, answered, touched
+from mapping.qualification.truths import every
 from sync.handover_draws import Exploring
 from sync.merge import HUBSPOT, SALESFORCE
 from sync.work import CRMS, Work
@@ -49,6 +50,9 @@ def with_explored(
     ``facts``: the ledger beside each lead, in order. ``held``: for whom nothing may be created. Whoever is explored
     gets a Salesforce record where the config lets any be made.
     """
+    if not _is_on(work) and not _was_drawn(facts).any():
+        nobody = every(False, pl.Boolean(), judged.height)
+        return judged.with_columns(explored=nobody, explore_waits=nobody, handover_cycle=pl.col("cycle"))
     seen, missing = _with_sales(work, judged)
     makes = missing & ~judged["lead_id"].is_in(held.implode())
     new = facts[WAS + "state"].is_null() & (draw != "nobody")
@@ -61,6 +65,10 @@ def with_explored(
         (judged["create_salesforce"] | (explored & makes)).alias("create_salesforce"),
         handover_cycle=pl.when(explored).then(pl.lit(0, dtype=pl.Int32)).otherwise("cycle"),
     )
+
+
+def _was_drawn(facts: pl.DataFrame) -> pl.Series:
+    return facts[WAS + "handed_by"] == EXPLORATION
 
 
 def _with_sales(work: Work, judged: pl.DataFrame) -> tuple[pl.Series, pl.Series]:

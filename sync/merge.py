@@ -13,7 +13,7 @@ from functools import cache
 
 import polars as pl
 
-from mapping.qualification.truths import choose
+from mapping.qualification.truths import choose, every, looked_up
 from sync.bytime import later_wins
 from sync.consent import with_proofs, withdrawal, withdrawn
 from sync.threeway import Leads, Settled, code, first_with, three_way
@@ -148,20 +148,18 @@ def conflicts(merged: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:
 
 
 def _conflicts_of(rule: MergeRule, merged: pl.DataFrame, contested: pl.Series) -> pl.DataFrame:
-    sides = [side + name for side in (HUBSPOT, SALESFORCE) for name in (rule.field, "_modified_at")]
-    rows = merged.select("lead_id", WINNER + rule.field, *sides).filter(contested)
-    return rows.select(
-        "lead_id",
-        field=pl.lit(rule.field),
-        rule=pl.lit("withdrawn" if rule.opt_out else rule.if_both_changed),
-        winner=pl.col(WINNER + rule.field).replace_strict(
-            _WINNER_WORDS, default="nobody", return_dtype=pl.String
-        ),
-        hubspot_value=pl.col(HUBSPOT + rule.field).cast(pl.String),
-        salesforce_value=pl.col(SALESFORCE + rule.field).cast(pl.String),
-        hubspot_at=pl.col(HUBSPOT + "_modified_at"),
-        salesforce_at=pl.col(SALESFORCE + "_modified_at"),
-    )
+    at = contested.arg_true()
+    said = {
+        "lead_id": merged["lead_id"][at],
+        "field": every(rule.field, pl.String(), len(at)),
+        "rule": every("withdrawn" if rule.opt_out else rule.if_both_changed, pl.String(), len(at)),
+        "winner": looked_up(_WINNER_WORDS, merged[WINNER + rule.field][at]),
+        "hubspot_value": merged[HUBSPOT + rule.field][at].cast(pl.String()),
+        "salesforce_value": merged[SALESFORCE + rule.field][at].cast(pl.String()),
+        "hubspot_at": merged[HUBSPOT + "_modified_at"][at],
+        "salesforce_at": merged[SALESFORCE + "_modified_at"][at],
+    }
+    return pl.DataFrame([column.alias(name) for name, column in said.items()])
 
 
 #: The columns of ``conflicts``.
@@ -173,11 +171,12 @@ CONFLICT_SCHEMA: Mapping[str, pl.DataType] = {
     "hubspot_at": pl.Datetime("us", "UTC"),
     "salesforce_at": pl.Datetime("us", "UTC"),
 }
-_WINNER_WORDS: Mapping[int, str] = {
-    int(Winner.HELD): "nobody",
-    int(Winner.HUBSPOT_BY_RULE): "hubspot",
-    int(Winner.SALESFORCE_BY_RULE): "salesforce",
+_KEEPERS: Mapping[Winner, str] = {
+    Winner.HUBSPOT_BY_RULE: "hubspot",
+    Winner.SALESFORCE_BY_RULE: "salesforce",
 }
+#: By the code of who decided: whose value is kept.
+_WINNER_WORDS = pl.Series([_KEEPERS.get(winner, "nobody") for winner in Winner], dtype=pl.String)
 
 
 def _shown(rule: MergeRule, leads: Leads) -> Settled:

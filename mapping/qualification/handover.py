@@ -31,6 +31,7 @@ from mapping.qualification.handover_facts import (
     with_touch,
     words_learnt,
 )
+from mapping.qualification.truths import every
 from mapping.qualification.workclock import Clocks
 
 Late = Literal["keep", "reassign", "recycle"]
@@ -134,6 +135,8 @@ def left_lying(leads: pl.DataFrame, terms: Terms, now: datetime) -> pl.Series:
     ``leads``: the facts of ``handover_facts.FACTS`` with the ledger beside them. A recycled lead rests for
     ``rest_days``, or until it shows new interest.
     """
+    if leads[WAS + "state"].null_count() == leads.height:
+        return every(False, pl.Boolean(), leads.height).alias("left_lying")
     moment = _whole(now)
     silent = ~touched() & ~answered()
     late = pl.col(WAS + "state").is_in(WITH_SALES) & (pl.col(WAS + "owner_due_at") < moment)
@@ -160,6 +163,8 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
     known = pl.col(WAS + "state").is_not_null()
     # Most leads were never handed over and are not to be: nothing else is asked of them.
     leads = leads.filter(known | mql)
+    if leads.is_empty():
+        return nothing()
     was_open = known & pl.col(WAS + "state").is_in(OPEN)
     taken_back = known & (pl.col(WAS + "state") == "accepted") & rejected() & ~mql
     again = mql & (~known | (pl.col(WAS + "cycle") < pl.col("cycle")))
@@ -186,6 +191,8 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
 
 def shown(leads: pl.DataFrame, advanced: Advanced) -> list[pl.Series]:
     """The columns of ``SHOWN`` for each lead, in order: its newest row as it is now."""
+    if advanced.rows.is_empty():
+        return [leads[WAS + name].alias(shown_as) for shown_as, name in SHOWN.items()]
     newest = advanced.rows.sort("cycle").unique("lead_id", keep="last")
     columns = [pl.col(name).alias("_new." + name) for name in SHOWN.values()]
     both = leads.select("lead_id", *(pl.col(WAS + name) for name in SHOWN.values())).join(

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import polars as pl
 
+#: From so many texts on, to prepare a query takes less than to read them.
+_MANY = 4096
 _TRUE, _FALSE = pl.Series([True]), pl.Series([False])
 
 
@@ -48,10 +50,15 @@ def unknown(answer: pl.Series) -> pl.Series:
 
 def known(values: pl.Series) -> pl.Series:
     """Where there is a value."""
-    if not values.null_count():
-        return every(True, pl.Boolean(), len(values))
-    # Of anything else, comparing a column with itself takes less than asking Polars; texts it would read.
-    return values.is_not_null() if values.dtype == pl.String else holds(values == values)
+    nulls = values.null_count()
+    if not nulls or nulls == len(values):
+        return every(not nulls, pl.Boolean(), len(values))
+    # Comparing a column with itself takes less than asking Polars, but of many texts, which it would read.
+    return values.is_not_null() if _are_many_texts(values) else holds(values == values)
+
+
+def _are_many_texts(values: pl.Series) -> bool:
+    return len(values) > _MANY and values.dtype == pl.String
 
 
 def differ(one_side: pl.Series, other: pl.Series) -> pl.Series:
@@ -61,7 +68,7 @@ def differ(one_side: pl.Series, other: pl.Series) -> pl.Series:
     for blank, values in ((one_side, other), (other, one_side)):
         if blank.null_count() == len(blank) == len(values):
             return known(values)
-    if one_side.dtype == pl.String and other.dtype == pl.String:
+    if _are_many_texts(one_side) and other.dtype == pl.String:
         return one_side.ne_missing(other)
     return holds(one_side != other) | (known(one_side) ^ known(other))
 
