@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+import msgspec
 import polars as pl
 
 from connectors.quota import Lane
@@ -145,8 +146,11 @@ class FieldSpec:
 CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+# A slice is some ten thousands of writes and as many results. The collector of cycles need not look at them again and
+# again, for they hold texts and nothing that leads back to them.
+
+
+class Write(msgspec.Struct, frozen=True, gc=False):
     """One record to write.
 
     ``record_id`` names the record to update. Without it the record is created, or updated where one
@@ -168,8 +172,7 @@ class Write:
         return f"Write({self.trace!r}, record_id={self.record_id!r}, fields={sorted(self.values)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """What became of one write. Exactly one comes back for each, matched by ``trace``.
 
     ``outcome``: "written" (``record_id`` is set; ``stored`` holds what the CRM says it holds now, where it
@@ -182,7 +185,7 @@ class Written:
     outcome: Literal["written", "refused", "unknown"]
     record_id: str | None = None
     created: bool = False
-    stored: Mapping[str, str | None] = field(default_factory=dict)
+    stored: Mapping[str, str | None] = {}
     code: str = ""
     message: str = ""
     fields: tuple[str, ...] = ()  #: the fields the CRM complained about

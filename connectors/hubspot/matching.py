@@ -7,7 +7,7 @@ not reliably in results (HubSpot reference, section 5.2). So nothing is matched 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,18 +19,18 @@ from connectors.hubspot.batches import Batch, folded_key
 from connectors.hubspot.errors import Problem, problem_of
 from connectors.hubspot.values import as_text
 
-#: One value of a property in the port's spelling: (name, text) → text.
-Spell = Callable[[str, str | None], str | None]
+#: The values of a record's properties in the port's spelling.
+Spell = Callable[[Mapping[str, str | None]], Mapping[str, str | None]]
 
 #: An answer came, and this write is neither among its results nor its errors.
 NOT_IN_ANSWER = "NOT_IN_ANSWER"
 
 
-class Result(msgspec.Struct):
+class Result(msgspec.Struct, gc=False):
     """One written record."""
 
     id: str
-    properties: dict[str, Any] = {}
+    properties: dict[str, str | None] = {}
     new: bool | None = None
     objectWriteTraceId: str | None = None
 
@@ -39,6 +39,20 @@ class Answer(msgspec.Struct):
     """The body of a batch write, 200 and 207 alike: either may carry errors (HubSpot reference, 1.3)."""
 
     results: list[Result] = []
+    errors: list[dict[str, Any]] = []
+
+
+class _OddResult(msgspec.Struct):
+    """A written record with a value that is no text."""
+
+    id: str
+    properties: dict[str, Any] = {}
+    new: bool | None = None
+    objectWriteTraceId: str | None = None
+
+
+class _OddAnswer(msgspec.Struct):
+    results: list[_OddResult] = []
     errors: list[dict[str, Any]] = []
 
 
@@ -52,12 +66,26 @@ class Settled:
     problems: list[Problem] = field(default_factory=list)
 
 
+_AS_TOLD = msgspec.json.Decoder(Answer)
+_ODD = msgspec.json.Decoder(_OddAnswer)
+
+
 def decode_answer(reply: Reply) -> Answer:
     """Lenient about values: what was written must not be forgotten because an answer looks odd."""
-    answer = msgspec.json.decode(reply.data, type=Answer)
-    for result in answer.results:
-        result.properties = {name: as_text(value) for name, value in result.properties.items()}
-    return answer
+    try:
+        return _AS_TOLD.decode(reply.data)
+    except msgspec.ValidationError:
+        odd = _ODD.decode(reply.data)
+    results = [
+        Result(
+            one.id,
+            {name: as_text(value) for name, value in one.properties.items()},
+            one.new,
+            one.objectWriteTraceId,
+        )
+        for one in odd.results
+    ]
+    return Answer(results, odd.errors)
 
 
 def settle(batch: Batch, answer: Answer, spell: Spell) -> Settled:
@@ -73,8 +101,9 @@ def settle(batch: Batch, answer: Answer, spell: Spell) -> Settled:
             settled.problems.append(problem)
     by_id = {w.record_id: w for w in batch.writes if w.record_id is not None}
     by_key = {folded_key(w): w for w in batch.writes if w.key is not None}
+    names = list(dict.fromkeys(name for name, _ in filter(None, by_key)))
     for result in answer.results:
-        owner = _owner(result, batch, by_id, by_key, waiting)
+        owner = _owner(result, batch, by_id, (names, by_key), waiting)
         if owner is None:
             settled.results.append(result)
         else:
@@ -97,22 +126,20 @@ def _owner(
     result: Result,
     batch: Batch,
     by_id: Mapping[str, Write],
-    by_key: Mapping[tuple[str, str] | None, Write],
+    keyed: tuple[Sequence[str], Mapping[tuple[str, str] | None, Write]],
     waiting: Mapping[str, Write],
 ) -> Write | None:
+    """The write that a result belongs to. ``keyed``: the properties that are keys, and the writes by their keys."""
     found: Write | None = None
     if result.objectWriteTraceId is not None:
         found = waiting.get(result.objectWriteTraceId)
     elif batch.kind == "update":
         found = by_id.get(result.id)
     elif batch.kind == "upsert":
-        keys = ((name, (result.properties.get(name) or "").strip().casefold()) for name in _key_names(batch))
+        names, by_key = keyed
+        keys = ((name, (result.properties.get(name) or "").strip().casefold()) for name in names)
         found = next((by_key[key] for key in keys if key in by_key), None)
     return found if found is not None and found.trace in waiting else None
-
-
-def _key_names(batch: Batch) -> list[str]:
-    return list(dict.fromkeys(w.key[0] for w in batch.writes if w.key is not None))
 
 
 def _settle_by_content(settled: Settled, spell: Spell) -> None:
@@ -146,8 +173,13 @@ def _fold(text: str | None) -> str:
 
 def written(write: Write, result: Result, spell: Spell) -> Written:
     """A write that was carried out; ``stored`` is every property that HubSpot showed."""
-    stored = {name: spell(name, value) for name, value in result.properties.items()}
-    return Written(write.trace, "written", result.id, created=_is_new(write, result), stored=stored)
+    return Written(
+        write.trace,
+        "written",
+        result.id,
+        created=_is_new(write, result),
+        stored=spell(result.properties),
+    )
 
 
 def _is_new(write: Write, result: Result) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from connectors.crm import RECORD_ID, ObjectSchema, Slab, Write, Written
 from connectors.hubspot.batches import folded_key, kind_of

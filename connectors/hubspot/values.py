@@ -44,6 +44,18 @@ def _column(name: str, kind: str, is_odd: bool) -> pl.Expr:
     return pl.when(is_epoch).then(time.dt.strftime(spelling)).otherwise(filled).alias(name)
 
 
+def odd_kinds(fields: Mapping[str, FieldInfo]) -> dict[str, str]:
+    """The properties whose values may arrive in another spelling than the port's, blanks aside, with their types."""
+    return {name: info.type for name, info in fields.items() if info.type in ("number", "date", "datetime")}
+
+
+def plain_texts(values: Mapping[str, str | None], odd: Mapping[str, str]) -> dict[str, str | None]:
+    """The values of one record by property, in the port's spelling. ``odd``: see ``odd_kinds``."""
+    return {
+        name: plain_text(odd[name], text) if name in odd else text or None for name, text in values.items()
+    }
+
+
 def plain_text(kind: str, text: str | None) -> str | None:
     """One value in the port's spelling; ``kind`` is a ``FieldInfo.type``."""
     if text is None or text == "":

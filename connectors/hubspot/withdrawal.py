@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec.structs import replace
 
 from connectors.atonce import at_once
 from connectors.crm import RECORD_ID, Slab, Write, Written
@@ -57,6 +59,8 @@ def write_with_withdrawals(
 
 
 def _without(write: Write) -> Write:
+    if OPT_OUT not in write.values:
+        return write
     return replace(write, values={name: value for name, value in write.values.items() if name != OPT_OUT})
 
 

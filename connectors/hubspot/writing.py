@@ -22,7 +22,7 @@ from connectors.hubspot.choices import WRITE_THREADS
 from connectors.hubspot.errors import CRM, UNKNOWN_OBJECT, Problem, Refusal
 from connectors.hubspot.matching import Answer, Result, Settled, refused, unknown
 from connectors.hubspot.unkeyed import Find, placed, without_unique_key
-from connectors.hubspot.values import plain_text
+from connectors.hubspot.values import odd_kinds, plain_texts
 
 #: A property that no write may carry: who carries it is to blame, whatever the value.
 ALWAYS_WRONG = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
@@ -67,10 +67,11 @@ class Writer:
         looked_up = [w for w in writes if w.trace not in done and without_unique_key(schema, w)]
         sent, refusals = placed(self._find, schema, looked_up)
         done |= refusals
+        odd = odd_kinds(schema.fields)
         calls: list[_Call] = []
         try:
             for batches in rounds([sent.get(w.trace, w) for w in writes if w.trace not in done]):
-                some = [_Call(self._api, object_name, schema, batch) for batch in batches]
+                some = [_Call(self._api, object_name, odd, batch) for batch in batches]
                 calls += some
                 at_once([call.carry_out for call in some], self._threads)
         except ConnectorError as error:
@@ -102,12 +103,15 @@ def _check_keys(schema: ObjectSchema, writes: Sequence[Write]) -> None:
 
 
 class _Call:
-    """One batch of a ``write``, and what has become of its writes so far. No two threads share it."""
+    """One batch of a ``write``, and what has become of its writes so far. No two threads share it.
 
-    def __init__(self, api: Api, object_name: str, schema: ObjectSchema, batch: Batch) -> None:
+    ``odd``: see ``values.odd_kinds``.
+    """
+
+    def __init__(self, api: Api, object_name: str, odd: Mapping[str, str], batch: Batch) -> None:
         self._api = api
         self._object = object_name
-        self._schema = schema
+        self._odd = odd
         self._batch = batch
         self.done: dict[str, Written] = {}
 
@@ -198,9 +202,8 @@ class _Call:
             text = "HubSpot's answer does not mention this write"
             self._add({w.trace: unknown(w, matching.NOT_IN_ANSWER, text) for w in settled.open})
 
-    def _spell(self, name: str, text: str | None) -> str | None:
-        info = self._schema.fields.get(name)
-        return plain_text(info.type if info is not None else "text", text)
+    def _spell(self, values: Mapping[str, str | None]) -> Mapping[str, str | None]:
+        return plain_texts(values, self._odd)
 
     def _add(self, done: Mapping[str, Written]) -> None:
         self.done.update(done)

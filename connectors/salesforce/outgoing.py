@@ -8,11 +8,12 @@ record never takes the others down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
 from connectors.crm import Write, Written
 from connectors.salesforce.errors import field_names
@@ -24,8 +25,7 @@ from connectors.salesforce.values import NotOfType, to_json
 AT_ONCE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, gc=False):
     """A collections call. ``key`` names the external id of an upsert, "" otherwise.
 
     With ``unless`` it is a call for one row: Salesforce refuses it where the record changed after that moment.
@@ -42,8 +42,7 @@ class Route:
         return self.method == "PATCH" and self.unless is None
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A write ready to be sent. ``body`` holds JSON values by field, and ``id`` for an update."""
 
     write: Write

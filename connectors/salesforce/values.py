@@ -129,6 +129,8 @@ _BY_COLUMN: Mapping[str, Callable[[Sequence[Any]], pl.Series]] = {
 
 
 def _digits(text: str) -> str:
+    if len(text) <= 15 and text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
+        return text  # Most numbers are counts, and as they should be.
     plain = text.strip()
     if not _NUMBER.fullmatch(plain):
         raise NotOfType("a number")

@@ -355,9 +355,9 @@ def test_a_trace_that_comes_twice_is_our_bug() -> None:
 def test_new_records_that_are_told_apart_by_nothing_stay_open() -> None:
     batch = Batch("create", (create("a", phone="1"), create("b", phone="1")))
     results = [Result("1", {"phone": "1"}), Result("2", {"phone": "1"})]
-    alike = settle(batch, Answer(results), lambda name, text: text)
+    alike = settle(batch, Answer(results), lambda values: values)
     assert sorted(w.record_id or "" for w in alike.done.values()) == ["1", "2"]
-    hidden = settle(batch, Answer([Result("1"), Result("2")]), lambda name, text: text)
+    hidden = settle(batch, Answer([Result("1"), Result("2")]), lambda values: values)
     assert [w.trace for w in hidden.open] == ["a", "b"]
 
 

@@ -67,7 +67,8 @@ def _line(cells: Sequence[str]) -> bytes:
 
 def in_lock_order(items: Sequence[Outgoing]) -> list[Outgoing]:
     """The writes, those of one parent side by side."""
-    return sorted(items, key=lambda item: ([str(item.body.get(name) or "") for name in PARENTS], item.target))
+    parents = [name for name in PARENTS if any(name in item.body for item in items)]
+    return sorted(items, key=lambda item: ([str(item.body.get(name) or "") for name in parents], item.target))
 
 
 class Sent:
