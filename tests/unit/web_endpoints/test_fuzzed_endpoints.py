@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemathesis.core.result import Ok
-from schemathesis.generation import GenerationMode
 
 from connectors.hubspot.signature import HEADER, TIME_HEADER
+
+if TYPE_CHECKING:
+    from schemathesis.generation import GenerationMode
+
 
 EXAMPLES = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -151,6 +152,11 @@ def test_nobody_guesses_the_secret_path(served: Any, made: Any, path: str) -> No
 
 def test_the_description_is_kept_to_whatever_it_allows_and_forbids(served: Any, made: Any) -> None:
     """Schemathesis: every operation of /openapi.json, with what it allows and with what it does not."""
+    # Imported here, because every worker collects this file and one of them runs it.
+    import schemathesis
+    from schemathesis.core.result import Ok
+    from schemathesis.generation import GenerationMode
+
     url = f"http://127.0.0.1:{served.port}"
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     checked: set[str] = set()
