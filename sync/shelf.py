@@ -45,11 +45,26 @@ def lead_order(lead_ids: pl.Series) -> pl.Series:
 
 
 @dataclass(frozen=True, slots=True)
+class _Heap:
+    """Rows in memory as they came, and the places in them in the order of their leads.
+
+    To order all of them at once would hold them twice, in memory that nothing was in before.
+    """
+
+    whole: pl.DataFrame
+    places: pl.Series
+
+    def slice(self, start: int, length: int) -> pl.DataFrame:
+        """So many rows in the order of their leads."""
+        return self.whole[self.places.slice(start, length)]
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """Rows in the order of their leads; ``order`` has a number for each."""
 
     order: pl.Series
-    rows: pl.DataFrame | Narrow
+    rows: _Heap | Narrow
 
     def within(self, low: int, high: int | None) -> tuple[int, int]:
         """Where the rows of leads from ``low`` on and before ``high`` (None: to the end) begin, and their number."""
@@ -62,7 +77,7 @@ class _Run:
         if isinstance(self.rows, Narrow):
             yield from self.rows.pieces(columns)
         else:
-            yield _only(self.rows, columns)
+            yield _only(self.rows.whole, columns)[self.rows.places]
 
 
 class Shelf:
@@ -218,7 +233,7 @@ class Shelf:
             # Stable: of two readings of one record the later one stays behind the earlier one.
             places = order.to_frame().select(pl.arg_sort_by("lead_id", maintain_order=True)).to_series()
             twins = self._twins.get(crm, {})
-            rows = self._narrowed(whole, places, twins) if to_disk else whole[places]
+            rows = self._narrowed(whole, places, twins) if to_disk else _Heap(whole, places)
             self._runs[crm].append(_Run(order[places], rows))
         self._held["unsorted"] = 0
 
