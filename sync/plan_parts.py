@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from mapping.qualification.truths import choose, every, known, looked_up, one
-from sync.inorder import alike, ascending, gathered, true_at
+from sync.inorder import alike, gathered, true_at
 from sync.unread import PLACE
 from sync.winners import HUBSPOT, SALESFORCE
 
@@ -159,10 +159,14 @@ def _order(lead_ids: pl.Series, parts: Sequence[Part], at: pl.Series, number: pl
 
     Ordered as numbers: there are a few leads and fields, and many changes, whose texts would be compared.
     """
-    leads = at if ascending(lead_ids) else lead_ids.rank("ordinal")[at]
     ranked = sorted(range(len(parts)), key=lambda place: (parts[place].crm, parts[place].field))
-    ranks = pl.Series([0] * len(parts), dtype=pl.UInt64()).scatter(ranked, range(len(parts)))
-    return (leads.cast(pl.UInt64()) * len(parts) + looked_up(ranks, number)).arg_sort()
+    rank = {place: at_rank for at_rank, place in enumerate(ranked)}
+    fields = looked_up(pl.Series([rank[place] for place in range(len(parts))], dtype=pl.UInt64()), number)
+    order = (at.cast(pl.UInt64()) * len(parts) + fields).arg_sort()
+    ids = lead_ids[at[order]]
+    if bool((ids.slice(1) >= ids.slice(0, len(ids) - 1)).all()):
+        return order
+    return (lead_ids.rank("dense")[at].cast(pl.UInt64()) * len(parts) + fields).arg_sort()
 
 
 def _lanes(parts: Sequence[Part], at: pl.Series, height: int, lanes: pl.Series) -> pl.Series:
