@@ -56,6 +56,8 @@ class Day:
     crew: Any
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     happened: list[str] = field(default_factory=list)
+    at: datetime | None = None  #: the moment that ``last`` holds of
+    last: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def house(self) -> Any:
@@ -63,8 +65,15 @@ class Day:
 
     @cached_property
     def crons(self) -> Mapping[str, Any]:
-        """Every schedule of the day by its name. Nobody rewrites the config, and it is asked for in every look."""
+        """Every schedule of the day by its name. Nobody rewrites the config."""
         return crons_of(self.house.settings(self.crew.environ).schedule)
+
+    def due(self) -> dict[str, datetime]:
+        """When each schedule was due last. The clock stands still between two steps, and each looks many times."""
+        now = self.house.serving.clock.now()
+        if self.at != now:
+            self.at, self.last = now, {name: cron.last(now, BERLIN) for name, cron in self.crons.items()}
+        return self.last
 
     def hour(self) -> str:
         return str(self.house.serving.clock.now().astimezone(BERLIN).strftime("%a %H:%M"))
@@ -84,9 +93,8 @@ class Day:
 
     def seen_to(self) -> bool:
         """Whether the worker has seen to every schedule that is due by now."""
-        now = self.house.serving.clock.now()
         seen = dict(self.crew.ask("SELECT name, due_at FROM schedule"))
-        return all(name in seen and seen[name] >= cron.last(now, BERLIN) for name, cron in self.crons.items())
+        return all(name in seen and seen[name] >= due for name, due in self.due().items())
 
     def _settled(self) -> bool:
         return self.seen_to() and self.crew.ask(UNDER_WAY) == [(0,)]
@@ -132,7 +140,6 @@ def day(furnished: Any, crew_of: Any, forks: Any) -> Iterator[Day]:
         day.crew.environ |= {
             "LEADPACT_NOTIFY__ALERT_WEBHOOK": address,
             "LEADPACT_ALERTS__REFUSED_HOURS": "1",
-            "LEADPACT_WORKER__HEARTBEAT_SECONDS": "0.1",
         }
         yield day
 
