@@ -119,6 +119,10 @@ def _read_source(frame: pl.DataFrame, source: Source, found: _Findings, how: Rea
         found.columns.update(_nothing(source.field, frame.height))
         return
     texts = frame.get_column(source.name or "")
+    if texts.null_count() == len(texts):
+        # Of all the fields of a map, few are filled in everywhere.
+        found.columns.update(_nothing(source.field, frame.height))
+        return
     if source.field.type is FieldType.MONEY:
         cleaned, currency = _read_money(frame, source, texts)
         found.columns[currency_column(name)] = currency

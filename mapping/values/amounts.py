@@ -22,7 +22,7 @@ from functools import lru_cache, partial
 import polars as pl
 
 from mapping.lead import FieldType, dtype_of
-from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
+from mapping.values.cells import STILL_FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
 
 _CENT = Decimal("0.01")
@@ -222,7 +222,7 @@ def clean_money(column: pl.Series, *, decimal_comma: bool | None = None) -> tupl
     read = partial(_read_money, decimal_comma=decimal_comma)
     # Asked in the same way as for the amount, each text is taken apart once for both.
     read_currency = partial(_read_currency, decimal_comma=decimal_comma)
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         codes = read_each(column, read_currency, pl.String())
         return read_each(column, read, dtype_of(FieldType.MONEY)), codes.values
     sure = _sure(column, _SURE_MONEY, decimal_comma)
@@ -237,7 +237,7 @@ def clean_money(column: pl.Series, *, decimal_comma: bool | None = None) -> tupl
 def clean_number(column: pl.Series, *, decimal_comma: bool | None = None) -> Cleaned:
     """Numbers with four places, rounded half to even."""
     read = partial(_read_number, decimal_comma=decimal_comma)
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read, dtype_of(FieldType.NUMBER))
     sure = _sure(column, _SURE_NUMBER, decimal_comma)
     done = _cast(column, sure, FieldType.NUMBER)
@@ -247,7 +247,7 @@ def clean_number(column: pl.Series, *, decimal_comma: bool | None = None) -> Cle
 def clean_integer(column: pl.Series, *, decimal_comma: bool | None = None) -> Cleaned:
     """Whole numbers; ``12.0`` is 12, ``12.5`` is a problem."""
     read = partial(_read_integer, decimal_comma=decimal_comma)
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read, pl.Int64())
     sure = _sure(column, _SURE_INTEGER, decimal_comma)
     whole = column.str.replace(r"\.0+$", "") if column.str.contains(".", literal=True).any() else column

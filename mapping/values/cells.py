@@ -61,15 +61,17 @@ class Cleaned:
         return self.problems.is_not_null()
 
 
-#: Columns of at most this many cells are read cell by cell.
-FEW = 32
+#: Columns of at most this many cells are read cell by cell, where one pass over the column reads most of them.
+FEW = 100
+#: The same where a column takes several passes, or where most cells are unsure.
+STILL_FEW = 400
 
 #: Reads one text. None: the text is a blank (only white space).
 Read = Callable[[str], Any]
 
 
 def read_each(texts: pl.Series, read: Read, dtype: pl.DataType) -> Cleaned:
-    """Read every cell in Python; for columns of at most ``FEW`` cells."""
+    """Read every cell in Python; for columns of at most ``FEW`` or ``STILL_FEW`` cells."""
     answers = [None if text is None else read(text) for text in texts.to_list()]
     bad = [answer.value if isinstance(answer, Problem) else None for answer in answers]
     values = pl.Series([None if isinstance(answer, Problem) else answer for answer in answers], dtype=dtype)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
+from mapping.values.cells import STILL_FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.country_names import COUNTRY_LINES
 
 CountryAs = Literal["code", "english", "german"]
@@ -67,7 +67,7 @@ def read_country(text: str) -> str | Problem | None:
 
 def clean_country(column: pl.Series) -> Cleaned:
     """ISO 3166-1 alpha-2 codes. A name or code that no country has is a problem."""
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read_country, pl.String())
     empty = pl.repeat(None, len(column), dtype=pl.String(), eager=True)
     return read_unsure(column, empty, column.is_not_null(), read_country)

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import polars as pl
 
-from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
+from mapping.values.cells import STILL_FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import fold_text
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _validated(address: str, *, strict: bool) -> ValidatedEmail:
 
 def clean_email(column: pl.Series) -> Cleaned:
     """Lower-case addresses with valid syntax. Cells that hold two addresses or none are problems."""
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read_email, pl.String())
     unsure = ~_is_sure(column)
     rows = unsure.arg_true()
@@ -152,7 +152,7 @@ def _without_www(host: str) -> str:
 
 def clean_url(column: pl.Series) -> Cleaned:
     """Web addresses with a scheme and a lower-case host; anything but http and https is a problem."""
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read_url, pl.String())
     unsure = ~column.str.contains(_SURE_URL) | column.str.contains("//www.", literal=True)
     return read_unsure(column, column, unsure, read_url)

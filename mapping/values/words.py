@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from mapping.values.cells import FEW, Cleaned, Problem, read_each, read_unsure
+from mapping.values.cells import STILL_FEW, Cleaned, Problem, read_each, read_unsure
 from mapping.values.text import clean_text, fold_text
 
 _YES_WORDS = "true t yes y ja j 1 oui si sí sim wahr vrai verdadero vero on x tak"
@@ -78,7 +78,7 @@ def clean_choice(column: pl.Series, values: ValueMap, crm: str) -> Cleaned:
     """Common words. The exact CRM word first, then one that differs only in case; any other is a problem."""
     exact = values.heard(crm)
     read = partial(_read_word, exact=exact, folded=_folded(exact))
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read, pl.String())
     sure = {word: common for word, common in exact.items() if fold_text(word) == word}
     words, common = (
@@ -113,7 +113,7 @@ def read_boolean(text: str) -> bool | Problem | None:
 def clean_boolean(column: pl.Series, values: ValueMap | None = None, crm: str = "") -> Cleaned:
     """True and False. With a value map, the CRM words of its common words ``true`` and ``false`` come first."""
     read = read_boolean if values is None else partial(_read_said, folded=_folded(values.heard(crm)))
-    if len(column) <= FEW:
+    if len(column) <= STILL_FEW:
         return read_each(column, read, pl.Boolean())
     empty = pl.repeat(None, len(column), dtype=pl.Boolean(), eager=True)
     return read_unsure(column, empty, column.is_not_null(), read)

@@ -10,6 +10,7 @@ import pytest
 
 from mapping.lead import FieldType, dtype_of
 from mapping.values import Problem, Reading, ValueMap, clean
+from mapping.values.cells import STILL_FEW
 
 P = Problem
 
@@ -17,7 +18,7 @@ P = Problem
 def read_one(kind: FieldType, text: str | None, **how: Any) -> Any:
     """The value of a single cell, or its Problem; both ways of reading must give the same."""
     few = clean(kind, pl.Series([text], dtype=pl.String()), Reading(**how))
-    many = clean(kind, pl.Series([text, None] * 40, dtype=pl.String()), Reading(**how))
+    many = clean(kind, pl.Series([text, None] * STILL_FEW, dtype=pl.String()), Reading(**how))
     assert few.values.dtype == many.values.dtype == dtype_of(kind)
     assert few.values[0] == many.values[0] == many.values[2]
     assert many.values[1] is None
@@ -195,7 +196,7 @@ def test_a_phone_number_becomes_e164_or_a_problem(text: str, value: object) -> N
     assert read_one(FieldType.PHONE, text, default_region="DE") == value
 
 
-@pytest.mark.parametrize("repeat", [1, 20])
+@pytest.mark.parametrize("repeat", [1, STILL_FEW])
 def test_a_number_without_a_country_stands_in_the_country_of_its_record(repeat: int) -> None:
     texts = pl.Series(["(650) 253-0000", "044 668 18 00", "0221 1234567", None] * repeat)
     regions = pl.Series(["US", "CH", None, "DE"] * repeat)
@@ -308,7 +309,7 @@ def test_a_problem_never_repeats_the_value() -> None:
 
 
 @pytest.mark.parametrize("kind", list(FieldType))
-@pytest.mark.parametrize("height", [0, 3, 100])
+@pytest.mark.parametrize("height", [0, 3, STILL_FEW + 1])
 def test_a_column_of_blanks_is_read_as_blanks(kind: FieldType, height: int) -> None:
     cleaned = clean(kind, pl.Series([None] * height, dtype=pl.String()), Reading())
     assert cleaned.values.dtype == dtype_of(kind)

@@ -12,18 +12,20 @@ from hypothesis import strategies as st
 from mapping.lead import FieldType
 from mapping.values import Problem, Reading, clean
 from mapping.values.amounts import clean_money
+from mapping.values.cells import STILL_FEW
 
 P = Problem
+MANY = STILL_FEW + 1
 
 
 def read_money(text: str, decimal_comma: bool | None = None) -> tuple[object, str | None]:
     """The amount (or its Problem) and the currency the text names; short and long columns must agree."""
     few, code = clean_money(pl.Series([text]), decimal_comma=decimal_comma)
-    many, codes = clean_money(pl.Series([text] * 50), decimal_comma=decimal_comma)
-    assert many.values.to_list() == few.values.to_list() * 50
-    assert codes.to_list() == code.to_list() * 50
+    many, codes = clean_money(pl.Series([text] * MANY), decimal_comma=decimal_comma)
+    assert many.values.to_list() == few.values.to_list() * MANY
+    assert codes.to_list() == code.to_list() * MANY
     problem = None if few.problems is None else few.problems[0]
-    assert problem == (None if many.problems is None else many.problems[49])
+    assert problem == (None if many.problems is None else many.problems[MANY - 1])
     return (few.values[0] if problem is None else Problem(problem)), code[0]
 
 
