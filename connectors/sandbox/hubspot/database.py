@@ -108,10 +108,10 @@ def open_database(path: Path) -> sqlite3.Connection:
     # A killed process loses nothing; only a power cut would, and these records are pretended.
     # Of records as long as these, SQLite's own pages of 4,096 bytes would hold no more than two.
     for setting in (
+        "synchronous=OFF",
         "page_size=8192",
         "journal_mode=WAL",
         "wal_autocheckpoint=4000",
-        "synchronous=OFF",
         "cache_size=-131072",
         "temp_store=MEMORY",
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -140,10 +141,26 @@ class Definitions:
         for kind in KINDS:
             if kind.key in known:
                 continue
-            groups, rows = _STANDARD[kind.key]
-            for place, (name, label) in enumerate(groups):
-                group = {"name": name, "label": label, "displayOrder": place, "archived": False}
-                self.keep_group(kind, group)
-            for place, row in enumerate(rows):
-                self._keep("property", kind, definition(row, place))
+            for table, rows in _standard_rows(kind).items():
+                self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", rows)
         self.forget()
+
+
+@cache
+def _standard_rows(kind: Kind) -> dict[str, list[tuple[str, str, int, str]]]:
+    """What both tables of definitions hold of an object that nobody has changed yet."""
+    groups, rows = _STANDARD[kind.key]
+    bodies = {
+        "property_group": [
+            {"name": name, "label": label, "displayOrder": place, "archived": False}
+            for place, (name, label) in enumerate(groups)
+        ],
+        "property": [definition(row, place) for place, row in enumerate(rows)],
+    }
+    return {
+        table: [
+            (kind.key, body["name"], place, orjson.dumps(body).decode())
+            for place, body in enumerate(of_table)
+        ]
+        for table, of_table in bodies.items()
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.sandbox.keeping import bring_back
+from connectors.sandbox.newfile import lay_down, start_again
 from connectors.sandbox.salesforce import (
     currencies,
     moments,
@@ -36,11 +37,18 @@ class Clock(Protocol):
         ...
 
 
+def _make_file(path: Path) -> None:
+    store = Store(path)
+    store.make_tables(standard_schema())
+    store.close()
+
+
 class Org:
     """One pretend org. ``full`` is its whole schema, ``seen`` what the integration user may read."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.file = folder / FILE
+        lay_down(self.file, _make_file)
         self.store = Store(self.file)
         self.clock = clock
         self.full: Schema = standard_schema()
@@ -74,7 +82,7 @@ class Org:
 
     def reset(self) -> None:
         """Forget everything; the org is as new."""
-        self.store.clear()
+        start_again(self.store.db, _make_file)
         self.start()
 
     def go_back(self, kept: Path) -> None:

@@ -202,6 +202,9 @@ class Schema:
         """The schema with custom fields added, hidden fields unreadable and named picklists restricted."""
         refined = []
         for each in self.objects.values():
+            if not any(each.name in names for names in (custom, hidden, restricted)):
+                refined.append(each)
+                continue
             wanted = {**each.fields, **{one.name: one for one in custom.get(each.name, ())}}
             # A field that a switch named may have gone since.
             for name in wanted.keys() & set(hidden.get(each.name, ())):

@@ -9,9 +9,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, Schema, SObject
@@ -74,6 +75,23 @@ def _insert(table: str, names: tuple[str, ...]) -> str:
     return f"INSERT INTO {quoted(table)} ({columns}) VALUES ({marks})"
 
 
+@cache
+def layout_of(schema: Schema) -> int:
+    """A number for what the tables of a schema have to be: another one where any column or index is another."""
+    columns = [
+        (sobject.name, sobject.stamp, each.name, column_type(each), has_index(each))
+        for sobject in schema.objects.values()
+        for each in sobject.fields.values()
+        if each.stored
+    ]
+    return crc32(json.dumps(columns).encode()) >> 1  # SQLite keeps 31 bits and a sign
+
+
+def has_index(field: Field) -> bool:
+    """Whether records are looked for by a field."""
+    return field.type == "email" or field.unique or field.external_id or field.child is not None
+
+
 class Store:
     """The file and everything that is kept in it."""
 
@@ -82,13 +100,13 @@ class Store:
         self.db = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, cached_statements=STATEMENTS
         )
+        # A killed process loses nothing; only a power cut would, and these records are pretended.
+        self.db.execute("PRAGMA synchronous = OFF")
         # Of records as long as these, SQLite's own pages of 4,096 bytes would hold no more than a few.
         self.db.execute("PRAGMA page_size = 8192")
         self.db.execute("PRAGMA journal_mode = WAL")
         # A page that many calls change is copied into the file once for so many pages.
         self.db.execute("PRAGMA wal_autocheckpoint = 4000")
-        # A killed process loses nothing; only a power cut would, and these records are pretended.
-        self.db.execute("PRAGMA synchronous = OFF")
         self.db.execute("PRAGMA cache_size = -65536")
         self.db.execute("PRAGMA case_sensitive_like = OFF")
         self._ahead: dict[tuple[str, str], dict[str, Any]] = {}
@@ -99,16 +117,12 @@ class Store:
         """Write everything out and close the file."""
         self.db.close()
 
-    def clear(self) -> None:
-        """Drop every table and start with empty ones."""
-        names = [name for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for name in names:
-            if not name.startswith("sqlite_"):
-                self.db.execute(f"DROP TABLE {quoted(name)}")
-        self.db.executescript(FIXED_TABLES)
-
     def make_tables(self, schema: Schema) -> None:
-        """A table with its indexes for each object that has none."""
+        """A table with its indexes for each object that has none; nothing where the file was made for this schema."""
+        layout = layout_of(schema)
+        (made_for,) = self.db.execute("PRAGMA user_version").fetchone()
+        if made_for == layout:
+            return
         for sobject in schema.objects.values():
             columns = [
                 f"{quoted(each.name)} {column_type(each)}"
@@ -125,8 +139,9 @@ class Store:
                     self.add_column(sobject.name, each)  # a file of an older version may lack it
             self._index(sobject.name, sobject.stamp, f"{sobject.stamp}, Id")
             for each in sobject.fields.values():
-                if each.type == "email" or each.unique or each.external_id or each.child is not None:
+                if has_index(each):
                     self._index(sobject.name, each.name, quoted(each.name))
+        self.db.execute(f"PRAGMA user_version = {layout}")
 
     def _index(self, table: str, name: str, columns: str) -> None:
         self.db.execute(

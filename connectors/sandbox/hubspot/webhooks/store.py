@@ -77,7 +77,7 @@ class EventStore:
     def __init__(self, path: Path, seed: int = 0) -> None:
         self._lock = threading.RLock()
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for setting in ("journal_mode=WAL", "synchronous=OFF"):
+        for setting in ("synchronous=OFF", "journal_mode=WAL"):
             self._file.execute(f"PRAGMA {setting}").close()
         self._file.executescript(_TABLES + JOURNAL_TABLES)
         self._wait_again()
