@@ -11,8 +11,8 @@ from connectors.sandbox.salesforce.refusals import Refusal
 UNLIMITED_SHOWN = 100_000
 STORAGE_MB = 976_562
 
-#: What is counted is kept under its minute.
-MINUTE = "%Y-%m-%dT%H:%M"
+#: What is counted is kept under its minute: so many characters of a moment in UTC.
+MINUTE = len("2026-01-05T09:10")
 
 #: The allocations of bulk jobs: their counter, and the switch with their size.
 BULK = {
@@ -20,19 +20,32 @@ BULK = {
     "DailyBulkApiBatches": ("batches", "daily_bulk_batches"),
 }
 
+_USED = """
+SELECT ifnull(sum(value), 0) FROM _counter WHERE (name >= ? AND name < ?) OR (name >= ? AND name < ?)
+"""
+
 
 def used(org: Org, counter: str = "calls") -> int:
     """The calls of the last 24 hours, or what else is counted by the minute."""
-    oldest = (org.now() - timedelta(hours=24, minutes=-1)).strftime(f"{counter}:{MINUTE}")
-    row = org.store.db.execute(
-        "SELECT ifnull(sum(value), 0) FROM _counter WHERE name LIKE ? AND name >= ?", (f"{counter}:%", oldest)
-    ).fetchone()
-    return int(row[0])
+    return _used(org, counter, counter)
 
 
 def of_all(org: Org) -> int:
     """The calls of the last 24 hours, those of other integrations included."""
-    return used(org) + used(org, "others")
+    return _used(org, "calls", "others")
+
+
+def _used(org: Org, one: str, other: str) -> int:
+    """What is counted under one name or another; the same name twice is counted once."""
+    oldest = (org.now() - timedelta(hours=24, minutes=-1)).isoformat()[:MINUTE]
+    # A semicolon is what follows a colon.
+    bounds = (f"{one}:{oldest}", f"{one};", f"{other}:{oldest}", f"{other};")
+    row = org.store.db.execute(_USED, bounds).fetchone()
+    return int(row[0])
+
+
+def _this_minute(org: Org, counter: str) -> str:
+    return f"{counter}:{org.now().isoformat()[:MINUTE]}"
 
 
 def spend_of_others(org: Org, calls: int) -> int:
@@ -40,7 +53,7 @@ def spend_of_others(org: Org, calls: int) -> int:
     daily = org.switches["daily"]
     made = calls if daily is None else min(calls, max(int(daily) - of_all(org), 0))
     if made:
-        org.store.next_number(org.now().strftime(f"others:{MINUTE}"), made)
+        org.store.next_number(_this_minute(org, "others"), made)
     return made
 
 
@@ -52,7 +65,7 @@ def spend(org: Org) -> None:
     per_app = org.switches["per_app_calls"]
     if per_app is not None and used(org) >= per_app:
         raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-    org.store.next_number(org.now().strftime(f"calls:{MINUTE}"))
+    org.store.next_number(_this_minute(org, "calls"))
 
 
 def spend_bulk(org: Org, allocation: str, count: int) -> None:
@@ -60,12 +73,12 @@ def spend_bulk(org: Org, allocation: str, count: int) -> None:
     counter, switch = BULK[allocation]
     if used(org, counter) + count > org.switches[switch]:
         raise Refusal(400, "LIMIT_EXCEEDED", f"{allocation} Limit exceeded.")
-    org.store.next_number(org.now().strftime(f"{counter}:{MINUTE}"), count)
+    org.store.next_number(_this_minute(org, counter), count)
 
 
 def spend_storage(org: Org, size: int) -> None:
     """Count the bytes that a query job wrote down."""
-    org.store.next_number(org.now().strftime(f"stored:{MINUTE}"), size)
+    org.store.next_number(_this_minute(org, "stored"), size)
 
 
 def header(org: Org) -> dict[str, str]:
