@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -62,9 +63,12 @@ def _is_over(house: Any, contacts: list[str], because: str, **typed: str) -> Non
 
 
 @pytest.fixture
-def refused(furnished: Any) -> tuple[Any, list[str]]:
-    """Three leads that were drawn, and whose records Salesforce refused."""
-    house = furnished
+def refused(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, list[str]]:
+    """A house, and the contacts of three leads that were drawn, and whose records Salesforce refused."""
+    return furnished, begin(_refused)
+
+
+def _refused(house: Any) -> list[str]:
     contacts = _people(house, 3)
     house.sync()
     _on(house, _seed_for_all(house))
@@ -74,7 +78,7 @@ def refused(furnished: Any) -> tuple[Any, list[str]]:
     house.sync()
     assert _states(house) == ["qualified"] * 3
     assert house.records("salesforce") == {}
-    return house, contacts
+    return contacts
 
 
 @pytest.mark.parametrize("because", ["nothing", "no consent", "no scoring", "switched off"])
@@ -90,11 +94,7 @@ def test_who_was_drawn_and_not_handed_over_yet_goes_on_only_while_they_may_be_dr
     assert _states(house) == ["open" if goes_on else "withdrawn"] * 3
 
 
-@pytest.mark.parametrize("because", ["no consent", "no scoring", "switched off"])
-def test_an_exploration_that_sales_have_ends_where_nobody_touched_it_and_it_is_not_allowed_any_more(
-    furnished: Any, because: str
-) -> None:
-    house = furnished
+def _one_of_two_is_touched(house: Any) -> list[str]:
     contacts = _people(house, 2)
     house.sync()
     _on(house, _seed_for_all(house))
@@ -109,6 +109,14 @@ def test_an_exploration_that_sales_have_ends_where_nobody_touched_it_and_it_is_n
     house.later(60)
     house.sync()
     assert _states(house) == ["open", "touched"]
+    return contacts
+
+
+@pytest.mark.parametrize("because", ["no consent", "no scoring", "switched off"])
+def test_an_exploration_that_sales_have_ends_where_nobody_touched_it_and_it_is_not_allowed_any_more(
+    furnished: Any, begin: Callable[..., Any], because: str
+) -> None:
+    house, contacts = furnished, begin(_one_of_two_is_touched)
 
     _is_over(house, contacts, because, jobtitle="Head")
     house.later(3600)

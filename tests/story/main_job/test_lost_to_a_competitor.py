@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,20 +43,24 @@ def _review(house: Any, language: str) -> str:
 
 
 @pytest.fixture
-def with_reasons(furnished: Any) -> Any:
-    """A house whose opportunities have a field for the reason of a loss."""
+def with_reasons(furnished: Any, begin: Callable[..., Any]) -> tuple[Any, str]:
+    """A house whose opportunities have a field for the reason of a loss, and the one of an accepted lead."""
+    return furnished, begin(_with_reasons)
+
+
+def _with_reasons(house: Any) -> str:
     reason = FieldSpec("Loss_Reason__c", "Loss reason", "text", length=120)
-    with furnished.app() as app:
+    with house.app() as app:
         assert app.work().crms["salesforce"].add_fields("Opportunity", [reason]) == ["Loss_Reason__c"]
-    furnished.rewrite("leadpact.toml", "[handover]", '[handover]\nloss_reason = "Loss_Reason__c"')
-    return furnished
+    house.rewrite("leadpact.toml", "[handover]", '[handover]\nloss_reason = "Loss_Reason__c"')
+    _, _, deal = _accepted(house)
+    return deal
 
 
 def test_an_accepted_lead_that_a_competitor_won_is_suspected_with_dates_and_the_rule_in_numbers(
-    with_reasons: Any,
+    with_reasons: tuple[Any, str],
 ) -> None:
-    house = with_reasons
-    _, _, deal = _accepted(house)
+    house, deal = with_reasons
     assert _review(house, "en") == ""
 
     fields = {
@@ -101,9 +106,8 @@ def test_an_accepted_lead_that_a_competitor_won_is_suspected_with_dates_and_the_
     assert len(house.explain(EMAIL)["handover"]["events"]) == len(events)
 
 
-def test_a_deal_that_was_lost_for_another_reason_is_no_suspicion(with_reasons: Any) -> None:
-    house = with_reasons
-    _, _, deal = _accepted(house)
+def test_a_deal_that_was_lost_for_another_reason_is_no_suspicion(with_reasons: tuple[Any, str]) -> None:
+    house, deal = with_reasons
     fields = {"StageName": "Closed Lost", "CloseDate": "2026-11-26", "Loss_Reason__c": "Kein Budget"}
     house.control(
         "salesforce", "people", {"action": "edit", "object": "Opportunity", "id": deal, "fields": fields}
