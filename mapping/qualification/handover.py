@@ -178,10 +178,14 @@ def advance(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) ->
         _nobody=(pl.col("owner") == "").fill_null(value=False),
         owner=pl.when(pl.col("owner") != "").then("owner"),
     )
-    old = _carried(here.filter(was_open | taken_back), clocks, terms, moment)
-    new = _answered(_handed(_opened(here.filter(again), moment), clocks, terms, moment), moment)
-    closed = _as_it_was(here.filter(lost & ~was_open & ~taken_back))
-    rows = with_loss(pl.concat([old, closed, new], how="diagonal"), moment, zone)
+    parts = []
+    if not (old := here.filter(was_open | taken_back)).is_empty():
+        parts.append(_carried(old, clocks, terms, moment))
+    if not (closed := here.filter(lost & ~was_open & ~taken_back)).is_empty():
+        parts.append(_as_it_was(closed))
+    if not (new := here.filter(again)).is_empty():
+        parts.append(_answered(_handed(_opened(new, moment), clocks, terms, moment), moment))
+    rows = with_loss(pl.concat(parts, how="diagonal"), moment, zone)
     events = events_of(rows, moment)
     rows = rows.filter(
         pl.any_horizontal(_differs(name) for name in LEDGER if name not in ("lead_id", "cycle"))
@@ -319,9 +323,10 @@ def _carried(leads: pl.DataFrame, clocks: Clocks, terms: Terms, now: datetime) -
     rows = facts.with_columns(
         owner.alias("owner"), *snapshot, *(pl.col(WAS + name).alias(name) for name in ours)
     ).with_columns(_opened=pl.lit(value=False), _goes=goes)
-    handed = _handed(rows.filter("_goes"), clocks, terms, now)
-    both = pl.concat([handed, rows.filter(~pl.col("_goes"))], how="diagonal")
-    return _late(_answered(both, now), clocks, terms, now)
+    if rows["_goes"].any():
+        handed = _handed(rows.filter("_goes"), clocks, terms, now)
+        rows = pl.concat([handed, rows.filter(~pl.col("_goes"))], how="diagonal")
+    return _late(_answered(rows, now), clocks, terms, now)
 
 
 def _answered(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -22,9 +22,11 @@ def events_of(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
     Beside each row stands what it was (``lg.``), ``_opened`` (it is new) and the verdict's ``stage_why``.
     """
-    told = [*_beginning(now), *_by_sales(now), *_ends(now)]
+    told = {str(place): one for place, one in enumerate([*_beginning(now), *_by_sales(now), *_ends(now)])}
+    # Asked all at once: of all that may happen to a lead, little does.
+    happened = rows.select(when.fill_null(value=False).alias(place) for place, (_, when, *_) in told.items())
     parts = [
-        rows.filter(when.fill_null(value=False)).select(
+        rows.filter(happened[place]).select(
             "lead_id",
             pl.col("cycle").cast(pl.Int32()),
             at=at,
@@ -32,7 +34,8 @@ def events_of(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
             who=pl.lit(who),
             why=why.fill_null(""),
         )
-        for what, when, at, who, why in told
+        for place, (what, _, at, who, why) in told.items()
+        if happened[place].any()
     ]
     return pl.concat([pl.DataFrame(schema=dict(EVENTS)), *parts])
 
