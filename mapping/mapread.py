@@ -6,6 +6,8 @@ Works column by column; rows are only looked at where something is wrong with th
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,13 +16,14 @@ import polars as pl
 from mapping.lead import FieldType, LeadField, columns_of, currency_column, dtype_of
 from mapping.values import Reading, clean
 from mapping.values.amounts import clean_money
-from mapping.values.cells import Cleaned, Problem
+from mapping.values.cells import FEW, STILL_FEW, Cleaned, Problem
 from mapping.values.countries import CountryAs
 from mapping.values.words import ValueMap
 
 UNREAD = "_unread"
 _KEPT = ("_id", "_modified_at", "_created_at", "_archived")
 _NAMES = pl.List(pl.String())
+_CURRENCY = re.compile("[A-Z]{3}")
 
 #: What could not be read. ``source``: the CRM's field name; ``problem``: a short code and words without the
 #: value; ``got``: the text itself, personal data, for the eyes of a person with the right to see it.
@@ -102,11 +105,13 @@ def read_slab(
     _note_absent(frame, sources, found)
     names = columns_of({source.field.name: source.field for source in sources})
     typed = [found.columns[name].alias(name) for name in names]
-    head = frame.select(_KEPT).with_columns(_unread_column(frame.height, found))
+    kept = [frame.get_column(name) for name in _KEPT]
+    whole = pl.DataFrame([*kept, _unread_column(frame.height, found), *typed])
     told = pl.DataFrame(schema=PROBLEM_SCHEMA)
     if found.problems:
         told = pl.concat(found.problems).with_columns(crm=pl.lit(crm), object=pl.lit(object_name))
-    return ReadResult(head.hstack(typed), told.select(list(PROBLEM_SCHEMA)), tuple(found.not_returned))
+        told = told.select(list(PROBLEM_SCHEMA))
+    return ReadResult(whole, told, tuple(found.not_returned))
 
 
 def _read_source(frame: pl.DataFrame, source: Source, found: _Findings, how: Reading) -> None:
@@ -158,6 +163,12 @@ def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[
         codes.append(frame.get_column(source.currency_name).str.strip_chars().str.to_uppercase())
     if cleaned.values.null_count() == len(texts):
         return cleaned, pl.repeat(None, len(texts), dtype=pl.String(), eager=True)
+    if len(texts) <= STILL_FEW:
+        said = _of_few(codes, source.default_currency)
+        if all(code is None or _CURRENCY.fullmatch(code) for code in said):
+            there = zip(cleaned.values.to_list(), said, strict=True)
+            own = [None if value is None else code for value, code in there]
+            return cleaned, pl.Series(own, dtype=pl.String())
     parts = pl.DataFrame([code.alias(str(place)) for place, code in enumerate(codes)])
     default = pl.lit(source.default_currency, dtype=pl.String)
     code = parts.select(pl.coalesce(pl.all(), default)).to_series()
@@ -166,6 +177,12 @@ def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[
         cleaned = _without_currency(cleaned, odd) if odd.any() else cleaned
     no_code = pl.Series([None], dtype=pl.String())
     return cleaned, code.zip_with(cleaned.values.is_not_null(), no_code)
+
+
+def _of_few(codes: Sequence[pl.Series], default: str | None) -> list[str | None]:
+    """The first code that each row has: of few rows, cheaper than asking Polars for it."""
+    rows = zip(*(code.to_list() for code in codes), strict=True)
+    return [next((code for code in row if code is not None), default) for row in rows]
 
 
 def _without_currency(cleaned: Cleaned, odd: pl.Series) -> Cleaned:
@@ -187,11 +204,11 @@ def _note_problems(
     found.problems.append(
         pl.DataFrame(
             {
-                "record_id": frame.get_column("_id").gather(rows),
+                "record_id": frame.get_column("_id")[rows],
                 "field": [name] * len(rows),
                 "source": [source.name] * len(rows),
-                "problem": cleaned.problems.gather(rows),
-                "got": texts.gather(rows),
+                "problem": cleaned.problems[rows],
+                "got": texts[rows],
             }
         )
     )
@@ -216,6 +233,12 @@ def _unread_column(height: int, found: _Findings) -> pl.Series:
     if not found.unread:
         return base
     cells = pl.concat(found.unread)
+    if height <= FEW:
+        lacking = defaultdict[int, set[str]](lambda: set(found.everywhere))
+        for row, name in cells.rows():
+            lacking[row].add(name)
+        told = [sorted(lacking.get(row, found.everywhere)) or None for row in range(height)]
+        return pl.Series(UNREAD, told, dtype=_NAMES)
     if found.everywhere:
         # A row with something of its own lacks what every row lacks too.
         of_all = pl.DataFrame({"name": sorted(found.everywhere)}, schema={"name": pl.String()})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -74,8 +75,19 @@ def read_each(texts: pl.Series, read: Read, dtype: pl.DataType) -> Cleaned:
     """Read every cell in Python; for columns of at most ``FEW`` or ``STILL_FEW`` cells."""
     answers = [None if text is None else read(text) for text in texts.to_list()]
     bad = [answer.value if isinstance(answer, Problem) else None for answer in answers]
-    values = pl.Series([None if isinstance(answer, Problem) else answer for answer in answers], dtype=dtype)
+    values = _typed([None if isinstance(answer, Problem) else answer for answer in answers], dtype)
     return Cleaned(values, pl.Series(bad, dtype=pl.String()) if any(bad) else None)
+
+
+_EPOCH, _TICK = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+def _typed(values: list[Any], dtype: pl.DataType) -> pl.Series:
+    if not isinstance(dtype, pl.Datetime):
+        return pl.Series(values, dtype=dtype)
+    # Times with a zone are taken in by a query; as the microseconds that they are kept as, ten times as fast.
+    ticks = [None if value is None else (value - _EPOCH) // _TICK for value in values]
+    return pl.Series(ticks, dtype=pl.Int64()).cast(dtype)
 
 
 def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read) -> Cleaned:
@@ -93,9 +105,7 @@ def read_unsure(texts: pl.Series, done: pl.Series, unsure: pl.Series, read: Read
     distinct = some.unique().drop_nulls()
     answers = [read(text) for text in distinct.to_list()]
     values = [None if isinstance(answer, Problem) else answer for answer in answers]
-    slow = some.replace_strict(
-        distinct, pl.Series(values, dtype=done.dtype), default=None, return_dtype=done.dtype
-    )
+    slow = some.replace_strict(distinct, _typed(values, done.dtype), default=None, return_dtype=done.dtype)
     merged = slow if whole else done.clone().scatter(rows, slow)
     pairs = zip(distinct.to_list(), answers, strict=True)
     bad = {text: answer.value for text, answer in pairs if isinstance(answer, Problem)}
