@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,19 +20,21 @@ def sandbox_clock(url: str, machine: Callable[[], datetime], session: CrmSession
     ``session`` carries the questions, and is closed by whoever opened it. The clock raises CrmAway where nothing
     answers.
     """
-    told, moment = -CLOCK_HOLDS, machine()
+    told, moment, asking = -CLOCK_HOLDS, machine(), threading.Lock()
 
     def clock() -> datetime:
         nonlocal told, moment
-        if time.monotonic() - told < CLOCK_HOLDS:
+        # Of many threads that want to know the time, one asks.
+        with asking:
+            if time.monotonic() - told < CLOCK_HOLDS:
+                return moment
+            try:
+                answer = session.get(f"{url}/_sandbox/clock", timeout=(5, 30))
+            except OSError as away:
+                raise CrmAway(f"HubSpot cannot be reached at {url}") from away
+            if answer.status_code != 200:
+                return machine()
+            told, moment = time.monotonic(), datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
             return moment
-        try:
-            answer = session.get(f"{url}/_sandbox/clock", timeout=(5, 30))
-        except OSError as away:
-            raise CrmAway(f"HubSpot cannot be reached at {url}") from away
-        if answer.status_code != 200:
-            return machine()
-        told, moment = time.monotonic(), datetime.fromisoformat(answer.json()["now"]).astimezone(UTC)
-        return moment
 
     return clock
