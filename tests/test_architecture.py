@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,12 +92,43 @@ HOMES: dict[str, str | tuple[str, ...]] = {
 }
 BUILT_BY_APP = {"HubSpotCrm", "SalesforceCrm", "Store", "EmbeddedServer", "CallLedgers", "open_session"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "core"}
+#: Calls that would ask the network but for what is handed in.
+OFFLINE = {
+    "validate_email": {"check_deliverability": "False"},
+    "tldextract.TLDExtract": {"suffix_list_urls": "()", "cache_dir": "None"},
+}
 A_STATEMENT = re.compile(r"^\s*(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\s", re.S)
 
 
-@cache
-def tree(path: str) -> ast.Module:
-    return ast.parse((ROOT / path).read_text("utf-8"), path)
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``name``: what is called, as it is written (``pl.read_csv``). ``placed``: something is handed in by its place.
+
+    ``named``: what is handed in by name, as it is written; of the calls in ``OFFLINE`` alone.
+    """
+
+    line: int
+    name: str
+    placed: bool
+    named: Mapping[str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the rules ask of a file, each with its line; the tree itself, hundreds of megabytes of all files, goes.
+
+    ``imports``: (line, module) anywhere. ``on_top``: the files of ours that are imported when the module is.
+    ``functions``: (line, name, lines that it takes). ``calls``: of the product alone.
+    """
+
+    imports: tuple[tuple[int, str], ...]
+    on_top: frozenset[str]
+    relative: tuple[int, ...]
+    passed_over: tuple[int, ...]
+    statements: tuple[int, ...]
+    done_on_import: tuple[int, ...]
+    functions: tuple[tuple[int, str, int], ...]
+    calls: tuple[Call, ...]
 
 
 @cache
@@ -104,8 +138,9 @@ def files(*folders: str) -> tuple[str, ...]:
 
 
 @cache
-def nodes(path: str) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(tree(path)))
+def file_of(module: str) -> str | None:
+    stem = module.replace(".", "/")
+    return next((p for p in (f"{stem}.py", f"{stem}/__init__.py") if (ROOT / p).is_file()), None)
 
 
 def imports_of(found: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
@@ -119,28 +154,51 @@ def imports_of(found: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
                 yield node.lineno, inner if file_of(inner) else node.module
 
 
-@cache
-def imported(path: str) -> tuple[tuple[int, str], ...]:
-    return tuple(imports_of(nodes(path)))
+def call_of(node: ast.Call) -> Call:
+    name = ast.unparse(node.func)
+    keywords = node.keywords if name in OFFLINE else []
+    return Call(node.lineno, name, bool(node.args), {one.arg: ast.unparse(one.value) for one in keywords})
 
 
 @cache
-def file_of(module: str) -> str | None:
-    stem = module.replace(".", "/")
-    return next((p for p in (f"{stem}.py", f"{stem}/__init__.py") if (ROOT / p).is_file()), None)
-
-
-@cache
-def calls(path: str) -> tuple[tuple[str, ast.Call], ...]:
-    """What is called, as it is written: ``pl.read_csv``."""
-    return tuple((ast.unparse(node.func), node) for node in nodes(path) if isinstance(node, ast.Call))
+def read(path: str) -> Read:
+    tree = ast.parse((ROOT / path).read_text("utf-8"), path)
+    by_kind: dict[type[ast.AST], list[Any]] = defaultdict(list)
+    for node in ast.walk(tree):
+        by_kind[type(node)].append(node)
+    return Read(
+        tuple(imports_of([*by_kind[ast.Import], *by_kind[ast.ImportFrom]])),
+        frozenset(file for _, module in imports_of(tree.body) if (file := file_of(module))),
+        tuple(node.lineno for node in by_kind[ast.ImportFrom] if node.level),
+        tuple(
+            node.lineno
+            for node in by_kind[ast.ExceptHandler]
+            if any(isinstance(inner, ast.Pass) for inner in node.body)
+        ),
+        tuple(
+            node.lineno
+            for node in by_kind[ast.Constant]
+            if isinstance(node.value, str) and A_STATEMENT.match(node.value)
+        ),
+        tuple(
+            node.lineno
+            for node in tree.body
+            if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+            or isinstance(node, ast.For | ast.With)
+        ),
+        tuple(
+            (node.lineno, node.name, node.end_lineno - node.lineno + 1)
+            for node in [*by_kind[ast.FunctionDef], *by_kind[ast.AsyncFunctionDef]]
+        ),
+        tuple(map(call_of, by_kind[ast.Call])) if path.startswith(ROOMS) else (),
+    )
 
 
 def test_rooms_import_in_one_direction() -> None:
     wrong = [
         f"{path}:{line} imports {module}"
         for path in files(*ROOMS)
-        for line, module in imported(path)
+        for line, module in read(path).imports
         if (room := module.split(".")[0]) in ROOMS
         and room != path.split("/")[0]
         and room not in MAY_IMPORT[path.split("/")[0]]
@@ -149,12 +207,7 @@ def test_rooms_import_in_one_direction() -> None:
 
 
 def test_no_two_modules_import_each_other() -> None:
-    graph = {
-        path: {
-            file for _, module in imports_of(tree(path).body) if (file := file_of(module)) not in (None, path)
-        }
-        for path in files(*ROOMS)
-    }
+    graph = {path: read(path).on_top - {path} for path in files(*ROOMS)}
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
@@ -163,32 +216,27 @@ def test_pure_modules_have_no_clock_files_sockets_environment_or_logging() -> No
     wrong = [
         f"{path}:{line} imports {module}"
         for path in pure
-        for line, module in imported(path)
+        for line, module in read(path).imports
         if module not in PURE_MAY_IMPORT and not (file_of(module) or "").startswith(PURE)
     ]
     wrong += [
-        f"{path}:{call.lineno} calls {name}"
+        f"{path}:{call.line} calls {call.name}"
         for path in pure
-        for name, call in calls(path)
-        if READS_A_CLOCK.fullmatch(name)
-        or TOUCHES_FILES.fullmatch(name)
-        or (re.search(r"\.write_\w+$", name) and call.args)  # without a target it gives text
+        for call in read(path).calls
+        if READS_A_CLOCK.fullmatch(call.name)
+        or TOUCHES_FILES.fullmatch(call.name)
+        or (re.search(r"\.write_\w+$", call.name) and call.placed)  # without a target it gives text
     ]
     assert not wrong
 
 
 def test_value_libraries_never_ask_the_network() -> None:
-    offline = {
-        "validate_email": {"check_deliverability": "False"},
-        "tldextract.TLDExtract": {"suffix_list_urls": "()", "cache_dir": "None"},
-    }
     seen = set()
     for path in files("mapping"):
-        for name, call in calls(path):
-            given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-            assert offline.get(name, {}).items() <= given.items(), f"{path}:{call.lineno}"
-            seen.add(name)
-    assert offline.keys() <= seen
+        for call in read(path).calls:
+            assert OFFLINE.get(call.name, {}).items() <= call.named.items(), f"{path}:{call.line}"
+            seen.add(call.name)
+    assert OFFLINE.keys() <= seen
 
 
 @pytest.mark.parametrize(("library", "home"), HOMES.items(), ids=HOMES)
@@ -196,7 +244,7 @@ def test_each_library_has_one_home(library: str, home: str | tuple[str, ...]) ->
     wrong = [
         f"{path}:{line}"
         for path in files(*ROOMS)
-        for line, module in imported(path)
+        for line, module in read(path).imports
         if module.split(".")[0] == library and not path.startswith(home)
     ]
     assert not wrong
@@ -206,7 +254,7 @@ def test_the_sandbox_imports_nothing_from_the_connectors_and_they_nothing_from_i
     wrong = [
         f"{path}:{line} imports {module}"
         for path in files("connectors")
-        for line, module in imported(path)
+        for line, module in read(path).imports
         if module.startswith("connectors.")
         and module.startswith("connectors.sandbox") != path.startswith("connectors/sandbox/")
     ]
@@ -215,24 +263,23 @@ def test_the_sandbox_imports_nothing_from_the_connectors_and_they_nothing_from_i
 
 def test_sql_statements_of_our_state_live_in_the_store() -> None:
     wrong = [
-        f"{path}:{node.lineno}"
+        f"{path}:{line}"
         for path in files("mapping", "sync")
         if not path.startswith("sync/store/")
-        for node in nodes(path)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and A_STATEMENT.match(node.value)
+        for line in read(path).statements
     ]
     assert not wrong
 
 
 def test_only_app_builds_connectors_stores_and_clocks() -> None:
     wrong = [
-        f"{path}:{call.lineno} builds {name}"
+        f"{path}:{call.line} builds {call.name}"
         for path in files(*ROOMS)
         if not path.startswith(
             ("sync/app.py", "sync/app_clock.py", "sync/app_crms.py", "connectors/sandbox/")
         )
-        for name, call in calls(path)
-        if name.split(".")[-1] in BUILT_BY_APP or READS_A_CLOCK.fullmatch(name)
+        for call in read(path).calls
+        if call.name.split(".")[-1] in BUILT_BY_APP or READS_A_CLOCK.fullmatch(call.name)
     ]
     assert not wrong
 
@@ -242,30 +289,23 @@ def test_nothing_imports_the_command_line() -> None:
         f"{path}:{line}"
         for path in files(*ROOMS)
         if not path.startswith(("sync/cli", "sync/__main__.py"))
-        for line, module in imported(path)
+        for line, module in read(path).imports
         if module.startswith("sync.cli")
     ]
     assert not wrong
 
 
 def test_imports_are_absolute() -> None:
-    wrong = [
-        f"{path}:{node.lineno}"
-        for path in files(*ROOMS, "tests", "bench")
-        for node in nodes(path)
-        if isinstance(node, ast.ImportFrom) and node.level
-    ]
+    wrong = [f"{path}:{line}" for path in files(*ROOMS, "tests", "bench") for line in read(path).relative]
     assert not wrong
 
 
 def test_importing_a_module_does_nothing() -> None:
     wrong = [
-        f"{path}:{node.lineno}"
+        f"{path}:{line}"
         for path in files(*ROOMS)
         if path != "sync/__main__.py"
-        for node in tree(path).body
-        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
-        or isinstance(node, ast.For | ast.With)
+        for line in read(path).done_on_import
     ]
     assert not wrong
 
@@ -282,13 +322,9 @@ def test_files_and_functions_can_be_read_at_once() -> None:
     for path in files(*ROOMS, "bench"):
         if (lines := len((ROOT / path).read_text("utf-8").splitlines())) > 420:
             too_long.append(f"{path}: {lines} lines")
-        for node in nodes(path):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
-                size = node.end_lineno - node.lineno + 1
-                if size > 40:
-                    (too_long if size > 60 else long).append(
-                        f"{path}:{node.lineno} {node.name}: {size} lines"
-                    )
+        for line, name, size in read(path).functions:
+            if size > 40:
+                (too_long if size > 60 else long).append(f"{path}:{line} {name}: {size} lines")
     print("\n".join(long))  # noqa: T201 - shown by pytest -rP
     assert not too_long
 
@@ -296,10 +332,9 @@ def test_files_and_functions_can_be_read_at_once() -> None:
 def test_no_error_is_swallowed_and_nothing_is_left_unfinished() -> None:
     unfinished = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error")))
     wrong = [
-        f"{path}:{node.lineno} passes over an error"
+        f"{path}:{line} passes over an error"
         for path in files(*ROOMS, "tests", "bench")
-        for node in nodes(path)
-        if isinstance(node, ast.ExceptHandler) and any(isinstance(inner, ast.Pass) for inner in node.body)
+        for line in read(path).passed_over
     ]
     wrong += [
         path
