@@ -15,7 +15,7 @@ import pytest
 
 from sync.halfdone import OPEN_INTENTS
 from sync.store.handovers import Handovers
-from sync.store.journal import Journal
+from sync.store.journal import HELD, Journal
 from sync.store.laid import FEW
 from sync.store.statements import load_statements
 
@@ -99,3 +99,25 @@ def test_what_is_asked_of_many_leads_reads_a_small_table_once_a_row_at_most(
     read = _rows_read(connection, "handover", lambda: found.append(handovers.newest(leads)))
     assert found[0].height == 60
     assert read <= leads.len()
+
+
+def test_what_is_held_already_is_not_written_again(connection: psycopg.Connection) -> None:
+    waiting = pl.DataFrame(
+        [
+            {"held_key": f"ambiguous:hubspot:{number}", "kind": "ambiguous", "crm": "hubspot"}
+            for number in "12"
+        ]
+    ).with_columns(object=pl.lit("contacts"), record_id="held_key", field=pl.lit(""), details=pl.lit("{}"))
+    held = waiting.with_columns(lead_id=pl.lit(None, pl.String)).select(*HELD)
+    told = held.with_columns(details=pl.Series(["{}", '{"why": "another"}']))
+    journal, rows = Journal(connection, load_statements(), 1), []
+    for frame in (held, held, told):
+        with connection.transaction():
+            journal.hold(frame, frame.select("crm", "record_id"), 1, NOW)
+        found = connection.execute(
+            b"SELECT xmin::text, xmax::text, details FROM held ORDER BY held_key"
+        ).fetchall()
+        rows.append(found)
+    assert rows[1] == rows[0]
+    assert rows[2][0] == rows[0][0]
+    assert [details for *_, details in rows[2]] == ["{}", '{"why": "another"}']

@@ -83,9 +83,13 @@ SELECT field, rule, winner, hubspot_value, salesforce_value, hubspot_at, salesfo
  ORDER BY conflict_id DESC LIMIT %(limit)s;
 
 -- hold --
+-- What is held already and told alike is left alone: each sync meets all that waits for a person again.
 INSERT INTO held (connection_id, held_key, kind, lead_id, crm, object, record_id, field, details, since, run_id)
 SELECT %(connection)s, held_key, kind, lead_id, crm, object, record_id, field, details, %(now)s, %(run)s
   FROM new_held
+ WHERE NOT EXISTS (SELECT FROM held
+                    WHERE held.connection_id = %(connection)s AND held.held_key = new_held.held_key
+                      AND held.settled_at IS NULL AND held.details = new_held.details OFFSET 0)
 ON CONFLICT (connection_id, held_key) WHERE settled_at IS NULL DO UPDATE SET details = excluded.details
 RETURNING (xmax = 0)::integer AS is_new;
 
