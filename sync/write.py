@@ -49,8 +49,8 @@ class Results:
     refusals: dict[tuple[str, str], Written] = field(default_factory=dict)
     created: dict[tuple[str, str], str] = field(default_factory=dict)
     overruled: Mapping[str, datetime] = field(default_factory=dict)
-    #: ``told`` of each CRM, once all of it was written.
-    _told: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, repr=False)
+    #: ``told`` of each CRM, once all of it was written; a part of these results (``replace``) has the same.
+    _told: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
 
     def told(self, crm: str) -> pl.DataFrame:
         """``stored`` of one CRM as text columns by ``_id``; null where nothing was said, or a blank."""

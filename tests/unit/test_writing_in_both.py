@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import polars as pl
@@ -134,3 +134,13 @@ def test_where_one_crm_fails_the_other_ends_its_step_and_no_other_is_taken() -> 
     assert sorted(made.crms["hubspot"].said) == ["hubspot a", "salesforce b"]
     assert "after salesforce create" in made.points
     assert not any("update" in point for point in made.points)
+
+
+def test_what_the_crms_said_is_put_into_columns_once_also_for_a_part_of_the_results() -> None:
+    results = carried_out(scene(written), change("hubspot", "a"), change("hubspot", "b"))
+    told = results.told("hubspot")
+    assert told.rows(named=True) == [
+        {"_id": "hubspot a", "City": "Bonn"},
+        {"_id": "hubspot b", "City": "Bonn"},
+    ]
+    assert replace(results, changes=results.changes.clear()).told("hubspot") is told
