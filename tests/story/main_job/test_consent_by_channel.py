@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from sync.explaining import explain_lead, find_lead
+from mapping.consent import told
+from sync.explaining import find_lead
 
 WORDING = "Ja, ich möchte Angebote erhalten."
 STATED = "2026-10-01T08:00:00Z"
@@ -34,8 +37,13 @@ def standing(channel: str, crm: str, what: str = "") -> str:
 
 
 @pytest.fixture
-def asking(house: Any) -> Any:
+def asking(house: Any, begin: Callable[..., Any]) -> Any:
     """A house whose CRMs hold a standing with its proof for each channel: what the config offers, switched on."""
+    begin(_asking)
+    return house
+
+
+def _asking(house: Any) -> None:
     path = house.folder / "fields.toml"
     before, offered = path.read_text(encoding="utf-8").split("# [fields.email_consent]", 1)
     offered, after = offered.split("# --- What they did", 1)
@@ -44,7 +52,6 @@ def asking(house: Any) -> Any:
     house.rewrite("fields.toml", CALLS, 'hubspot = "leadpact_call_opt_out"\nsalesforce = "DoNotCall"\n')
     made = house.command("setup", "--apply")
     assert made.code == 0, made.err
-    return house
 
 
 def _said(channel: str, crm: str, word: str, **proof: str) -> dict[str, str]:
@@ -63,11 +70,14 @@ def _email(number: int) -> str:
 
 
 def _told(house: Any, number: int) -> list[dict[str, Any]]:
-    """What ``explain`` tells of the consent of so many people; Leadpact is opened once for all of them."""
+    """What ``explain`` tells of the consent of so many people, without all else; of the first one all of it."""
     with house.app() as app:
         work = app.memory()
         leads = [find_lead(work, _email(one)) for one in range(number)]
-        return [dict(explain_lead(work, lead, None, app.policy_of)["consent"]) for lead in leads]
+        newest = [work.store.leads.verdicts(lead, None, 1)[0]["inputs"] for lead in leads]
+    consents = [dict(told(json.loads(inputs)["lead"])) for inputs in newest]
+    assert house.explain(_email(0))["consent"] == consents[0]
+    return consents
 
 
 #: HubSpot's word and proof, Salesforce's word and proof, what stands, and whose proof.
@@ -100,10 +110,9 @@ def test_the_standing_that_forbids_more_counts_with_its_own_proof_in_every_chann
 
     consents = _told(house, len(people))
     for consent, (channel, (*said, stands, source)) in zip(consents, people, strict=True):
-        told = consent[channel]
+        found = consent[channel]
         proof = (source, WORDING) if source else (None, None)
-        assert (told["standing"], told["source"], told["wording"]) == (stands, *proof), (channel, said)
-    assert house.explain(_email(0))["consent"] == consents[0]
+        assert (found["standing"], found["source"], found["wording"]) == (stands, *proof), (channel, said)
     written = " ".join(call["body"] for calls in house.writes(mark).values() for call in calls)
     assert "onsent" not in written, "a consent counts where it was given, and is never written anywhere"
 
@@ -195,11 +204,11 @@ def test_a_withdrawal_on_a_card_holds_in_both_crms_and_a_consent_on_one_is_never
     file = house.folder / "cards.csv"
     file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
-    told = house.command(
+    done = house.command(
         "import", str(file), "--source", "Messe", "--map", "Consent=email_consent", "--approve"
     )
 
-    assert told.code == 0, told.err
+    assert done.code == 0, done.err
     for ids, before, (_, _, word, withdraws) in zip(met, held, people, strict=True):
         for crm, record in ids.items():
             now, name = house.record(crm, record), standing("email", crm)
