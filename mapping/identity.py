@@ -162,6 +162,8 @@ _KEPT: dict[tuple[_Make, str], str | None] = {}
 
 
 def _by_distinct(texts: pl.Series, make: _Make) -> pl.Series:
+    if len(texts) <= _FEW:
+        return pl.Series(texts.name, _answers(texts.to_list(), make), dtype=pl.String())
     distinct = texts.unique().drop_nulls()
     few = distinct.len() <= _FEW
     made = pl.Series(_answers(distinct.to_list(), make), dtype=pl.String()) if few else make(distinct)

@@ -150,8 +150,18 @@ def same_company(left: str, right: str) -> pl.Expr:
     return _compare(left, right, _companies_agree)
 
 
+#: So few pairs are compared one by one: to find the different ones takes seven queries.
+_FEW = 64
+
+
 def _compare(left: str, right: str, agree: Callable[[str, str], bool | None]) -> pl.Expr:
+    def answer(a: str | None, b: str | None) -> bool | None:
+        return None if a is None or b is None else a == b or agree(a, b)
+
     def compare(pairs: pl.Series) -> pl.Series:
+        if len(pairs) <= _FEW:
+            both = zip(pairs.struct.field(left).to_list(), pairs.struct.field(right).to_list(), strict=True)
+            return pl.Series([answer(a, b) for a, b in both], dtype=pl.Boolean())
         frame = pl.DataFrame({"left": pairs.struct.field(left), "right": pairs.struct.field(right)})
         differ = frame.filter(pl.col("left") != pl.col("right")).unique()
         answers = [agree(a, b) for a, b in differ.iter_rows()]

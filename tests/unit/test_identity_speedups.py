@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.identity import derive, keys, pairing_keys
+from mapping.identity import derive, keys, pairing_keys, same_company, same_name
 
 _SPELLED = str.maketrans(
     {
@@ -87,6 +87,32 @@ def test_a_few_records_have_the_keys_that_they_have_among_many(records: list[dic
     assert pairing_keys(few).schema == pairing_keys(many).schema
     narrow = few.select("email")
     assert pairing_keys(narrow)["_name_key"].null_count() == len(records)
+
+
+_KEYS = st.none() | st.sampled_from(
+    [
+        "",
+        "anna mueller",
+        "ana mueller",
+        "a mueller",
+        "anna",
+        "mueller",
+        "sommer",
+        "sommer soehne",
+        "somer soehne",
+    ]
+)
+
+
+@given(pairs=st.lists(st.tuples(_KEYS, _KEYS), min_size=1, max_size=8))
+def test_a_few_pairs_are_told_apart_as_they_are_among_many(
+    pairs: list[tuple[str | None, str | None]],
+) -> None:
+    few = pl.DataFrame(pairs, schema={"a": pl.String, "b": pl.String}, orient="row")
+    many = pl.concat([few] * 100)
+    for same in (same_name("a", "b"), same_company("a", "b")):
+        alone, among = few.select(same=same)["same"], many.select(same=same)["same"]
+        assert alone.to_list() * 100 == among.to_list()
 
 
 _LABELS = (
