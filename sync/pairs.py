@@ -216,6 +216,8 @@ def same_person() -> pl.Expr:
 
 
 def _one_to_one(edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if edges.is_empty():
+        return pl.DataFrame(schema=_EDGE), pl.DataFrame(schema=_EDGE)
     counted = edges.with_columns(pl.len().over("h_id").alias("of_h"), pl.len().over("s_id").alias("of_s"))
     alone = (pl.col("of_h") == 1) & (pl.col("of_s") == 1)
     return counted.filter(alone).select("h_id", "s_id"), counted.filter(~alone).select("h_id", "s_id")
@@ -223,6 +225,8 @@ def _one_to_one(edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _sure(pairs: pl.DataFrame, second: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs that no held second record takes part in, and the others."""
+    if pairs.is_empty() or second.is_empty():
+        return pairs, pairs.clear()
     held = {
         crm: second.filter(pl.col("crm") == crm)["record_id"].implode() for crm in ("hubspot", "salesforce")
     }
@@ -232,6 +236,8 @@ def _sure(pairs: pl.DataFrame, second: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
 
 def _held(edges: pl.DataFrame, everyone: pl.DataFrame, why: str) -> pl.DataFrame:
     """The unlinked records of edges that do not say one thing."""
+    if edges.is_empty():
+        return pl.DataFrame(schema=dict(AMBIGUOUS))
     sides = [
         edges.select(crm=pl.lit("hubspot"), record_id="h_id", other=pl.lit("salesforce:") + pl.col("s_id")),
         edges.select(crm=pl.lit("salesforce"), record_id="s_id", other=pl.lit("hubspot:") + pl.col("h_id")),
