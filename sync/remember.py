@@ -27,6 +27,7 @@ from sync.merge import WINNER, Winner
 from sync.pairs import Pairing
 from sync.plan import RESTORE, SIDES
 from sync.routing import remember_given
+from sync.store.behind import behind
 from sync.store.journal import HELD, REFUSED
 from sync.store.leads import NEW_LEADS, NEW_LINKS, NEW_VERDICTS
 from sync.turned import note_turned
@@ -34,6 +35,8 @@ from sync.winners import deciders
 from sync.work import CRMS, Work, empty
 from sync.write import ENDED, Results
 
+#: Up to so many leads are remembered without a second thread: to begin one takes longer.
+FEW_LEADS = 100
 #: What of a verdict makes it another one, and where its last one stands.
 _COMPARED: Mapping[str, str] = {
     "score": "prev_score",
@@ -70,30 +73,37 @@ def remember(
     at, so that nothing held or refused about them is settled. ``mended``: what dead runs left half done was seen to.
     Leads whose claim another run has taken over since are left out: that run decides them anew.
     """
-    leads = with_outcome(work, decided.leads, results)
     store, became = work.store, 0
     with store.transaction():
-        lost = store.runs.fenced_out(leads["lead_id"], fence)
-        if lost:
-            leads = leads.filter(~pl.col("lead_id").is_in(list(lost)))
-            links = links.filter(~pl.col("lead_id").is_in(list(lost)))
-        work.at_point("before journal")
-        store.journal.settle(results.changes, run, now)
-        store.journal.strike_undone(results.changes.filter(pl.col("state") == "written"))
-        if mended:
-            store.journal.abandon(_mended(leads, results), run, now)
-        work.at_point("after journal")
-        work.at_point("before base")
-        for crm in CRMS:
-            store.leads.remember_bases(new_bases(work, crm, leads), run, now)
-        work.at_point("after base")
-        work.at_point("before link")
-        store.leads.remember_links(pl.concat([links, _links_of_created(work, leads)]), run, now)
+        lost = store.runs.fenced_out(decided.leads["lead_id"], fence)
+        links = links.filter(~pl.col("lead_id").is_in(list(lost))) if lost else links
+        # The database works on one table while the frame of the next is put together. The points lie in one
+        # transaction: whoever dies at any of them leaves nothing of it.
+        with behind(at_once=decided.leads.height <= FEW_LEADS) as later:
+            work.at_point("before journal")
+            later(store.journal.settle, results.changes, run, now)
+            later(store.journal.strike_undone, results.changes.filter(pl.col("state") == "written"))
+            leads = with_outcome(work, decided.leads, results)
+            leads = leads.filter(~pl.col("lead_id").is_in(list(lost))) if lost else leads
+            if mended:
+                later(store.journal.abandon, _mended(leads, results), run, now)
+            work.at_point("after journal")
+            work.at_point("before base")
+            for crm in CRMS:
+                later(store.leads.remember_bases, new_bases(work, crm, leads), run, now)
+            work.at_point("after base")
+            work.at_point("before link")
+            later(store.leads.remember_links, pl.concat([links, _links_of_created(work, leads)]), run, now)
+            judged = _judged_anew(work, leads, now)
         work.at_point("after link")
         note_turned(work, decided.turned, leads["lead_id"], now)
         note_fed(work, decided.fed, leads["lead_id"], now)
         note_former_addresses(work, leads, run, now)
-        _verdicts(work, leads, run, now)
+        if not judged.is_empty():
+            store.leads.remember_leads(judged.select(*NEW_LEADS))
+            store.leads.remember_verdicts(
+                judged.with_columns(inputs=_with_previous(judged)).select(*NEW_VERDICTS), run
+            )
         if decided.handed is not None:
             refused = [lead for lead, crm in results.refusals if crm == "salesforce"]
             remember_handovers(work, leads, decided.handed, refused, run, now)
@@ -140,8 +150,8 @@ def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
-    """Store the leads whose values or verdict changed, and each such verdict with its inputs."""
+def _judged_anew(work: Work, leads: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The leads whose values or verdict changed, with what is stored of them."""
     snapshots = work.lead_snapshots()
     lead_columns = list(columns_of(work.fields))
     inputs = snapshots.encode(as_judged(leads)[lead_columns])
@@ -162,12 +172,7 @@ def _verdicts(work: Work, leads: pl.DataFrame, run: int, now: datetime) -> None:
     )
     pairs = rows[list(dict.fromkeys((*_COMPARED, *_COMPARED.values())))]
     differs = pl.any_horizontal(pl.col(new).ne_missing(pl.col(old)) for new, old in _COMPARED.items())
-    changed = chosen(rows, pairs.select(differs.alias("differs"))["differs"])
-    if changed.is_empty():
-        return
-    work.store.leads.remember_leads(changed.select(*NEW_LEADS))
-    with_previous = changed.with_columns(inputs=_with_previous(changed))
-    work.store.leads.remember_verdicts(with_previous.select(*NEW_VERDICTS), run)
+    return chosen(rows, pairs.select(differs.alias("differs"))["differs"])
 
 
 def _with_previous(changed: pl.DataFrame) -> pl.Series:

@@ -1,0 +1,58 @@
+"""What is remembered of many leads is written by a thread of its own, in the order in which it was handed over."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from sync.store.behind import behind
+
+
+class Refused(Exception):
+    """What a call of a test fails with."""
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_handed_over_is_done_in_order_when_the_block_ends(at_once: bool) -> None:
+    done: list[int] = []
+    with behind(at_once=at_once) as later:
+        for number in range(100):
+            later(done.append, number)
+    assert done == list(range(100))
+
+
+def test_the_next_is_put_together_while_the_one_before_is_written() -> None:
+    put_together = threading.Event()
+    with behind(at_once=False) as later:
+        # Waits for what stands below it: without a thread of its own this would never end.
+        later(put_together.wait, 60)
+        put_together.set()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_call_that_fails_is_told_before_anything_is_remembered(at_once: bool) -> None:
+    def fails() -> None:
+        raise Refused
+
+    with pytest.raises(Refused), behind(at_once=at_once) as later:
+        later(fails)
+
+
+def test_nothing_is_under_way_any_more_when_the_block_fails() -> None:
+    done: list[int] = []
+    begun = threading.Event()
+
+    def writes() -> None:
+        begun.set()
+        done.extend(range(100_000))
+
+    def fails() -> None:
+        with behind(at_once=False) as later:
+            later(writes)
+            begun.wait(60)
+            raise Refused
+
+    with pytest.raises(Refused):
+        fails()
+    assert len(done) == 100_000
