@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
 
 import pytest
 
-from connectors.atonce import at_once
+from connectors.atonce import at_once, stop_if_interrupted
 
 TOGETHER = 4
 
@@ -86,3 +89,49 @@ def test_what_the_caller_is_about_holds_in_each() -> None:
     finally:
         about.reset(token)
     assert seen == ["run 7"] * 3
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """An interrupt is a KeyboardInterrupt here, also where a worker of the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_lets_nothing_more_begin_in_what_is_under_way_either() -> None:
+    begun: list[int] = []
+
+    def interrupts(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.001)
+
+    def further_down() -> None:
+        at_once([partial(interrupts, number) for number in range(20_000)], 2)
+
+    with pytest.raises(KeyboardInterrupt):
+        at_once([further_down, lambda: None], 2)
+    assert len(begun) < 15_000
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_what_waits_long_is_told_of_an_interrupt() -> None:
+    told = threading.Event()
+
+    def waits_for_a_job() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            while True:
+                stop_if_interrupted()
+                time.sleep(0.001)
+        except KeyboardInterrupt:
+            told.set()
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        at_once([waits_for_a_job, lambda: None], 2)
+    assert told.wait(20)
+    stop_if_interrupted()  # What comes afterwards has nothing to do with it.

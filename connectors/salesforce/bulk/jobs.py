@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
+from connectors.atonce import stop_if_interrupted
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.calls import Calls, part, unreadable
 from connectors.salesforce.codes import CODES
@@ -100,6 +101,7 @@ class Jobs:
                     raise RetryLater(
                         f"salesforce: bulk job {job_id} takes too long", crm=CRM, code="JOB_SLOW"
                     )
+                stop_if_interrupted()
                 self._sleep(pause)
                 waited, pause = waited + pause, min(pause * 1.5, LONGEST_WAIT)
         except BaseException:
