@@ -257,7 +257,14 @@ def _serve(folder: Path, ports: Ports, ready_fd: int, sides: BuildSides | None, 
     """Serve until a signal or until nobody is left; the exit code."""
     # Here and not above: a command that only attaches need not load a web server.
     from connectors.sandbox.server import PortInUse
-    from connectors.sandbox.serving import build_sides, served_sides, until_signalled
+    from connectors.sandbox.serving import (
+        build_sides,
+        look_for_cycles_rarely,
+        served_sides,
+        until_signalled,
+    )
+
+    look_for_cycles_rarely()
 
     async def run() -> None:
         done = until_signalled()

@@ -7,6 +7,7 @@ closed there.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import tempfile
@@ -34,6 +35,9 @@ from connectors.sandbox.latestart import LateStart
 from connectors.sandbox.requestlog import RequestLog
 from connectors.sandbox.server import PortInUse, SideServer
 from connectors.sandbox.side import Side
+
+#: How many more containers there have to be before Python looks for those that only refer to each other.
+OBJECTS_BETWEEN_LOOKS = 100_000
 
 #: Builds the two sides of a folder; called on the thread that will call them.
 BuildSides = Callable[[Path, SandboxClock, int | None], Sequence[Side]]
@@ -274,6 +278,8 @@ def serve(
     To be called on the main thread. Raises PortInUse and FolderInUse.
     """
 
+    look_for_cycles_rarely()
+
     async def run() -> None:
         done = until_signalled()
         ports = Ports(hubspot_port, salesforce_port, pubsub_port, tls)
@@ -284,6 +290,15 @@ def serve(
             await done.wait()
 
     asyncio.run(run())
+
+
+def look_for_cycles_rarely() -> None:
+    """For a process that does nothing but serve: a page of records is many objects, and they go with its answer.
+
+    Python would look through them, and through every module, each time 700 more are there than have gone.
+    """
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_LOOKS, 20, 20)
 
 
 def until_signalled() -> asyncio.Event:
