@@ -150,6 +150,9 @@ ROUTES = (
     *(Route(m, "consent-v3", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS_V3),
     *(Route(m, "consent", pattern, h, "consent", w) for m, pattern, h, w in consent_calls.CALLS),
 )
+_BY_FAMILY = {
+    family: [each for each in ROUTES if each.family == family] for family in {r.family for r in ROUTES}
+}
 _UNDATED = re.compile(
     r"/crm/v3/(objects|properties|property-validations|owners|pipelines|lists|exports)(?:/(.*))?"
 )
@@ -270,9 +273,7 @@ def route(ask: Ask) -> Found:
     family, version, rest = family_of(ask.path)
     pieces = rest.split("/") if rest else []
     elsewhere = False
-    for candidate in ROUTES:
-        if candidate.family != family:
-            continue
+    for candidate in _BY_FAMILY.get(family, ()):
         parts = _matched(candidate.pattern, pieces)
         if parts is None:
             continue
