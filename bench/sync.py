@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -45,6 +46,8 @@ OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
 ONE_IN = 100
 #: More calls in ten seconds than anybody makes.
 NEVER = 10_000_000
+#: People loaded at a time.
+LOADED = 5_000
 #: Leads of a slice unless asked otherwise, as the config has it.
 SLICE = 20_000
 HEAD = (
@@ -170,13 +173,13 @@ def config_of(folder: Path, leads: int, slice_leads: int) -> tuple[Path, Mapping
 
 
 def load(attached: Attached, leads: int) -> list[str]:
-    """Fill both CRMs, one after the other so that nobody is held in memory; the ids of Salesforce's records."""
-    people = generate(leads, 1, NOW)
-    load_rows(attached.hubspot_url, "contacts", (one.hubspot for one in people if one.hubspot is not None))
-    people = generate(leads, 1, NOW)
-    return load_rows(
-        attached.salesforce_url, "Lead", (one.salesforce for one in people if one.salesforce is not None)
-    )
+    """Fill both CRMs, some people at a time so that few are held in memory; the ids of Salesforce's records."""
+    people, ids = generate(leads, 1, NOW), list[str]()
+    while some := list(islice(people, LOADED)):
+        load_rows(attached.hubspot_url, "contacts", (one.hubspot for one in some if one.hubspot is not None))
+        in_salesforce = (one.salesforce for one in some if one.salesforce is not None)
+        ids += load_rows(attached.salesforce_url, "Lead", in_salesforce)
+    return ids
 
 
 def said_of(work: Work, asked: Asked) -> str:
