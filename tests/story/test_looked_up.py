@@ -17,6 +17,7 @@ from sync.halfdone import OPEN_INTENTS
 from sync.store.handovers import Handovers
 from sync.store.journal import HELD, Journal
 from sync.store.laid import FEW
+from sync.store.runs import Runs
 from sync.store.statements import load_statements
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -121,3 +122,17 @@ def test_what_is_held_already_is_not_written_again(connection: psycopg.Connectio
     assert rows[1] == rows[0]
     assert rows[2][0] == rows[0][0]
     assert [details for *_, details in rows[2]] == ["{}", '{"why": "another"}']
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_a_run_that_begins_looks_at_no_run_that_ended(
+    connection: psycopg.Connection, *, analyzed: bool
+) -> None:
+    connection.execute(
+        b"INSERT INTO run (connection_id, command, started_at, ended_at, state)"
+        b" SELECT 1, 'sync', now(), now(), 'done' FROM generate_series(1, 4000)"
+    )
+    if analyzed:
+        connection.execute(b"ANALYZE run")
+    runs = Runs(connection, load_statements(), 1, approved_at=None)
+    assert _rows_read(connection, "run", lambda: runs.start("sync", NOW, "p1")) < 100
