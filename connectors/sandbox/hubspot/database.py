@@ -111,7 +111,6 @@ def open_database(path: Path) -> sqlite3.Connection:
         "synchronous=OFF",
         "page_size=8192",
         "journal_mode=WAL",
-        "wal_autocheckpoint=4000",
         "cache_size=-131072",
         "temp_store=MEMORY",
     ):

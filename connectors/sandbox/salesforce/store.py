@@ -105,8 +105,6 @@ class Store:
         # Of records as long as these, SQLite's own pages of 4,096 bytes would hold no more than a few.
         self.db.execute("PRAGMA page_size = 8192")
         self.db.execute("PRAGMA journal_mode = WAL")
-        # A page that many calls change is copied into the file once for so many pages.
-        self.db.execute("PRAGMA wal_autocheckpoint = 4000")
         self.db.execute("PRAGMA cache_size = -65536")
         self.db.execute("PRAGMA case_sensitive_like = OFF")
         self._ahead: dict[tuple[str, str], dict[str, Any]] = {}
