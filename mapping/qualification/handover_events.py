@@ -23,6 +23,8 @@ def events_of(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     Beside each row stands what it was (``lg.``), ``_opened`` (it is new) and the verdict's ``stage_why``.
     """
     told = {str(place): one for place, one in enumerate([*_beginning(now), *_by_sales(now), *_ends(now)])}
+    # ``pl.format`` breaks off where the first of a frame's pieces in memory has no row, as after a filter by a series.
+    rows = rows.rechunk()
     # Asked all at once: of all that may happen to a lead, little does.
     happened = rows.select(when.fill_null(value=False).alias(place) for place, (_, when, *_) in told.items())
     parts = [
