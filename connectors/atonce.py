@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 
 Act = Callable[[], None]
+
+#: Longer waits of a thread ask in between whether it was interrupted; seconds.
+PIECE = 0.2
 
 #: Set where whoever waits for what this thread is a part of was interrupted.
 _interrupts: ContextVar[tuple[threading.Event, ...]] = ContextVar("leadpact_interrupts", default=())
@@ -26,38 +28,103 @@ def stop_if_interrupted() -> None:
         raise KeyboardInterrupt
 
 
+def attentive(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """The same wait (seconds), left by KeyboardInterrupt where a thread of ``at_once`` waits and was interrupted."""
+
+    def waits(seconds: float) -> None:
+        stop_if_interrupted()
+        while _interrupts.get() and seconds > PIECE:
+            sleep(PIECE)
+            seconds -= PIECE
+            stop_if_interrupted()
+        sleep(seconds)
+        stop_if_interrupted()
+
+    return waits
+
+
+def wait_out(ended: threading.Event, threads: Sequence[threading.Thread] = ()) -> None:
+    """Wait for it, or until none of the threads lives, however often that is interrupted; an interrupt is raised then.
+
+    Whoever went on before what is under way has ended would go on while it still writes.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    while any(one.is_alive() for one in threads) if threads else not ended.is_set():
+        try:
+            ended.wait(PIECE)
+        except KeyboardInterrupt as again:
+            interrupt = again
+    if interrupt is not None:
+        raise interrupt
+
+
 def at_once(acts: Sequence[Act], threads: int) -> None:
     """Do each of ``acts`` once, at most ``threads`` at the same time, each in the caller's context (``contextvars``).
 
     Where one fails, those under way end, the others are left undone, and then its exception is raised; of several
     that of the first in order. One act, or one thread: all of it happens in the caller's own thread. After an
-    interrupt none is begun, in those under way neither.
+    interrupt none is begun, those under way stop where they ask (``stop_if_interrupted``), and are waited for.
     """
     if threads < 2 or len(acts) < 2:
         for act in acts:
             stop_if_interrupted()
             act()
         return
-    over, interrupted = threading.Event(), threading.Event()
+    crew = _Crew(acts, min(threads, len(acts)))
+    try:
+        for thread in crew.threads:
+            thread.start()
+        # In pieces: an interrupt that comes right before a wait is seen at its end.
+        while not crew.ended.is_set():
+            crew.ended.wait(PIECE)
+    except BaseException:
+        crew.interrupt()
+        raise
+    finally:
+        wait_out(crew.ended, crew.threads)
+    for place in sorted(crew.failed):
+        raise crew.failed[place]
 
-    def begun(act: Act) -> None:
-        if over.is_set():
-            return
-        _interrupts.set((*_interrupts.get(), interrupted))
-        try:
-            stop_if_interrupted()
-            act()
-        except BaseException:
-            over.set()
-            raise
 
-    with ThreadPoolExecutor(min(threads, len(acts)), thread_name_prefix="at-once") as pool:
-        try:
-            ended = [pool.submit(copy_context().run, begun, act) for act in acts]
-            wait(ended)
-        except BaseException:
-            over.set()
-            interrupted.set()
-            raise
-    for one in ended:
-        one.result()
+class _Crew:
+    """Threads that take one act after the other. ``failed``: what an act raised, by its place; ``ended``: all are done.
+
+    Not futures: an interrupt of the thread that waits for many of them can leave their locks taken.
+    """
+
+    def __init__(self, acts: Sequence[Act], threads: int) -> None:
+        self._acts = iter([(place, act, copy_context()) for place, act in enumerate(acts)])
+        self._lock = threading.Lock()
+        self._interrupted = threading.Event()
+        self._over = False
+        self._working = threads
+        self.threads = [threading.Thread(target=self._work, name=f"at-once-{n}") for n in range(threads)]
+        self.failed: dict[int, BaseException] = {}
+        self.ended = threading.Event()
+
+    def interrupt(self) -> None:
+        """Let no further act begin, and those under way know."""
+        self._over = True
+        self._interrupted.set()
+
+    def _work(self) -> None:
+        while (taken := self._next()) is not None:
+            place, act, context = taken
+            try:
+                context.run(self._act, act)
+            except BaseException as error:  # noqa: BLE001 - at_once raises it, in the thread that waits
+                self.failed[place] = error
+                self._over = True
+        with self._lock:
+            self._working -= 1
+            if not self._working:
+                self.ended.set()
+
+    def _next(self) -> tuple[int, Act, Context] | None:
+        with self._lock:
+            return None if self._over else next(self._acts, None)
+
+    def _act(self, act: Act) -> None:
+        _interrupts.set((*_interrupts.get(), self._interrupted))
+        stop_if_interrupted()
+        act()

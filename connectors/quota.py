@@ -18,6 +18,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from connectors.atonce import attentive
 from connectors.errors import ConnectorError, NeedsPerson, RetryLater
 from connectors.quota_day import (
     HOURS_LAST,
@@ -257,7 +258,7 @@ class Quota:
         self._rates = dict(rates)
         self._ledger = ledger
         self._clock = clock
-        self._sleep = sleep
+        self._sleep = attentive(sleep)
         self._share = share
         self._reserve = reserve
 

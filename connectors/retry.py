@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import tenacity
 
+from connectors.atonce import attentive
 from connectors.errors import RetryLater
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Retry:
         longest_wait: float = LONGEST_WAIT,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._sleep = sleep
+        self._sleep = attentive(sleep)
         self._tries = tries
         self._longest = longest_wait
         self._jitter = jitter

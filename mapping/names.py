@@ -140,7 +140,7 @@ def _companies_agree(left: str, right: str) -> bool:
 def same_name(left: str, right: str) -> pl.Expr:
     """Whether two columns of name keys (``_name_key``) name one person: True, False or null (cannot say).
 
-    ``left`` and ``right`` are column names. Only distinct pairs that differ are compared in Python.
+    ``left`` and ``right`` are column names. Pairs that differ are compared in Python, of many each distinct one once.
     """
     return _compare(left, right, _names_agree)
 

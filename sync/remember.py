@@ -7,7 +7,7 @@ refused or is held, the old base stays, so that the next run finds the same diff
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -77,24 +77,7 @@ def remember(
     with store.transaction():
         lost = store.runs.fenced_out(decided.leads["lead_id"], fence)
         links = links.filter(~pl.col("lead_id").is_in(list(lost))) if lost else links
-        # The database works on one table while the frame of the next is put together. The points lie in one
-        # transaction: whoever dies at any of them leaves nothing of it.
-        with behind(at_once=decided.leads.height <= FEW_LEADS) as later:
-            work.at_point("before journal")
-            later(store.journal.settle, results.changes, run, now)
-            later(store.journal.strike_undone, results.changes.filter(pl.col("state") == "written"))
-            leads = with_outcome(work, decided.leads, results)
-            leads = leads.filter(~pl.col("lead_id").is_in(list(lost))) if lost else leads
-            if mended:
-                later(store.journal.abandon, _mended(leads, results), run, now)
-            work.at_point("after journal")
-            work.at_point("before base")
-            for crm in CRMS:
-                later(store.leads.remember_bases, new_bases(work, crm, leads), run, now)
-            work.at_point("after base")
-            work.at_point("before link")
-            later(store.leads.remember_links, pl.concat([links, _links_of_created(work, leads)]), run, now)
-            judged = _judged_anew(work, leads, now)
+        leads, judged = _agreed_and_judged(work, run, decided.leads, links, lost, results, now, mended=mended)
         work.at_point("after link")
         note_turned(work, decided.turned, leads["lead_id"], now)
         note_fed(work, decided.fed, leads["lead_id"], now)
@@ -113,6 +96,42 @@ def remember(
             store.journal.strike_refused(_passed(leads, results))
         became += store.journal.refuse(refused_rows(work, results), run, now)
     return became
+
+
+def _agreed_and_judged(
+    work: Work,
+    run: int,
+    leads: pl.DataFrame,
+    links: pl.DataFrame,
+    lost: Collection[str],
+    results: Results,
+    now: datetime,
+    *,
+    mended: bool,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Store how the changes ended, the bases and the links: (the leads as they stand now, those judged anew).
+
+    The database works on one table while the frame of the next is put together. The points lie in one transaction:
+    whoever dies at any of them leaves nothing of it.
+    """
+    store = work.store
+    with behind(at_once=leads.height <= FEW_LEADS) as later:
+        work.at_point("before journal")
+        later(store.journal.settle, results.changes, run, now)
+        later(store.journal.strike_undone, results.changes.filter(pl.col("state") == "written"))
+        leads = with_outcome(work, leads, results)
+        leads = leads.filter(~pl.col("lead_id").is_in(list(lost))) if lost else leads
+        if mended:
+            later(store.journal.abandon, _mended(leads, results), run, now)
+        work.at_point("after journal")
+        work.at_point("before base")
+        for crm in CRMS:
+            later(store.leads.remember_bases, new_bases(work, crm, leads), run, now)
+        work.at_point("after base")
+        work.at_point("before link")
+        later(store.leads.remember_links, pl.concat([links, _links_of_created(work, leads)]), run, now)
+        judged = _judged_anew(work, leads, now)
+    return leads, judged
 
 
 def _mended(leads: pl.DataFrame, results: Results) -> pl.Series:

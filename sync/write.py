@@ -1,8 +1,9 @@
 """Carry out changes: intents first, then the CRMs in an order that a stop anywhere cannot harm.
 
 Withdrawn consent comes first and alone. Then come creates, as upserts by the counterpart's id, so that repeating
-one finds the record it made. Then HubSpot stages that move back are cleared, then everything else is set, the new
-records' ids included, handovers before the rest. What each CRM says it stored comes back with the results.
+one finds the record it made. Then everything else is set, the new records' ids included, handovers before the rest;
+of either, HubSpot's stages that move back are cleared right before. What each CRM says it stored comes back with the
+results.
 
 Each of these steps is taken in both CRMs side by side, and is over in both before the next begins. No step writes in
 one CRM what it needs from the other, so a stop leaves nothing that the intents do not tell of.
@@ -108,12 +109,13 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
     _in_both(work, _withdraw, changes.filter(_WITHDRAWN), results, ends)
     _in_both(work, _create, changes.filter(pl.col("kind") == "create"), results, ends)
     ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
-    _clear_stages(work, ready, results, ends)
     ours = [(pl.col("crm") == crm) & (pl.col("object") == name) for crm, name in work.objects.items()]
     known = ready.filter(pl.any_horizontal(ours) & pl.col("record_id").is_not_null())
     handed_over = (pl.col("lane") == "handover").any().over("crm", "lead_id")
-    _in_both(work, _hand_over, known.filter(handed_over), results, ends)
-    _in_both(work, _update, known.filter(~handed_over), results, ends)
+    for step, rows in ((_hand_over, known.filter(handed_over)), (_update, known.filter(~handed_over))):
+        # Right before they are set, and not a step earlier: what stops a run in between leaves them blank.
+        _clear_stages(work, rows, results, ends)
+        _in_both(work, step, rows, results, ends)
     _end(results, changes, ready, ends)
     _log_ended(results)
     return results

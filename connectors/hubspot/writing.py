@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
-from connectors.atonce import at_once
+from connectors.atonce import at_once, stop_if_interrupted
 from connectors.crm import ObjectSchema, Write, Written
 from connectors.errors import ConnectorError, NeedsPerson, OurBug, RetryLater
 from connectors.hubspot import matching
@@ -120,6 +120,7 @@ class _Call:
         self._send(self._batch)
 
     def _send(self, batch: Batch) -> None:
+        stop_if_interrupted()
         try:
             answer = self._post(batch)
         except Refusal as refusal:

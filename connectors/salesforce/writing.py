@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connectors.atonce import at_once
+from connectors.atonce import at_once, stop_if_interrupted
 from connectors.crm import Write, Written
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
@@ -121,6 +121,7 @@ class Writing:
         self, described: Described, batch: Sequence[Outgoing], in_bulk: bool, results: Results
     ) -> None:
         """Send one batch of a round. Raises what concerns more than this batch."""
+        stop_if_interrupted()
         try:
             if in_bulk:
                 for some in in_calls(self._load(described, batch, results)):

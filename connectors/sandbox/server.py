@@ -130,6 +130,8 @@ class SideServer:
             wire, mark = await self._outcome(ask, self._conditions.fault_for(ask))
         # Logged before it is sent: whoever has the answer finds the request in the log.
         self._requests.add(ask, self._call(ask, wire, mark, len(sent)))
+        # A request that broke off refers to itself and is kept until Python looks for such, but not with what was sent.
+        sent.clear()
         return await self._send(request, wire)
 
     async def _outcome(self, ask: Ask, fault: Fault | None) -> tuple[_Wire | None, str | None]:

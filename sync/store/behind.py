@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, ParamSpec
+from functools import partial
+from queue import SimpleQueue
+from typing import ParamSpec
+
+from connectors.atonce import PIECE, wait_out
 
 _Asked = ParamSpec("_Asked")
 
@@ -13,21 +17,49 @@ _Asked = ParamSpec("_Asked")
 class Behind:
     """Takes calls of the store and makes them one after the other, in the order in which they come."""
 
-    def __init__(self, thread: ThreadPoolExecutor | None) -> None:
-        self._thread = thread
-        self._calls: list[Future[Any]] = []
+    def __init__(self, *, at_once: bool) -> None:
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._failed: list[BaseException] = []
+        self._given_up = False
+        self._ended = threading.Event()
+        self._thread = None if at_once else threading.Thread(target=self._work, name="leadpact-memory")
 
     def __call__(self, act: Callable[_Asked, object], *args: _Asked.args, **more: _Asked.kwargs) -> None:
         """Have this done: at once without a thread, and otherwise after all that came before."""
         if self._thread is None:
             act(*args, **more)
         else:
-            self._calls.append(self._thread.submit(act, *args, **more))
+            self._calls.put(partial(act, *args, **more))
+
+    def begin(self) -> None:
+        """Start the thread, if there is to be one."""
+        if self._thread is not None:
+            self._thread.start()
 
     def wait(self) -> None:
         """Wait for all of them. Raises what the first that failed raised."""
-        for call in self._calls:
-            call.result()
+        self._calls.put(None)
+        while self._thread is not None and not self._ended.is_set():
+            self._ended.wait(PIECE)
+        for failure in self._failed:
+            raise failure
+
+    def give_up(self) -> None:
+        """Leave out what was not begun, and wait for what was: afterwards the connection is the caller's again."""
+        self._given_up = True
+        self._calls.put(None)
+        if self._thread is not None:
+            wait_out(self._ended, (self._thread,))
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            if self._given_up or self._failed:
+                continue
+            try:
+                call()
+            except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+                self._failed.append(error)
+        self._ended.set()
 
 
 @contextmanager
@@ -37,13 +69,10 @@ def behind(*, at_once: bool) -> Iterator[Behind]:
     Inside, nobody else may use the connection. Where the block or a call fails, calls that were not begun are left out;
     so it belongs in a transaction.
     """
-    if at_once:
-        yield Behind(None)
-        return
-    thread = ThreadPoolExecutor(1, thread_name_prefix="leadpact-memory")
+    calls = Behind(at_once=at_once)
     try:
-        calls = Behind(thread)
+        calls.begin()
         yield calls
         calls.wait()
     finally:
-        thread.shutdown(cancel_futures=True)
+        calls.give_up()

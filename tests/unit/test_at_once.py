@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from connectors.atonce import at_once, stop_if_interrupted
+from connectors.atonce import at_once, attentive, stop_if_interrupted
 
 TOGETHER = 4
 
@@ -135,3 +135,48 @@ def test_what_waits_long_is_told_of_an_interrupt() -> None:
         at_once([waits_for_a_job, lambda: None], 2)
     assert told.wait(20)
     stop_if_interrupted()  # What comes afterwards has nothing to do with it.
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_second_interrupt_does_not_let_go_of_what_is_under_way() -> None:
+    ended: list[int] = []
+    both, second = threading.Barrier(2, timeout=20), threading.Event()
+
+    def writes(number: int) -> None:
+        both.wait()
+        if number == 0:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.05)
+            second.set()
+        assert second.wait(20)
+        time.sleep(0.2)
+        ended.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        at_once([partial(writes, 0), partial(writes, 1)], 2)
+    assert sorted(ended) == [0, 1]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_pause_in_what_is_under_way_ends_at_an_interrupt() -> None:
+    slept: list[float] = []
+
+    def naps(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        at_once([partial(attentive(naps), 600.0), lambda: None], 2)
+    assert len(slept) < 2_000
+
+
+def test_a_pause_lasts_as_long_as_it_was_asked_for_in_one_piece_or_in_many() -> None:
+    slept: list[float] = []
+    at_once([partial(attentive(slept.append), 1.5), lambda: None], 2)
+    assert sum(slept) == pytest.approx(1.5)
+    slept.clear()
+    attentive(slept.append)(1.5)
+    assert slept == [1.5]

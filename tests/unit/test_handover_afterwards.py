@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
-from tests.unit.ledger_moved import DUE, FRIDAY, MQL, Told, berlin
+from mapping.qualification.handover import LEDGER, Advanced, advance, beside, left_lying
+from tests.unit.ledger_moved import CLOCKS, DUE, FRIDAY, KEEP, MONDAY, MQL, SEEN, Told, berlin
 
 
 def _accepted(told: Told) -> dict[str, Any]:
@@ -173,3 +175,40 @@ def test_a_rejected_exploration_is_no_obstacle_to_a_later_handover() -> None:
     assert told.at(berlin("23T11:00"), **gone)["state"] == "rejected"
     row = told.at(berlin("30T10:00"), **MQL | {"sales_accepted": None, "rejection_reason": None})
     assert (row["cycle"], row["state"]) == (1, "open")
+
+
+def _advanced(facts: list[dict[str, Any]], ledger: pl.DataFrame, now: datetime) -> Advanced:
+    leads = beside(pl.DataFrame(facts, schema=SEEN), ledger)
+    return advance(leads.with_columns(left_lying(leads, KEEP, now)), CLOCKS, KEEP, now)
+
+
+def test_what_happened_to_some_leads_of_a_slice_is_told_whatever_became_of_the_others() -> None:
+    nobody = pl.DataFrame(schema=dict(LEDGER))
+    handed_over = _advanced([{"lead_id": "A", **MQL}], nobody, FRIDAY).rows
+    drawn = {**MQL, "stage": "lead", "explored": True, "cycle": 0}
+    facts = [{"lead_id": "A", **MQL}, *({"lead_id": lead, **drawn} for lead in "BC")]
+
+    events = _advanced(facts, handed_over, MONDAY).events
+
+    assert events.filter(pl.col("what") == "drawn").select("lead_id", "who").rows() == [
+        ("B", "chance"),
+        ("C", "chance"),
+    ]
+
+
+def test_deals_that_are_lost_are_told_beside_a_handover_that_waits() -> None:
+    nobody, taken = pl.DataFrame(schema=dict(LEDGER)), {"sales_accepted": True}
+    facts = {lead: {"lead_id": lead, **MQL} for lead in "ABCD"}
+    handed_over = _advanced(list(facts.values()), nobody, FRIDAY).rows
+    facts |= {lead: {**facts[lead], **taken} for lead in "CD"}
+    ended = _advanced(list(facts.values()), handed_over, MONDAY).rows
+    ledger = pl.concat([handed_over.filter(~pl.col("lead_id").is_in(ended["lead_id"].implode())), ended])
+    lost = {"last_deal_lost_on": date(2026, 11, 23), "last_loss_reason": "price"}
+    facts |= {lead: {**facts[lead], **lost} for lead in "CD"}
+
+    events = _advanced(list(facts.values()), ledger, MONDAY + timedelta(hours=5)).events
+
+    assert events.filter(pl.col("what") == "deal_lost").select("lead_id", "why").rows() == [
+        ("C", "2026-11-23: price"),
+        ("D", "2026-11-23: price"),
+    ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -56,3 +59,27 @@ def test_nothing_is_under_way_any_more_when_the_block_fails() -> None:
     with pytest.raises(Refused):
         fails()
     assert len(done) == 100_000
+
+
+def test_a_second_interrupt_does_not_give_the_connection_back_while_it_is_written_to() -> None:
+    done: list[int] = []
+
+    def writes() -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+        time.sleep(0.2)
+        done.append(1)
+
+    def write_behind() -> None:
+        with behind(at_once=False) as later:
+            later(writes)
+            later(done.append, 2)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_behind()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done[:1] == [1]

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
+from connectors.atonce import stop_if_interrupted
 from connectors.crm import Written
 from connectors.errors import ConnectorError, RecordRefused, RetryLater
 from connectors.salesforce.bulk import rows
@@ -50,6 +51,7 @@ class Load:
         """
         columns = rows.columns_of(items) if items else []
         for lot, lines in _lots(rows.in_lock_order(items), columns):
+            stop_if_interrupted()
             with tempfile.TemporaryFile() as file:
                 file.write(rows.heading(columns))
                 file.writelines(lines)

@@ -112,7 +112,7 @@ def read(call: Call, name: str) -> Answer:
     marks = ", ".join("?" * len(whole))
     live = " AND IsDeleted = 0" if sobject.bin else ""
     rows = call.org.store.rows(
-        f"SELECT {columns_of(fields)} FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole
+        f"SELECT {columns_of(sobject, fields)} FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole
     )
     show = shower(call, sobject, fields)
     found = {row["Id"]: show(row) for row in rows}

@@ -129,10 +129,12 @@ def fields_of(sobject: SObject, names: Sequence[str] | None) -> list[Field]:
     return wanted
 
 
-def columns_of(wanted: Iterable[Field]) -> str:
+def columns_of(sobject: SObject, wanted: Iterable[Field]) -> str:
     """What ``shower`` asks of a row: the id, and the columns behind these fields, as SQL."""
     parts = [[field.name] if field.stored else address_parts(field).values() for field in wanted]
-    return ", ".join(map(quoted, dict.fromkeys(["Id", *chain.from_iterable(parts)])))
+    # Not every address has all of the parts that an address may have.
+    names = [name for name in dict.fromkeys(chain.from_iterable(parts)) if name in sobject.fields]
+    return ", ".join(map(quoted, dict.fromkeys(["Id", *names])))
 
 
 def shower(

@@ -247,8 +247,8 @@ GIVEN_UP = re.compile(
 )
 
 
-#: Judged by the same lines as 500 and 503 HTML, by either CRM's connector: whatever is 5xx may have been carried out.
-SAME_AS_ANOTHER = {"502 HTML", "504"}
+#: Judged as 500 and 503 HTML are, by either CRM's connector: whatever is 5xx may have been carried out.
+SAME_AS_ANOTHER = {"504"}
 
 
 def _at_all_calls() -> list[tuple[Fault, ...]]:

@@ -145,3 +145,22 @@ def test_the_next_sync_tries_an_ignored_stage_again(handed_over: Any) -> None:
     assert house.record("hubspot", contact)["lifecyclestage"] == "lead"
     assert again.numbers.refused == 0
     assert house.command("--json", "refused").document["refused"] == []
+
+
+def test_a_stage_is_not_left_blank_where_salesforce_takes_no_handover_any_more(handed_over: Any) -> None:
+    house, contact, _lead = handed_over
+    house.couple("other@laden.de", hubspot=HOT)  # is handed over in the same sync
+    house.control(
+        "salesforce",
+        "faults",
+        {
+            "match": {"path": "composite/sobjects|sobjects/Lead/", "method": "PATCH"},
+            "status": 403,
+            "times": 500,
+            "body": [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}],
+        },
+    )
+
+    house.command("sync")
+
+    assert house.record("hubspot", contact)["lifecyclestage"] == "marketingqualifiedlead"

@@ -38,9 +38,9 @@ SAME_AS_THE_ONE_BEFORE = {
     *("before salesforce withdrawal", "before hubspot create", "before salesforce create"),
     *("before hubspot stage clear", "before hubspot handover", "before hubspot update"),
     *("before salesforce update", "before journal", "after journal"),
-    *("before base", "after base", "before link", "after link"),
+    *("before base", "before link", "after link"),
 }
-#: In the first slice nobody has anything but a claim then, as in the second one: there it is tried.
+#: What outlives a kill then is a claim, and in the second slice the first one besides: there it is tried.
 TRIED_IN_THE_SECOND_SLICE = frozenset({"before intents"})
 IN_THE_SECOND_SLICE = (
     *("before intents", "after intents", "before hubspot update", "after hubspot update"),
