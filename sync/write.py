@@ -129,7 +129,7 @@ def _in_both(work: Work, step: Step, changes: pl.DataFrame, results: Results, en
     """Take a step in both CRMs at the same time: while one answers, the other is written to.
 
     What became of it stands in ``results`` in the order of the CRMs, whichever was ready first. Where one CRM fails,
-    the other ends its own step; then the error is raised, and no further step is taken.
+    the other ends its own step, if it has begun; then the error is raised, and no further step is taken.
     """
     parts: dict[str, tuple[pl.DataFrame, Results]] = {}
     for crm in CRMS:

@@ -113,10 +113,11 @@ def test_a_step_is_over_in_both_before_the_next_one_begins() -> None:
     ]
 
 
-def test_where_one_crm_fails_the_other_ends_its_step_and_no_other_is_taken() -> None:
-    hubspot_failed = threading.Event()
+def test_where_one_crm_fails_the_other_ends_a_step_it_has_begun_and_no_other_is_taken() -> None:
+    both, hubspot_failed = threading.Barrier(2, timeout=20), threading.Event()
 
     def answer(crm: str, one: Write) -> Written:
+        both.wait()
         if crm == "hubspot":
             hubspot_failed.set()
             raise RetryLater("busy", crm=crm)
