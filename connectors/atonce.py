@@ -43,13 +43,20 @@ def attentive(sleep: Callable[[float], None]) -> Callable[[float], None]:
     return waits
 
 
-def wait_out(ended: threading.Event, threads: Sequence[threading.Thread] = ()) -> None:
-    """Wait for it, or until none of the threads lives, however often that is interrupted; an interrupt is raised then.
+def wait_for(ended: threading.Event) -> None:
+    """Wait until it is set. In pieces: an interrupt that comes right before a wait is seen at its end."""
+    while not ended.is_set():
+        ended.wait(PIECE)
 
-    Whoever went on before what is under way has ended would go on while it still writes.
+
+def wait_out(ended: threading.Event, threads: Sequence[threading.Thread]) -> None:
+    """Wait until none of the threads lives, however often that is interrupted; an interrupt is raised then.
+
+    ``ended``: set by the last of them, so that nobody waits for a whole piece. Whoever went on before what is under
+    way has ended would go on while it still writes.
     """
     interrupt: KeyboardInterrupt | None = None
-    while any(one.is_alive() for one in threads) if threads else not ended.is_set():
+    while any(one.is_alive() for one in threads):
         try:
             ended.wait(PIECE)
         except KeyboardInterrupt as again:
@@ -74,9 +81,7 @@ def at_once(acts: Sequence[Act], threads: int) -> None:
     try:
         for thread in crew.threads:
             thread.start()
-        # In pieces: an interrupt that comes right before a wait is seen at its end.
-        while not crew.ended.is_set():
-            crew.ended.wait(PIECE)
+        wait_for(crew.ended)
     except BaseException:
         crew.interrupt()
         raise

@@ -9,7 +9,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import ParamSpec
 
-from connectors.atonce import PIECE, wait_out
+from connectors.atonce import wait_for, wait_out
 
 _Asked = ParamSpec("_Asked")
 
@@ -38,17 +38,17 @@ class Behind:
 
     def wait(self) -> None:
         """Wait for all of them. Raises what the first that failed raised."""
-        self._calls.put(None)
-        while self._thread is not None and not self._ended.is_set():
-            self._ended.wait(PIECE)
+        if self._thread is not None:
+            self._calls.put(None)
+            wait_for(self._ended)
         for failure in self._failed:
             raise failure
 
     def give_up(self) -> None:
         """Leave out what was not begun, and wait for what was: afterwards the connection is the caller's again."""
         self._given_up = True
-        self._calls.put(None)
         if self._thread is not None:
+            self._calls.put(None)
             wait_out(self._ended, (self._thread,))
 
     def _work(self) -> None:
