@@ -4,7 +4,8 @@
     ordered  = sort_into_leads(work, gathered)    # slices.py    which records are one lead (pairs.py, pure)
     decided  = decide_slice(work, part, now)      # decide.py    merge, judge, plan (pure)
     results  = carry_out(work, changes)           # write.py     both CRMs
-    remember(work, …, results)                    # remember.py  journal, bases, links, leads, verdicts
+    remember(work, …, results)                    # remember.py  journal, bases, links, leads, verdicts,
+                                                  # meanwhile.py while the next slice is decided and written
     cursors move last
 
 A run may stop anywhere. Cursors move last, so a stopped run reads the same changes again; merging against the
@@ -18,10 +19,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
 from connectors.crm import Cursor
+from sync.asplanned import as_planned, note_vanished, only, records_of
 from sync.beside import without_lifecycle
 from sync.canary import Led, read_back
 from sync.decide import Decided
@@ -31,6 +34,7 @@ from sync.fieldtimes import with_own_times
 from sync.freshness import note_freshness
 from sync.guards import stop_if_too_much
 from sync.loops import without_noise
+from sync.meanwhile import Meanwhile, meanwhile
 from sync.newly_mapped import note_readings
 from sync.notices import tell
 from sync.overtaken import up_to_date
@@ -48,7 +52,7 @@ from sync.suggest import with_suggestions
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
 from sync.undo import not_again
 from sync.work import CRMS, Work, empty
-from sync.write import carry_out
+from sync.write import Results, carry_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,23 +230,7 @@ def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
         allowed = not_to_be_written(not_again(decided.changes, undone), fates)
         allowed = without_lifecycle(work, allowed)
         decided = without_noise(work, replace(decided, changes=allowed), now)
-    return decided if asked.keep is None else _as_planned(decided, asked.keep)
-
-
-def _as_planned(decided: Decided, planned: pl.DataFrame) -> Decided:
-    """Only leads whose changes are now exactly the planned ones; the others have moved since."""
-
-    def spelled(changes: pl.DataFrame) -> pl.DataFrame:
-        one = pl.struct("crm", "record_id", "field", "before", "after").struct.json_encode()
-        return changes.group_by("lead_id").agg(one.sort().str.join().alias("spelled"))
-
-    mine = planned.filter(pl.col("lead_id").is_in(decided.leads["lead_id"].implode()))
-    same = spelled(mine).join(spelled(decided.changes), on=["lead_id", "spelled"], how="semi")
-    kept = pl.col("lead_id").is_in(same["lead_id"].implode())
-    unplanned = decided.changes.join(mine, on="lead_id", how="anti")["lead_id"].unique()
-    return replace(
-        decided, changes=decided.changes.filter(kept), moved=mine.filter(~kept), unplanned=unplanned
-    )
+    return decided if asked.keep is None else as_planned(decided, asked.keep)
 
 
 def _write_all(
@@ -262,15 +250,18 @@ def _write_all(
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     if asked.approve:
         work.store.runs.approve(outcome.run, now)
-    for number, part in enumerate(ordered.slices):
-        kept = first.taken(work, outcome.run, last=number >= int(read_first))
-        ended = _write_slice(work, part, ordered, asked, outcome, now, kept)
-        del kept
-        if read_first and number == 0:
-            read_back(work, ended, outcome.run)
-        del ended  # a row a field: the next slice is worked on without it
+    with meanwhile(work, len(ordered.slices) - int(read_first)) as later:
+        for number, part in enumerate(ordered.slices):
+            kept = first.taken(work, outcome.run, last=number >= int(read_first))
+            ended = _write_slice(work, part, ordered, asked, outcome, now, kept, later)
+            del kept
+            if read_first and number == 0:
+                later.all_remembered()
+                read_back(work, ended, outcome.run)
+            del ended  # a row a field: the next slice is worked on without it
+        later.all_remembered()
     if asked.keep is not None:
-        _note_vanished(outcome, ordered, asked.keep)
+        note_vanished(outcome, ordered, asked.keep)
     if asked.follows_the_log and not outcome.busy:
         _move_cursors(work, outcome.cursors, outcome.run, now)
     elif asked.cursors and not outcome.busy and not outcome.moved and not outcome.unplanned:
@@ -296,42 +287,61 @@ def _write_slice(
     outcome: Outcome,
     now: datetime,
     kept: Decided | None,
+    later: Meanwhile,
 ) -> pl.DataFrame:
-    """Returns what was written and how it ended (``write.ENDED``)."""
+    """Returns what was written and how it ended (``write.ENDED``); ``later`` remembers it."""
     store, run = work.store, outcome.run
     fence, ours = store.runs.claim(part.lead_ids, run, now, work.claim_seconds)
     fresh, kept, ours = up_to_date(work, part, kept, ours, run)
     outcome.busy += len(part.lead_ids) - len(ours)
     outcome.busy_leads |= set(part.lead_ids) - ours
+    later.before_deciding()
     decided = reserved(work, kept, lambda: _decided(work, fresh, asked, now), ours, run, now)
     if len(ours) < decided.leads.height:
-        decided = _only(decided, ours)
+        decided = only(decided, ours)
     # Leads that moved are left as they were: to remember them now would take their difference for agreed.
     if decided.moved is not None and decided.unplanned is not None:
         ours = ours - set(decided.moved["lead_id"]) - set(decided.unplanned)
         outcome.unplanned += len(decided.unplanned)
-    carried = _only(decided, ours)
+    carried = only(decided, ours)
     work.at_point("before intents")
     with store.transaction():
         store.journal.intend(carried.changes, run, now)
         decisions = carried.conflicts.filter(pl.col("winner") != "nobody")
         store.journal.remember_conflicts(with_own_times(decisions, carried.leads), run, now)
     work.at_point("after intents")
+    later.before_writing()
     nothing = carried.changes.is_empty()
     results = nothing_written() if nothing else carry_out(work, carried.changes, carried.conflicts)
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), slice_keys(work, fresh))
     held = None if asked.from_memory else _held(ordered, part, carried)
+    later(partial(_remember_slice, asked, outcome, now, fence, carried, links, held, results))
+    if decided.moved is not None:
+        outcome.moved += records_of(decided.moved)
+    count_targets(outcome, decided, results)
+    return results.changes
+
+
+def _remember_slice(
+    asked: Asked,
+    outcome: Outcome,
+    now: datetime,
+    fence: int,
+    carried: Decided,
+    links: pl.DataFrame,
+    held: pl.DataFrame | None,
+    results: Results,
+    work: Work,
+) -> None:
+    """What a slice came to, and who it left out; then its claims are let go."""
+    run = outcome.run
     outcome.became += remember(
         work, run, fence, carried, links, held, results, now, mended=not asked.from_memory
     )
     note_reach(work, carried.leads, run, now)
     if asked.read is None and asked.keep is None and not asked.from_memory:
         note_freshness(work, carried.leads, results.changes, asked.happened)
-    if decided.moved is not None:
-        outcome.moved += _records(decided.moved)
-    store.runs.release(run, fence)
-    count_targets(outcome, decided, results)
-    return results.changes
+    work.store.runs.release(run, fence)
 
 
 def _held(ordered: Sorted, part: Slice, decided: Decided) -> pl.DataFrame:
@@ -343,37 +353,6 @@ def _ambiguous_of(ordered: Sorted, part: Slice) -> Pairing:
     if part is ordered.slices[0]:
         return ordered.pairing
     return replace(ordered.pairing, ambiguous=ordered.pairing.ambiguous.clear())
-
-
-def _note_vanished(outcome: Outcome, ordered: Sorted, planned: pl.DataFrame) -> None:
-    """Planned leads that are not there any more: their records were deleted, or belong to another lead now."""
-    found = [part.lead_ids for part in ordered.slices]
-    ids = pl.concat(found) if found else planned["lead_id"].clear()
-    vanished = _records(planned.filter(~pl.col("lead_id").is_in(ids.implode())))
-    outcome.moved += vanished
-    targets = len({(lead, crm) for lead, crm, _ in vanished})
-    add_numbers(outcome, targets=targets, refused=targets)
-
-
-def _records(changes: pl.DataFrame) -> list[tuple[str, str, str | None]]:
-    return changes.select("lead_id", "crm", "record_id").unique().sort("lead_id", "crm", "record_id").rows()
-
-
-def _only(decided: Decided, lead_ids: set[str]) -> Decided:
-    if lead_ids.issuperset(decided.leads["lead_id"].to_list()):
-        return decided
-    mine = pl.col("lead_id").is_in(list(lead_ids))
-    return replace(
-        decided,
-        leads=decided.leads.filter(mine),
-        changes=decided.changes.filter(mine),
-        conflicts=decided.conflicts.filter(mine),
-        moved=None if decided.moved is None else decided.moved.filter(mine),
-        unplanned=None
-        if decided.unplanned is None
-        else decided.unplanned.filter(decided.unplanned.is_in(list(lead_ids))),
-        loud=None if decided.loud is None else decided.loud.filter(mine),
-    )
 
 
 def _observe(
@@ -389,7 +368,7 @@ def _observe(
         kept = first.taken(work, outcome.run)
         fence, ours = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
         fresh, kept, ours = up_to_date(work, part, kept, ours, outcome.run)
-        decided = _only(kept if kept is not None else _decided(work, fresh, asked, now), ours)
+        decided = only(kept if kept is not None else _decided(work, fresh, asked, now), ours)
         mine = part.assigned.filter(pl.col("lead_id").is_in(list(ours)))
         links = renewed_links(mine, slice_keys(work, fresh))
         silent = replace(decided, changes=quiet)

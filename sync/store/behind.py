@@ -18,7 +18,8 @@ class Behind:
     """Takes calls of the store and makes them one after the other, in the order in which they come."""
 
     def __init__(self, *, at_once: bool) -> None:
-        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        #: Calls in their order; an event stands for whoever waits for what came before it, None for the end.
+        self._calls: SimpleQueue[Callable[[], object] | threading.Event | None] = SimpleQueue()
         self._failed: list[BaseException] = []
         self._given_up = False
         self._ended = threading.Event()
@@ -36,13 +37,25 @@ class Behind:
         if self._thread is not None:
             self._thread.start()
 
+    def check(self) -> None:
+        """Raises what the first call that failed so far raised."""
+        for failure in self._failed:
+            raise failure
+
+    def drain(self) -> None:
+        """Wait for all that were handed over so far; more may come. Raises what the first that failed raised."""
+        if self._thread is not None:
+            made = threading.Event()
+            self._calls.put(made)
+            wait_for(made)
+        self.check()
+
     def wait(self) -> None:
         """Wait for all of them. Raises what the first that failed raised."""
         if self._thread is not None:
             self._calls.put(None)
             wait_for(self._ended)
-        for failure in self._failed:
-            raise failure
+        self.check()
 
     def give_up(self) -> None:
         """Leave out what was not begun, and wait for what was: afterwards the connection is the caller's again."""
@@ -53,13 +66,19 @@ class Behind:
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            if self._given_up or self._failed:
-                continue
-            try:
-                call()
-            except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-                self._failed.append(error)
+            if isinstance(call, threading.Event):
+                call.set()
+            elif not self._given_up and not self._failed:
+                self._make(call)
+            # What a call was handed, such as the frames of a slice, is let go before the next one comes.
+            del call
         self._ended.set()
+
+    def _make(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            self._failed.append(error)
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Store:
 
         Raises DatabaseAway when the server cannot be reached or is newer than we.
         """
+        self._url, self._who = url, who
         try:
             self._connection = psycopg.connect(url, autocommit=True, options=SESSION)
         except psycopg.OperationalError as problem:
@@ -112,7 +113,22 @@ class Store:
         )
         if row is None:
             raise DatabaseAway("the database did not answer with a connection id")
-        connection_id, approved_at = row
+        self._use(*row)
+
+    @contextmanager
+    def alongside(self) -> Iterator[Store]:
+        """The memory of the same accounts over a connection of its own, for another thread.
+
+        Raises DatabaseAway when the server cannot be reached.
+        """
+        other = Store(self._url, who=self._who)
+        try:
+            other._use(self.runs.connection_id, self.runs.approved_at)
+            yield other
+        finally:
+            other.close()
+
+    def _use(self, connection_id: int, approved_at: datetime | None) -> None:
         parts: tuple[Any, ...] = (self._connection, self._statements, connection_id)
         self.runs = Runs(*parts, approved_at=approved_at)
         self.leads = Leads(*parts)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -83,3 +86,45 @@ def test_a_second_interrupt_does_not_give_the_connection_back_while_it_is_writte
     finally:
         signal.signal(signal.SIGINT, before)
     assert done[:1] == [1]
+
+
+def test_who_drains_waits_for_what_came_before_and_may_hand_over_more() -> None:
+    done: list[int] = []
+    with behind(at_once=False) as later:
+        for number in range(3):
+            later(done.append, number)
+            later.drain()
+            assert done == list(range(number + 1))
+
+
+def test_who_drains_is_told_what_failed_and_nothing_after_it_is_done() -> None:
+    done: list[int] = []
+
+    def fails() -> None:
+        raise Refused
+
+    def drains() -> None:
+        with behind(at_once=False) as later:
+            later(fails)
+            later(done.append, 1)
+            with suppress(Refused):
+                later.drain()
+            later.check()
+
+    with pytest.raises(Refused):
+        drains()
+    assert done == []
+
+
+def test_what_a_call_was_handed_is_let_go_once_it_is_made() -> None:
+    class Frames:
+        """Large, in life."""
+
+    frames = Frames()
+    held = weakref.ref(frames)
+    with behind(at_once=False) as later:
+        later(id, frames)
+        del frames
+        later.drain()
+        gc.collect()
+        assert held() is None
