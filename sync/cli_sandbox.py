@@ -11,7 +11,6 @@ import click
 from connectors.sandbox.csvload import BadCsv, LoadRefused, load_csv
 from connectors.sandbox.detached import SandboxUnavailable, attach
 from sync.errors import CrmAway, WrongUse
-from sync.settings import load_settings
 
 OBJECTS = {"hubspot": "contacts", "salesforce": "Lead"}
 
@@ -50,13 +49,19 @@ def sandbox() -> None:
 def serve(hubspot_port: int, salesforce_port: int, pubsub_port: int, tls: bool, folder: Path | None) -> None:
     """Serve both pretend CRMs until Ctrl-C; prints one JSON line when they are ready."""
     # Here and not above: no other command needs a web server.
+    from connectors.sandbox.apart import SideLost
+    from connectors.sandbox.apart import serve as serve_sandbox
+    from connectors.sandbox.folder import Ports
     from connectors.sandbox.server import PortInUse
-    from connectors.sandbox.serving import serve as serve_sandbox
 
     try:
-        serve_sandbox(folder, hubspot_port, salesforce_port, pubsub_port=pubsub_port, tls=tls)
+        serve_sandbox(folder, Ports(hubspot_port, salesforce_port, pubsub_port, tls))
     except PortInUse as taken:
         raise CrmAway(str(taken), fix="choose another port, or 0 for any free one") from None
+    except SideLost as lost:
+        raise CrmAway(
+            str(lost), fix="start it again; what was answered is kept where --dir names a folder"
+        ) from None
     except OSError as problem:
         raise WrongUse(f"{folder}: the sandbox cannot keep its state there ({problem.strerror})") from problem
 
@@ -78,6 +83,9 @@ def _mapping(_: click.Context, __: click.Parameter, value: str | None) -> dict[s
 @click.pass_obj
 def load(context: Any, crm: str, file: Path, object_name: str | None, mapping: dict[str, str]) -> None:
     """Real rows into a pretend CRM: all of them, or none where one is bad."""
+    # Here and not above: settings load Polars, and it starts threads, which a server that forks must not have.
+    from sync.settings import load_settings
+
     settings = load_settings(context.config, os.environ)
     if settings.sandbox is None:
         raise WrongUse(

@@ -49,7 +49,7 @@ from connectors.sandbox.folder import (
 )
 
 if TYPE_CHECKING:
-    from connectors.sandbox.serving import BuildSides
+    from connectors.sandbox.serving import BuildSides, Running
 
 SWEEP_SECONDS = 1.0
 START_SECONDS = 30.0
@@ -253,37 +253,31 @@ def nobody_left(folder: Path) -> bool:
         return False
 
 
-def _serve(folder: Path, ports: Ports, ready_fd: int, sides: BuildSides | None, sweep_seconds: float) -> int:
+def _serve(
+    folder: Path, ports: Ports, ready_fd: int, apart: Mapping[str, BuildSides] | None, sweep_seconds: float
+) -> int:
     """Serve until a signal or until nobody is left; the exit code."""
     # Here and not above: a command that only attaches need not load a web server.
+    from connectors.sandbox.apart import APART, SideLost, serve_apart
     from connectors.sandbox.server import PortInUse
-    from connectors.sandbox.serving import (
-        build_sides,
-        look_for_cycles_rarely,
-        served_sides,
-        until_signalled,
-    )
 
-    look_for_cycles_rarely()
-
-    async def run() -> None:
-        done = until_signalled()
-        async with served_sides(
-            folder, ports, sides or build_sides, wait_seconds=START_SECONDS / 2
-        ) as running:
-            _say(ready_fd, asdict(running.ports))
-            while not done.is_set():
-                try:
-                    await asyncio.wait_for(done.wait(), sweep_seconds)
-                except TimeoutError:
-                    if await asyncio.to_thread(nobody_left, folder):
-                        done.set()
+    async def sweep(running: Running, done: asyncio.Event) -> None:
+        _say(ready_fd, asdict(running.ports))
+        while not done.is_set():
+            try:
+                await asyncio.wait_for(done.wait(), sweep_seconds)
+            except TimeoutError:
+                if await asyncio.to_thread(nobody_left, folder):
+                    done.set()
 
     try:
-        asyncio.run(run())
+        serve_apart(folder, ports, apart or APART, sweep, wait_seconds=START_SECONDS / 2)
     except (PortInUse, FolderInUse) as error:
         # Only raised before the server is ready, so the one who waits has not been told anything yet.
         _say(ready_fd, {"error": str(error)})
+        return 1
+    except SideLost as lost:
+        logging.error("%s", lost)
         return 1
     return 0
 
@@ -294,11 +288,14 @@ def _say(ready_fd: int, content: Mapping[str, Any]) -> None:
 
 
 def main(
-    arguments: Sequence[str], sides: BuildSides | None = None, sweep_seconds: float = SWEEP_SECONDS
+    arguments: Sequence[str],
+    apart: Mapping[str, BuildSides] | None = None,
+    sweep_seconds: float = SWEEP_SECONDS,
 ) -> int:
     """Leave a server behind that ends with its last user, and return 0; in the server, its exit code.
 
-    ``sides`` None are the shipped ones; ``sweep_seconds`` is how often the server looks who is left.
+    ``apart``: the sides, by the process that serves them; None are the shipped ones.
+    ``sweep_seconds`` is how often the server looks who is left.
     """
     parser = argparse.ArgumentParser(prog="python -m connectors.sandbox.detached")
     parser.add_argument("folder", type=Path)
@@ -313,7 +310,7 @@ def main(
         return 0
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     ports = Ports(asked.hubspot_port, asked.salesforce_port, asked.pubsub_port)
-    return _serve(folder, ports, asked.ready_fd, sides, sweep_seconds)
+    return _serve(folder, ports, asked.ready_fd, apart, sweep_seconds)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,21 @@
-"""Both pretend CRMs at once: in a thread for tests and the demo, or as a process that waits for a signal.
+"""The pretend CRMs behind their ports, and both of them served from one thread, for tests.
 
 Everything a side does happens on the one thread that runs the event loop; sides are built, called and
-closed there.
+closed there. ``apart.py`` serves each from a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
-
-import orjson
+from typing import Any
 
 from connectors.sandbox.certificates import ca_file, server_context
 from connectors.sandbox.clock import SandboxClock
@@ -36,28 +32,51 @@ from connectors.sandbox.requestlog import RequestLog
 from connectors.sandbox.server import PortInUse, SideServer
 from connectors.sandbox.side import Side
 
-#: How many more containers there have to be before Python looks for those that only refer to each other.
-OBJECTS_BETWEEN_LOOKS = 100_000
+#: How long to wait for another server of the folder to go, unless a caller says otherwise.
+WAIT_SECONDS = 1.0
 
-#: Builds the two sides of a folder; called on the thread that will call them.
+#: Builds sides of a folder; called on the thread that will call them. A seed is for a folder without state.
 BuildSides = Callable[[Path, SandboxClock, int | None], Sequence[Side]]
 
 
-def build_sides(folder: Path, clock: SandboxClock, seed: int | None = None) -> list[Side]:
-    """The shipped HubSpot and Salesforce sides, with their state in a folder.
-
-    A seed is for a folder without state; what a folder already holds is never overwritten by one.
-    """
-    # Here and not above: whoever brings sides of their own needs neither.
+def build_hubspot(folder: Path, clock: SandboxClock, seed: int | None = None) -> list[Side]:
+    """The shipped HubSpot side, with its state in a folder."""
+    # Here and not above: whoever brings sides of their own, or serves the other one, does not need it.
     from connectors.sandbox.hubspot.side import HubSpotSide
+
+    return [_seeded(HubSpotSide(folder, clock), seed)]
+
+
+def build_salesforce(folder: Path, clock: SandboxClock, seed: int | None = None) -> list[Side]:
+    """The shipped Salesforce side, with its state in a folder."""
     from connectors.sandbox.salesforce.side import SalesforceSide
 
-    new = not any((folder / f"{name}.sqlite").exists() for name in ("hubspot", "salesforce"))
-    sides: list[Side] = [HubSpotSide(folder, clock), SalesforceSide(folder, clock)]
-    if new and seed is not None:
-        for side in sides:
-            side.reset(seed)
-    return sides
+    return [_seeded(SalesforceSide(folder, clock), seed)]
+
+
+def build_sides(folder: Path, clock: SandboxClock, seed: int | None = None) -> list[Side]:
+    """Both shipped sides, with their state in a folder."""
+    return [*build_hubspot(folder, clock, seed), *build_salesforce(folder, clock, seed)]
+
+
+def _seeded(side: Side, seed: int | None) -> Side:
+    if seed is not None:
+        side.reset(seed)
+    return side
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A folder that is ours to serve, and what everyone who serves a side of it has in common.
+
+    ``before`` are the ports of a server that could not say goodbye; ``seed`` is None where there is state already.
+    """
+
+    folder: Path
+    clock: SandboxClock
+    wanted: Ports
+    before: Ports
+    seed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +108,35 @@ class Running:
         return ca_file(self.folder)
 
 
-@asynccontextmanager
-async def served_sides(
-    folder: Path | None,
-    ports: Ports,
-    sides: BuildSides = build_sides,
-    seed: int | None = None,
-    wait_seconds: float = 1.0,
-) -> AsyncIterator[Running]:
-    """Serve both sides while the context lasts; ``folder`` None is a temporary one, removed at the end.
+@contextmanager
+def taken(folder: Path | None, ports: Ports, seed: int | None, wait_seconds: float) -> Iterator[Taken]:
+    """Have a folder to serve, alone; None is a temporary one, removed at the end.
 
     A port of 0 is any free one. ``wait_seconds`` is how long to wait for another server of the folder to
-    go. Raises PortInUse and FolderInUse.
+    go. What the folder already holds is never overwritten by a seed. Raises FolderInUse.
     """
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leadpact-sandbox-")))
         folder = prepare(folder)
         stack.enter_context(serving_alone(folder, wait_seconds))
-        clock = SandboxClock(folder / "clock.json")
+        new = not any((folder / f"{name}.sqlite").exists() for name in ("hubspot", "salesforce"))
+        clock, before = SandboxClock(folder / "clock.json"), ports_before_a_kill(folder)
+        yield Taken(folder, clock, ports, before, seed if new else None)
+
+
+@asynccontextmanager
+async def opened(place: Taken, sides: BuildSides) -> AsyncIterator[dict[str, int]]:
+    """Serve some sides of a folder while the context lasts; their ports by name. Raises PortInUse."""
+    async with AsyncExitStack() as stack:
+        folder, ports, before = place.folder, place.wanted, place.before
         tls = server_context(folder) if ports.tls else None
-        before, bound = ports_before_a_kill(folder), dict[str, int]()
-        for side in sides(folder, clock, seed):
+        bound = dict[str, int]()
+        for side in sides(folder, place.clock, place.seed):
             stack.callback(side.close)
             requests = RequestLog(folder / f"requests-{side.name}.sqlite")
             stack.callback(requests.close)
-            server = SideServer(side, clock, requests, tls)
+            server = SideServer(side, place.clock, requests, tls)
             bound[side.name] = await _start(server, getattr(ports, side.name), getattr(before, side.name))
             stack.push_async_callback(server.stop)
             open_pubsub = getattr(side, "open_pubsub", None)
@@ -122,10 +144,7 @@ async def served_sides(
                 late = LateStart("Pub/Sub", partial(open_pubsub, folder))
                 bound["pubsub"] = await _start(late, ports.pubsub, before.pubsub)
                 stack.push_async_callback(late.stop)
-        running = Running(clock, Ports(**bound, tls=ports.tls), folder)
-        say_ready(folder, running.ports)
-        stack.callback(say_gone, folder)
-        yield running
+        yield bound
 
 
 async def _start(server: SideServer | LateStart, wanted: int, before: int) -> int:
@@ -226,19 +245,23 @@ class Serving:
         return self._running
 
     def _run(self) -> None:
+        folder, ports, sides, seed = self._wanted
         try:
-            asyncio.run(self._serve())
+            with taken(folder, ports, seed, WAIT_SECONDS) as place:
+                asyncio.run(self._serve(place, sides))
         except BaseException as failure:  # noqa: BLE001 - handed to the thread that waits in start or stop
             self._failure = failure
         finally:
             self._settled.set()
 
-    async def _serve(self) -> None:
-        folder, ports, sides, seed = self._wanted
+    async def _serve(self, place: Taken, sides: BuildSides) -> None:
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        async with served_sides(folder, ports, sides, seed) as self._running:
+        async with opened(place, sides) as bound:
+            self._running = Running(place.clock, Ports(**bound, tls=place.wanted.tls), place.folder)
+            say_ready(place.folder, self._running.ports)
             self._settled.set()
             await self._done.wait()
+            say_gone(place.folder)
 
 
 @contextmanager
@@ -261,44 +284,6 @@ def sandbox(
         yield serving
     finally:
         serving.stop()
-
-
-def serve(
-    folder: Path | None = None,
-    hubspot_port: int = 0,
-    salesforce_port: int = 0,
-    sides: BuildSides = build_sides,
-    seed: int | None = None,
-    out: TextIO | None = None,
-    pubsub_port: int = 0,
-    tls: bool = False,
-) -> None:
-    """Serve until SIGINT or SIGTERM; prints the ready line, one JSON object, on ``out`` (stdout).
-
-    To be called on the main thread. Raises PortInUse and FolderInUse.
-    """
-
-    look_for_cycles_rarely()
-
-    async def run() -> None:
-        done = until_signalled()
-        ports = Ports(hubspot_port, salesforce_port, pubsub_port, tls)
-        async with served_sides(folder, ports, sides, seed) as running:
-            stream = out or sys.stdout
-            stream.write(orjson.dumps(ready_line(running)).decode() + "\n")
-            stream.flush()
-            await done.wait()
-
-    asyncio.run(run())
-
-
-def look_for_cycles_rarely() -> None:
-    """For a process that does nothing but serve: a page of records is many objects, and they go with its answer.
-
-    Python would look through them, and through every module, each time 700 more are there than have gone.
-    """
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_LOOKS, 20, 20)
 
 
 def until_signalled() -> asyncio.Event:

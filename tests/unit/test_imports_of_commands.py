@@ -74,6 +74,8 @@ def _imported(program: str, *arguments: str) -> set[str]:
         (COMMAND, ("--version",), HEAVY | {"polars", "sync.settings", "mapping"}),
         (COMMAND, ("policy", "--help"), HEAVY | {"polars", "sync.settings", "mapping"}),
         (COMMAND, ("policy", "test", GOLDEN), HEAVY - WITH_SUFFIXES | A_RUN),
+        # Polars starts threads, and a process that has any is not to be forked.
+        ("import sys, sync.cli_sandbox, connectors.sandbox.apart; " + TELLING, (), {"polars", "grpc"}),
         ("import sys, sync.settings; " + TELLING, (), CRM_CLIENTS | DATABASE | PAGES | OF_VALUES),
         ("import sys, sync.app; " + TELLING, (), CRM_CLIENTS | PAGES | OF_VALUES | LEARNERS | {"psutil"}),
         ("import sys, sync.cli_past; " + TELLING, (), CRM_CLIENTS | PAGES | OF_VALUES | LEARNERS),
@@ -89,6 +91,7 @@ def _imported(program: str, *arguments: str) -> set[str]:
         "its version",
         "the help of a group",
         "a policy held against golden leads",
+        "a server of the pretend CRMs",
         "settings",
         "an app whose CRMs nobody has asked for",
         "what was done",

@@ -1,7 +1,6 @@
 """One pretend CRM server per folder, shared by processes that come, go and are killed.
 
-The servers and users here are real processes. Run as a script, this file is such a server, with two tiny
-CRMs that keep notes in SQLite.
+The servers and users here are real processes, with two tiny CRMs that keep notes in SQLite (``notes_server.py``).
 """
 
 from __future__ import annotations
@@ -9,11 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,59 +20,10 @@ import orjson
 import pytest
 import requests
 
-from connectors.sandbox.clock import SandboxClock
-from connectors.sandbox.detached import Attached, SandboxUnavailable, attach, main
+from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
 from connectors.sandbox.folder import Process, read_json, started_at, write_json
-from connectors.sandbox.serving import sandbox, serve
-from connectors.sandbox.side import Answer, Ask
-
-COMMAND = (sys.executable, "-P", __file__)
-ROOT = str(Path(__file__).resolve().parents[2])
-
-
-class Notes:
-    """A CRM that keeps each POSTed body in SQLite and gives all of them to a GET."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        self._file = sqlite3.connect(folder / f"{name}.sqlite", isolation_level=None)
-        self._file.execute("PRAGMA journal_mode = WAL")
-        self._file.execute("PRAGMA synchronous = NORMAL")
-        self._file.execute("CREATE TABLE IF NOT EXISTS note (body TEXT)")
-
-    def answer(self, ask: Ask) -> Answer:
-        if ask.method == "POST":
-            self._file.execute("INSERT INTO note VALUES (?)", (ask.body.decode(),))
-        told = {
-            "pid": os.getpid(),
-            "session": os.getsid(0),
-            "notes": [row[0] for row in self._file.execute("SELECT body FROM note")],
-            "secrets": [name for name in os.environ if name.startswith("LEADPACT_")],
-            "colour": os.environ.get("COLOUR"),
-        }
-        return Answer(200, orjson.dumps(told))
-
-    def reset(self, seed: int | None = None) -> None:
-        self._file.execute("DELETE FROM note")
-
-    def limits(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        return wanted
-
-    def people(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        return wanted
-
-    def state(self, wanted: Mapping[str, str]) -> Mapping[str, Any]:
-        return wanted
-
-    def load(self, object_name: str, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-        return [object_name for _ in rows]
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def notes(folder: Path, clock: SandboxClock, seed: int | None) -> list[Notes]:
-    return [Notes("hubspot", folder), Notes("salesforce", folder)]
+from connectors.sandbox.serving import sandbox
+from tests.unit.notes_server import COMMAND, ROOT, end_server, gone, notes, until
 
 
 def told(attached: Attached) -> dict[str, Any]:
@@ -82,25 +31,11 @@ def told(attached: Attached) -> dict[str, Any]:
     return answer
 
 
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen within a minute"
-        time.sleep(0.02)
-
-
-def gone(pid: int) -> bool:
-    return started_at(pid) is None
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder whose server, if it still runs, is ended by the test that started it."""
     yield tmp_path / "sandbox"
-    left = read_json(tmp_path / "sandbox" / "serving.json")
-    if left is not None and Process(left["pid"], left["started"]).alive:
-        os.kill(left["pid"], signal.SIGTERM)
-        until(lambda: gone(left["pid"]))
+    end_server(tmp_path / "sandbox")
 
 
 class User:
@@ -306,7 +241,7 @@ def test_the_blocking_server_says_when_it_is_ready_and_stops_on_a_signal(
     folder: Path, wanted: signal.Signals
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-P", __file__, "serve", str(folder)],
+        [*COMMAND, "serve", str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": ROOT},
@@ -328,10 +263,3 @@ def test_the_blocking_server_says_when_it_is_ready_and_stops_on_a_signal(
     }
     with sandbox(folder, sides=notes) as again:
         assert requests.get(again.hubspot_url + "/notes", timeout=60).json()["notes"] == ["kept"]
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "serve":
-        serve(Path(sys.argv[2]), sides=notes)
-    else:
-        sys.exit(main(sys.argv[1:], sides=notes, sweep_seconds=0.1))
