@@ -18,6 +18,22 @@ PIECE = 0.2
 #: Set where whoever waits for what this thread is a part of was interrupted.
 _interrupts: ContextVar[tuple[threading.Event, ...]] = ContextVar("leadpact_interrupts", default=())
 
+#: From so many threads on they are many: two are a step in both CRMs.
+MANY = 3
+
+#: Set in a thread that makes calls while many others make theirs.
+_many: ContextVar[bool] = ContextVar("leadpact_many", default=False)
+
+
+def one_of_many() -> bool:
+    """Whether many threads make calls side by side with this one, and would all ask the same within moments."""
+    return _many.get()
+
+
+def join_many() -> None:
+    """This thread is one of many from now on; where ``at_once`` has ``MANY`` threads, they are so by themselves."""
+    _many.set(True)
+
 
 def stop_if_interrupted() -> None:
     """Raises KeyboardInterrupt where the main thread, which waits for this one, was interrupted.
@@ -130,6 +146,8 @@ class _Crew:
             return None if self._over else next(self._acts, None)
 
     def _act(self, act: Act) -> None:
+        if len(self.threads) >= MANY:
+            join_many()
         _interrupts.set((*_interrupts.get(), self._interrupted))
         stop_if_interrupted()
         act()

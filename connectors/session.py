@@ -82,7 +82,7 @@ class CrmSession(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Timeouts even where the vendor passes None, and an optional detour to this machine."""
+    """Timeouts even where the vendor passes None, and an optional detour to this machine, where nothing is packed."""
 
     def __init__(self, session: CrmSession, target: str | None, timeout: tuple[float, float]) -> None:
         self._session = session
@@ -99,6 +99,9 @@ class _Adapter(HTTPAdapter):
             request.url = urlunsplit(("http", self._target, parts.path, parts.query, ""))
         elif not (request.url or "").startswith("https://"):
             check_address(request.url or "")
+        if not (request.url or "").startswith("https://"):
+            # On this machine an answer is there sooner than it is packed and unpacked.
+            request.headers["Accept-Encoding"] = "identity"
         if timeout is None:
             timeout = self._timeout
         self._session.count()

@@ -22,6 +22,7 @@ from typing import Any
 
 import orjson
 
+from connectors.atonce import join_many
 from connectors.errors import ConnectorError, OurBug
 from connectors.hubspot.api import Api
 from connectors.hubspot.errors import CRM
@@ -113,7 +114,7 @@ class _Reading:
         tail = _Range(start)
         self._idle.append(tail)
         # One thread more: the search must not wait for pages that wait for their ten seconds.
-        pool = ThreadPoolExecutor(self._threads + 1, thread_name_prefix="hubspot-list")
+        pool = ThreadPoolExecutor(self._threads + 1, "hubspot-list", initializer=join_many)
         try:
             while self._idle or self._pages:
                 self._start(pool, tail)

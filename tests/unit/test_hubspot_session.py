@@ -25,12 +25,14 @@ from connectors.session import BY_CLASS, open_session, transport_error
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     connections = 0
+    accepted: str | None = None
 
     def setup(self) -> None:
         type(self).connections += 1
         super().setup()
 
     def do_GET(self) -> None:
+        type(self).accepted = self.headers.get("Accept-Encoding")
         body = gzip.compress(f"{self.path} {self.headers.get('Cookie')}".encode())
         self.send_response(302 if self.path == "/away" else 200)
         if self.path == "/away":
@@ -68,6 +70,15 @@ def test_an_exchange_reads_an_answer_whole_and_unzipped(port: int) -> None:
     with open_session() as session:
         status, headers, body = session.exchange("GET", f"http://127.0.0.1:{port}/a%20b?c=d", {})
     assert (status, headers["content-encoding"], body) == (200, "gzip", b"/a%20b?c=d None")
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback"), [("http://127.0.0.1:{port}", None), ("https://crm.example", True)]
+)
+def test_what_stays_on_this_machine_is_not_packed(port: int, address: str, loopback: bool | None) -> None:
+    with open_session(loopback=f"127.0.0.1:{port}" if loopback else None) as session:
+        session.exchange("GET", f"{address.format(port=port)}/", {"Accept-Encoding": "gzip"})
+    assert _Handler.accepted == "identity"
 
 
 def test_exchanges_share_one_connection(port: int) -> None:
