@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.records import Records, Writer
+from connectors.sandbox.salesforce.records import Records
 from connectors.sandbox.salesforce.refusals import Refusal, not_found
 from connectors.sandbox.salesforce.schema import SObject
 from connectors.sandbox.side import Answer, Ask

@@ -7,9 +7,10 @@ from typing import Any
 
 from connectors.sandbox.salesforce import connected_app, oauth, recycle_bin, seed, usage
 from connectors.sandbox.salesforce.conversion import convert, merge, undelete
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.outbound import actions, queue
-from connectors.sandbox.salesforce.records import Records, Writer, id_of
+from connectors.sandbox.salesforce.records import Records, id_of
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import SObject
 from connectors.sandbox.salesforce.soql.shape import address

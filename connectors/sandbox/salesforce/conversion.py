@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox.salesforce.duplicates import check_duplicates
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.records import Records, Writer, id_of
+from connectors.sandbox.salesforce.records import Records, id_of
 from connectors.sandbox.salesforce.refusals import RowRefused
 from connectors.sandbox.salesforce.schema import SObject
 

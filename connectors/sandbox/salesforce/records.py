@@ -7,13 +7,16 @@ then what other records say, then what the org's own rules do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from itertools import compress
+from operator import ne
 from typing import Any
 
 from connectors.sandbox.salesforce import ids, seed
 from connectors.sandbox.salesforce.derived import derived
 from connectors.sandbox.salesforce.duplicates import WATCHED, check_duplicates
 from connectors.sandbox.salesforce.field_history import keep_history
+from connectors.sandbox.salesforce.given import Read, Writer, changes_of
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusals import NOT_FOUND_TEXT, RowRefused
 from connectors.sandbox.salesforce.rules import check_record_type, check_type_is_ours, check_validation
@@ -22,57 +25,23 @@ from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import reader_of
 
 UNKNOWN = object()  #: the value of a column that a row does not have
+#: What an update of a person looks at and changes, whatever it is about.
+PERSON = frozenset(
+    {
+        *("row", "Id", "IsDeleted", "OwnerId", "Name", "FirstName", "LastName"),
+        *("LastModifiedDate", "LastModifiedById", "SystemModstamp"),
+    }
+)
+LOOKED_AT = {"Lead": PERSON | {"IsConverted"}, "Contact": PERSON}
 GRANTING = frozenset({"FieldPermissions", "PermissionSetAssignment", "PermissionSet", "LeadStatus"})
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Who writes, and what the request's headers ask for. A person in the CRM is not bound by API rules."""
-
-    user: str = seed.INTEGRATION_USER
-    api: bool = True
-    auto_assign: bool = True
-    allow_save: bool = False
-    details: bool = False
-
-
-def changes_of(
-    sobject: SObject, values: Mapping[str, Any], writer: Writer, *, creating: bool
-) -> dict[str, Any]:
-    """The columns that a request's values mean. Raises RowRefused for a name or a value that is refused."""
-    named: list[tuple[Field, Any]] = []
-    locked: list[str] = []
-    for name, value in values.items():
-        if name == "attributes":
-            continue
-        field = sobject.find(name)
-        if field is None or not field.stored:
-            if field is None or writer.api is False:
-                raise RowRefused(
-                    "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}"
-                )
-            locked.append(field.name)
-            continue
-        if field.name == "Id":
-            raise RowRefused("INVALID_FIELD", "cannot specify Id in an insert call", ["Id"])
-        if writer.api and not (field.create if creating else field.update):
-            locked.append(field.name)
-        named.append((field, value))
-    if locked:
-        raise RowRefused(
-            "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {', '.join(locked)}. Please check the security settings of this field "
-            "and verify that it is read/write for your profile or permission set.",
-            locked,
-        )
-    return {field.name: reader_of(sobject, field)(value) for field, value in named}
 
 
 class Records:
     """The records of an org, one write at a time. ``seen`` rules what the API may name."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, read: Read = changes_of) -> None:
         self.org = org
+        self.read = read
 
     def create(self, name: str, values: Mapping[str, Any], writer: Writer) -> str:
         """Create a record and return its id. Raises RowRefused."""
@@ -81,7 +50,7 @@ class Records:
             raise RowRefused(
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {name} does not support create"
             )
-        columns = changes_of(sobject, values, writer, creating=True)
+        columns = self.read(sobject, values, writer, creating=True)
         self._lock(None)
         row = self._with_defaults(sobject, columns, writer)
         _check_required(sobject, row)
@@ -128,7 +97,7 @@ class Records:
         converted = sobject.name == "Lead" and before["IsConverted"]
         if writer.api and converted and not self.org.switches["edit_converted"]:
             raise RowRefused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
-        columns = changes_of(sobject, values, writer, creating=False)
+        columns = self.read(sobject, values, writer, creating=False)
         self._lock(record_id)
         row = {**before, **columns}
         _check_required(sobject, row)
@@ -150,7 +119,7 @@ class Records:
         stamp = self.org.stamp()
         row.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
         row.update(derived(self.org.store, sobject.name, row, changed))
-        new = {name: value for name, value in row.items() if before.get(name, UNKNOWN) != value}
+        new = _moved(before, row)
         new.update(LastModifiedDate=stamp, LastModifiedById=writer.user, SystemModstamp=stamp)
         self._store(sobject, record_id, new, is_new=False, before=before)
         keep_history(self.org, sobject, record_id, before, row, writer.user)
@@ -217,7 +186,8 @@ class Records:
             return found[0], False
         if key.name == "Id":
             raise RowRefused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", status=404)
-        return self.create(name, {**values, key.name: value}, writer), True
+        kept = reader_of(self.org.full.objects[name], key)(value)
+        return self.create(name, {**values, key.name: kept}, writer), True
 
     def matching(self, name: str, key: Field, value: Any) -> list[str]:
         """The ids of the live records whose ``key`` field has a value, in id order. Raises RowRefused."""
@@ -230,6 +200,19 @@ class Records:
             f"SELECT Id FROM {quoted(name)} WHERE {quoted(key.name)} = ?{live} ORDER BY Id", (kept,)
         )
         return [row["Id"] for row in rows]
+
+    def looked_at(self, sobject: SObject, changed: AbstractSet[str]) -> AbstractSet[str] | None:
+        """The columns that an update of some fields looks at or may change; None: it may be any.
+
+        Of a person that nobody made rules about these are few, and a record has a hundred.
+        """
+        org = self.org
+        ruled = (
+            org.switches["validation_rules"] or org.record_types or sobject.name in org.switches["history"]
+        )
+        if sobject.name not in LOOKED_AT or ruled or org.switches["duplicate_rule"] != "off":
+            return None
+        return changed | LOOKED_AT[sobject.name].union(sobject.needed)
 
     def live(self, sobject: SObject, record_id: str) -> dict[str, Any]:
         """A record that is there and not deleted. Raises RowRefused with 404 otherwise."""
@@ -268,9 +251,9 @@ class Records:
 
     def _check_references(self, sobject: SObject, row: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
         for name in changed:
-            field = sobject.fields[name]
-            if field.type != "reference" or row[name] is None:
+            if name not in sobject.references or row[name] is None:
                 continue
+            field = sobject.fields[name]
             target = self.org.full.of_id(row[name])
             if field.refers_to and (target is None or target.name not in field.refers_to):
                 text = f"{field.label}: id value of incorrect type: {row[name]}"
@@ -329,8 +312,9 @@ class Records:
         changed: Mapping[str, Any],
         writer: Writer,
     ) -> None:
-        narrowed = {name: row[name] for name in changed} | {"RecordTypeId": row.get("RecordTypeId")}
-        check_record_type(self.org.record_types, sobject, narrowed)
+        if self.org.record_types:
+            narrowed = {name: row[name] for name in changed} | {"RecordTypeId": row.get("RecordTypeId")}
+            check_record_type(self.org.record_types, sobject, narrowed)
         if writer.api and "RecordTypeId" in changed:
             check_type_is_ours(self.org.closed_types, changed["RecordTypeId"])
         check_validation(self.org.switches["validation_rules"], sobject, row)
@@ -355,6 +339,13 @@ class Records:
             row["OwnerId"] = (
                 seed.QUEUE
             )  # the rule takes the owner even on an update (reference, section 12 no. 1)
+
+
+def _moved(before: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row that are not as before. Most rows are what was there with other values."""
+    if list(before) == list(row):
+        return dict(compress(row.items(), map(ne, row.values(), before.values())))
+    return {name: value for name, value in row.items() if before.get(name, UNKNOWN) != value}
 
 
 def _check_required(sobject: SObject, row: Mapping[str, Any]) -> None:

@@ -122,6 +122,21 @@ class SObject:
         )
 
     @cached_property
+    def creatable(self) -> frozenset[str]:
+        """The names under which the API may give a new record a value."""
+        return frozenset(each.name for each in self.fields.values() if each.create and _is_written(each))
+
+    @cached_property
+    def changeable(self) -> frozenset[str]:
+        """The names under which the API may change a value of a record."""
+        return frozenset(each.name for each in self.fields.values() if each.update and _is_written(each))
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """The names of the fields that name another record."""
+        return frozenset(each.name for each in self.fields.values() if each.type == "reference")
+
+    @cached_property
     def uniques(self) -> tuple[Field, ...]:
         """The fields whose value no two records may have."""
         return tuple(each for each in self.fields.values() if each.unique)
@@ -152,6 +167,10 @@ class SObject:
     def with_fields(self, wanted: Mapping[str, Field]) -> SObject:
         """The same object with other fields."""
         return replace(self, fields=wanted, by_lower={name.lower(): each for name, each in wanted.items()})
+
+
+def _is_written(each: Field) -> bool:
+    return each.stored and each.read and each.name != "Id"
 
 
 class Schema:

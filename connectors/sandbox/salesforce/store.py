@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -185,10 +186,17 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO _setting VALUES (?, ?)", (name, json.dumps(value)))
 
     @contextmanager
-    def ahead(self, table: str, record_ids: Sequence[str]) -> Iterator[None]:
-        """Read so many records at once that are asked for one by one inside; whoever writes one drops it here."""
+    def ahead(
+        self, table: str, record_ids: Sequence[str], wanted: AbstractSet[str] | None = None
+    ) -> Iterator[None]:
+        """Read so many records at once that are asked for one by one inside; each is handed out once.
+
+        ``wanted``: the columns that whoever asks looks at; None: all.
+        """
+        names = [each[0] for each in self.db.execute(f"SELECT * FROM {quoted(table)} LIMIT 0").description]
+        columns = ", ".join(quoted(each) for each in names if wanted is None or each in wanted)
         marks = ", ".join("?" * len(record_ids))
-        rows = self.rows(f"SELECT * FROM {quoted(table)} WHERE Id IN ({marks})", record_ids)
+        rows = self.rows(f"SELECT {columns} FROM {quoted(table)} WHERE Id IN ({marks})", record_ids)
         self._ahead = {(table, row["Id"]): row for row in rows}
         try:
             yield
@@ -197,9 +205,9 @@ class Store:
 
     def row(self, sobject: SObject, record_id: str) -> dict[str, Any] | None:
         """One record with all its columns, deleted ones included."""
-        known = self._ahead.get((sobject.name, record_id))
+        known = self._ahead.pop((sobject.name, record_id), None)
         if known is not None:
-            return dict(known)
+            return known
         cursor = self.db.execute(f"SELECT * FROM {quoted(sobject.name)} WHERE Id = ?", (record_id,))
         found = cursor.fetchone()
         if found is None:

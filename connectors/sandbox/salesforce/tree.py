@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from connectors.sandbox.salesforce.call import Call, answer_json
-from connectors.sandbox.salesforce.records import Writer
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import SObject
 from connectors.sandbox.side import Answer

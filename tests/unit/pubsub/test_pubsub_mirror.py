@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from connectors.salesforce.pubsub.changes import EventSchema, Kind
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.salesforce.conversion import convert, merge, undelete
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.pubsub.events import Event
 from connectors.sandbox.salesforce.pubsub.feed import Feed
 from connectors.sandbox.salesforce.pubsub.shapes import shape_of
-from connectors.sandbox.salesforce.records import Records, Writer
+from connectors.sandbox.salesforce.records import Records
 from connectors.sandbox.salesforce.refusals import RowRefused
 from connectors.sandbox.salesforce.seed import FIRST_SELLER
 

@@ -14,11 +14,12 @@ import pytest
 
 from connectors.salesforce.pubsub.changes import EventSchema
 from connectors.sandbox.clock import SandboxClock
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.pubsub.changelog import PERSON, origin_of
 from connectors.sandbox.salesforce.pubsub.feed import Delivered, Feed, is_ours
 from connectors.sandbox.salesforce.pubsub.shapes import bitmaps, shape_of
-from connectors.sandbox.salesforce.records import Records, Writer
+from connectors.sandbox.salesforce.records import Records
 from connectors.sandbox.salesforce.seed import FIRST_SELLER, ORG_ID
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from connectors.sandbox.clock import SandboxClock
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.pubsub.events import place_of, replay_id
 from connectors.sandbox.salesforce.pubsub.feed import Delivered, Feed
 from connectors.sandbox.salesforce.pubsub.messages import CUSTOM, EARLIEST, LATEST
 from connectors.sandbox.salesforce.pubsub.refusals import Ended, Refused
 from connectors.sandbox.salesforce.pubsub.subscription import Fetch, Given, Subscription
-from connectors.sandbox.salesforce.records import Records, Writer
+from connectors.sandbox.salesforce.records import Records
 from connectors.sandbox.salesforce.seed import FIRST_SELLER
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

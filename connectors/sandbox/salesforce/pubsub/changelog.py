@@ -8,7 +8,8 @@ they are delivered; see ``events.py``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -38,6 +39,7 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS _change_at ON _change (at)",
     "CREATE TABLE IF NOT EXISTS _late_cause (late INTEGER PRIMARY KEY, key TEXT NOT NULL, origin TEXT NOT NULL)",
 )
+KEEP = "INSERT INTO _change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ class ChangeLog:
         # Outlives a reset, so that who listens meanwhile never takes a new change for one it knows.
         self._last = 0
         self._names: dict[str, tuple[SObject, frozenset[str]]] = {}
+        self._waiting: list[tuple[Any, ...]] | None = None  #: rows of ``_change`` that are kept together
+        self._counted: tuple[datetime | None, int] = (None, 0)
 
     def make_tables(self) -> None:
         """Make what is missing in the file."""
@@ -91,6 +95,21 @@ class ChangeLog:
         """What is noted from now on belongs to one new transaction."""
         self._cause = Cause(self._announced)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep what is noted inside at once. It is of one transaction, and nobody reads the log meanwhile."""
+        self._waiting = []
+        try:
+            yield
+            self._keep_waiting()
+        finally:
+            self._waiting = None
+
+    def _keep_waiting(self) -> None:
+        if self._waiting:
+            self._store.db.executemany(KEEP, self._waiting)
+            self._waiting.clear()
+
     def put_off(self, late: int | None) -> None:
         """The write with this number becomes visible later, and is then a change of this transaction."""
         if not self._cause.key:
@@ -104,6 +123,7 @@ class ChangeLog:
         self, late: int, sobject: SObject, record_id: str, columns: Mapping[str, Any], *, is_new: bool
     ) -> None:
         """Note a write that was put off, under the transaction that made it."""
+        self._keep_waiting()
         row = self._store.db.execute(
             "DELETE FROM _late_cause WHERE late = ? RETURNING key, origin", (late,)
         ).fetchone()
@@ -195,18 +215,21 @@ class ChangeLog:
                 return
             cause.overflowed.add(sobject.name)
             record_id, kind, body = NO_RECORD, OVERFLOW, {}
-        elif self._is_gap(body):
-            kind, body = f"GAP_{kind}", {}
+        packed = _packed(body)
+        if kind != OVERFLOW and self._is_gap(body, len(packed)):
+            kind, packed = f"GAP_{kind}", _packed({})
         cause.touched.add(record_id)
         at = self._milliseconds()
         row = (cause.key, cause.changes, sobject.name, record_id, kind, cause.origin, cause.user, at)
         self._last = max(at * NUMBERS_A_MILLISECOND, self._last + 1)
-        self._store.db.execute(
-            "INSERT INTO _change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (self._last, *row, _packed(body))
-        )
+        if self._waiting is None:
+            self._store.db.execute(KEEP, (self._last, *row, packed))
+        else:
+            self._waiting.append((self._last, *row, packed))
 
     def _folded(self, cause: Cause, record_id: str, kind: str, body: dict[str, Any]) -> bool:
         """Whether the change went into an earlier one of the same record in the same transaction."""
+        self._keep_waiting()
         row = self._store.db.execute(
             "SELECT number, type, body FROM _change WHERE transaction_key = ? AND record = ?",
             (cause.key, record_id),
@@ -227,14 +250,18 @@ class ChangeLog:
         )
         return True
 
-    def _is_gap(self, body: Mapping[str, Any]) -> bool:
+    def _is_gap(self, body: Mapping[str, Any], packed: int) -> bool:
+        """Whether the next change comes as a gap; ``packed``: the characters of its values as they are kept."""
         gaps = self._switches()["cdc_gaps"]
         if gaps:
             switches = self._switches()
             switches["cdc_gaps"] = gaps - 1
             self._store.keep_setting("switches", switches)
             return True
-        return sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
+        # What is kept has every character of the values, so that hardly any change has to be measured.
+        return packed > LARGEST and (
+            sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
+        )
 
     def _begin(self, cause: Cause) -> None:
         """Name a transaction whose first change comes, after what nobody can have any more is gone."""
@@ -242,7 +269,11 @@ class ChangeLog:
         cause.key = self._new_key()
 
     def _milliseconds(self) -> int:
-        return milliseconds(self._now())
+        now = self._now()
+        # A clock that stands still gives the same moment for every change of a load.
+        if now is not self._counted[0]:
+            self._counted = (now, milliseconds(now))
+        return self._counted[1]
 
     def _new_key(self) -> str:
         number = self._store.next_number("transaction")

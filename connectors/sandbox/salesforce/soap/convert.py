@@ -9,8 +9,9 @@ from xml.etree.ElementTree import Element
 
 from connectors.sandbox.salesforce import seed
 from connectors.sandbox.salesforce.conversion import convert
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.records import Writer, id_of
+from connectors.sandbox.salesforce.records import id_of
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.soap.envelope import SoapCall, flag, leaf, parts_of, tag, text_of
 from connectors.sandbox.salesforce.soap.faults import Fault, as_fault

@@ -12,8 +12,9 @@ from xml.etree.ElementTree import Element
 
 from connectors.sandbox.salesforce import ids, seed
 from connectors.sandbox.salesforce.conversion import merge
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.records import Records, Writer, id_of
+from connectors.sandbox.salesforce.records import Records, id_of
 from connectors.sandbox.salesforce.refusals import RowRefused
 from connectors.sandbox.salesforce.schema import SObject
 from connectors.sandbox.salesforce.soap.convert import each_alone, errors_of
