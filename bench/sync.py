@@ -21,6 +21,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -175,11 +176,23 @@ def config_of(folder: Path, leads: int, slice_leads: int) -> tuple[Path, Mapping
 def load(attached: Attached, leads: int) -> list[str]:
     """Fill both CRMs, some people at a time so that few are held in memory; the ids of Salesforce's records."""
     people, ids = generate(leads, 1, NOW), list[str]()
-    while some := list(islice(people, LOADED)):
-        load_rows(attached.hubspot_url, "contacts", (one.hubspot for one in some if one.hubspot is not None))
-        in_salesforce = (one.salesforce for one in some if one.salesforce is not None)
-        ids += load_rows(attached.salesforce_url, "Lead", in_salesforce)
-    return ids
+    # Each CRM takes its records in while the next people are made up.
+    with ThreadPoolExecutor(len(CRMS)) as senders:
+        under_way: list[Future[list[str]]] = []
+        while some := list(islice(people, LOADED)):
+            ids += _arrived(under_way)
+            in_hubspot = [one.hubspot for one in some if one.hubspot is not None]
+            in_salesforce = [one.salesforce for one in some if one.salesforce is not None]
+            under_way = [
+                senders.submit(load_rows, attached.hubspot_url, "contacts", in_hubspot),
+                senders.submit(load_rows, attached.salesforce_url, "Lead", in_salesforce),
+            ]
+        return ids + _arrived(under_way)
+
+
+def _arrived(under_way: list[Future[list[str]]]) -> list[str]:
+    """The ids of the last of what is sent side by side, when all of it has arrived."""
+    return [one.result() for one in under_way][-1] if under_way else []
 
 
 def said_of(work: Work, asked: Asked) -> str:
