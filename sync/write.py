@@ -16,14 +16,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 import polars as pl
 
 from connectors.atonce import at_once
 from connectors.crm import RECORD_ID, Write, Written
 from mapping.own import CROSS
+from mapping.qualification.truths import every, looked_up
+from sync.ends import CHANGE, WRITE, Ends, by_lead, numbered, runs_of, written_ids
 from sync.halfdone import OPEN_INTENTS
+from sync.inorder import true_at
 from sync.plan import CHANGES, RESTORE, STAGE
+from sync.plan_parts import places_of
 from sync.work import CRMS, Work
 
 #: A change as it ended: ``CHANGES``, ``state`` (written, refused, ignored, unknown) and ``stored``: what the CRM says
@@ -31,8 +36,6 @@ from sync.work import CRMS, Work
 ENDED: Mapping[str, pl.DataType] = {**CHANGES, "state": pl.String(), "stored": pl.String()}
 #: Leads of a slice that have a line in the log each, of those that were written and of those that were refused.
 MOST_LOGGED = 100
-#: What names a change among those of a slice.
-_OF_CHANGE = ("lead_id", "crm", "field")
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +49,7 @@ class Results:
     """
 
     changes: pl.DataFrame
-    stored: dict[str, dict[str, dict[str, str | None]]] = field(default_factory=dict)
+    stored: dict[str, dict[str, Mapping[str, str | None]]] = field(default_factory=dict)
     refusals: dict[tuple[str, str], Written] = field(default_factory=dict)
     created: dict[tuple[str, str], str] = field(default_factory=dict)
     overruled: Mapping[str, datetime] = field(default_factory=dict)
@@ -57,46 +60,11 @@ class Results:
         """``stored`` of one CRM as text columns by ``_id``; null where nothing was said, or a blank."""
         if crm not in self._told:
             said = self.stored.get(crm, {})
-            names: dict[str, str | None] = {name: None for values in said.values() for name in values}
-            # Merged with a blank of each, the values of every record stand in one order.
-            rows = zip(*((names | values).values() for values in said.values()), strict=True)
-            columns = dict(zip(names, map(list, rows), strict=True)) if said else {}
-            schema = {"_id": pl.String(), **dict.fromkeys(names, pl.String())}
-            self._told[crm] = pl.DataFrame({"_id": list(said), **columns}, schema=schema)
+            names = dict.fromkeys(chain.from_iterable(said.values()), pl.String())
+            ids = pl.Series("_id", list(said), dtype=pl.String())
+            values = pl.from_dicts(list(said.values()), schema=names) if names else pl.DataFrame()
+            self._told[crm] = values.insert_column(0, ids)
         return self._told[crm]
-
-
-class Ends:
-    """How the changes of a slice ended, as far as the writing has come.
-
-    Each CRM's thread notes here and asks here, for the changes of its own CRM alone.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[pl.DataFrame] = []
-
-    def note(self, rows: pl.DataFrame, states: Mapping[str, str]) -> None:
-        """``rows`` of ``CHANGES`` ended so, by lead; a lead without a state is left open."""
-        if rows.is_empty() or not states:
-            return
-        by_lead = pl.DataFrame(
-            {"lead_id": list(states), "state": list(states.values())},
-            schema={"lead_id": pl.String(), "state": pl.String()},
-        )
-        self._parts.append(rows.select(*_OF_CHANGE).join(by_lead, on="lead_id"))
-
-    def left_of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that did not end yet."""
-        for part in tuple(self._parts):
-            rows = rows.join(part, on=_OF_CHANGE, how="anti", maintain_order="left")
-        return rows
-
-    def beside(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows with their ``state``; refused, where nothing was heard."""
-        none = pl.DataFrame(schema={name: pl.String() for name in (*_OF_CHANGE, "state")})
-        ended = pl.concat([none, *self._parts]).unique(_OF_CHANGE, keep="first")
-        beside = rows.join(ended, on=_OF_CHANGE, how="left", maintain_order="left")
-        return beside.with_columns(pl.col("state").fill_null("refused"))
 
 
 def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None = None) -> Results:
@@ -105,13 +73,14 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
     ``conflicts`` (``merge.conflicts``): where HubSpot's value won, it replaces what somebody set in Salesforce only
     as long as they have not set something else since.
     """
-    results, ends = Results(changes, overruled=_overruled(conflicts)), Ends()
+    changes = numbered(changes)
+    results, ends = Results(changes, overruled=_overruled(conflicts)), Ends(changes.height)
     _in_both(work, _withdraw, changes.filter(_WITHDRAWN), results, ends)
     _in_both(work, _create, changes.filter(pl.col("kind") == "create"), results, ends)
     ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
     ours = [(pl.col("crm") == crm) & (pl.col("object") == name) for crm, name in work.objects.items()]
     known = ready.filter(pl.any_horizontal(ours) & pl.col("record_id").is_not_null())
-    handed_over = (pl.col("lane") == "handover").any().over("crm", "lead_id")
+    handed_over = _handed_over(known, 2 * changes.height)
     for step, rows in ((_hand_over, known.filter(handed_over)), (_update, known.filter(~handed_over))):
         # Right before they are set, and not a step earlier: what stops a run in between leaves them blank.
         _clear_stages(work, rows, results, ends)
@@ -119,6 +88,12 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
     _end(results, changes, ready, ends)
     _log_ended(results)
     return results
+
+
+def _handed_over(changes: pl.DataFrame, writes: int) -> pl.Series:
+    """The changes of those leads, in each CRM, that are handed over with one of them."""
+    handed = changes[WRITE].filter(changes["lane"] == "handover")
+    return looked_up(true_at(handed, writes), changes[WRITE])
 
 
 #: One step of the writing in one CRM: what of it is to be written, and where is kept what became of it.
@@ -184,15 +159,15 @@ def _write(
     kept = results.stored.setdefault(crm, {})
     for one in written:
         if one.outcome == "written" and one.record_id:
-            kept.setdefault(one.record_id, {}).update(one.stored)
+            before = kept.get(one.record_id)
+            kept[one.record_id] = one.stored if before is None else {**before, **one.stored}
     return written
 
 
 def _create(work: Work, crm: str, creates: pl.DataFrame, results: Results, ends: Ends) -> None:
     key_field = CROSS.name_in(crm)
     writes = []
-    for lead_id, _, names, afters in _by_lead(creates):
-        values = dict(zip(names, afters, strict=True))
+    for lead_id, _, values in by_lead(creates):
         key = values.pop(key_field, None)
         writes.append(Write(lead_id, None, values, (key_field, key) if key else None))
     written = _write(work, crm, creates["object"][0], writes, "create", results)
@@ -204,30 +179,17 @@ def _create(work: Work, crm: str, creates: pl.DataFrame, results: Results, ends:
             results.refusals[one.trace, crm] = one
 
 
-def _by_lead(changes: pl.DataFrame) -> list[tuple[str, str | None, list[str], list[str | None]]]:
-    """(lead, record id, CRM fields, values) of each lead, in the order of the changes."""
-    grouped = changes.group_by("lead_id", maintain_order=True).agg(
-        pl.col("record_id").first(), pl.col("crm_field"), pl.col("after")
-    )
-    return grouped.rows()
-
-
 def _with_new_ids(changes: pl.DataFrame, results: Results) -> pl.DataFrame:
     """Put the ids of new records where a change waits for one; what waits in vain is left out."""
-    waiting = pl.col("kind") == "cross_id"
-    if changes.filter(waiting).is_empty():
+    waiting = changes["kind"] == "cross_id"
+    if not waiting.any():
         return changes
-    made = pl.DataFrame(
-        [
-            {"lead_id": lead, "crm": "hubspot" if crm == "salesforce" else "salesforce", "_made": record}
-            for (lead, crm), record in results.created.items()
-        ],
-        schema={"lead_id": pl.String(), "crm": pl.String(), "_made": pl.String()},
-    )
-    filled = changes.join(made, on=["lead_id", "crm"], how="left", maintain_order="left").with_columns(
-        after=pl.when(waiting).then("_made").otherwise("after")
-    )
-    return filled.filter(~waiting | pl.col("_made").is_not_null()).drop("_made")
+    asked = changes.filter(waiting).select("lead_id", "crm").iter_rows()
+    made = [
+        results.created.get((lead, "hubspot" if crm == "salesforce" else "salesforce")) for lead, crm in asked
+    ]
+    after = changes["after"].clone().scatter(waiting.arg_true(), pl.Series(made, dtype=pl.String()))
+    return changes.with_columns(after).filter(~waiting | after.is_not_null())
 
 
 def _clear_stages(work: Work, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
@@ -288,16 +250,18 @@ def _update_records(
         Write(
             lead_id,
             record_id,
-            dict(zip(names, afters, strict=True)),
+            values,
             unless_changed_since=_unless(crm, point, lead_id, record_id or "", results),
         )
-        for lead_id, record_id, names, afters in _by_lead(rows)
+        for lead_id, record_id, values in by_lead(rows)
     ]
     written = _write(work, crm, object_name, writes, point, results)
     ignored = _ignored(rows, written)
-    stuck = (pl.col("field") == STAGE) & pl.col("lead_id").is_in(list(ignored))
-    ends.note(rows.filter(~stuck), {one.trace: one.outcome for one in written})
-    ends.note(rows.filter(stuck), dict.fromkeys(ignored, "ignored"))
+    if ignored:
+        stuck = (pl.col("field") == STAGE) & pl.col("lead_id").is_in(list(ignored))
+        ends.note(rows.filter(stuck), dict.fromkeys(ignored, "ignored"))
+        rows = rows.filter(~stuck)
+    ends.note(rows, {one.trace: one.outcome for one in written})
     results.refusals.update({(one.trace, crm): one for one in written if one.outcome != "written"})
     results.refusals.update({(lead, crm): one for lead, one in ignored.items()})
 
@@ -337,36 +301,35 @@ def _end(results: Results, changes: pl.DataFrame, ready: pl.DataFrame, ends: End
     """Give every change its end; a change that waited for a record that was refused is refused with it."""
     all_rows = pl.concat([changes.filter(pl.col("kind") == "create"), ready])
     if all_rows.height < changes.height:
-        given_up = changes.join(all_rows, on=["lead_id", "crm", "field"], how="anti", maintain_order="left")
+        given_up = changes.filter(~looked_up(true_at(all_rows[CHANGE], changes.height), changes[CHANGE]))
         all_rows = pl.concat([all_rows, given_up])
-    made = pl.DataFrame(
-        [(lead, crm, record) for (lead, crm), record in results.created.items()],
-        schema={"lead_id": pl.String(), "crm": pl.String(), "_new": pl.String()},
-        orient="row",
-    )
-    ended = (
-        ends.beside(all_rows)
-        .join(made, on=["lead_id", "crm"], how="left", maintain_order="left")
-        .with_columns(record_id=pl.coalesce("record_id", "_new"))
-    )
-    results.changes = _with_stored(ended, results).select(*ENDED)
+    ids = written_ids(all_rows, results.created)
+    ended = all_rows.with_columns(ids, ends.of(all_rows))
+    results.changes = ended.with_columns(_stored(ended, results)).select(*ENDED)
 
 
-def _with_stored(ended: pl.DataFrame, results: Results) -> pl.DataFrame:
-    """Add ``stored``: what the CRMs say they hold, where that is not what was sent."""
-    said = [
-        results.told(crm)
-        .unpivot(index="_id", variable_name="crm_field", value_name="_said")
-        .select(
-            crm=pl.lit(crm), record_id="_id", crm_field="crm_field", _said=pl.col("_said").cast(pl.String())
-        )
-        .drop_nulls()
-        for crm in results.stored
-    ]
-    if not said:
-        return ended.with_columns(stored=pl.lit(None, pl.String()))
-    beside = ended.join(
-        pl.concat(said), on=["crm", "record_id", "crm_field"], how="left", maintain_order="left"
-    )
-    otherwise = (pl.col("state") == "written") & pl.col("_said").ne_missing(pl.col("after"))
-    return beside.with_columns(stored=pl.when(otherwise).then("_said"))
+def _stored(ended: pl.DataFrame, results: Results) -> pl.Series:
+    """``stored``: what the CRMs say they hold, where that is not what was sent."""
+    stored, written = every(None, pl.String(), ended.height), ended["state"] == "written"
+    places, texts = [], []
+    for crm in results.stored:
+        at = (written & (ended["crm"] == crm) & ended["record_id"].is_not_null()).arg_true()
+        rows = ended.select("record_id", "crm_field", "after")[at]
+        said = _said(rows, results.told(crm))
+        otherwise = said.is_not_null() & said.ne_missing(rows["after"])
+        places.append(at.filter(otherwise))
+        texts.append(said.filter(otherwise))
+    if places:
+        stored = stored.scatter(pl.concat(places), pl.concat(texts))
+    return stored.alias("stored")
+
+
+def _said(rows: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
+    """What is ``told`` of each row's record in its field; null where nothing is."""
+    names = [name for name in rows["crm_field"].unique().to_list() if name in told.columns]
+    runs, records = runs_of(rows["record_id"])
+    at = looked_up(places_of(records, told), runs).cast(pl.UInt32())
+    column = rows["crm_field"].cast(pl.Enum(names), strict=False).to_physical().cast(pl.UInt32())
+    values = [told[name] for name in names]
+    flat = pl.concat(values, rechunk=True) if values else every(None, pl.String(), 0)
+    return looked_up(flat, column * told.height + at)
