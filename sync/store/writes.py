@@ -17,30 +17,68 @@ _SHORT_LISTS: Mapping[str, str] = {name: name for name in ("before", "why", "lan
 
 def as_writes(intents: pl.DataFrame) -> pl.DataFrame:
     """``journal.INTENTS`` as rows of the journal: the lists are texts in PostgreSQL's spelling of an array."""
-    listed = [_entry(intents, name).alias(f"_{name}") for name in {**_LISTS, **_SHORT_LISTS}.values()]
-    all_of = {name: pl.col(f"_{source}").str.join(",") for name, source in _LISTS.items()}
-    short = {
-        name: pl.when((pl.col(f"_{source}") == pl.col(f"_{source}").first()).all())
-        .then(pl.col(f"_{source}").first())
-        .otherwise(pl.col(f"_{source}").str.join(","))
-        for name, source in _SHORT_LISTS.items()
-    }
-    rows = (
-        intents.with_columns(_IS_NEW)
-        .select(*_WRITE, *listed)
-        .group_by(*_WRITE, maintain_order=True)
-        .agg(**all_of, **short)
+    rows, number = _write_by_write(intents.with_columns(_IS_NEW))
+    starts = _starts(number)
+    short = {name: _alike(rows[source], number, starts) for name, source in _SHORT_LISTS.items()}
+    whole = _arrays({name: rows[source] for name, source in _LISTS.items()}, number)
+    return rows.select(_WRITE[:-1])[starts].with_columns(**whole, **short)
+
+
+def _write_by_write(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """The changes with those of a write together, as the first of each stand, and the number of each one's write.
+
+    A plan's stand so already; to group them by five texts would take as long as all the rest.
+    """
+    number = rows.select(pl.struct(_WRITE).rle_id()).to_series()
+    firsts = rows.select(_WRITE)[_starts(number)]
+    if firsts.unique().height < firsts.height:
+        first = pl.col("_row").first().over(_WRITE)
+        rows = rows.with_row_index("_row").sort(first, maintain_order=True)
+        number = rows.select(pl.struct(_WRITE).rle_id()).to_series()
+    return rows, number
+
+
+def _starts(number: pl.Series) -> pl.Series:
+    """Where each write begins."""
+    return number.rle().struct.field("len").cum_sum().shift(1, fill_value=0)
+
+
+def _alike(values: pl.Series, number: pl.Series, starts: pl.Series) -> pl.Series:
+    """What each write's fields say as an array: once, where they all say alike."""
+    first = values[starts]
+    said = _arrays({"said": first}, pl.int_range(len(first), dtype=pl.UInt32(), eager=True))["said"]
+    apart = number.filter(values.ne_missing(first[number])).unique()
+    if apart.is_empty():
+        return said
+    theirs = number.is_in(apart.implode())
+    listed = _arrays({"said": values.filter(theirs)}, number.filter(theirs))["said"]
+    return said.scatter(apart.sort(), listed)
+
+
+def _arrays(columns: Mapping[str, pl.Series], number: pl.Series) -> dict[str, pl.Series]:
+    """The values of each write as an array; writes stand in the order of their numbers."""
+    spelled = [_spelled(values).alias(name) for name, values in columns.items()]
+    by_write = pl.DataFrame([number.alias("_write"), *spelled]).group_by("_write", maintain_order=True)
+    listed = by_write.agg(*columns)
+    # What is never blank is quoted where it is joined, and not value by value.
+    marks = {name: "" if values.null_count() else '"' for name, values in columns.items()}
+    texts = listed.select(
+        pl.concat_str(
+            pl.lit("{" + mark), pl.col(name).list.join(mark + "," + mark), pl.lit(mark + "}")
+        ).alias(name)
+        for name, mark in marks.items()
     )
-    lists = [pl.concat_str(pl.lit("{"), name, pl.lit("}")).alias(name) for name in (*all_of, *short)]
-    return rows.select(*_WRITE[:-1], *lists)
+    return {name: texts[name] for name in columns}
 
 
-def _entry(intents: pl.DataFrame, name: str) -> pl.Expr:
-    """The values of a column as entries of an array."""
-    value = pl.col(name)
-    if intents[name].str.contains_any(["\\", '"']).any():
-        value = value.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
-    return pl.concat_str(pl.lit('"'), value, pl.lit('"')).fill_null("NULL")
+def _spelled(values: pl.Series) -> pl.Series:
+    """The values as an array has them, but for the quotes of a column without blanks."""
+    if values.str.contains_any(["\\", '"']).any():
+        values = values.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+    if not values.null_count():
+        return values
+    quoted = pl.concat_str(pl.lit('"'), values.name, pl.lit('"')).fill_null("NULL")
+    return values.to_frame().select(quoted).to_series()
 
 
 def as_ends(results: pl.DataFrame) -> pl.DataFrame:
