@@ -35,6 +35,11 @@ def join_many() -> None:
     _many.set(True)
 
 
+def heed(interrupted: threading.Event) -> None:
+    """Once it is set, what this thread does stops where it asks (``stop_if_interrupted``)."""
+    _interrupts.set((*_interrupts.get(), interrupted))
+
+
 def stop_if_interrupted() -> None:
     """Raises KeyboardInterrupt where the main thread, which waits for this one, was interrupted.
 
@@ -148,6 +153,6 @@ class _Crew:
     def _act(self, act: Act) -> None:
         if len(self.threads) >= MANY:
             join_many()
-        _interrupts.set((*_interrupts.get(), self._interrupted))
+        heed(self._interrupted)
         stop_if_interrupted()
         act()

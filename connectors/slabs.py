@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from connectors.atonce import stop_if_interrupted
 from connectors.crm import ABSENT, ARCHIVED, CREATED_AT, MODIFIED_AT, RECORD_ID, SLAB_SCHEMA, Slab
 from connectors.errors import OurBug
 
@@ -184,6 +185,7 @@ def cut(
     """
     growing = _Growing(slab_rows)
     for page in pages:
+        stop_if_interrupted()
         start, height = 0, page.height if isinstance(page, pl.DataFrame) else len(page.ids)
         while start < height:
             end = min(start + growing.room, height)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from itertools import chain
 
 import polars as pl
 
@@ -17,8 +18,10 @@ from connectors.crm import RECORD_ID, Cursor, Slab
 from mapping.identity import pairing_keys
 from mapping.mapread import ReadResult
 from mapping.own import CROSS_ID, OWN_LEAD_FIELDS
+from sync.ahead import side_by_side
 from sync.fates import CONVERTED, OPPORTUNITY, Met, meet, with_conversion
 from sync.halfdone import OPEN_INTENTS, as_before
+from sync.inorder import chosen
 from sync.pairs import RECORD_KEYS
 from sync.shelf import Shelf
 from sync.store.persons import Barred, name_of_address, name_of_record
@@ -52,10 +55,12 @@ def gather(work: Work, since: Mapping[str, Cursor | None]) -> Gathered:
     gathered = Gathered(_shelf(work), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
+    slabs = dict[str, Iterator[Slab]]()
     for crm in CRMS:
         reading = work.crms[crm].changes(work.objects[crm], _asked(work, crm), since.get(crm))
-        gathered.cursors[crm] = reading.cursor
-        _take_in(work, crm, reading.slabs, gathered, intents)
+        gathered.cursors[crm], slabs[crm] = reading.cursor, reading.slabs
+    with side_by_side(slabs) as found:
+        _take_in(work, found, gathered, intents)
     if gathered.met.joined:
         # Records read before may lie with a lead that is another one's name by now. A second reading knows that.
         gathered.shelf.clear()
@@ -86,7 +91,7 @@ def _add_survivors(work: Work, gathered: Gathered, intents: pl.DataFrame) -> Non
         missing = [one for one in dict.fromkeys(survivors) if one not in set(pl.concat(read))]
         if missing:
             slabs = work.crms[crm].fetch(work.objects[crm], _asked(work, crm), missing)
-            _take_in(work, crm, slabs, gathered, intents)
+            _take_in(work, _of(crm, slabs), gathered, intents)
 
 
 def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None = None) -> Gathered:
@@ -95,7 +100,7 @@ def gather_named(work: Work, ids: Mapping[str, list[str]], shelf: Shelf | None =
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
     for crm, slabs in _fetched(work, {crm: ids[crm] for crm in CRMS if ids.get(crm)}).items():
-        _take_in(work, crm, slabs, gathered, intents)
+        _take_in(work, _of(crm, slabs), gathered, intents)
     return gathered
 
 
@@ -119,13 +124,13 @@ def gather_slabs(work: Work, crm: str, slabs: Iterator[Slab]) -> Gathered:
     gathered = Gathered(_shelf(work), pl.DataFrame(schema=dict(RECORD_KEYS)))
     intents = work.store.journal.open_intents(OPEN_INTENTS)
     gathered.barred = work.store.persons.barred()
-    _take_in(work, crm, slabs, gathered, intents)
+    _take_in(work, _of(crm, slabs), gathered, intents)
     other = "salesforce" if crm == "hubspot" else "hubspot"
     source = work.field_map.rules["email"].source(other, work.objects[other])
     addresses = gathered.new["email_key"].drop_nulls().unique().to_list()
     if source is not None and addresses:
         found = work.crms[other].find(work.objects[other], _asked(work, other), source, addresses)
-        _take_in(work, other, found, gathered, intents)
+        _take_in(work, _of(other, found), gathered, intents)
     return gathered
 
 
@@ -162,32 +167,47 @@ def _asked(work: Work, crm: str) -> tuple[str, ...]:
     return work.asked(crm)
 
 
-def _take_in(work: Work, crm: str, slabs: Iterator[Slab], gathered: Gathered, intents: pl.DataFrame) -> None:
-    """Put records whose lead is known where it will be worked on, and let the others wait to be paired.
+def _of(crm: str, slabs: Iterator[Slab]) -> Iterator[tuple[str, Slab]]:
+    return ((crm, slab) for slab in slabs)
 
-    Only the latter need keys of identity: a link never moves by itself.
-    """
-    narrow = [gathered.new]
-    for slab in slabs:
+
+def _take_in(
+    work: Work, slabs: Iterator[tuple[str, Slab]], gathered: Gathered, intents: pl.DataFrame
+) -> None:
+    """Put records whose lead is known where it will be worked on, and let the others wait to be paired."""
+    narrow: dict[str, list[pl.DataFrame]] = {crm: [] for crm in CRMS}
+    for crm, slab in slabs:
         gathered.records_read += slab.frame.height
         there = slab.frame
+        del slab
         meet(work, crm, there, gathered.met)
         if there["_archived"].any():
             gone = there.filter("_archived")[RECORD_ID].to_list()
             gathered.archived.setdefault(crm, []).extend(gone)
             there = there.filter(~pl.col("_archived"))
         there = as_before(there, crm, intents)
-        if there.is_empty():
-            continue
-        owned = _with_leads(work, crm, read_records(work, crm, there, gathered.problems))
-        unknown = owned["lead_id"].is_null()
-        if unknown.any():
-            new = _without_forgotten(crm, owned.filter(unknown).drop("lead_id"), gathered)
-            narrow.append(record_keys(new, crm, work.objects[crm]))
-            gathered.shelf.wait(crm, new)
-            owned = owned.filter(~unknown)
-        gathered.shelf.put(crm, owned)
-    gathered.new = pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
+        if not there.is_empty():
+            narrow[crm] += _take_records(work, crm, there, gathered)
+    # In the order of the CRMs, in whatever order their slabs came.
+    gathered.new = _each_once([gathered.new, *chain.from_iterable(narrow.values())])
+
+
+def _take_records(work: Work, crm: str, there: pl.DataFrame, gathered: Gathered) -> list[pl.DataFrame]:
+    """The keys of records without a link. Only those need keys of identity: a link never moves by itself."""
+    owned = _with_leads(work, crm, read_records(work, crm, there, gathered.problems))
+    unknown, keys = owned["lead_id"].is_null(), []
+    if unknown.any():
+        new = _without_forgotten(crm, chosen(owned, unknown).drop("lead_id"), gathered)
+        keys.append(record_keys(new, crm, work.objects[crm]))
+        gathered.shelf.wait(crm, new)
+        owned = chosen(owned, ~unknown)
+    gathered.shelf.put(crm, owned)
+    return keys
+
+
+def _each_once(narrow: list[pl.DataFrame]) -> pl.DataFrame:
+    """Each record (``crm``, ``record_id``) once, as it was read last."""
+    return pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 
 def _without_forgotten(crm: str, records: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from connectors.atonce import stop_if_interrupted
 from connectors.crm import ABSENT, ARCHIVED, CREATED_AT, MODIFIED_AT, RECORD_ID, Slab
 from connectors.errors import OurBug
 from connectors.salesforce.bulk.jobs import Jobs
@@ -45,6 +46,7 @@ class Extract:
         if ended.state != "JobComplete":
             raise ended.failure()
         for frame in Results(self._calls, job, wanted.names).frames():
+            stop_if_interrupted()
             for some in frame.iter_slices(SLAB_ROWS):
                 yield Slab(CRM, wanted.object_name, slab_frame(wanted, some))
 
