@@ -21,9 +21,10 @@ from sync.cardmatch import FILE, Matched, Unsure, held_of_file, match
 from sync.cards import ROW_KEY, Cards
 from sync.decide import Decided
 from sync.errors import GuardStopped, WrongUse
+from sync.fingerprint import fingerprint
 from sync.guards import stop_if_too_much
 from sync.importing import CARD, Source, decide_cards
-from sync.plan import CHANGES, SIDES, STAGE, fingerprint
+from sync.plan import CHANGES, SIDES, STAGE
 from sync.remember import refused_rows, remember
 from sync.running import running
 from sync.store.imports import IMPORTED

@@ -6,7 +6,6 @@ nothing branches on it. ``kind`` is for the program.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -42,8 +41,6 @@ __all__ = [
     "STAGE",
     "Wanted",
     "Writable",
-    "canonical",
-    "fingerprint",
     "plan",
 ]
 
@@ -152,20 +149,6 @@ def _reached(judged: _Judged, crm: str) -> pl.Series:
     """Who is in scope, and may be written to in this CRM."""
     side, in_scope = f"to_{crm}", judged.leads["in_scope"]
     return in_scope & judged.leads[side] if side in judged.names else in_scope
-
-
-def canonical(changes: pl.DataFrame) -> bytes:
-    """The changes in one order and one spelling: what a fingerprint is made of.
-
-    Ordered by lead first, so that slices of ascending lead ids can be joined end to end.
-    """
-    ordered = changes.select("lead_id", "crm", "record_id", "field", "before", "after")
-    return ordered.sort("lead_id", "crm", "field").write_csv(include_header=False).encode()
-
-
-def fingerprint(changes: pl.DataFrame) -> str:
-    """A short text that is the same exactly when the changes are."""
-    return hashlib.sha256(canonical(changes)).hexdigest()[:16]
 
 
 #: By field, the places of the leads of which somebody decided it, and who did (``Winner``).

@@ -17,7 +17,7 @@ import polars as pl
 
 from sync.errors import WrongUse
 from sync.explaining import find_lead
-from sync.plan import fingerprint
+from sync.fingerprint import fingerprint
 from sync.running import running
 from sync.saved import SavedPlan, load_plan, write_plan
 from sync.shelf import sweep

@@ -31,6 +31,7 @@ from sync.decide import Decided
 from sync.erasures import Erasures, follow_erasures
 from sync.fates import not_to_be_written
 from sync.fieldtimes import with_own_times
+from sync.fingerprint import canonical
 from sync.freshness import note_freshness
 from sync.guards import stop_if_too_much
 from sync.loops import without_noise
@@ -39,7 +40,7 @@ from sync.newly_mapped import note_readings
 from sync.notices import tell
 from sync.overtaken import up_to_date
 from sync.pairs import AMBIGUOUS, ASSIGNED, RECORD_KEYS, Pairing
-from sync.plan import CHANGES, canonical
+from sync.plan import CHANGES
 from sync.reach import note_reach
 from sync.read import Gathered, gather, gather_named
 from sync.remember import held_rows, nothing_written, remember, renewed_links

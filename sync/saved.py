@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 
 from sync.errors import WrongUse
-from sync.plan import CHANGES, fingerprint
+from sync.fingerprint import fingerprint
+from sync.plan import CHANGES
 from sync.privatefile import opened_private
 from sync.store.runs import Numbers
 from sync.tally import Outcome

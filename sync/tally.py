@@ -11,7 +11,7 @@ import polars as pl
 
 from connectors.crm import Cursor
 from sync.decide import Decided
-from sync.inorder import chosen
+from sync.ends import runs_of
 from sync.merge import WINNER, Winner
 from sync.plan import SIDES
 from sync.running import as_document
@@ -75,11 +75,11 @@ def count_changes(totals: dict[str, int], changes: pl.DataFrame) -> None:
     if changes.is_empty():
         return
     created = changes["kind"] == "create"
-    records = changes.select("lead_id", "crm")
-    totals["creates"] += chosen(records, created).n_unique()
-    totals["updates"] += chosen(records, ~created).n_unique()
+    records = changes.select("lead_id", "crm").to_struct()
+    for name, which in (("creates", created), ("updates", ~created)):
+        totals[name] += runs_of(records.filter(which))[1].n_unique()
     totals["stage_moves"] += int(((changes["field"] == "stage") & ~created).sum())
-    totals["leads_touched"] += changes["lead_id"].n_unique()
+    totals["leads_touched"] += len(_leads(changes["lead_id"]))
 
 
 def stage_changes(changes: pl.DataFrame) -> int:
@@ -100,9 +100,15 @@ def summarise(summary: dict[str, int], decided: Decided) -> None:
     for column in ("stage", "temperature"):
         for value, count in Counter(leads[column].to_list()).items():
             add(f"{column}:{value}", count)
-    for name, count in Counter(decided.changes["field"].to_list()).items():
+    fields = decided.changes["field"]
+    for name, count in zip(fields.unique(maintain_order=True), fields.unique_counts(), strict=True):
         add(f"field:{name}", count)
     add("conflicts", decided.conflicts.height)
+
+
+def _leads(lead_ids: pl.Series) -> set[str]:
+    """Each of these leads once. The changes of one stand together: a text a lead is looked at, and not one a change."""
+    return set(runs_of(lead_ids)[1].to_list())
 
 
 def count_targets(outcome: Outcome, decided: Decided, results: Results | None) -> None:
@@ -111,10 +117,10 @@ def count_targets(outcome: Outcome, decided: Decided, results: Results | None) -
     changes = decided.changes if results is None else results.changes
     counts = {"targets": 0, "written": 0, "unchanged": 0, "held": 0, "refused": 0}
     for crm, side in SIDES.items():
-        theirs_changed = chosen(changes, changes["crm"] == crm)
-        touched, refused = set(theirs_changed["lead_id"].to_list()), set()
+        here = changes["crm"] == crm
+        touched, refused = _leads(changes["lead_id"].filter(here)), set[str]()
         if results is not None:
-            refused = set(theirs_changed["lead_id"].filter(theirs_changed["state"] != "written").to_list())
+            refused = _leads(changes["lead_id"].filter(here & (changes["state"] != "written")))
         if decided.moved is not None:
             refused |= set(decided.moved.filter(pl.col("crm") == crm)["lead_id"])
         there = set(leads["lead_id"].filter(leads[side + "_id"].is_not_null()).to_list())

@@ -13,8 +13,9 @@ from mapping.fieldmap import FieldRule, compile_map
 from mapping.lead import LEAD_FIELDS
 from mapping.own import HANDOVER_FIELDS, OWN_FIELDS, OWN_LEAD_FIELDS
 from mapping.values.words import ValueMap
+from sync.fingerprint import canonical, fingerprint
 from sync.merge import MergeRule, Winner
-from sync.plan import CHANGES, Wanted, Writable, canonical, fingerprint, plan
+from sync.plan import CHANGES, Wanted, Writable, plan
 
 OWN_RULES = [FieldRule(own.lead.name, own.hubspot, own.salesforce) for own in OWN_FIELDS]
 MAP = compile_map(

@@ -13,7 +13,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from sync.errors import WrongUse
-from sync.plan import CHANGES, fingerprint
+from sync.fingerprint import fingerprint
+from sync.plan import CHANGES
 from sync.saved import load_plan, save_plan
 from sync.tally import Outcome
 
