@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot import past, records, rendering
+from connectors.sandbox.hubspot import records, rendering
 from connectors.sandbox.hubspot.call import Call, Version, answer, properties_given, text_list
 from connectors.sandbox.hubspot.errors import (
     Refused,
@@ -26,7 +26,7 @@ from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.removal import archive
 from connectors.sandbox.hubspot.single import identified, in_reach, key_value
-from connectors.sandbox.hubspot.writing import create, update
+from connectors.sandbox.hubspot.writing import Unsaved, create, update
 from connectors.sandbox.side import Answer
 
 MOST = 100
@@ -151,7 +151,7 @@ def update_many(portal: Portal, call: Call) -> Answer:
         if name and (kind is CONTACTS or name == "hs_object_id"):
             raise not_unique(kind.key, str(name))
     found = _unarchived(portal, kind, rows)
-    tolerant = traced(rows)
+    tolerant, unsaved = traced(rows), Unsaved()
     outcome = Outcome(portal)
     missing = [row for row in rows if row["id"] not in found]
     if missing and tolerant:
@@ -161,10 +161,11 @@ def update_many(portal: Portal, call: Call) -> Answer:
         outcome.errors.append(batch_not_found(kind.singular, [row["id"] for row in missing]).row(None))
 
     def one(row: Row) -> Row:
-        return _updated(portal, found[row["id"]], row, call.version)
+        return _updated(portal, found[row["id"]], row, call.version, unsaved)
 
     present = [row for row in rows if row["id"] in found]
     outcome.run(present, one, tolerant and portal.switches.trace_id_update)
+    unsaved.save(portal.database)
     return outcome.answer(call, 200)
 
 
@@ -184,8 +185,6 @@ def _unarchived(portal: Portal, kind: Kind, rows: Sequence[Row]) -> dict[str, Re
             continue
         if name or str(record.id) == row["id"]:
             found[row["id"]] = by_id.setdefault(record.id, record)
-    for id_, newest in past.newest(portal.database, list(by_id)).items():
-        by_id[id_].newest = newest
     return found
 
 
@@ -195,9 +194,11 @@ def _by_own_id(portal: Portal, kind: Kind, ids: Sequence[str]) -> dict[str, Reco
     return {str(id_): record for id_, record in records.find_all(portal.database, kind, numbers).items()}
 
 
-def _updated(portal: Portal, record: Record, row: Row, version: Version) -> Row:
+def _updated(
+    portal: Portal, record: Record, row: Row, version: Version, unsaved: Unsaved | None = None
+) -> Row:
     given = properties_given(row, version)
-    moved = update(portal, record, given)
+    moved = update(portal, record, given, unsaved=unsaved)
     return rendering.updated_body(portal, record, {*given, *moved})
 
 

@@ -97,6 +97,8 @@ def properties_given(body: dict[str, Any], version: Version) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise unreadable("properties must be an object")
     refused = _NO_TEXT if version == "2026-09" else (*_NO_TEXT, NoneType)
+    if set(map(type, given.values())) == {str}:
+        return given
     for name, value in given.items():
         if type(value) is not str and isinstance(value, refused):
             raise unreadable(f"the value of property {name} must be a text")

@@ -20,6 +20,10 @@ from connectors.sandbox.hubspot.kinds import ACTIVITIES, COMPANIES, CONTACTS, KI
 from connectors.sandbox.hubspot.lifecycle import STAGE
 from connectors.sandbox.hubspot.standard_shape import definition
 
+#: The properties that hold addresses, which share one space.
+ADDRESSES = frozenset({"email", "hs_additional_emails"})
+#: Properties whose values have a form of their own, whatever their type.
+OF_THEIR_OWN = ADDRESSES | {"hubspot_owner_id"}
 _STANDARD = {
     CONTACTS.key: (standard_contacts.GROUPS, standard_contacts.PROPERTIES),
     COMPANIES.key: (standard_companies.GROUPS, standard_companies.PROPERTIES),
@@ -70,8 +74,16 @@ class Properties(dict[str, Property]):
         self.unique = frozenset(name for name, each in self.items() if each.unique)
         self.instants = frozenset(name for name, each in self.items() if each.type == "datetime")
         self.sensitive = frozenset(name for name, each in self.items() if each.sensitive)
+        self.read_only = frozenset(name for name, each in self.items() if each.read_only)
+        self.many = frozenset(name for name, each in self.items() if each.many)
+        #: Of these a text is kept as it was given, whatever it says.
+        self.as_given = frozenset(
+            name
+            for name, each in self.items()
+            if each.type == "string" and not each.read_only and name not in OF_THEIR_OWN
+        )
         #: Whose values name a record; secondary addresses share one space with the first ones.
-        self.naming = self.unique | ({"email", "hs_additional_emails"} if "email" in self else frozenset())
+        self.naming = self.unique | (ADDRESSES if "email" in self else frozenset())
 
 
 class Definitions:

@@ -1,12 +1,13 @@
 """The values that the properties of a record had, and who gave them (HubSpot reference, section 4.2).
 
 A write is one row however many properties it moves: a row for each would be most of what a large sync costs.
+It is kept without a look at what there is already; how the two fit together is found out when somebody reads.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 import orjson
 
@@ -18,12 +19,26 @@ AT_ONCE = 5_000
 Entry = tuple[int, str, Source]
 #: A property and its entry.
 Moved = tuple[str, int, str, Source]
+#: ``[type, id, label, user, at, {property: value}]``: what one source gave at one moment, in milliseconds. A
+#: seventh element says how it is read: see ``from_beginning`` and ``not_before``.
+Group = list[object]
+_FIRST, _NOT_BEFORE = 1, 2
+
+
+def from_beginning(source: Source, at: int, values: Mapping[str, str]) -> Group:
+    """What properties had before a write, read only of those that no earlier write names."""
+    return [source.type, source.id, source.label, source.user, at, values, _FIRST]
+
+
+def not_before(source: Source, at: int, values: Mapping[str, str]) -> Group:
+    """What a write gave, read as no older than what there was: what is told late cannot come before that."""
+    return [source.type, source.id, source.label, source.user, at, values, _NOT_BEFORE]
 
 
 def packed(rows: Iterable[Moved]) -> str:
-    """Values in their order as one text: a JSON list of ``[type, id, label, user, at, {property: value}]``."""
+    """Values in their order as one text: a JSON list of groups."""
     kept = list(rows)  # held, so that no two sources can have one address
-    groups: list[list[object]] = []
+    groups: list[Group] = []
     values: list[dict[str, str]] = []
     places: dict[tuple[int, int], int] = {}
     latest: dict[str, int] = {}
@@ -45,31 +60,30 @@ def keep(database: sqlite3.Connection, id_: int, rows: Iterable[Moved]) -> None:
     database.execute("INSERT INTO past (record, moved) VALUES (?, ?)", (id_, packed(rows)))
 
 
+def keep_all(database: sqlite3.Connection, writes: Iterable[tuple[int, list[Group]]]) -> None:
+    """Keep what writes moved: of each the record and its groups, of one property the earlier value first."""
+    database.executemany(
+        "INSERT INTO past (record, moved) VALUES (?, ?)",
+        [(id_, orjson.dumps(groups).decode()) for id_, groups in writes],
+    )
+
+
 def of_record(database: sqlite3.Connection, id_: int) -> dict[str, list[Entry]]:
     """The entries of each property that has any, newest first; of one moment the one kept last comes first."""
     found: dict[str, list[Entry]] = {}
+    latest: dict[str, int] = {}
     for (text,) in database.execute("SELECT moved FROM past WHERE record = ? ORDER BY seq", (id_,)):
-        for type_, source_id, label, user, at, values in orjson.loads(text):
+        for type_, source_id, label, user, at, values, *how in orjson.loads(text):
             source = Source(type_, source_id, label, user)
             for name, value in values.items():
-                found.setdefault(name, []).append((at, value, source))
+                if how == [_FIRST] and name in found:
+                    continue
+                newest = max(at, latest.get(name, at))
+                found.setdefault(name, []).append((newest if how == [_NOT_BEFORE] else at, value, source))
+                latest[name] = newest
     for entries in found.values():
         entries.reverse()
         entries.sort(key=lambda entry: -entry[0])
-    return found
-
-
-def newest(database: sqlite3.Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """When each property of those records that has entries last got one, in milliseconds."""
-    found: dict[int, dict[str, int]] = {id_: {} for id_ in ids}
-    marks = ", ".join("?" * len(ids))
-    rows = database.execute(f"SELECT record, moved FROM past WHERE record IN ({marks})", ids)
-    for id_, text in rows:
-        of_one = found[id_]
-        for *_, at, values in orjson.loads(text):
-            for name in values:
-                if of_one.get(name, at) <= at:
-                    of_one[name] = at
     return found
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import orjson
 
-from connectors.sandbox.hubspot.definitions import Properties
+from connectors.sandbox.hubspot.definitions import ADDRESSES, Properties
 from connectors.sandbox.hubspot.kinds import Kind
 
 COLUMNS = "id, kind, created, modified, archived, email, data"
@@ -17,10 +17,7 @@ RESTORABLE_DAYS = 90
 
 @dataclass(slots=True)
 class Record:
-    """One record. Times are milliseconds; ``values`` are the kept texts, without empty ones.
-
-    ``newest``: what ``past.newest`` says of it, where it was read ahead and is kept up; None: not looked up.
-    """
+    """One record. Times are milliseconds; ``values`` are the kept texts, without empty ones."""
 
     id: int
     kind: Kind
@@ -28,7 +25,6 @@ class Record:
     modified: int
     archived: int | None
     values: dict[str, str] = field(repr=False)
-    newest: dict[str, int] | None = field(default=None, repr=False)
 
 
 def of_row(kind: Kind, row: Sequence[object]) -> Record:
@@ -69,16 +65,19 @@ def holder(database: sqlite3.Connection, kind: Kind, name: str, value: str) -> i
     return int(row[0]) if row else None
 
 
-def naming_values(properties: Properties, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The (property, value) pairs of a record that no other record may have.
+def naming_values(
+    properties: Properties, values: Mapping[str, str], names: Set[str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """The (property, value) pairs of a record that no other record may have; of ``names`` alone, where given.
 
     Secondary addresses stand under ``email`` too: all addresses of a type are one space
     (HubSpot reference, section 4.6).
     """
-    if "email" in properties:
+    names = properties.naming if names is None else names
+    if not names.isdisjoint(ADDRESSES) and "email" in properties:
         addresses = (values.get("email", ""), *values.get("hs_additional_emails", "").split(";"))
         yield from (("email", address) for address in dict.fromkeys(addresses) if address)
-    for name in properties.unique:
+    for name in properties.unique & names:
         if value := values.get(name):
             yield name, value
 
@@ -97,12 +96,12 @@ def as_row(record: Record) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def save_values(database: sqlite3.Connection, record: Record) -> None:
-    """Store a record of which nothing changed but values other than its address, and its time."""
+def save_values(database: sqlite3.Connection, changed: Iterable[Record]) -> None:
+    """Store records of which nothing changed but values other than their address, and their time."""
     # Each further column would move an entry of an index.
-    database.execute(
+    database.executemany(
         "UPDATE record SET modified = ?, data = ? WHERE id = ?",
-        (record.modified, orjson.dumps(record.values).decode(), record.id),
+        [(record.modified, orjson.dumps(record.values).decode(), record.id) for record in changed],
     )
 
 
@@ -120,12 +119,13 @@ def remove(database: sqlite3.Connection, id_: int) -> None:
     database.execute("DELETE FROM record WHERE id = ?", (id_,))
 
 
-def claim(database: sqlite3.Connection, kind: Kind, id_: int, pairs: Iterable[tuple[str, str]]) -> None:
-    """Reserve naming values. The caller has checked that they are free."""
-    database.executemany(
+def claim(database: sqlite3.Connection, kind: Kind, id_: int, pairs: Iterable[tuple[str, str]]) -> int:
+    """Reserve naming values; returns how many of them were free."""
+    done = database.executemany(
         "INSERT INTO unique_value VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [(kind.key, name, value, id_) for name, value in pairs],
     )
+    return done.rowcount
 
 
 def release(database: sqlite3.Connection, kind: Kind, id_: int, pairs: Iterable[tuple[str, str]]) -> None:

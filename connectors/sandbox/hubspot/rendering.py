@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from connectors.sandbox.hubspot import past
@@ -13,8 +13,20 @@ from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.standard_contacts import ZERO
 
-#: What a record shows although it does not stand among its values: see ``value_of``.
-_BESIDE = ZERO.union({"hs_all_contact_vids"}, *(kind.stamps for kind in KINDS))
+
+def _shown_beside(kind: Kind) -> dict[str, Callable[[Record], str]]:
+    """What a record shows although it does not stand among its values: in a column, or following from the id."""
+    found: dict[str, Callable[[Record], str]] = {}
+    if kind is CONTACTS:
+        found = dict.fromkeys(ZERO, lambda _: "0")
+        found["hs_all_contact_vids"] = lambda record: str(record.id)
+    found["hs_object_id"] = lambda record: str(record.id)
+    found[kind.modified] = lambda record: kept(record.modified)
+    found[kind.created] = lambda record: kept(record.created)
+    return found
+
+
+_BESIDE = {kind.key: _shown_beside(kind) for kind in KINDS}
 
 
 def value_of(record: Record, name: str) -> str | None:
@@ -22,20 +34,15 @@ def value_of(record: Record, name: str) -> str | None:
     value = record.values.get(name)
     if value is not None:
         return value
-    if name == record.kind.created:
-        return kept(record.created)
-    if name == record.kind.modified:
-        return kept(record.modified)
-    if name == "hs_object_id" or (name == "hs_all_contact_vids" and record.kind is CONTACTS):
-        return str(record.id)
-    return "0" if record.kind is CONTACTS and name in ZERO else None
+    beside = _BESIDE[record.kind.key].get(name)
+    return None if beside is None else beside(record)
 
 
 def shown(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, str | None]:
     """The texts of properties as answers carry them, in the order of the names."""
     found = dict.fromkeys(names)
     instants = portal.definitions.of(record.kind).instants.intersection(found)
-    return _texts(record, found, instants, _BESIDE.intersection(found))
+    return _texts(record, found, instants, _BESIDE[record.kind.key].keys() & found.keys())
 
 
 def _texts(
@@ -44,8 +51,10 @@ def _texts(
     """The same; ``instants`` are the dates and times among the names, ``beside`` those of ``_BESIDE``."""
     values = record.values
     found = dict(zip(names, map(values.get, names), strict=True))
+    how = _BESIDE[record.kind.key]
     for name in beside:
-        found[name] = value_of(record, name)
+        if found[name] is None:
+            found[name] = how[name](record)
     for name in instants:
         if value := found[name]:
             found[name] = value.replace(".000Z", "Z")
@@ -83,7 +92,7 @@ class Reading:
         self._portal = portal
         self._names = sorted(wanted & known.keys())
         self._instants = known.instants.intersection(self._names)
-        self._beside = _BESIDE.intersection(self._names)
+        self._beside = _BESIDE[kind.key].keys() & set(self._names)
         self._with_history = sorted(name for name in set(self._past) if name in known)
 
     def body(self, record: Record) -> dict[str, Any]:
@@ -104,15 +113,14 @@ class Reading:
             rows = kept_ones.get(name, [])
             if not rows and (value := value_of(record, name)):
                 at = record.modified if name == record.kind.modified else record.created
-                rows = [(at, value, first_source(self._portal, record, name))]
+                read_only = name in self._portal.definitions.of(record.kind).read_only
+                rows = [(at, value, CALCULATED if read_only else first_source(record))]
             found[name] = [history_row(at, value, source) for at, value, source in rows]
         return found
 
 
-def first_source(portal: Portal, record: Record, name: str) -> Source:
-    """Who gave a property the value it has had from the beginning."""
-    if portal.definitions.of(record.kind)[name].read_only:
-        return CALCULATED
+def first_source(record: Record) -> Source:
+    """Who gave the properties that HubSpot does not compute the values they have had from the beginning."""
     values = record.values
     if (values.get("hs_object_source"), values.get("hs_object_source_id")) == (API.type, API.id):
         return API
@@ -162,6 +170,13 @@ def created_body(portal: Portal, record: Record) -> dict[str, Any]:
 
 def updated_body(portal: Portal, record: Record, touched: Iterable[str]) -> dict[str, Any]:
     """A record as a change answers it: what was sent or moved with it, and some of the rest (recorded)."""
-    names = {*touched, *record.kind.stamps, *(_ECHOED & record.values.keys())}
-    properties = shown(portal, record, sorted(names))
-    return frame(record, {name: value or "" for name, value in properties.items()})
+    values = record.values
+    names = sorted({*touched, *record.kind.stamps, *_ECHOED.intersection(values)})
+    properties: dict[str, str | None] = {name: values.get(name, "") for name in names}
+    beside = _BESIDE[record.kind.key]
+    for name in names:
+        if name in beside and name not in values:
+            properties[name] = beside[name](record)
+    for name in portal.definitions.of(record.kind).instants.intersection(names):
+        properties[name] = (properties[name] or "").replace(".000Z", "Z")
+    return frame(record, properties)

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.sandbox.hubspot.account import OWNERS
-from connectors.sandbox.hubspot.definitions import Property
+from connectors.sandbox.hubspot.definitions import Properties, Property
 from connectors.sandbox.hubspot.errors import Problem
 from connectors.sandbox.hubspot.moments import DAY_MS, is_kept, kept, read_moment
 
@@ -36,7 +36,7 @@ def written(value: Any) -> str:
 
 
 def check(
-    properties: Mapping[str, Property], given: Mapping[str, Any], *, by_person: bool = False
+    properties: Properties, given: Mapping[str, Any], *, by_person: bool = False
 ) -> tuple[dict[str, str], list[Problem]]:
     """Values ready to keep (an empty text clears) and what was wrong with the others.
 
@@ -44,7 +44,12 @@ def check(
     """
     good: dict[str, str] = {}
     problems: list[Problem] = []
+    as_given = properties.as_given
     for name, value in given.items():
+        # Most of what a large batch writes, asked first.
+        if name in as_given and type(value) is str and len(value) <= LONGEST and not value.isspace():
+            good[name] = value
+            continue
         found = properties.get(name)
         if found is None:
             problems.append(Problem(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))

@@ -6,16 +6,20 @@ HubSpot reference, sections 5 and 7.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sandbox.hubspot import past, records
 from connectors.sandbox.hubspot.account import API, CALCULATED, Source
 from connectors.sandbox.hubspot.database import next_ids
+from connectors.sandbox.hubspot.definitions import Properties
 from connectors.sandbox.hubspot.errors import Problem, bad_request, exists, invalid
 from connectors.sandbox.hubspot.kinds import CONTACTS, LEADS, Kind
 from connectors.sandbox.hubspot.lifecycle import STAGE, dates_of_move, is_backward
 from connectors.sandbox.hubspot.moments import kept
+from connectors.sandbox.hubspot.past import Group
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.records import Record
 from connectors.sandbox.hubspot.rendering import first_source
@@ -45,6 +49,10 @@ def automatic(kind: Kind, source: Source) -> dict[str, str]:
     if source.user is not None:
         values["hs_object_source_user_id"] = str(source.user)
     return values | {"hs_is_contact": "true", "hs_is_unworked": "true"} if kind is CONTACTS else values
+
+
+#: Of which values ``derived`` knows what follows.
+DERIVED_FROM = frozenset({"email", "phone", "mobilephone", "hubspot_owner_id"})
 
 
 def derived(values: Mapping[str, str], names: Iterable[str], at: int) -> dict[str, str]:
@@ -96,85 +104,146 @@ def create(portal: Portal, kind: Kind, given: Mapping[str, Any], source: Source 
     return record
 
 
+@dataclass(slots=True)
+class Unsaved:
+    """What changes of one call leave to be written: all at once, because a hundred writes cost much alone.
+
+    Whoever reads those records from the file, or their past, has to ``save`` before.
+    """
+
+    records: dict[int, Record] = field(default_factory=dict)
+    #: Which of them have another address.
+    moved: set[int] = field(default_factory=set)
+    #: Of each write the record and the groups of its past, in their order.
+    past: list[tuple[int, list[Group]]] = field(default_factory=list)
+
+    def save(self, database: sqlite3.Connection) -> None:
+        """Write it."""
+        past.keep_all(database, self.past)
+        records.save_values(database, (one for id_, one in self.records.items() if id_ not in self.moved))
+        for id_ in self.moved:
+            records.save(database, self.records[id_])
+
+
 def update(
-    portal: Portal, record: Record, given: Mapping[str, Any], source: Source = API, *, at: int | None = None
-) -> set[str]:
+    portal: Portal,
+    record: Record,
+    given: Mapping[str, Any],
+    source: Source = API,
+    *,
+    at: int | None = None,
+    unsaved: Unsaved | None = None,
+) -> Collection[str]:
     """Change a record in place and in the file; returns the properties that moved with it.
 
     A backward stage is ignored without a word, as HubSpot does (HubSpot reference, section 7); a write that
     changes nothing leaves ``lastmodifieddate`` alone. ``at`` backdates the history rows
-    (milliseconds). Only the API is bound by read-only properties. Raises Refused.
+    (milliseconds). Only the API is bound by read-only properties. What is to be written goes to ``unsaved``,
+    where that is given. Raises Refused.
     """
     known = portal.definitions.of(record.kind)
     values, problems = check(known, given, by_person=source.type != API.type)
     problems += broken(portal, record.kind, values) if source.type == API.type else ()
     if problems:
         raise invalid(problems)
-    if is_backward(portal.definitions.stages(record.kind), record.values.get(STAGE), values.get(STAGE, "")):
-        del values[STAGE]
-    for name in values:
-        if known[name].many:
-            values[name] = appended(record.values.get(name), values[name])
-    return change(portal, record, values, source, at)
+    if STAGE in values:
+        order = portal.definitions.stages(record.kind)
+        if is_backward(order, record.values.get(STAGE), values[STAGE]):
+            del values[STAGE]
+    for name in known.many.intersection(values):
+        values[name] = appended(record.values.get(name), values[name])
+    return change(portal, record, values, source, at, unsaved)
 
 
 def change(
-    portal: Portal, record: Record, values: Mapping[str, str], source: Source, at: int | None
-) -> set[str]:
-    """Give a record values that were checked; returns the properties whose value is another now."""
-    known = portal.definitions.of(record.kind)
+    portal: Portal,
+    record: Record,
+    values: Mapping[str, str],
+    source: Source,
+    at: int | None,
+    unsaved: Unsaved | None = None,
+) -> Collection[str]:
+    """Give a record values that were checked; returns the properties whose value is another now.
+
+    What is to be written goes to ``unsaved``, where that is given.
+    """
+    known, before = portal.definitions.of(record.kind), record.values
     now = portal.now()
-    before = record.values
-    changed = [name for name, value in values.items() if value != before.get(name, "")]
-    if not changed:
-        return set()
-    wanted = {**before, **values}
-    follow_up = derived(wanted, changed, now) if record.kind is CONTACTS else {}
-    if STAGE in changed:
-        follow_up |= dates_of_move(before.get(STAGE), wanted.get(STAGE), now if at is None else at)
-    wanted |= {name: value for name, value in follow_up.items() if name in known}
-    for name in (*values, *follow_up):
+    moved = _moved(record, known, values, now, now if at is None else at)
+    if not moved:
+        return ()
+    wanted = {**before, **moved}
+    if "" in moved.values():
         # What was there before holds no empty text.
-        if name in wanted and not wanted[name]:
-            del wanted[name]
-    old, new = set[tuple[str, str]](), set[tuple[str, str]]()
-    names_another = not known.naming.isdisjoint(changed)
-    if names_another:
-        old, new = set(records.naming_values(known, before)), set(records.naming_values(known, wanted))
-    if "email" in changed:
+        wanted = {name: value for name, value in wanted.items() if value}
+    if "email" in moved:
         _refuse_erased(portal, wanted.get("email", ""))
-    _refuse_taken(portal, record.kind, new - old, record.id)
+    if named := known.naming.intersection(moved):
+        _rename(portal, record, known, wanted, named)
     remember_before(portal, [record.id])
-    moved = {name for name in (*values, *follow_up) if before.get(name) != wanted.get(name)}
-    _keep_past(portal, record, wanted, moved, source, now if at is None else at)
+    to_save = Unsaved() if unsaved is None else unsaved
+    when = now if at is None else at
+    to_save.past.append((record.id, _past_of(record, known.read_only, moved, source, when)))
+    to_save.records[record.id] = record
     record.values, record.modified = wanted, now
-    if names_another:
-        records.release(portal.database, record.kind, record.id, old - new)
-        records.claim(portal.database, record.kind, record.id, new - old)
-    save = records.save if "email" in changed else records.save_values
-    save(portal.database, record)
+    if "email" in moved:
+        to_save.moved.add(record.id)
+    if unsaved is None:
+        to_save.save(portal.database)
     telling.changed(portal, record, moved, source)
     return moved
 
 
-def _keep_past(
-    portal: Portal, record: Record, after: Mapping[str, str], moved: set[str], source: Source, at: int
+def _rename(
+    portal: Portal, record: Record, known: Properties, wanted: Mapping[str, str], names: frozenset[str]
 ) -> None:
-    known = portal.definitions.of(record.kind)
-    newest = record.newest
-    if newest is None:
-        newest = past.newest(portal.database, [record.id])[record.id]
-    rows: list[past.Moved] = []
-    for name in sorted(moved):
-        latest = newest.get(name)
-        if latest is None and name in record.values:
-            first = first_source(portal, record, name)
-            rows.append((name, min(at, record.created), record.values[name], first))
-        who = CALCULATED if known[name].read_only else source
-        # An event told late cannot come before a value that is older than the new one.
-        newest[name] = at if latest is None else max(at, latest)
-        rows.append((name, newest[name], after.get(name, ""), who))
-    past.keep(portal.database, record.id, rows)
+    """Let a record go by the naming values that it is to have. Raises Refused where another has one of them."""
+    database, kind, id_ = portal.database, record.kind, record.id
+    old = set(records.naming_values(known, record.values, names))
+    new = set(records.naming_values(known, wanted, names))
+    # Whether they are free is found by taking them: nearly always they are.
+    if new - old and records.claim(database, kind, id_, new - old) < len(new - old):
+        records.release(database, kind, id_, new - old)
+        _refuse_taken(portal, kind, new - old, id_)
+        records.claim(database, kind, id_, new - old)
+    if old - new:
+        records.release(database, kind, id_, old - new)
+
+
+def _moved(record: Record, known: Properties, values: Mapping[str, str], now: int, at: int) -> dict[str, str]:
+    """Those of the values that are others than before, and what follows from them; "" is none."""
+    before = record.values
+    moved = {name: value for name, value in values.items() if value != before.get(name, "")}
+    follow_up: dict[str, str] = {}
+    if record.kind is CONTACTS and not DERIVED_FROM.isdisjoint(moved):
+        follow_up = derived(moved, moved, now)
+    if STAGE in moved:
+        follow_up |= dates_of_move(before.get(STAGE), moved[STAGE], at)
+    if not follow_up:
+        return moved
+    moved |= {name: value for name, value in follow_up.items() if name in known}
+    return {name: value for name, value in moved.items() if value != before.get(name, "")}
+
+
+def _past_of(
+    record: Record, read_only: frozenset[str], moved: Mapping[str, str], source: Source, at: int
+) -> list[Group]:
+    """The groups of the past that one write adds; ``record`` is as it was before."""
+    computed, own = dict[str, str](), moved
+    if not read_only.isdisjoint(moved):
+        computed = {name: value for name, value in moved.items() if name in read_only}
+        own = {name: value for name, value in moved.items() if name not in read_only}
+    before, begun = record.values, min(at, record.created)
+    groups: list[Group] = []
+    if first := {name: before[name] for name in own if name in before}:
+        groups.append(past.from_beginning(first_source(record), begun, first))
+    if first := {name: before[name] for name in computed if name in before}:
+        groups.append(past.from_beginning(CALCULATED, begun, first))
+    if own:
+        groups.append(past.not_before(source, at, own))
+    if computed:
+        groups.append(past.not_before(CALCULATED, at, computed))
+    return groups
 
 
 def _refuse_taken(portal: Portal, kind: Kind, pairs: set[tuple[str, str]], own: int | None) -> None:

@@ -270,6 +270,33 @@ def test_a_unique_value_of_another_contact_is_refused(call: Call, key: str) -> N
     assert (status, answer["errors"][0]["code"]) == (400, "CONFLICTING_UNIQUE_VALUE")
 
 
+def test_a_row_refused_for_one_unique_value_does_not_hold_the_other(call: Call, key: str) -> None:
+    ids = made(call, "ada", "bo", "cy")
+    call("PATCH", f"/crm/v3/objects/contacts/{ids['ada']}", {"properties": {key: "Q1"}})
+    body = updates(ids, bo={key: "Q1", "email": "free@x.test"}, cy={"city": "Bonn"})
+    rows = [{**row, "objectWriteTraceId": f"t{n}"} for n, row in enumerate(body["inputs"])]
+    status, answer = call("POST", f"{BATCH}/update", {"inputs": rows})
+    assert (status, len(answer["results"]), answer["numErrors"]) == (207, 1, 1)
+    assert sorted(everyone(call)) == ["ada@x.test", "bo@x.test", "cy@x.test"]
+    assert made(call, "free")
+
+
+def test_a_company_that_two_rows_name_keeps_what_both_wrote(call: Call) -> None:
+    path = "/crm/v3/objects/companies"
+    wanted = {"name": "vat", "label": "VAT", "type": "string", "fieldType": "text", "hasUniqueValue": True}
+    call("POST", "/crm/v3/properties/companies", {**wanted, "groupName": "companyinformation"})
+    _, company = call("POST", path, {"properties": {"name": "Acme", "vat": "DE1"}})
+    rows = [
+        {"id": company["id"], "properties": {"name": "Acme 2", "city": "Ulm"}},
+        {"id": "DE1", "idProperty": "vat", "properties": {"name": "Acme 3", "vat": "DE2"}},
+    ]
+    status, answer = call("POST", f"{path}/batch/update", {"inputs": rows})
+    assert (status, len(answer["results"])) == (200, 2)
+    _, now = call("GET", f"{path}/DE2", idProperty="vat", properties="city", propertiesWithHistory="name")
+    assert now["properties"]["city"] == "Ulm"
+    assert [row["value"] for row in now["propertiesWithHistory"]["name"]] == ["Acme 3", "Acme 2", "Acme"]
+
+
 def test_a_unique_value_given_up_can_be_taken_by_another(call: Call, key: str) -> None:
     call("POST", f"{BATCH}/upsert", upserts(key, Q1={"email": "ada@x.test"}))
     call("PATCH", "/crm/v3/objects/contacts/ada@x.test", {"properties": {key: ""}}, idProperty="email")

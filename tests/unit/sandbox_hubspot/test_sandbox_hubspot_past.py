@@ -51,8 +51,37 @@ def test_every_value_comes_back_in_its_order_however_it_was_moved(writes: list[l
         wanted = expected(all_rows)
 
         assert past.of_record(database, 1) == wanted
-        latest = {name: entries[0][0] for name, entries in wanted.items()}
-        assert past.newest(database, [1, 2]) == {1: latest, 2: {}}
+
+
+@given(
+    writes=st.lists(
+        st.tuples(
+            st.integers(0, 4),
+            st.sampled_from(SOURCES),
+            st.dictionaries(st.sampled_from(NAMES), st.sampled_from(("", "a", "b")), min_size=1),
+        ),
+        max_size=6,
+    ),
+    loaded=st.lists(MOVED, max_size=4),
+)
+def test_what_is_told_late_comes_after_what_there_was_and_the_first_value_before_it(
+    writes: list[tuple[int, Source, dict[str, str]]], loaded: list[past.Moved]
+) -> None:
+    rows = list(loaded)
+    with sqlite3.connect(":memory:") as database:
+        database.execute("CREATE TABLE past (seq INTEGER PRIMARY KEY, record INTEGER, moved TEXT)")
+        past.keep(database, 1, loaded)
+        for at, source, values in writes:
+            begun = dict.fromkeys(values, "begun")
+            groups = [past.from_beginning(IMPORT, min(at, 2), begun), past.not_before(source, at, values)]
+            past.keep_all(database, [(1, groups)])
+            for name, value in values.items():
+                earlier = [each[1] for each in rows if each[0] == name]
+                if not earlier:
+                    rows.append((name, min(at, 2), "begun", IMPORT))
+                rows.append((name, max([at, *earlier]), value, source))
+
+        assert past.of_record(database, 1) == expected(rows)
 
 
 @given(rows=st.lists(st.tuples(st.integers(1, 3), MOVED), max_size=12))
