@@ -19,7 +19,7 @@ from connectors.crm import Write, Written
 from connectors.salesforce.errors import field_names
 from connectors.salesforce.ids import eighteen, looks_like_id
 from connectors.salesforce.schema import Described
-from connectors.salesforce.values import NotOfType, to_json
+from connectors.salesforce.values import NotOfType, is_plain, to_json
 
 #: Records of one collections call (Salesforce reference, section 4).
 AT_ONCE = 200
@@ -69,43 +69,82 @@ class Refusal(Exception):
         self.fields = fields
 
 
-def prepare(described: Described, write: Write) -> Outgoing | Written:
-    """A write as it is to be sent, or refused with Salesforce's code for what is wrong with it."""
-    try:
-        body = {name: _json_value(described, name, value) for name, value in write.values.items()}
+class Preparing:
+    """Makes writes to one object ready to be sent, as it is described. Of one call: it keeps what it converted."""
+
+    def __init__(self, described: Described) -> None:
+        self._described = described
+        self._length = {name: info.length for name, info in described.schema.fields.items() if name != "Id"}
+        self._plain = frozenset(name for name, kind in described.types.items() if is_plain(kind))
+        self._converted: dict[tuple[str, str | None], Any] = {}
+        self._updates = Route("PATCH", "composite/sobjects")
+
+    def ready(self, write: Write) -> Outgoing | Written:
+        """A write as it is to be sent, or refused with Salesforce's code for what is wrong with it."""
+        try:
+            return self._outgoing(write)
+        except Refusal as refusal:
+            return Written(
+                write.trace,
+                "refused",
+                write.record_id,
+                code=refusal.code,
+                message=str(refusal),
+                fields=refusal.fields,
+            )
+
+    def _outgoing(self, write: Write) -> Outgoing:
+        body = {name: self._json_value(name, text) for name, text in write.values.items()}
         if write.record_id is not None:
             if not looks_like_id(write.record_id):
                 raise Refusal("MALFORMED_ID", "the record id has not the form of an id", ("Id",))
-            record = eighteen(write.record_id)
-            return Outgoing(
-                write, _update(described, record, write.unless_changed_since), {"id": record, **body}
-            )
+            record, unless = eighteen(write.record_id), write.unless_changed_since
+            route = self._updates if unless is None else self._under_condition(record, unless)
+            return Outgoing(write, route, {"id": record, **body})
         if write.key is None:
             return Outgoing(write, Route("POST", "composite/sobjects"), body)
         field, value = write.key
+        described = self._described
         if described.has(field) and field not in described.keys:
             # The call would not be found, for every record in it.
             raise Refusal("INVALID_FIELD", f"{field} is no external id", (field,))
         if not value:
             raise Refusal("REQUIRED_FIELD_MISSING", "the key is empty", field_names((field,)))
         path = f"composite/sobjects/{described.schema.object}/{field}"
-        body[field] = _json_value(described, field, value)
+        body[field] = self._json_value(field, value)
         return Outgoing(write, Route("PATCH", path, field), body)
-    except Refusal as refusal:
-        return Written(
-            write.trace,
-            "refused",
-            write.record_id,
-            code=refusal.code,
-            message=str(refusal),
-            fields=refusal.fields,
-        )
 
+    def _under_condition(self, record_id: str, unless: datetime) -> Route:
+        return Route("PATCH", f"sobjects/{self._described.schema.object}/{record_id}", unless=unless)
 
-def _update(described: Described, record_id: str, unless: datetime | None) -> Route:
-    if unless is None:
-        return Route("PATCH", "composite/sobjects")
-    return Route("PATCH", f"sobjects/{described.schema.object}/{record_id}", unless=unless)
+    def _json_value(self, name: str, text: str | None) -> Any:
+        if name not in self._length:
+            raise self._unknown(name)
+        length = self._length[name]
+        # Salesforce may count an emoji as two; what it finds too long beyond this, it refuses itself.
+        if length is not None and text is not None and len(text) > length:
+            message = f"{name}: {len(text)} characters, the field takes {length}"
+            raise Refusal("STRING_TOO_LONG", message, (name,))
+        if name in self._plain:
+            return text or None
+        # Scores, stages and days are a few values, of many records each.
+        try:
+            return self._converted[name, text]
+        except KeyError:
+            value = self._converted[name, text] = self._converted_now(name, text)
+            return value
+
+    def _converted_now(self, name: str, text: str | None) -> Any:
+        try:
+            return to_json(self._described.types[name], text)
+        except NotOfType as wrong:
+            raise Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: not {wrong}", (name,)) from None
+
+    def _unknown(self, name: str) -> Refusal:
+        if name in self._described.schema.fields:
+            return Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", "a record's id cannot be written", (name,))
+        named = field_names((name,))
+        return Refusal("INVALID_FIELD", f"no such field, or not visible: {', '.join(named)}", named)
 
 
 def without_condition(item: Outgoing) -> Outgoing:
@@ -118,23 +157,6 @@ def as_update(item: Outgoing, record_id: str) -> Outgoing:
     values = {name: value for name, value in item.body.items() if name != item.route.key}
     route = Route("PATCH", "composite/sobjects")
     return Outgoing(replace(item.write, record_id=record_id), route, {"id": record_id, **values})
-
-
-def _json_value(described: Described, name: str, text: str | None) -> Any:
-    info = described.schema.fields.get(name)
-    if info is None:
-        named = field_names((name,))
-        raise Refusal("INVALID_FIELD", f"no such field, or not visible: {', '.join(named)}", named)
-    if name == "Id":
-        raise Refusal("INVALID_FIELD_FOR_INSERT_UPDATE", "a record's id cannot be written", (name,))
-    # Salesforce may count an emoji as two; what it finds too long beyond this, it refuses itself.
-    if text is not None and info.length is not None and len(text) > info.length:
-        message = f"{name}: {len(text)} characters, the field takes {info.length}"
-        raise Refusal("STRING_TOO_LONG", message, (name,))
-    try:
-        return to_json(described.types[name], text)
-    except NotOfType as wrong:
-        raise Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: not {wrong}", (name,)) from None
 
 
 def rounds(

@@ -21,7 +21,7 @@ from connectors.salesforce.errors import CRM, LocatorGone
 from connectors.salesforce.ids import eighteen, may_exist
 from connectors.salesforce.rows import DELETED, ID, MODIFIED, Layout, Page, Shape, shape, slabs
 from connectors.salesforce.schema import Described, Schemas
-from connectors.slabs import NOT_THERE
+from connectors.slabs import NOT_THERE, missing_from
 
 _log = logging.getLogger(__name__)
 
@@ -177,9 +177,11 @@ class Reading:
         """Each record of ``ids`` (18 characters) that is there, with its values as text."""
         wanted = self.wanted(object_name, fields)
         for rows in self._by_id(wanted, ids):
-            values = rows.select(column.name for column in wanted.columns).iter_rows(named=True)
-            for record_id, held in zip(rows[RECORD_ID].to_list(), values, strict=True):
-                yield record_id, {name: value for name, value in held.items() if value != NOT_THERE}
+            names = [column.name for column in wanted.columns]
+            fewer = bool(missing_from(rows.select(names)))
+            for record_id, *values in rows.select(RECORD_ID, *names).rows():
+                held = dict(zip(names, values, strict=True))
+                yield record_id, {n: v for n, v in held.items() if v != NOT_THERE} if fewer else held
 
     def _some(self, layout: Layout, ids: Sequence[str]) -> list[Any]:
         """One collections read: a record or None for each id, in their order.

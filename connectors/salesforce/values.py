@@ -193,6 +193,11 @@ def plain(sf_type: str, text: str) -> str:
     return text if convert is None else convert(text)
 
 
+def is_plain(sf_type: str) -> bool:
+    """Whether every text is a value of Salesforce's type ``sf_type`` as it stands, and nothing but a blank clears."""
+    return TYPES.get(sf_type, "other") not in _PLAIN
+
+
 def to_json(sf_type: str, text: str | None) -> Any:
     """A text as the JSON value to send for a field of Salesforce's type ``sf_type``.
 

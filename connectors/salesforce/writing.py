@@ -28,10 +28,10 @@ from connectors.salesforce.guarded import send_row, unchanged
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.outgoing import (
     Outgoing,
+    Preparing,
     Route,
     as_update,
     in_calls,
-    prepare,
     request_body,
     rounds,
     sent_values,
@@ -85,8 +85,9 @@ class Writing:
         described = self._schemas.of(object_name)
         results: Results = {}
         ready: list[Outgoing] = []
+        preparing = Preparing(described)
         for write in writes:
-            prepared = prepare(described, write)
+            prepared = preparing.ready(write)
             if isinstance(prepared, Written):
                 results[write.trace] = prepared
             else:
@@ -146,9 +147,12 @@ class Writing:
 
         That is what only JSON can say, rows that were locked, and everything where bulk is refused.
         """
-        apart = [item for item in batch if not fits(item)]
+        in_rows: list[Outgoing] = []
+        apart: list[Outgoing] = []
+        for item in batch:
+            (in_rows if fits(item) else apart).append(item)
         try:
-            self._bulk.send(described, [item for item in batch if fits(item)], results)
+            self._bulk.send(described, in_rows, results)
         except NotInBulk as refused:
             _log.warning("%s is written 200 at a time: bulk says %s", described.schema.object, refused)
             return [item for item in batch if item.write.trace not in results]

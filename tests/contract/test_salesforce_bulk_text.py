@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.crm import Write
 from connectors.salesforce.bulk.results import read_frames
-from connectors.salesforce.bulk.rows import heading, row
+from connectors.salesforce.bulk.rows import heading, lines
 from connectors.salesforce.outgoing import Outgoing, Route
 from connectors.sandbox.salesforce.bulk.csvtext import line, read
 
@@ -22,7 +22,7 @@ def test_an_upload_is_read_as_it_was_meant(rows: list[tuple[str, str, str]]) -> 
     upload = heading(columns)
     for cells in rows:
         body = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-        upload += row(Outgoing(Write("t", None, body), Route("POST", "x"), body), columns)
+        upload += b"".join(lines([Outgoing(Write("t", None, body), Route("POST", "x"), body)], columns))
     assert read(upload, "COMMA", "LF") == (columns, [list(cells) for cells in rows])
 
 

@@ -18,13 +18,14 @@ from connectors.salesforce.bulk.extract import as_text, fits, slab_frame
 from connectors.salesforce.bulk.jobs import Ended
 from connectors.salesforce.bulk.results import blocks, read_frames
 from connectors.salesforce.bulk.rows import (
+    TOLD,
     Sent,
     columns_of,
     heading,
     in_lock_order,
+    lines,
     read_rows,
     refused,
-    row,
     written,
 )
 from connectors.salesforce.bulk.rows import fits as can_be_a_row
@@ -171,7 +172,7 @@ def outgoing(trace: str, values: dict[str, str | None], kind: str = "string", ke
 )
 def test_a_value_becomes_a_cell(kind: str, value: str | None, cell: str) -> None:
     item = outgoing("a", {"X": value}, kind)
-    assert row(item, ["A", "X"]) == f",{cell}\n".encode()
+    assert lines([item], ["A", "X"]) == [f",{cell}\n".encode()]
 
 
 def test_a_text_that_means_clear_goes_another_way() -> None:
@@ -186,7 +187,7 @@ def test_columns_are_those_of_all_rows_with_the_key_first() -> None:
     ]
     columns = columns_of(items)
     assert columns == ["K", "Area", "City"]
-    assert heading(columns) + b"".join(row(item, columns) for item in items) == (
+    assert heading(columns) + b"".join(lines(items, columns)) == (
         b'"K","Area","City"\n"1",,"x"\n"2","#N/A",\n'
     )
 
@@ -267,7 +268,7 @@ def test_a_row_that_was_written_says_its_id_and_whether_it_is_new() -> None:
 
 def test_results_keep_lines_inside_of_values() -> None:
     file = io.BytesIO('"sf__Id","sf__Created",Text\n"1","true","two\r\nlines 😀"\n'.encode())
-    assert [dict(each) for each in read_rows(file)] == [
+    assert [dict(each) for each in read_rows(file, ("sf__Id", "sf__Created", "Text", "Other"))] == [
         {"sf__Id": "1", "sf__Created": "true", "Text": "two\r\nlines 😀"}
     ]
     assert not file.closed
@@ -275,7 +276,7 @@ def test_results_keep_lines_inside_of_values() -> None:
 
 def test_a_broken_result_is_noticed() -> None:
     with pytest.raises(csv.Error):
-        list(read_rows(io.BytesIO(b'"sf__Id"\n"1')))
+        list(read_rows(io.BytesIO(b'"sf__Id"\n"1'), ("sf__Id",)))
 
 
 def test_a_job_that_failed_for_a_field_needs_a_person() -> None:
@@ -296,7 +297,7 @@ def test_a_job_that_failed_for_the_days_limit_needs_a_person() -> None:
 @pytest.mark.shared
 def test_a_recorded_result_of_failed_rows_is_understood(shared_data: Path) -> None:
     with (shared_data / "crm_fixtures/salesforce/bulk2_failed_results.csv").open("rb") as file:
-        (told,) = list(read_rows(file))
+        (told,) = list(read_rows(file, (*TOLD, "external_id__c", "CloseDate")))
     values: dict[str, str | None] = {"external_id__c": "external-id-3", "CloseDate": told["CloseDate"]}
     result = refused(outgoing("a", values, key="external_id__c"), told)
     assert (result.code, result.fields) == ("INVALID_FIELD", ("CloseDate",))

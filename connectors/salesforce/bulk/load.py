@@ -147,7 +147,7 @@ class Load:
         with tempfile.TemporaryFile() as file:
             self._calls.download(f"jobs/ingest/{job_id}/{name}", file)
             try:
-                for row in rows.read_rows(file):
+                for row in rows.read_rows(file, sent.asked):
                     item = sent.take(row)
                     if item is not None:
                         found[item.write.trace] = tell(item, row)
@@ -170,8 +170,7 @@ def _lots(items: Sequence[Outgoing], columns: Sequence[str]) -> Iterator[tuple[l
     lot: list[Outgoing] = []
     lines: list[bytes] = []
     size = 0
-    for item in items:
-        line = rows.row(item, columns)
+    for item, line in zip(items, rows.lines(items, columns), strict=True):
         if lot and size + len(line) > UPLOAD_BYTES:
             yield lot, lines
             lot, lines, size = [], [], 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.crm import Write, Written
-from connectors.salesforce.outgoing import Outgoing, prepare, rounds
+from connectors.salesforce.outgoing import Outgoing, Preparing, rounds
 from connectors.salesforce.schema import described_from
 
 ONE, TWO = "0015500001QdQWaAAN", "0015500001QdQWbAAN"
@@ -21,7 +21,7 @@ def ready(describe: dict[str, Any]) -> Callable[[Write], Outgoing]:
     """A write that may be sent, made ready for it."""
 
     def readied(write: Write) -> Outgoing:
-        prepared = prepare(described_from(describe), write)
+        prepared = Preparing(described_from(describe)).ready(write)
         assert isinstance(prepared, Outgoing)
         return prepared
 
@@ -54,14 +54,14 @@ def ready(describe: dict[str, Any]) -> Callable[[Write], Outgoing]:
 def test_what_would_be_refused_is_not_sent(
     describe: dict[str, Any], write: Write, code: str, fields: tuple[str, ...]
 ) -> None:
-    result = prepare(described_from(describe), write)
+    result = Preparing(described_from(describe)).ready(write)
     assert isinstance(result, Written)
     assert (result.trace, result.outcome, result.code, result.fields) == ("a", "refused", code, fields)
     assert "planted-value" not in result.message
 
 
 def test_a_text_that_is_too_long_is_refused_with_both_lengths(describe: dict[str, Any]) -> None:
-    result = prepare(described_from(describe), Write("a", ONE, {"Name": "eleven-char"}))
+    result = Preparing(described_from(describe)).ready(Write("a", ONE, {"Name": "eleven-char"}))
     assert isinstance(result, Written)
     assert result.message == "Name: 11 characters, the field takes 10"
 
