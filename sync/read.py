@@ -207,7 +207,11 @@ def _take_records(work: Work, crm: str, there: pl.DataFrame, gathered: Gathered)
 
 def _each_once(narrow: list[pl.DataFrame]) -> pl.DataFrame:
     """Each record (``crm``, ``record_id``) once, as it was read last."""
-    return pl.concat(narrow).unique(["crm", "record_id"], keep="last", maintain_order=True)
+    whole = pl.concat(narrow)
+    ids = [whole.filter(pl.col("crm") == crm)["record_id"] for crm in CRMS]
+    if sum(some.n_unique() for some in ids) == whole.height:
+        return whole
+    return whole.unique(["crm", "record_id"], keep="last", maintain_order=True)
 
 
 def _without_forgotten(crm: str, records: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:

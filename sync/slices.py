@@ -90,7 +90,8 @@ class Sorted:
 def lead_name(crm: str, record_id: str) -> str:
     """The id of a lead, made from its oldest record: the same record always gives the same lead."""
     digest = hashlib.sha256(f"{crm}:{record_id}".encode()).digest()
-    return "L" + b32encode(digest)[:13].decode().lower()
+    # Thirteen letters of five bits each; what stands behind them is not spelled.
+    return "L" + b32encode(digest[:10])[:13].decode().lower()
 
 
 def slice_keys(work: Work, part: Slice) -> pl.DataFrame:
@@ -110,6 +111,8 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
     if waiting:
         _add_waiting(work, gathered)
     shelf, new = gathered.shelf, _with_links(work, gathered.new)
+    # Of everybody in two CRMs these are the largest frames of a run: one is let go where the next one stands for it.
+    gathered.new = new.clear()
     second = second_addresses(work, new)
     known = known_candidates(work, shelf, new, second["lead_id"].drop_nulls())
     met = involved(work, shelf, new, known)

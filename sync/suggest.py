@@ -105,15 +105,18 @@ def _ranked(
     pairs: pl.DataFrame, compared_by: Sequence[str]
 ) -> dict[tuple[str, str], list[Mapping[str, object]]]:
     found: dict[tuple[str, str], list[Mapping[str, object]]] = {}
-    for row in pairs.sort("likeness", "other", descending=[True, False]).iter_rows(named=True):
-        agree, differ = reasons({name: row[name] for name in compared_by})
-        found.setdefault((row["crm"], row["record_id"]), []).append(
-            {
-                "record": row["other"],
-                "likeness": round(row["likeness"], 3),
-                "agree": agree,
-                "differ": differ,
-            }
+    # Of many pairs, few are alike and unlike in other ways than all before them.
+    said: dict[tuple[int | None, ...], tuple[list[str], list[str]]] = {}
+    ordered = pairs.sort("likeness", "other", descending=[True, False])
+    levels_of_each = ordered.select(compared_by).iter_rows()
+    for (crm, record, other, much), places in zip(
+        ordered.select("crm", "record_id", "other", "likeness").iter_rows(), levels_of_each, strict=True
+    ):
+        if places not in said:
+            said[places] = reasons(dict(zip(compared_by, places, strict=True)))
+        agree, differ = said[places]
+        found.setdefault((crm, record), []).append(
+            {"record": other, "likeness": round(much, 3), "agree": agree, "differ": differ}
         )
     return found
 

@@ -56,6 +56,9 @@ PAST: Mapping[str, pl.DataType] = {
 }
 NEW_LINKS: Mapping[str, pl.DataType] = {"lead_id": pl.String(), **RECORDS, "how": pl.String(), **KEYS}
 
+#: Rows that cost more to hand over than it costs to ask whether there is anything to be found.
+_MANY = 1_000
+
 
 class Leads(Tables):
     """The lead, verdict, link and base tables of one connection.
@@ -65,7 +68,7 @@ class Leads(Tables):
 
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, the known ones out with their ``lead_id``."""
-        return self._asked("links_of_records", records.select(*RECORDS), {**RECORDS, "lead_id": pl.String()})
+        return self._links("links_of_records", records.select(*RECORDS), {**RECORDS, "lead_id": pl.String()})
 
     def links_of_leads(self, lead_ids: pl.Series) -> pl.DataFrame:
         """Every linked record of these leads, as ``LINKS``."""
@@ -77,17 +80,25 @@ class Leads(Tables):
 
     def links_by_email(self, email_keys: pl.Series) -> pl.DataFrame:
         """Every linked record with one of these normalised addresses, as ``LINKS``."""
-        return self._asked("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)
+        return self._links("links_by_email", email_keys.drop_nulls().alias("email_key").to_frame(), LINKS)
 
     def links_by_phone(self, phone_keys: pl.Series, at_most: int) -> pl.DataFrame:
         """Linked records with one of these numbers, as ``LINKS``: so many of each number at most."""
         asked = phone_keys.drop_nulls().alias("phone_key").to_frame()
-        return self._asked("links_by_phone", asked, LINKS, at_most=at_most)
+        return self._links("links_by_phone", asked, LINKS, at_most=at_most)
 
     def links_by_name_and_domain(self, asked: pl.DataFrame, at_most: int) -> pl.DataFrame:
         """Linked records with one of these names under that mail domain, as ``LINKS``. ``asked``: name_key, domain."""
         wanted = asked.select("name_key", "domain").drop_nulls()
-        return self._asked("links_by_name_and_domain", wanted, LINKS, at_most=at_most)
+        return self._links("links_by_name_and_domain", wanted, LINKS, at_most=at_most)
+
+    def _links(
+        self, statement: str, asked: pl.DataFrame, schema: Mapping[str, pl.DataType], **wanted: Any
+    ) -> pl.DataFrame:
+        """Of many rows nothing is asked before anybody is linked: a first reading asks about everybody there is."""
+        if asked.height > _MANY and not self._one("some_links")[0]:
+            return pl.DataFrame(schema=dict(schema))
+        return self._asked(statement, asked, schema, **wanted)
 
     def bases(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, ``BASES`` out; a record without a base is absent."""

@@ -12,7 +12,7 @@ import pytest
 from sync.errors import DatabaseAway
 from sync.halfdone import OPEN_INTENTS
 from sync.store.journal import CONFLICTS, HELD, INTENTS, REFUSED, RESULTS
-from sync.store.leads import BASES, NEW_LEADS, NEW_LINKS, NEW_VERDICTS, RECORDS
+from sync.store.leads import BASES, LINKS, NEW_LEADS, NEW_LINKS, NEW_VERDICTS, RECORDS
 from sync.store.runs import Numbers
 from sync.store.store import Store
 from tests.story.ended import remembered
@@ -199,6 +199,20 @@ class TestLeads:
         assert store.leads.bases(unknown).is_empty()
         assert store.leads.of(_ids("L404")).is_empty()
         assert store.leads.links_by_email(pl.Series([None], dtype=pl.String)).is_empty()
+
+    def test_among_many_who_is_linked_is_found_from_the_first_link_on(self, store: Store) -> None:
+        many = pl.concat(
+            [
+                _frame(RECORDS, RECORD),
+                *(_frame(RECORDS, {**RECORD, "record_id": f"x{n}"}) for n in range(2_000)),
+            ]
+        )
+        addresses = pl.Series([f"x{n}@shop.de" for n in range(2_000)] + [LINK["email_key"]])
+        assert store.leads.links_of_records(many).rows() == []
+        assert store.leads.links_by_email(addresses).columns == list(LINKS)
+        _whole(store, store.leads.remember_links, _frame(NEW_LINKS, LINK), _run(store), NOW)
+        assert store.leads.links_of_records(many)["lead_id"].to_list() == ["L1"]
+        assert store.leads.links_by_email(addresses)["lead_id"].to_list() == ["L1"]
 
     def test_the_newest_base_counts(self, store: Store) -> None:
         run = _run(store)

@@ -9,6 +9,9 @@ SELECT link.crm, link.object, link.record_id, link.lead_id
           AND link.record_id = asked.record_id
        OFFSET 0) AS link;
 
+-- some_links --
+SELECT EXISTS (SELECT 1 FROM link WHERE connection_id = %(connection)s);
+
 -- links_of_leads --
 SELECT link.lead_id, link.crm, link.object, link.record_id, link.email_key, link.name_key, link.company_key,
        link.phone_key
