@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -42,8 +43,11 @@ def write(call: Call) -> Answer:
         return _saved(record_id)
 
     _check_chunks(records)
-    step = create if call.method == "POST" else update
-    return answer_json(_each(call, records, step, body.get("allOrNone") is True))
+    all_or_none = body.get("allOrNone") is True
+    if call.method == "POST":
+        return answer_json(_each(call, records, create, all_or_none))
+    with _ahead(call, records):
+        return answer_json(_each(call, records, update, all_or_none))
 
 
 def upsert(call: Call, name: str, key: str) -> Answer:
@@ -119,6 +123,20 @@ def read(call: Call, name: str) -> Answer:
     return answer_json([found.get(each or "") for each in whole])
 
 
+@contextmanager
+def _ahead(call: Call, records: Sequence[Item]) -> Iterator[None]:
+    """Read at once what records of one type are, where all are to be changed."""
+    sobject = call.org.seen.find(_kind(records[0])) if len({_kind(each) for each in records}) == 1 else None
+    if sobject is None:
+        yield
+        return
+    named = {ids.to_18(value) for each in records for key, value in each.items() if key.lower() == "id"}
+    fields = {field.name for name in set().union(*records) if (field := sobject.find(name)) is not None}
+    looked_at = call.records.looked_at(sobject, fields)
+    with call.org.store.ahead(sobject.name, sorted(filter(None, named)), looked_at):
+        yield
+
+
 def _records(body: Item) -> list[Item]:
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
@@ -171,11 +189,12 @@ def _each(call: Call, wanted: Sequence[Any], step: Step, all_or_none: bool) -> l
     db = call.org.store.db
     db.execute("SAVEPOINT many")
     results = []
-    for one in wanted:
-        try:
-            results.append(step(one))
-        except RowRefused as refused:
-            results.append(_failed(refused))
+    with call.org.changes.together():
+        for one in wanted:
+            try:
+                results.append(step(one))
+            except RowRefused as refused:
+                results.append(_failed(refused))
     if all_or_none and not all(each["success"] for each in results):
         db.execute("ROLLBACK TO many")
         call.org.undone()

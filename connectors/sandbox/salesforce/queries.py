@@ -116,7 +116,7 @@ def query_more(call: Call, text: str) -> Answer:
     numbers = _numbers(call, key, start, size)
     statement = compiled(call, soql, bool(all_rows))
     shape = shaper(statement, call.org.seen, call.version, call.org.store.db.execute)
-    found = {found[0]: found[1:] for found in call.org.store.db.execute(statement.of_rows(numbers))}
+    found = {found[-1]: found for found in call.org.store.db.execute(statement.of_rows(numbers))}
     body: dict[str, Any] = {"totalSize": total, "done": start + size >= total}
     if not body["done"]:
         body["nextRecordsUrl"] = call.url(f"query/{match[1]}-{start + size}")

@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 DELIMITERS = {"BACKQUOTE": "`", "CARET": "^", "COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "TAB": "\t"}
 ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
@@ -51,9 +52,16 @@ def read(body: bytes, delimiter: str, ending: str) -> tuple[list[str], list[list
     header, rows = records[0], records[1:]
     if len(header) > MOST_FIELDS:
         raise BadFile(f"InvalidBatch : More than {MOST_FIELDS} fields")
-    for number, row in enumerate(rows, 1):
-        _check_row(number, row, len(header))
+    if not _is_plain(rows, len(header)):
+        for number, row in enumerate(rows, 1):
+            _check_row(number, row, len(header))
     return header, rows
+
+
+def _is_plain(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether no row can be of the wrong width or too long, as far as that is seen without a look at each."""
+    longest = max(map(len, chain.from_iterable(rows)), default=0)
+    return {*map(len, rows)} <= {width} and longest <= min(LONGEST_FIELD, LONGEST_RECORD // width)
 
 
 def _check_row(number: int, row: Sequence[str], width: int) -> None:

@@ -87,9 +87,12 @@ def _leaves(wanted: Iterable[tuple[str, Output]]) -> list[Setter]:
 def _columns(wanted: Sequence[tuple[str, Output]]) -> Setter:
     names, places = [name for name, _ in wanted], [output.at for _, output in wanted]
     shown_ones = [(name, output.at, write) for name, output in wanted if (write := _writer(output))]
+    first, last = places[0], places[-1]
+    side_by_side = places == list(range(first, last + 1))
 
     def put(record: dict[str, Any], row: Row) -> None:
-        record.update(zip(names, [row[at] for at in places], strict=True))
+        values = row[first : last + 1] if side_by_side else [row[at] for at in places]
+        record.update(zip(names, values, strict=True))
         for name, at, write in shown_ones:
             record[name] = write(row[at])
 

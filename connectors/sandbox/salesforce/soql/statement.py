@@ -79,6 +79,6 @@ class Statement:
         return f"SELECT t.row {self.source} {self.where} {self.tail} {self.paging}"
 
     def of_rows(self, numbers: Sequence[int]) -> str:
-        """The SQL for all columns of the rows with these numbers, each led by its number."""
+        """The SQL for all columns of the rows with these numbers, each with its number at the end."""
         marks = ", ".join(str(int(each)) for each in numbers)
-        return f"SELECT t.row, {', '.join(self.columns)} {self.source} WHERE t.row IN ({marks})"
+        return f"SELECT {', '.join(self.columns)}, t.row {self.source} WHERE t.row IN ({marks})"
