@@ -146,10 +146,20 @@ def empty(database: sqlite3.Connection) -> None:
 
 def next_ids(database: sqlite3.Connection, count: int) -> int:
     """Reserve ``count`` record ids and return the first."""
-    row = database.execute("SELECT value FROM note WHERE name = 'next_id'").fetchone()
-    first = int(row[0]) if row else FIRST_RECORD_ID
-    keep_note(database, "next_id", str(first + count))
+    first = next_id(database)
+    use_ids(database, first, count)
     return first
+
+
+def next_id(database: sqlite3.Connection) -> int:
+    """The id that the next record gets."""
+    kept = note(database, "next_id")
+    return FIRST_RECORD_ID if kept is None else int(kept)
+
+
+def use_ids(database: sqlite3.Connection, first: int, count: int) -> None:
+    """Give so many ids from ``next_id`` on to nobody else."""
+    keep_note(database, "next_id", str(first + count))
 
 
 def note(database: sqlite3.Connection, name: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.sandbox.hubspot import past, records
 from connectors.sandbox.hubspot.account import API, CALCULATED, Source
-from connectors.sandbox.hubspot.database import next_ids
+from connectors.sandbox.hubspot.database import next_id, use_ids
 from connectors.sandbox.hubspot.definitions import Properties
 from connectors.sandbox.hubspot.errors import Problem, bad_request, exists, invalid
 from connectors.sandbox.hubspot.kinds import CONTACTS, LEADS, Kind
@@ -78,28 +78,24 @@ def create(portal: Portal, kind: Kind, given: Mapping[str, Any], source: Source 
     problems += broken(portal, kind, values) if source.type == API.type else ()
     if problems:
         raise invalid(problems)
-    values = {name: appended(None, v) if known[name].many else v for name, v in values.items()}
+    for name in known.many.intersection(values):
+        values[name] = appended(None, values[name])
     if not any(values.get(name) for name in kind.one_of):
         raise bad_request(f"A new record needs at least one of: {', '.join(kind.one_of)}")
     if kind is CONTACTS and STAGE not in values and portal.switches.default_lifecycle:
         values[STAGE] = portal.switches.default_lifecycle
     _refuse_erased(portal, values.get("email", ""))
-    _refuse_taken(portal, kind, set(records.naming_values(known, values)), None)
     now = portal.now()
     values |= derived(values, list(values), now) if kind is CONTACTS else {}
     values |= dates_of_move(None, values.get(STAGE), now)
     values = {**automatic(kind, source), **values}
-    record = Record(
-        next_ids(portal.database, 1),
-        kind,
-        now,
-        now,
-        None,
-        {n: v for n, v in values.items() if v and n in known},
-    )
+    kept_ones = {n: v for n, v in values.items() if v and n in known}
+    record = Record(next_id(portal.database), kind, now, now, None, kept_ones)
+    # Before the id is used up: a refused record has none.
+    _take(portal, kind, record.id, set(records.naming_values(known, kept_ones)))
+    use_ids(portal.database, record.id, 1)
     remember_before(portal, [record.id])
     records.insert(portal.database, record)
-    records.claim(portal.database, kind, record.id, records.naming_values(known, record.values))
     telling.created(portal, record, source)
     return record
 
@@ -198,16 +194,21 @@ def _rename(
     portal: Portal, record: Record, known: Properties, wanted: Mapping[str, str], names: frozenset[str]
 ) -> None:
     """Let a record go by the naming values that it is to have. Raises Refused where another has one of them."""
-    database, kind, id_ = portal.database, record.kind, record.id
     old = set(records.naming_values(known, record.values, names))
     new = set(records.naming_values(known, wanted, names))
-    # Whether they are free is found by taking them: nearly always they are.
-    if new - old and records.claim(database, kind, id_, new - old) < len(new - old):
-        records.release(database, kind, id_, new - old)
-        _refuse_taken(portal, kind, new - old, id_)
-        records.claim(database, kind, id_, new - old)
+    _take(portal, record.kind, record.id, new - old)
     if old - new:
-        records.release(database, kind, id_, old - new)
+        records.release(portal.database, record.kind, record.id, old - new)
+
+
+def _take(portal: Portal, kind: Kind, id_: int, pairs: set[tuple[str, str]]) -> None:
+    """Let a record have naming values. Raises Refused where another has one of them, and then it gets none."""
+    # Whether they are free is found by taking them: nearly always they are.
+    if pairs and records.claim(portal.database, kind, id_, pairs) < len(pairs):
+        records.release(portal.database, kind, id_, pairs)
+        _refuse_taken(portal, kind, pairs)
+        # Those that were not free were its own.
+        records.claim(portal.database, kind, id_, pairs)
 
 
 def _moved(record: Record, known: Properties, values: Mapping[str, str], now: int, at: int) -> dict[str, str]:
@@ -246,11 +247,11 @@ def _past_of(
     return groups
 
 
-def _refuse_taken(portal: Portal, kind: Kind, pairs: set[tuple[str, str]], own: int | None) -> None:
+def _refuse_taken(portal: Portal, kind: Kind, pairs: set[tuple[str, str]]) -> None:
     problems = []
     for name, value in sorted(pairs):
         other = records.holder(portal.database, kind, name, value)
-        if other is None or other == own:
+        if other is None:
             continue
         if name == "email":
             raise exists(kind.singular, other)
@@ -261,10 +262,12 @@ def _refuse_taken(portal: Portal, kind: Kind, pairs: set[tuple[str, str]], own: 
 
 
 def _refuse_erased(portal: Portal, email: str) -> None:
+    if not email:
+        return
     found = portal.database.execute(
         "SELECT 1 FROM erased WHERE email_digest = ?", (digest(email),)
     ).fetchone()
-    if email and found:
+    if found:
         # The reference says that the address is blocked, not how a write of it is answered
         # (HubSpot reference, section 4.6).
         text = f"Email address {email} is invalid"
