@@ -55,6 +55,19 @@ class Retry:
         that names a time or a wait beyond ``longest_wait``; one that may have been carried out
         (``sent``) where ``repeatable`` is False; and the last one after ``tries`` tries.
         """
+        try:
+            return call()
+        except RetryLater as error:
+            if not self._helps(error, repeatable):
+                raise
+            first = [error]
+
+        def again() -> T:
+            # The first try was made already: most succeed, and the policy costs as much as deciding what to send.
+            if first:
+                raise first.pop()
+            return call()
+
         retrying = tenacity.Retrying(
             sleep=self._sleep,
             stop=tenacity.stop_after_attempt(self._tries),
@@ -62,7 +75,7 @@ class Retry:
             retry=tenacity.retry_if_exception(lambda error: self._helps(error, repeatable)),
             reraise=True,
         )
-        return retrying(call)
+        return retrying(again)
 
     def _helps(self, error: BaseException, repeatable: bool) -> bool:
         if not isinstance(error, RetryLater) or error.not_before is not None:
