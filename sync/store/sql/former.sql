@@ -12,12 +12,16 @@ DELETE FROM former_address USING moved
 
 -- records_by_former --
 -- The records of leads that had one of these addresses, unless what they have now is asked for as well.
+-- Looked up one by one (see links_of_records).
 SELECT link.crm, link.record_id, link.lead_id, asked.email_key AS also
   FROM asked
-  JOIN former_address AS was ON was.connection_id = %(connection)s AND was.email_key = asked.email_key
-                            AND was.reviewed_at IS NULL
-  JOIN link ON link.connection_id = was.connection_id AND link.lead_id = was.lead_id
- WHERE link.email_key IS NULL OR NOT EXISTS (SELECT FROM asked AS too WHERE too.email_key = link.email_key)
+ CROSS JOIN LATERAL (
+       SELECT lead_id FROM former_address
+        WHERE former_address.connection_id = %(connection)s AND former_address.email_key = asked.email_key
+          AND former_address.reviewed_at IS NULL OFFSET 0) AS was
+ CROSS JOIN LATERAL (
+       SELECT * FROM link WHERE link.connection_id = %(connection)s AND link.lead_id = was.lead_id OFFSET 0) AS link
+ WHERE link.email_key IS NULL OR link.email_key NOT IN (SELECT email_key FROM asked)
  ORDER BY link.crm, link.record_id, asked.email_key;
 
 -- former_addresses --

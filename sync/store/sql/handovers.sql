@@ -40,7 +40,9 @@ SELECT cycle, at, noted_at, what, who, why, run_id
 -- names_of_leads --
 -- What people call the leads: their addresses.
 SELECT lead.lead_id, lead.email_key
-  FROM asked JOIN lead ON lead.connection_id = %(connection)s AND lead.lead_id = asked.lead_id;
+  FROM asked CROSS JOIN LATERAL (
+       SELECT lead_id, email_key FROM lead
+        WHERE lead.connection_id = %(connection)s AND lead.lead_id = asked.lead_id OFFSET 0) AS lead;
 
 -- handovers_run_out --
 -- Open handovers whose time is up and of which nothing more is noted yet.

@@ -68,15 +68,21 @@ RETURNING lead_id;
 SELECT nextval('fence');
 
 -- claimed_leads --
-SELECT claim.lead_id FROM claim JOIN claim_wanted USING (lead_id) WHERE claim.connection_id = %(connection)s;
+-- Looked up one by one (see links_of_records).
+SELECT claim.lead_id
+  FROM claim_wanted CROSS JOIN LATERAL (
+       SELECT lead_id FROM claim
+        WHERE claim.connection_id = %(connection)s AND claim.lead_id = claim_wanted.lead_id OFFSET 0) AS claim;
 
 -- fenced_out --
 -- Leads of the slice whose claim somebody else has taken over since. Ours are kept from being taken over until
 -- this transaction ends, in id order as they were claimed.
 WITH ours AS (
-  SELECT claim.lead_id FROM claim JOIN claim_wanted USING (lead_id)
-   WHERE claim.connection_id = %(connection)s AND claim.fence = %(fence)s
-   ORDER BY claim.lead_id FOR UPDATE OF claim)
+  SELECT kept.lead_id
+    FROM (SELECT lead_id FROM claim_wanted ORDER BY lead_id) AS wanted CROSS JOIN LATERAL (
+         SELECT lead_id FROM claim
+          WHERE claim.connection_id = %(connection)s AND claim.lead_id = wanted.lead_id
+            AND claim.fence = %(fence)s FOR UPDATE) AS kept)
 SELECT claim_wanted.lead_id FROM claim_wanted LEFT JOIN ours USING (lead_id) WHERE ours.lead_id IS NULL;
 
 -- overtaken --

@@ -25,8 +25,10 @@ SELECT count(*) FROM link WHERE connection_id = %(connection)s AND crm = %(crm)s
 
 -- last_verdicts --
 -- When each lead was last judged.
-SELECT lead.lead_id, lead.decided_at FROM lead JOIN asked USING (lead_id)
- WHERE lead.connection_id = %(connection)s;
+SELECT lead.lead_id, lead.decided_at
+  FROM asked CROSS JOIN LATERAL (
+       SELECT lead_id, decided_at FROM lead
+        WHERE lead.connection_id = %(connection)s AND lead.lead_id = asked.lead_id OFFSET 0) AS lead;
 
 -- undone_since --
 SELECT lead_id, min(undone_at) FROM undone WHERE connection_id = %(connection)s GROUP BY lead_id;
