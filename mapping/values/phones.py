@@ -48,7 +48,7 @@ def look_closer(text: str, region: str | None) -> str | Problem | None:
     bare = fold_text(text)
     if bare is None:
         return None
-    bare = _LABEL.sub("", bare.lower().removeprefix("tel:"))
+    bare = _LABEL.sub("", bare.lower().removeprefix("tel:").lstrip())
     bare = _EXTENSION.sub("", _DIRECT_DIAL.sub(r"-\1", bare))
     if _are_several(bare):
         return Problem.SEVERAL_PHONES

@@ -196,6 +196,14 @@ def test_a_phone_number_becomes_e164_or_a_problem(text: str, value: object) -> N
     assert read_one(FieldType.PHONE, text, default_region="DE") == value
 
 
+@pytest.mark.parametrize("region", ["US", None])
+@pytest.mark.parametrize("label", ["", "tel:", "Tel: ", "Tel. "])
+def test_a_number_that_names_its_country_needs_no_other_one_whatever_stands_before_it(
+    label: str, region: str | None
+) -> None:
+    assert read_one(FieldType.PHONE, f"{label}0049 221 1234567", default_region=region) == "+492211234567"
+
+
 @pytest.mark.parametrize("repeat", [1, STILL_FEW])
 def test_a_number_without_a_country_stands_in_the_country_of_its_record(repeat: int) -> None:
     texts = pl.Series(["(650) 253-0000", "044 668 18 00", "0221 1234567", None] * repeat)
