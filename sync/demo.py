@@ -21,6 +21,7 @@ import polars as pl
 
 from connectors.sandbox.csvload import load_rows
 from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
+from connectors.sandbox.folder import left
 from connectors.sandbox.generate import Person, a_day_of_changes, generate, newcomers
 from connectors.sandbox.remote import ControlFailed, control, records
 from mapping.own import OWN_FIELDS
@@ -37,6 +38,8 @@ from sync.work import Work
 
 #: Marks a folder that a demo made, and that the next demo may therefore replace.
 MARK = ".leadpact-demo"
+#: A server that nobody uses any more looks every second whether it is to end.
+LEAVES_WITHIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,17 @@ class DemoAsked:
     keep_running: bool
 
 
-def run_demo(screen: Screen, asked: DemoAsked, folder: Path) -> int:
+def run_demo(
+    screen: Screen, asked: DemoAsked, folder: Path, leaves_within: float = LEAVES_WITHIN_SECONDS
+) -> int:
     """Run the demo in a folder; returns the exit code (0 when nothing is unexplained).
 
-    Raises WrongUse when the folder holds something else than an earlier demo, CrmAway when the pretend CRMs
-    do not do their part.
+    ``leaves_within`` is how many seconds the pretend CRMs of an earlier demo there have to end.
+    Raises WrongUse when they do not, and when the folder holds something else than an earlier demo; CrmAway when the
+    pretend CRMs do not do their part.
     """
     began = time.monotonic()
-    config = _prepare(folder, asked.leads)
+    config = _prepare(folder, asked.leads, leaves_within)
     settings = load_settings(config, _without_our_variables())
     try:
         with attach(folder.absolute() / "sandbox") as attached, opened(settings) as app:
@@ -103,7 +109,7 @@ def _without_our_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("LEADPACT_")}
 
 
-def _prepare(folder: Path, leads: int) -> Path:
+def _prepare(folder: Path, leads: int, leaves_within: float) -> Path:
     """An empty folder with a config; an earlier demo there is replaced."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
@@ -111,7 +117,12 @@ def _prepare(folder: Path, leads: int) -> Path:
                 f"{folder} is not empty and no demo made it",
                 fix="choose another folder with --dir, or empty it",
             )
-        _leave_running_sandbox(folder)
+        # The server of an earlier demo ends by itself when nobody uses it; its files are not to be taken from under it.
+        if not left(folder / "sandbox", leaves_within):
+            raise WrongUse(
+                f"{folder}: the pretend CRMs of the demo there are in use",
+                fix="end the command that uses them, or choose another folder with --dir",
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("made by `leadpact demo`; the next demo here replaces it\n")
@@ -120,15 +131,6 @@ def _prepare(folder: Path, leads: int) -> Path:
     text = config.read_text(encoding="utf-8")
     config.write_text(_for_the_demo(text, leads), encoding="utf-8")
     return config
-
-
-def _leave_running_sandbox(folder: Path) -> None:
-    """Wait until the server of an earlier demo has gone: it ends by itself when nobody uses it."""
-    users = folder / "sandbox" / "ready.json"
-    for _ in range(50):
-        if not users.exists():
-            return
-        time.sleep(0.1)
 
 
 def _for_the_demo(text: str, leads: int) -> str:

@@ -186,6 +186,17 @@ def served(folder: Path, wait_seconds: float = 15.0) -> Ports | None:
     return None
 
 
+def left(folder: Path, wait_seconds: float) -> bool:
+    """Whether nobody serves the folder, at once or within so many seconds."""
+    deadline = time.monotonic() + wait_seconds
+    # Asked first, because looking at a lock makes its file.
+    while (folder / _LOCK).exists() and _held(folder / _LOCK):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
 def ports_before_a_kill(folder: Path) -> Ports:
     """The ports of a server that could not say goodbye, to be used again so that old addresses stay good.
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from connectors.sandbox.detached import Attached, SandboxUnavailable, attach
-from connectors.sandbox.folder import Process, read_json, started_at, write_json
+from connectors.sandbox.folder import Process, left, read_json, started_at, write_json
 from connectors.sandbox.serving import sandbox
 from tests.unit.notes_server import COMMAND, ROOT, end_server, gone, notes, until
 
@@ -211,6 +211,14 @@ def test_a_folder_removed_under_the_server_ends_it(folder: Path, tmp_path: Path)
     folder.rename(tmp_path / "moved away")
     until(lambda: gone(server))
     attached.release()
+
+
+def test_a_folder_is_left_when_its_server_has_ended_and_not_before(folder: Path) -> None:
+    assert left(folder, wait_seconds=0)
+    with attach(folder, command=COMMAND):
+        assert not left(folder, wait_seconds=0.2)
+    assert left(folder, wait_seconds=60)
+    assert read_json(folder / "serving.json") is None
 
 
 def test_a_process_is_told_apart_from_the_dead_and_from_no_process() -> None:
