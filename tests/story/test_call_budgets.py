@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from connectors.errors import RetryLater
 from connectors.quota import WINDOW_SHARE, Day, MemoryLedger, Quota, Rate
 from connectors.quota_day import Hour
 from sync.errors import DatabaseAway
-from sync.store.calls import CallLedger, CallLedgers
+from sync.store.calls import LOT_LASTS, CallLedger, CallLedgers
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -100,6 +101,44 @@ def test_a_full_window_makes_everybody_wait_until_its_oldest_call_is_over(
     assert [ours.grant("calls", rate), theirs.grant("calls", rate), ours.grant("calls", rate)] == [0, 0, 0]
     assert 25 < theirs.grant("calls", rate) <= 30
     assert others.of(f"{app} elsewhere").grant("calls", rate) == 0
+
+
+def _counted_in(database: str, budget: str) -> int:
+    with psycopg.connect(database) as connection:
+        row = connection.execute(
+            "SELECT cardinality(calls_at) FROM call_window WHERE budget = %s", (budget,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_far_from_the_limit_calls_are_counted_ahead_and_near_it_one_by_one(
+    migrated_database: str, app: str
+) -> None:
+    passed, rate = [0.0], Rate(200, 300.0)
+    with closing(CallLedgers(migrated_database, lambda: passed[0])) as ours:
+        ledger = ours.of(app)
+        counted = []
+        for _ in range(6):
+            assert ledger.grant("calls", rate) == 0
+            counted.append(_counted_in(migrated_database, f"{app}:calls"))
+        assert counted == [1, 4, 4, 4, 7, 7]
+        # What was counted and not called in time is lost, and a hold takes it away, too.
+        passed[0] += LOT_LASTS
+        assert ledger.grant("calls", rate) == 0
+        assert _counted_in(migrated_database, f"{app}:calls") == 10
+        ledger.hold("calls", 40.0)
+        assert ledger.grant("calls", rate) > 35
+        ledger.used("search", rate, 195)
+        assert [ledger.grant("search", rate) for _ in range(5)] == [0] * 5
+        assert ledger.grant("search", rate) > 0
+    assert _counted_in(migrated_database, f"{app}:search") == 200
+
+
+def test_calls_counted_ahead_in_one_lane_are_not_those_of_another(ledgers: CallLedgers, app: str) -> None:
+    ledger, live, backfill = ledgers.of(app), Rate(200, 300.0), Rate(3, 300.0)
+    assert [ledger.grant("calls", live) for _ in range(2)] == [0, 0]
+    assert ledger.grant("calls", backfill) > 0
 
 
 def test_calls_of_other_integrations_fill_the_window_too(ledgers: CallLedgers, app: str) -> None:

@@ -1,7 +1,8 @@
 -- open_call_window --
 INSERT INTO call_window (budget) VALUES (%(budget)s) ON CONFLICT (budget) DO NOTHING;
 
--- grant_call --
+-- grant_calls --
+-- One call, and up to "lot" where the window has room for them.
 -- The row is locked before the clock is read: who waited for it must not be granted a moment that has passed.
 WITH locked AS MATERIALIZED (
   SELECT budget, calls_at, held_until FROM call_window WHERE budget = %(budget)s FOR UPDATE),
@@ -20,9 +21,12 @@ answer AS MATERIALIZED (
                    - extract(epoch FROM now - calls_at[cardinality(calls_at) - %(calls)s + 1])) END AS wait
     FROM kept)
 UPDATE call_window
-   SET calls_at = CASE WHEN wait = 0 THEN answer.calls_at || answer.now ELSE answer.calls_at END
+   SET calls_at = CASE WHEN wait = 0 THEN answer.calls_at || array_fill(answer.now, ARRAY[
+                         least(%(lot)s, %(calls)s - cardinality(answer.calls_at))])
+                       ELSE answer.calls_at END
   FROM answer WHERE call_window.budget = answer.budget
-RETURNING wait::float8, cardinality(call_window.calls_at);
+RETURNING wait::float8, cardinality(call_window.calls_at),
+          cardinality(call_window.calls_at) - cardinality(answer.calls_at);
 
 -- count_calls --
 -- Calls of others, made at a time we do not know: counted as if made now.
