@@ -173,11 +173,11 @@ def _judged_anew(work: Work, leads: pl.DataFrame, now: datetime) -> pl.DataFrame
     """The leads whose values or verdict changed, with what is stored of them."""
     snapshots = work.lead_snapshots()
     lead_columns = list(columns_of(work.fields))
-    inputs = snapshots.encode(as_judged(leads)[lead_columns])
-    after, shown = leads[lead_columns], "nb.hubspot." + STAGE_SHOWN
+    judged, shown = as_judged(leads), "nb.hubspot." + STAGE_SHOWN
+    others = {} if judged is leads else {name: leads[name] for name in lead_columns}
     if shown in frozenset(leads.columns):
-        after = after.with_columns(leads[shown].alias(STAGE_SHOWN))
-    values = snapshots.encode(after)
+        others[STAGE_SHOWN] = leads[shown]
+    inputs, values = snapshots.encode_both(judged[lead_columns], pl.DataFrame(others))
     decided = pl.Series("decided_at", [now], dtype=pl.Datetime("us", "UTC"))
     version = pl.Series("policy_version", [work.policy.version], dtype=pl.String())
     rows = leads.with_columns(

@@ -74,29 +74,32 @@ class Snapshots:
 
     def encode(self, frame: pl.DataFrame, prefix: str = "") -> pl.Series:
         """One text a row, of the columns ``prefix + name``; a column that is not there counts as null."""
-        there = frozenset(frame.columns)
-        columns = {name: frame[prefix + name] for name in self.schema if prefix + name in there}
-        known = {
-            name: _as(one, self.schema[name]) for name, one in columns.items() if one.null_count() < len(one)
-        }
-        if not known:
-            return pl.Series("snapshot", ["{}"], dtype=pl.String).new_from_index(0, frame.height)
-        if can_spell(self.schema, frame.height):
+        known = self._known(frame, prefix)
+        if known and can_spell(self.schema, frame.height):
             few = spelled(known)
             if few is not None:
                 return pl.Series("snapshot", few, dtype=pl.String)
-        texts, members = [], []
-        begun: pl.Expr | bool = False  # whether a member stands before: a comma belongs between two
-        for name, one in known.items():
-            text, quote = _said(one)
-            texts.append(text.alias(name))
-            members.append(_member(name, quote, begun))
-            here = pl.col(name).is_not_null()
-            begun = (
-                True if begun is True or not one.null_count() else here if begun is False else begun | here
-            )
-        whole = pl.concat_str([pl.lit("{"), *members, pl.lit("}")], ignore_nulls=True)
-        return pl.DataFrame(texts).select(whole.alias("snapshot"))["snapshot"]
+        return _whole(_members(known), frame.height)
+
+    def encode_both(self, frame: pl.DataFrame, others: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+        """``encode`` of a frame, and of the same frame with the columns of ``others`` in the place of its own.
+
+        What both hold alike is spelled once.
+        """
+        if can_spell(self.schema, frame.height):
+            return self.encode(frame), self.encode(frame.with_columns(others.get_columns()))
+        ours, theirs = _members(self._known(frame)), _members(self._known(others))
+        both = {**{name: one for name, one in ours.items() if name not in others.columns}, **theirs}
+        in_order = {name: both[name] for name in self.schema if name in both}
+        return _whole(ours, frame.height), _whole(in_order, frame.height)
+
+    def _known(self, frame: pl.DataFrame, prefix: str = "") -> dict[str, pl.Series]:
+        """The columns of the schema that say something, in its order."""
+        there = frozenset(frame.columns)
+        columns = {name: frame[prefix + name] for name in self.schema if prefix + name in there}
+        return {
+            name: _as(one, self.schema[name]) for name, one in columns.items() if one.null_count() < len(one)
+        }
 
     def decode(self, texts: pl.Series, prefix: str = "") -> pl.DataFrame:
         """One row a text (a null text: all null), columns ``prefix + name``, typed by the schema.
@@ -161,14 +164,26 @@ def _instants(values: pl.Series) -> pl.Series:
     return whole if rows.is_empty() else whole.scatter(rows, values.gather(rows).dt.to_string(_EXACT))
 
 
-def _member(name: str, quote: str, begun: pl.Expr | bool) -> pl.Expr:
-    """``"name":value``, with a comma before it where another member stands there; null for a blank."""
-    key = msgspec.json.encode(name).decode() + ":" + quote
-    if isinstance(begun, bool):
-        start: pl.Expr = pl.lit("," + key if begun else key)
-    else:
-        start = pl.when(begun).then(pl.lit("," + key)).otherwise(pl.lit(key))
-    return pl.concat_str([start, pl.col(name), *([pl.lit(quote)] if quote else [])])
+def _members(known: Mapping[str, pl.Series]) -> dict[str, pl.Series]:
+    """``,"name":value`` of each column; null for a blank."""
+    texts, asked = [], []
+    for name, values in known.items():
+        text, quote = _said(values)
+        texts.append(text.alias(name))
+        key = "," + msgspec.json.encode(name).decode() + ":" + quote
+        asked.append(
+            pl.concat_str(pl.lit(key), pl.col(name), *([pl.lit(quote)] if quote else [])).alias(name)
+        )
+    return pl.DataFrame(texts).select(asked).to_dict() if texts else {}
+
+
+def _whole(members: Mapping[str, pl.Series], height: int) -> pl.Series:
+    """The members as objects, one a row. Each brings a comma along, and the first one's is left out."""
+    if not members:
+        return pl.Series("snapshot", ["{}"], dtype=pl.String).new_from_index(0, height)
+    joined = pl.concat_str(*members, ignore_nulls=True).str.slice(1)
+    whole = pl.concat_str(pl.lit("{"), joined, pl.lit("}")).alias("snapshot")
+    return pl.DataFrame(list(members.values())).select(whole)["snapshot"]
 
 
 def _as_read(dtype: pl.DataType) -> pl.DataType:

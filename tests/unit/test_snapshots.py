@@ -89,6 +89,18 @@ def test_blanks_are_left_out_and_zero_false_and_empty_texts_are_not() -> None:
     assert json.loads(Snapshots(SCHEMA).encode(frame)[0]) == {"text": "", "whole": 0, "truth": False}
 
 
+@settings(max_examples=50, deadline=None)
+@given(_rows, st.sampled_from([(), ("text",), ("money", "text"), tuple(SCHEMA)]), st.sampled_from([1, FEW]))
+def test_two_frames_that_share_columns_give_the_texts_that_each_gives_alone(
+    rows: list[dict[str, Any]], names: tuple[str, ...], times: int
+) -> None:
+    frame, snapshots = pl.DataFrame(rows * times, schema=SCHEMA), Snapshots(SCHEMA)
+    others = frame.select(names).reverse()
+    ours, theirs = snapshots.encode_both(frame, others)
+    assert ours.to_list() == snapshots.encode(frame).to_list()
+    assert theirs.to_list() == snapshots.encode(frame.with_columns(others.get_columns())).to_list()
+
+
 def test_amounts_are_text_and_times_are_utc() -> None:
     moment = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
     row = {"money": Decimal("0.10"), "day": date(2026, 1, 2), "moment": moment}
