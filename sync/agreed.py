@@ -10,9 +10,12 @@ import polars as pl
 from connectors.crm import SLAB_SCHEMA
 from mapping.lead import FieldType, columns_of
 from mapping.own import SHOWN
-from sync.inorder import chosen
+from mapping.qualification.truths import looked_up
+from sync.ends import runs_of
+from sync.inorder import chosen, true_at
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.plan import RESTORE, SIDES, STAGE
+from sync.plan_parts import places_of
 from sync.read import read_records
 from sync.store.leads import BASES
 from sync.winners import deciders
@@ -28,13 +31,12 @@ def with_outcome(work: Work, leads: pl.DataFrame, results: Results) -> pl.DataFr
     # What only takes back a dead run's write agrees on nothing: the record then holds what it was read as.
     results = replace(results, changes=results.changes.filter(pl.col("kind") != RESTORE))
     changes = results.changes
-    failed = changes.filter(pl.col("state") != "written").select("lead_id", "field").unique()
     for crm, side in SIDES.items():
         made = (changes["crm"] == crm) & (changes["kind"] == "create") & (changes["state"] == "written")
         leads = _with_created(leads, side, chosen(changes, made))
     settled = _settled(work, leads, results)
     for crm, side in SIDES.items():
-        leads = _agreed(work, leads, crm, side, results, failed, settled)
+        leads = _agreed(work, leads, crm, side, results, settled)
     return leads
 
 
@@ -57,20 +59,26 @@ def _with_created(leads: pl.DataFrame, side: str, made: pl.DataFrame) -> pl.Data
 class _Settled:
     """What was written, once for all fields: asked for each, it cost more than the rest of a small run.
 
-    ``written``: (CRM, field) to the leads. ``writable``: CRM to the lead fields that may be written there.
-    ``winners``: field to the codes of those who won it for any lead.
+    ``written``: (CRM, field) to whether each lead's was written; ``failed``: field to whether any CRM did not take it.
+    ``writable``: CRM to the lead fields that may be written there. ``winners``: field to the codes of those who won it
+    for any lead.
     """
 
-    written: Mapping[tuple[str, str], pl.Series]
+    written: Mapping[tuple[str, str], pl.Expr]
+    failed: Mapping[str, pl.Expr]
     writable: Mapping[str, frozenset[str]]
     winners: Mapping[str, frozenset[int]]
 
 
 def _settled(work: Work, leads: pl.DataFrame, results: Results) -> _Settled:
-    changes = results.changes.filter(pl.col("state") == "written").select("crm", "field", "lead_id")
-    parts = changes.partition_by("crm", "field", as_dict=True)
+    changes = results.changes
+    runs, ids = runs_of(changes["lead_id"])
+    at = looked_up(places_of(ids, leads.select(_id="lead_id")), runs)
+    written = changes["state"] == "written"
+    by_field = {crm: _by_field(changes, at, written & (changes["crm"] == crm), leads.height) for crm in SIDES}
     return _Settled(
-        {(str(crm), str(name)): rows["lead_id"] for (crm, name), rows in parts.items()},
+        {(crm, name): these for crm, fields in by_field.items() for name, these in fields.items()},
+        _by_field(changes, at, ~written, leads.height),
         {
             crm: frozenset(name for name, _ in work.field_map.writable(crm, work.objects[crm]))
             for crm in SIDES
@@ -79,23 +87,24 @@ def _settled(work: Work, leads: pl.DataFrame, results: Results) -> _Settled:
     )
 
 
+def _by_field(changes: pl.DataFrame, at: pl.Series, which: pl.Series, height: int) -> dict[str, pl.Expr]:
+    """Field to whether each lead has one of these changes of it. ``at``: the place of each change's lead."""
+    which &= at.is_not_null()
+    parts = pl.DataFrame({"field": changes["field"].filter(which), "at": at.filter(which)}).partition_by(
+        "field", as_dict=True, include_key=False
+    )
+    return {str(name): pl.lit(true_at(rows["at"], height)) for (name,), rows in parts.items()}
+
+
 def _agreed(
     work: Work,
     leads: pl.DataFrame,
     crm: str,
     side: str,
     results: Results,
-    failed: pl.DataFrame,
     settled: _Settled,
 ) -> pl.DataFrame:
-    written = results.changes.filter((pl.col("crm") == crm) & (pl.col("state") == "written"))
     stored = _stored_records(work, crm, results)
-    failed_by_field = {
-        str(name): rows["lead_id"] for (name,), rows in failed.partition_by("field", as_dict=True).items()
-    }
-    written_by_field = {
-        str(name): rows["lead_id"] for (name,), rows in written.partition_by("field", as_dict=True).items()
-    }
     known, here_now = columns_of(work.field_map.known(crm)), frozenset(leads.columns)
     told = frozenset(stored.columns if stored is not None else ())
     unread = frozenset(leads[side + "_unread"].explode().drop_nulls().to_list())
@@ -106,8 +115,8 @@ def _agreed(
         now, base = pl.col(side + name), pl.col(BASE[side] + name)
         change = STAGE if owner == STAGE_SHOWN else owner
         value = now
-        if change in written_by_field:
-            here = pl.col("lead_id").is_in(written_by_field[change].implode())
+        here = settled.written.get((crm, change))
+        if here is not None:
             said = pl.col("_stored." + name) if name in told else None
             value = pl.when(here).then(_written_value(here_now, name, said)).otherwise(value)
         value = _kept(owner, base, value, settled)
@@ -116,12 +125,8 @@ def _agreed(
             value = pl.when(unseen).then(base).otherwise(value)
         if work.mode != "full" and owner in merged_fields:
             value = base  # nothing was brought into agreement, so there is nothing to remember as agreed
-        if change in failed_by_field:
-            value = (
-                pl.when(pl.col("lead_id").is_in(failed_by_field[change].implode()))
-                .then(base)
-                .otherwise(value)
-            )
+        if change in settled.failed:
+            value = pl.when(settled.failed[change]).then(base).otherwise(value)
         taken = side + name if value is now else BASE[side] + name if value is base else value
         columns.append((f"nb.{crm}.{name}", dtype, taken))
     if stored is not None:
@@ -171,7 +176,7 @@ def _kept(owner: str, base: pl.Expr, value: pl.Expr, settled: _Settled) -> pl.Ex
             # Out of scope, or not ours to write: nothing was planned, so nothing was agreed.
             won = winner.is_in([int(code) for code in here])
             written = settled.written.get((crm, owner))
-            open_ones.append(won if written is None else won & ~pl.col("lead_id").is_in(written.implode()))
+            open_ones.append(won if written is None else won & ~written)
     if not open_ones:
         return value
     return pl.when(pl.any_horizontal(open_ones)).then(base).otherwise(value)
@@ -214,10 +219,12 @@ def _said_otherwise(work: Work, crm: str, told: pl.DataFrame, results: Results) 
 def new_bases(work: Work, crm: str, leads: pl.DataFrame) -> pl.DataFrame:
     """``BASES`` of the records of one CRM, from the ``nb.`` columns."""
     side = SIDES[crm]
-    here = chosen(leads, leads[side + "_id"].is_not_null())
+    snapshots, prefix = work.record_snapshots(crm), f"nb.{crm}."
+    # Of the leads' hundreds of columns these alone: each would be copied.
+    names = [name for name in leads.columns if name.startswith(prefix)]
+    here = chosen(leads.select(side + "_id", *names), leads[side + "_id"].is_not_null())
     if here.is_empty():
         return empty(BASES)
-    snapshots, prefix = work.record_snapshots(crm), f"nb.{crm}."
     text = snapshots.encode(here, prefix)
     return here.select(
         crm=pl.lit(crm), object=pl.lit(work.objects[crm]), record_id=side + "_id"
