@@ -31,8 +31,10 @@ def known_candidates(work: Work, shelf: Shelf, new: pl.DataFrame, also: pl.Serie
     than what was read, and the lead's other record, which was not read, decides whether it still wants a
     counterpart. ``also``: further leads.
     """
-    new = new.filter(pl.col("lead_id").is_null())
     store = work.store.leads
+    if not store.some_links():
+        return pl.DataFrame(schema=dict(RECORD_KEYS))
+    new = new.filter(pl.col("lead_id").is_null())
     by_email = store.links_by_email(new["email_key"])["lead_id"]
     named = new.filter(pl.col("cross_id").is_not_null()).select(
         crm=pl.when(pl.col("crm") == "hubspot").then(pl.lit("salesforce")).otherwise(pl.lit("hubspot")),

@@ -51,6 +51,9 @@ AMBIGUOUS: Mapping[str, pl.DataType] = {
     "why": pl.String(),
 }
 
+#: Rows that become objects of Python at a time: of everybody at once they would outweigh all that is held.
+_NAMED_AT_ONCE = 50_000
+
 _EDGE = {"h_id": pl.String(), "s_id": pl.String()}
 
 
@@ -303,17 +306,14 @@ def _assign(
     new_lead_id: Callable[[str, str], str],
 ) -> pl.DataFrame:
     """Lead ids: the link's own, the counterpart's, or a new one named after the older record."""
-    # A label both records of a pair share; the pair's Salesforce id for both, the own id for who is alone.
-    group = (
-        pl.when(pl.col("mate").is_not_null())
-        .then(pl.lit("salesforce:") + pl.col("mate"))
-        .otherwise(pl.format("{}:{}", "crm", "record_id"))
-    )
     how = pl.coalesce(
         pl.when(pl.col("lead_id").is_not_null()).then(pl.lit(KNOWN)), "how_h", "how_s", pl.lit("alone")
     )
-    by_hubspot = pairs.select(crm=pl.lit("hubspot"), record_id="h_id", mate="s_id", how_h="how")
-    by_salesforce = pairs.select(crm=pl.lit("salesforce"), record_id="s_id", how_s="how")
+    # A number both records of a pair share, and one of their own for those who are alone.
+    numbered = pairs.with_row_index("pair")
+    by_hubspot = numbered.select(crm=pl.lit("hubspot"), record_id="h_id", pair_h="pair", how_h="how")
+    by_salesforce = numbered.select(crm=pl.lit("salesforce"), record_id="s_id", pair_s="pair", how_s="how")
+    group = pl.coalesce("pair_h", "pair_s", pl.int_range(pl.len(), dtype=pl.get_index_type()) + pairs.height)
     # In whole seconds, since Salesforce knows no smaller ones (Salesforce reference, section 2): a copy we made
     # there may seem older than its origin. Within a second the record without a cross-id is the origin.
     second, is_copy = pl.col("created_at").dt.truncate("1s"), pl.col("cross_id").is_not_null()
@@ -335,16 +335,20 @@ def _assign(
         )
     )
     unnamed = groups.filter(pl.col("have").is_null())
-    names = [new_lead_id(crm, record) for crm, record in unnamed.select("first_crm", "first_id").rows()]
     named = pl.concat(
         [
             groups.filter(pl.col("have").is_not_null()).select("group", lead_of_group="have"),
-            unnamed.select("group", lead_of_group=pl.Series(names, dtype=pl.String)),
+            *(_named(some, new_lead_id) for some in unnamed.iter_slices(_NAMED_AT_ONCE)),
         ]
     )
     return labelled.join(named, on="group", how="left").select(
         "crm", "object", "record_id", lead_id="lead_of_group", how="how"
     )
+
+
+def _named(groups: pl.DataFrame, new_lead_id: Callable[[str, str], str]) -> pl.DataFrame:
+    names = [new_lead_id(crm, record) for crm, record in groups.select("first_crm", "first_id").iter_rows()]
+    return groups.select("group", lead_of_group=pl.Series(names, dtype=pl.String))
 
 
 def _flag_taken_addresses(assigned: pl.DataFrame, everyone: pl.DataFrame) -> pl.DataFrame:

@@ -120,6 +120,8 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
     if not second.is_empty():
         looked_at, known = (by_the_address_they_meet(some, second) for some in (looked_at, known))
     pairing = pair(looked_at, known, lead_name)
+    unplaced = new.join(pairing.assigned, on=["crm", "record_id"], how="anti", maintain_order="left")
+    del new, met, known, looked_at
     unsure: list[pl.DataFrame] = []
     for crm in CRMS:
         theirs = pairing.assigned.filter(pl.col("crm") == crm).select(
@@ -129,7 +131,6 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
         for frame in shelf.waiting(crm):
             unsure.append(compared(crm, frame.filter(pl.col("_id").is_in(held))))
             shelf.put(crm, frame.join(theirs, on="_id", how="inner", maintain_order="left"))
-    unplaced = new.join(pairing.assigned, on=["crm", "record_id"], how="anti", maintain_order="left")
     slices = Slices(shelf.slices(work.slice_leads), pairing.assigned, work.objects)
     return Sorted(pairing, unplaced, slices, shelf, work.objects, suggest(work, pairing.ambiguous, unsure))
 

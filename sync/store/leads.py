@@ -66,6 +66,10 @@ class Leads(Tables):
     The ``remember_…`` calls belong in one ``Store.transaction``.
     """
 
+    def some_links(self) -> bool:
+        """Whether any record is linked."""
+        return bool(self._one("some_links")[0])
+
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, the known ones out with their ``lead_id``."""
         return self._links("links_of_records", records.select(*RECORDS), {**RECORDS, "lead_id": pl.String()})
@@ -96,7 +100,7 @@ class Leads(Tables):
         self, statement: str, asked: pl.DataFrame, schema: Mapping[str, pl.DataType], **wanted: Any
     ) -> pl.DataFrame:
         """Of many rows nothing is asked before anybody is linked: a first reading asks about everybody there is."""
-        if asked.height > _MANY and not self._one("some_links")[0]:
+        if asked.height > _MANY and not self.some_links():
             return pl.DataFrame(schema=dict(schema))
         return self._asked(statement, asked, schema, **wanted)
 
