@@ -34,7 +34,7 @@ from typing import TextIO
 
 import orjson
 
-from connectors.sandbox.folder import Ports, say_gone, say_ready
+from connectors.sandbox.folder import Ports, Process, say_gone, say_ready
 from connectors.sandbox.serving import (
     WAIT_SECONDS,
     BuildSides,
@@ -121,6 +121,7 @@ class _Other:
     name: str
     process: ForkProcess
     told: Connection
+    here: Process
 
     def ports(self) -> dict[str, int]:
         """The ports of its side, once they are open. Raises what opening them raised, and SideLost."""
@@ -161,8 +162,9 @@ def _forked(place: Taken, name: str, build: BuildSides) -> Iterator[_Other]:
         target=_be_another, args=(place, build, telling), name=f"sandbox-{name}"
     )
     process.start()
+    assert process.pid is not None  # it was started
     telling.close()
-    other = _Other(name, process, told)
+    other = _Other(name, process, told, Process.of(process.pid))
     try:
         yield other
     finally:
@@ -184,7 +186,7 @@ async def _serve_first(place: Taken, build: BuildSides, others: list[_Other], me
             bound |= other.ports()
             loop.add_reader(other.process.sentinel, ended, other.process)
         ports = Ports(**bound, tls=place.wanted.tls)
-        say_ready(place.folder, ports)
+        say_ready(place.folder, ports, [other.here for other in others])
         await meanwhile(Running(place.clock, ports, place.folder), done)
         for other in others:
             # Before the addresses are taken back: after a loss, as after a kill, the next server takes the same ports.

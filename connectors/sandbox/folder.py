@@ -10,7 +10,7 @@ import fcntl
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,10 +72,14 @@ class Process:
     started: str
 
     @classmethod
+    def of(cls, pid: int) -> Process:
+        """The process that has this number now."""
+        return cls(pid, started_at(pid) or "")
+
+    @classmethod
     def this(cls) -> Process:
         """The process that asks."""
-        pid = os.getpid()
-        return cls(pid, started_at(pid) or "")
+        return cls.of(os.getpid())
 
     @property
     def alive(self) -> bool:
@@ -159,9 +163,10 @@ def serving_alone(folder: Path, wait_seconds: float = 1.0) -> Iterator[None]:
         raise FolderInUse(f"another process serves the sandbox in {folder}") from error
 
 
-def say_ready(folder: Path, ports: Ports) -> None:
-    """Tell other processes where this one serves the folder."""
-    write_json(folder / _READY, {**asdict(ports), **asdict(Process.this())})
+def say_ready(folder: Path, ports: Ports, beside: Iterable[Process] = ()) -> None:
+    """Tell other processes where this one serves the folder, and which others serve it with this one."""
+    with_us = [asdict(one) for one in beside]
+    write_json(folder / _READY, {**asdict(ports), **asdict(Process.this()), "beside": with_us})
 
 
 def say_gone(folder: Path) -> None:
@@ -177,8 +182,10 @@ def served(folder: Path, wait_seconds: float = 15.0) -> Ports | None:
     deadline = time.monotonic() + wait_seconds
     while _held(folder / _LOCK):
         told = read_json(folder / _READY)
-        # What a killed server told is still there while the next one starts.
-        if told is not None and Process(told["pid"], told["started"]).alive:
+        # What a killed server told is still there while the next one starts, and while what is left of it ends.
+        if told is not None and all(
+            Process(one["pid"], one["started"]).alive for one in (told, *told.get("beside", ()))
+        ):
             return Ports.told(told)
         if time.monotonic() >= deadline:
             raise TimeoutError(f"the process that serves the sandbox in {folder} does not get ready")

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,20 @@ def test_whichever_is_killed_both_go_and_come_back_with_what_was_answered(folder
                 assert requests.get(url + "/notes", timeout=60).json()["notes"] == ["kept"]
                 assert pid_of(url) not in served.values()
     assert (LOST in (folder / "sandbox.log").read_text()) == (killed == "salesforce")
+
+
+def test_who_comes_while_what_is_left_of_a_server_ends_gets_a_whole_one(folder: Path) -> None:
+    with attach(folder, command=COMMAND) as first:
+        served = {name: pid_of(url) for name, url in urls(first).items()}
+        # Stopped, so that it does not see yet that it is alone.
+        os.kill(served["hubspot"], signal.SIGSTOP)
+        os.kill(served["salesforce"], signal.SIGKILL)
+        until(lambda: gone(served["salesforce"]))
+        later = threading.Timer(0.3, os.kill, (served["hubspot"], signal.SIGCONT))
+        later.start()
+        with attach(folder, command=COMMAND) as second:
+            assert not {pid_of(url) for url in urls(second).values()} & set(served.values())
+        later.join()
 
 
 def test_a_kill_takes_the_other_out_of_the_middle_of_a_call(folder: Path) -> None:
