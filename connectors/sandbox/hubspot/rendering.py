@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from connectors.sandbox.hubspot import past
@@ -40,24 +40,28 @@ def value_of(record: Record, name: str) -> str | None:
 
 def shown(portal: Portal, record: Record, names: Iterable[str]) -> dict[str, str | None]:
     """The texts of properties as answers carry them, in the order of the names."""
-    found = dict.fromkeys(names)
+    found: dict[str, str | None] = dict.fromkeys(names)
     instants = portal.definitions.of(record.kind).instants.intersection(found)
     return _texts(record, found, instants, _BESIDE[record.kind.key].keys() & found.keys())
 
 
 def _texts(
-    record: Record, names: Collection[str], instants: Iterable[str], beside: Iterable[str]
+    record: Record, blank: dict[str, str | None], instants: Iterable[str], beside: Iterable[str]
 ) -> dict[str, str | None]:
-    """The same; ``instants`` are the dates and times among the names, ``beside`` those of ``_BESIDE``."""
-    values = record.values
-    found = dict(zip(names, map(values.get, names), strict=True))
+    """The same; ``blank`` has each name without a text, ``instants`` are the dates and times among the names,
+    ``beside`` those of ``_BESIDE``."""
+    # A copy that is filled with what there is: most of what is asked for, most records do not have.
+    found = blank.copy()
+    for name, value in record.values.items():
+        if name in found:
+            found[name] = value
     how = _BESIDE[record.kind.key]
     for name in beside:
         if found[name] is None:
             found[name] = how[name](record)
     for name in instants:
-        if value := found[name]:
-            found[name] = value.replace(".000Z", "Z")
+        if text := found[name]:
+            found[name] = text.replace(".000Z", "Z")
     return found
 
 
@@ -90,14 +94,14 @@ class Reading:
         wanted = {*names, *self._past}
         wanted = {*wanted, *kind.stamps} if wanted else set(kind.defaults)
         self._portal = portal
-        self._names = sorted(wanted & known.keys())
-        self._instants = known.instants.intersection(self._names)
-        self._beside = _BESIDE[kind.key].keys() & set(self._names)
+        self._blank: dict[str, str | None] = dict.fromkeys(sorted(wanted & known.keys()))
+        self._instants = known.instants.intersection(self._blank)
+        self._beside = _BESIDE[kind.key].keys() & self._blank.keys()
         self._with_history = sorted(name for name in set(self._past) if name in known)
 
     def body(self, record: Record) -> dict[str, Any]:
         """A record as a read answers it."""
-        values = _texts(record, self._names, self._instants, self._beside)
+        values = _texts(record, self._blank, self._instants, self._beside)
         if self._portal.switches.empty == "absent":
             values = {name: value for name, value in values.items() if value is not None}
         body = frame(record, values)
