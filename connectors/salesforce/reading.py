@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from connectors.crm import RECORD_ID, Expected, Slab, Window
+from connectors.crm import Expected, Slab, Window
 from connectors.errors import NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce import soql
 from connectors.salesforce.bulk.extract import Extract, fits
@@ -21,7 +21,6 @@ from connectors.salesforce.errors import CRM, LocatorGone
 from connectors.salesforce.ids import eighteen, may_exist
 from connectors.salesforce.rows import DELETED, ID, MODIFIED, Layout, Page, Shape, shape, slabs
 from connectors.salesforce.schema import Described, Schemas
-from connectors.slabs import NOT_THERE, missing_from
 
 _log = logging.getLogger(__name__)
 
@@ -172,16 +171,18 @@ class Reading:
                 yield layout.rows(found)
 
     def stored(
-        self, object_name: str, fields: Sequence[str], ids: Sequence[str]
+        self, object_name: str, fields: Sequence[str], asked: Mapping[str, Iterable[str]]
     ) -> Iterator[tuple[str, Mapping[str, str | None]]]:
-        """Each record of ``ids`` (18 characters) that is there, with its values as text."""
-        wanted = self.wanted(object_name, fields)
-        for rows in self._by_id(wanted, ids):
-            names = [column.name for column in wanted.columns]
-            fewer = bool(missing_from(rows.select(names)))
-            for record_id, *values in rows.select(RECORD_ID, *names).rows():
-                held = dict(zip(names, values, strict=True))
-                yield record_id, {n: v for n, v in held.items() if v != NOT_THERE} if fewer else held
+        """Each record that is there, by its id, with the fields it is ``asked`` for as text.
+
+        ``asked``: ids (18 characters), each with some of ``fields``; all of these are read.
+        """
+        layout = Layout(self.wanted(object_name, fields))
+        for some in batches(list(asked), READ_AT_ONCE):
+            for record in self._some(layout, some):
+                if record is not None:
+                    record_id = eighteen(record.id)
+                    yield record_id, layout.held(record, asked.get(record_id, ()))
 
     def _some(self, layout: Layout, ids: Sequence[str]) -> list[Any]:
         """One collections read: a record or None for each id, in their order.

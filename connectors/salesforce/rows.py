@@ -20,7 +20,7 @@ from connectors.errors import NeedsPerson
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.schema import Described
-from connectors.salesforce.values import text_column
+from connectors.salesforce.values import spelling, text_column
 from connectors.slabs import NOT_THERE, Rows, block, cut, missing_from, name_absent
 
 ID = "Id"
@@ -123,6 +123,11 @@ class Layout:
             (attribute, Any, _default(attribute, first, names)) for attribute in names if attribute != "id"
         ]
         self._slots = [name for name, *_ in slots]
+        self._told = {
+            column.name: (self._slots.index(self._attributes[column.name]), spelling(column.sf_type))
+            for column in wanted.columns
+            if len(column.path) == 1
+        }
         record: Any = msgspec.defstruct("Record", slots, rename=names, gc=False)
         records: Any = GenericAlias(list, record)
         page: Any = msgspec.defstruct("RecordPage", [("records", records)], bases=(Page,), gc=False)
@@ -137,6 +142,17 @@ class Layout:
     def some(self, body: bytes) -> list[Any]:
         """The records of a collections read, None where there is none. Raises msgspec.DecodeError."""
         return self._some.decode(body)
+
+    def held(self, record: Any, names: Iterable[str]) -> dict[str, str | None]:
+        """Those of ``names`` that a decoded record came with, as text: for single values, which need no columns."""
+        values = astuple(record)
+        found: dict[str, str | None] = {}
+        for name in names:
+            place, spell = self._told.get(name, _NOWHERE)
+            value = values[place] if place >= 0 else NOT_THERE
+            if value != NOT_THERE:
+                found[name] = value if spell is None else spell(value)
+        return found
 
     def rows(self, records: Sequence[Any]) -> pl.DataFrame:
         """Decoded records in columns of text (``connectors.slabs.block``)."""
@@ -160,6 +176,10 @@ class Layout:
             # An empty relationship comes as null, and so does everything behind it.
             values = [value.get(step) if isinstance(value, dict) else value for value in values]
         return text_column(column.sf_type, values).alias(column.name)
+
+
+#: The place of a name that was not asked for, or that is another record's.
+_NOWHERE: tuple[int, Callable[[Any], str | None] | None] = (-1, None)
 
 
 def _default(attribute: str, wanted: Mapping[str, Any], names: Mapping[str, str]) -> str | None:

@@ -45,31 +45,40 @@ def moment_text(value: str) -> str:
     return value[:-5] + "Z" if value.endswith("+0000") else value
 
 
-def _booleans(values: Sequence[Any]) -> list[str | None]:
-    return ["true" if value is True else "false" if value is False else value for value in values]
+Spelling = Callable[[Any], str | None]
 
 
-def _numbers(values: Sequence[Any]) -> list[str | None]:
-    return [number_text(value) if isinstance(value, int | float) else value for value in values]
+def _boolean_text(value: Any) -> Any:
+    return "true" if value is True else "false" if value is False else value
 
 
-def _moments(values: Sequence[Any]) -> list[str | None]:
-    return [moment_text(value) if value else value for value in values]
+def _number_text(value: Any) -> Any:
+    return number_text(value) if isinstance(value, int | float) else value
 
 
-def _others(values: Sequence[Any]) -> list[str | None]:
-    """Compound values (an address, a place) as their JSON text."""
-    return [
-        value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values
-    ]
+def _moment_text(value: Any) -> Any:
+    return moment_text(value) if value else value
 
 
-_TO_TEXT: Mapping[str, Callable[[Sequence[Any]], list[str | None]]] = {
-    "boolean": _booleans,
-    "number": _numbers,
-    "datetime": _moments,
-    "other": _others,
+def _other_text(value: Any) -> Any:
+    """A compound value (an address, a place) as its JSON text."""
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+_TO_TEXT: Mapping[str, Spelling] = {
+    "boolean": _boolean_text,
+    "number": _number_text,
+    "datetime": _moment_text,
+    "other": _other_text,
 }
+
+
+def spelling(sf_type: str) -> Spelling | None:
+    """What makes text of a JSON value of Salesforce's type ``sf_type``; None where it is text already.
+
+    What is no value of the type, None above all, stays as it is.
+    """
+    return _TO_TEXT.get(TYPES.get(sf_type, "other"))
 
 
 def texts(sf_type: str, values: Sequence[Any]) -> Sequence[str | None]:
@@ -77,8 +86,8 @@ def texts(sf_type: str, values: Sequence[Any]) -> Sequence[str | None]:
 
     What is no value of the type, None above all, stays as it is.
     """
-    convert = _TO_TEXT.get(TYPES.get(sf_type, "other"))
-    return values if convert is None else convert(values)
+    spell = spelling(sf_type)
+    return values if spell is None else [spell(value) for value in values]
 
 
 #: Columns of fewer values are converted value by value: making a column of each costs more.

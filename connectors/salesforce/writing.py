@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
@@ -250,16 +251,20 @@ class Writing:
     def _fill_stored(self, described: Described, writes: Sequence[Write], results: Results) -> None:
         """What was sent is not always what is stored: triggers, flows and rounding have their say."""
         written = {write.trace: write for write in writes if results[write.trace].outcome == "written"}
-        ids = dict.fromkeys(str(results[trace].record_id) for trace in written)
+        asked: dict[str, AbstractSet[str]] = {}
+        for trace, write in written.items():
+            record_id, fields = str(results[trace].record_id), write.values.keys()
+            asked[record_id] = asked[record_id] | fields if record_id in asked else fields
         names = sorted({name for write in written.values() for name in write.values})
         stored: dict[str, Mapping[str, str | None]] = {}
 
         def read(some: Sequence[str]) -> None:
-            stored.update(self._records.stored(described.schema.object, names, some))
+            told = self._records.stored(described.schema.object, names, {one: asked[one] for one in some})
+            stored.update(told)
 
         try:
             if names:
-                at_once([partial(read, some) for some in lots(list(ids), READ_AT_ONCE)], self._threads)
+                at_once([partial(read, some) for some in lots(list(asked), READ_AT_ONCE)], self._threads)
         except ConnectorError as error:
             # The records are written; that they could not be read again changes nothing about it.
             _log.warning("what was stored could not be read back: %s", error.code)

@@ -406,3 +406,14 @@ def test_a_value_that_is_searched_for_is_in_no_error(
         list(crm.find("Account", ["Name"], "Name", ["planted-value"]))
     assert "planted" not in f"{bug.value!r} {bug.value}"
     assert bug.value.__context__ is None
+
+
+def test_single_values_are_spelled_as_columns_are_and_what_did_not_come_is_not_told() -> None:
+    fields = ["Name", "AnnualRevenue", "IsDeleted", "CreatedDate", "OwnerId"]
+    layout = Layout(shape(of("Account"), fields, of))
+    full = {"Id": ONE, "Name": "A", "AnnualRevenue": 5e6, "IsDeleted": False, "CreatedDate": STAMP}
+    body = orjson.dumps([full | {"OwnerId": None}, {"Id": TWO, "Name": None, "AnnualRevenue": 0.25}])
+    first, second = layout.some(body)
+    assert layout.held(first, [*fields, "ParentId"]) == layout.rows([first]).select(fields).row(0, named=True)
+    assert layout.held(second, fields) == {"Name": None, "AnnualRevenue": "0.25"}
+    assert layout.held(first, ["Name"]) == {"Name": "A"}
