@@ -63,7 +63,7 @@ class Results:
             names = dict.fromkeys(chain.from_iterable(said.values()), pl.String())
             ids = pl.Series("_id", list(said), dtype=pl.String())
             values = pl.from_dicts(list(said.values()), schema=names) if names else pl.DataFrame()
-            self._told[crm] = values.insert_column(0, ids)
+            self._told[crm] = pl.DataFrame([ids, *values.get_columns()])
         return self._told[crm]
 
 

@@ -145,3 +145,12 @@ def test_what_the_crms_said_is_put_into_columns_once_also_for_a_part_of_the_resu
         {"_id": "hubspot b", "City": "Bonn"},
     ]
     assert replace(results, changes=results.changes.clear()).told("hubspot") is told
+
+
+def test_records_of_which_a_crm_says_nothing_are_told_without_a_column() -> None:
+    def silent(_: str, one: Write) -> Written:
+        return Written(one.trace, "written", one.record_id)
+
+    results = carried_out(scene(silent), change("hubspot", "a"), change("hubspot", "b"))
+    assert results.told("hubspot").rows(named=True) == [{"_id": "hubspot a"}, {"_id": "hubspot b"}]
+    assert results.changes.select("state", "stored").rows() == [("written", None)] * 2
