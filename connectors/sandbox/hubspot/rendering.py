@@ -175,7 +175,7 @@ def created_body(portal: Portal, record: Record) -> dict[str, Any]:
 def updated_body(portal: Portal, record: Record, touched: Iterable[str]) -> dict[str, Any]:
     """A record as a change answers it: what was sent or moved with it, and some of the rest (recorded)."""
     values = record.values
-    names = sorted({*touched, *record.kind.stamps, *_ECHOED.intersection(values)})
+    names = sorted({*touched, *record.kind.stamps, *(_ECHOED & values.keys())})
     properties: dict[str, str | None] = {name: values.get(name, "") for name in names}
     beside = _BESIDE[record.kind.key]
     for name in names:
