@@ -19,13 +19,14 @@ from typing import IO
 import polars as pl
 from polars import CompatLevel
 
-#: Rows of a piece, where they are no larger than rows usually are; to write half as many at a time takes half as long
-#: again.
-ROWS_OF_A_PIECE = 8_000
+#: Rows of a piece, where they are no larger than rows usually are. Of a million leads a slice has about so many in each
+#: run: what a piece has beyond them is read again for the next slice, or is kept at hand for it. To write and read once
+#: costs the same in pieces of eight thousand.
+ROWS_OF_A_PIECE = 1_000
 #: Rows of a frame that are looked at for its size.
 _LOOKED_AT = 1_000
 #: A piece of large rows has fewer of them: each slice of leads reads a piece of every run at the same time.
-BYTES_OF_A_PIECE = 4_000_000
+BYTES_OF_A_PIECE = 1_000_000
 
 _PLACE = pl.UInt32()
 #: Cells that say something else: the row, the column by its number among those left out, and the text.

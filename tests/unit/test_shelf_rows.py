@@ -172,7 +172,7 @@ def test_what_stays_at_hand_between_slices_does_not_grow_with_the_records(tmp_pa
 
 
 def test_a_piece_of_large_rows_has_fewer_of_them(tmp_path: Path) -> None:
-    for rows, step in ((_large(3_000), 1_000), (_large(3_000).select("_id", "lead_id"), 8_000)):
+    for rows, step in ((_large(3_000), 250), (_large(3_000).select("_id", "lead_id"), 1_000)):
         with (tmp_path / "run").open("wb") as file:
             run = narrowed(
                 rows, pl.int_range(rows.height, dtype=pl.UInt32(), eager=True), {}, file, Path(file.name)
