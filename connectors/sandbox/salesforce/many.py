@@ -11,7 +11,8 @@ from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.call import Call, answer_json, is_true
 from connectors.sandbox.salesforce.records import id_of
 from connectors.sandbox.salesforce.refusals import ROLLED_BACK_TEXT, Refusal, RowRefused
-from connectors.sandbox.salesforce.rows import columns_of, fields_of, key_field, shower
+from connectors.sandbox.salesforce.rows import fields_of, key_field
+from connectors.sandbox.salesforce.soql.shape import fields_shaper
 from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.side import Answer
 
@@ -115,11 +116,11 @@ def read(call: Call, name: str) -> Answer:
     whole = [ids.to_18(each) for each in wanted]
     marks = ", ".join("?" * len(whole))
     live = " AND IsDeleted = 0" if sobject.bin else ""
-    rows = call.org.store.rows(
-        f"SELECT {columns_of(sobject, fields)} FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole
+    columns, shape = fields_shaper(sobject, fields, call.version)
+    rows = call.org.store.db.execute(
+        f"SELECT {columns} FROM {quoted(sobject.name)} WHERE Id IN ({marks}){live}", whole
     )
-    show = shower(call, sobject, fields)
-    found = {row["Id"]: show(row) for row in rows}
+    found = {row[0]: shape(row) for row in rows}
     return answer_json([found.get(each or "") for each in whole])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox.salesforce import moments
@@ -12,7 +11,6 @@ from connectors.sandbox.salesforce.records import gone, id_of
 from connectors.sandbox.salesforce.refusals import BareStatus, Refusal, RowRefused, not_found
 from connectors.sandbox.salesforce.schema import Field, SObject
 from connectors.sandbox.salesforce.soql.shape import address, attributes
-from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import address_parts, writer
 from connectors.sandbox.side import Answer
 
@@ -127,14 +125,6 @@ def fields_of(sobject: SObject, names: Sequence[str] | None) -> list[Field]:
             raise Refusal(400, "INVALID_FIELD", text)
         wanted.append(field)
     return wanted
-
-
-def columns_of(sobject: SObject, wanted: Iterable[Field]) -> str:
-    """What ``shower`` asks of a row: the id, and the columns behind these fields, as SQL."""
-    parts = [[field.name] if field.stored else address_parts(field).values() for field in wanted]
-    # Not every address has all of the parts that an address may have.
-    names = [name for name in dict.fromkeys(chain.from_iterable(parts)) if name in sobject.fields]
-    return ", ".join(map(quoted, dict.fromkeys(["Id", *names])))
 
 
 def shower(

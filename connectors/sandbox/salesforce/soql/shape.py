@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from connectors.sandbox.salesforce.schema import Field, Schema
+from connectors.sandbox.salesforce.schema import Field, Schema, SObject
 from connectors.sandbox.salesforce.soql.formatted import formatter
 from connectors.sandbox.salesforce.soql.statement import Child, Choice, Output, Statement
+from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import address_parts, writer
 
 Row = Sequence[Any]
@@ -47,6 +48,22 @@ def shaper(
         return _filled({"attributes": attributes(version, entity, row[0])}, setters, row)
 
     return plain
+
+
+def fields_shaper(
+    sobject: SObject, wanted: Iterable[Field], version: str
+) -> tuple[str, Callable[[Row], dict[str, Any]]]:
+    """The SQL columns behind fields of an object, the id first, and a function from a row of them to its record."""
+    columns, outputs = ["Id"], list[tuple[str, Output]]()
+    for field in {each.name: each for each in wanted}.values():
+        outputs.append((field.name, Output((field.name,), field, len(columns))))
+        parts = [field.name] if field.stored else address_parts(field).values()
+        # Not every address has all of the parts that an address may have.
+        columns += [quoted(each) if each in sobject.fields else "NULL" for each in parts]
+    setters = _leaves(outputs)
+    return ", ".join(columns), lambda row: _filled(
+        {"attributes": attributes(version, sobject.name, row[0])}, setters, row
+    )
 
 
 def _filled(record: dict[str, Any], setters: Iterable[Setter], row: Row) -> dict[str, Any]:
