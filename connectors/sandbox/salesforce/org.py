@@ -95,7 +95,7 @@ class Org:
         """Note that nothing in memory hangs on a transaction that begins now."""
         self.refreshed = False
         self.waited_for.clear()
-        self._may_be_late = self._any_late()
+        self._may_be_late = self.any_late()
         self.changes.begin()
 
     def undone(self) -> None:
@@ -276,7 +276,7 @@ class Org:
         """
         if record_id is None:
             self._housekeeping()
-        if not self._any_late():
+        if not self.any_late():
             return
         rows = self.store.rows(
             "SELECT * FROM _late WHERE due <= ? OR id = ? ORDER BY number",
@@ -300,14 +300,15 @@ class Org:
             self.purged = self.now()
             recycle_bin.purge(self.store, self.full, self.purged)
 
-    def _any_late(self) -> bool:
+    def any_late(self) -> bool:
+        """Whether a write waits to become visible."""
         if not self._may_be_late:
             return False
         return self.store.db.execute("SELECT 1 FROM _late LIMIT 1").fetchone() is not None
 
     def settle_value(self, table: str, column: str, value: Any) -> None:
         """Make late new records with a value visible: who writes the same unique value waits for them."""
-        if not self._any_late():
+        if not self.any_late():
             return
         rows = self.store.rows(
             "SELECT id FROM _late WHERE object = ? AND is_new = 1 AND json_extract(columns, ?) = ? COLLATE NOCASE",

@@ -42,6 +42,8 @@ class Records:
     def __init__(self, org: Org, read: Read = changes_of) -> None:
         self.org = org
         self.read = read
+        #: fields and values that are known to be nobody's, so that whoever writes one need not look
+        self.free: AbstractSet[tuple[str, Any]] = frozenset()
 
     def create(self, name: str, values: Mapping[str, Any], writer: Writer) -> str:
         """Create a record and return its id. Raises RowRefused."""
@@ -273,7 +275,8 @@ class Records:
         self, sobject: SObject, record_id: str | None, row: Mapping[str, Any], changed: Mapping[str, Any]
     ) -> None:
         for field in self.org.full.objects[sobject.name].uniques:
-            if field.name in changed and row[field.name] is not None:
+            value = row[field.name] if field.name in changed else None
+            if value is not None and (field.name, value) not in self.free:
                 self.org.settle_value(sobject.name, field.name, row[field.name])
                 live = " AND IsDeleted = 0" if sobject.bin else ""
                 sql = (

@@ -220,6 +220,12 @@ class Store:
         names = [each[0] for each in cursor.description]
         return [dict(zip(names, found, strict=True)) for found in cursor]
 
+    def values(self, table: str, column: str, wanted: Sequence[Any]) -> list[Any]:
+        """Those of some values that records have in a column, as the records have them."""
+        marks = ", ".join("?" * len(wanted))
+        sql = f"SELECT {quoted(column)} FROM {quoted(table)} WHERE {quoted(column)} IN ({marks})"
+        return [value for (value,) in self.db.execute(sql, wanted)]
+
     def insert(self, table: str, columns: Mapping[str, Any]) -> None:
         """Add one record."""
         self.db.execute(_insert(table, tuple(columns)), tuple(columns.values()))

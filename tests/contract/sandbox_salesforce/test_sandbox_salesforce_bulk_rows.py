@@ -86,3 +86,16 @@ def test_a_record_that_is_not_there_is_told_before_a_flag_that_cannot_be_cleared
     api.call("DELETE", f"sobjects/Lead/{gone}")
     job(api, f"Id,DoNotCall\n{gone},#N/A\n{here},#N/A\n")
     assert told(api) == [(gone, "ENTITY_IS_DELETED"), (here, "INVALID_TYPE_ON_FIELD_IN_RECORD")]
+
+
+def test_a_unique_value_is_refused_to_whoever_comes_second(keyed: Any) -> None:
+    people = [{**LEAD, "Key__c": key} for key in ("held", "given", None, None, None, None)]
+    ids = keyed.side.load("Lead", people)
+    # The second gives its value up before the third takes it, the first only after the fourth has asked for it.
+    cells = ["passed", "Given", "held", "NEW", "new", "#N/A", "HELD"]
+    rows = zip([*ids[1:], ids[0], ids[3]], cells, strict=True)
+    job(keyed, "Id,Key__c\n" + "".join(f"{record},{cell}\n" for record, cell in rows))
+    refused = sorted((ids[place], "DUPLICATE_VALUE") for place in (3, 5))
+    assert [each for each in told(keyed) if each[1]] == refused
+    found = {each["Id"]: each["Key__c"] for each in keyed.query("SELECT Id, Key__c FROM Lead")}
+    assert [found[each] for each in ids] == [None, "passed", "Given", "HELD", "NEW", None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -117,9 +118,31 @@ class Loading:
             looked_at = self.records.looked_at(self.sobject, {column.name for column in self.columns})
         for start in range(0, len(rows), AHEAD):
             some = rows[start : start + AHEAD]
+            self.records.free = self._free(some)
             with org.store.ahead(self.sobject.name, self._named(some), looked_at), org.changes.together():
                 outcomes = [self._row(row) for row in some]
             yield from outcomes
+
+    def _free(self, rows: Sequence[Sequence[str]]) -> set[tuple[str, str]]:
+        """The values of unique fields that one of the rows gives and no record has: no other row can take them."""
+        org, free = self.call.org, set[tuple[str, str]]()
+        if org.switches["late_commit_ms"] or org.any_late():
+            return free
+        for place, column in enumerate(self.columns):
+            if not column.field.unique or column.as_sent:
+                continue
+            # Letter case and blanks may or may not tell two values apart: here they never do.
+            cells = [row[place] for row in rows]
+            plain = [cell.strip().lower() for cell in cells]
+            counts = Counter(plain)
+            counts.update(
+                str(value).strip().lower()
+                for value in org.store.values(self.sobject.name, column.name, cells)
+            )
+            free.update(
+                (column.name, cell) for cell, key in zip(cells, plain, strict=True) if counts[key] == 1
+            )
+        return free
 
     def _named(self, rows: Sequence[Sequence[str]]) -> list[str]:
         """The ids of the records that rows name, where they are named by id."""
