@@ -108,6 +108,9 @@ class Identity(Tables):
 
     def fates(self, lead_ids: pl.Series) -> pl.DataFrame:
         """What became of records of these leads, as ``FATES``."""
+        row = self._do("some_fates").fetchone()
+        if row is None or not row[0]:
+            return pl.DataFrame(schema=dict(FATES))
         return self._asked("fates_of_leads", lead_ids.alias("lead_id").to_frame(), FATES)
 
     def aliases(self, lead_id: str) -> list[tuple[str, str, datetime]]:

@@ -69,8 +69,9 @@ class Journal(Tables):
 
     def abandon(self, lead_ids: pl.Series, run: int, now: datetime) -> None:
         """Close the open intents that dead runs left on these leads. Inside the remembering transaction."""
-        if not lead_ids.is_empty():
+        if not lead_ids.is_empty() and self._some("others_left_open", run=run):
             self._run("abandon_intents", {"asked": lead_ids.unique().to_frame("lead_id")}, run=run, now=now)
+            self._do("strike_left_open")
 
     def open_intents(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """What runs that ended set out to write and never remembered, the newest first.
@@ -103,7 +104,7 @@ class Journal(Tables):
 
     def strike_refused(self, passed: pl.DataFrame) -> None:
         """(lead_id, crm) that went through: they are no longer refused."""
-        if not passed.is_empty():
+        if not passed.is_empty() and self._some("some_refused"):
             self._run("strike_refused", {"passed": passed.select("lead_id", "crm").unique()})
 
     def changes_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
@@ -138,7 +139,10 @@ class Journal(Tables):
 
     def some_undone(self) -> bool:
         """Whether anything was ever taken back: mostly not, and then no run asks further."""
-        row = self._do("some_undone").fetchone()
+        return self._some("some_undone")
+
+    def _some(self, statement: str, **wanted: Any) -> bool:
+        row = self._do(statement, **wanted).fetchone()
         return bool(row and row[0])
 
     def undone_leads(self) -> pl.Series:

@@ -17,7 +17,7 @@ from sync.halfdone import OPEN_INTENTS
 from sync.store.handovers import Handovers
 from sync.store.journal import HELD, Journal
 from sync.store.laid import FEW
-from sync.store.runs import Runs
+from sync.store.runs import Numbers, Runs
 from sync.store.statements import load_statements
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -83,6 +83,36 @@ def test_open_intents_are_found_without_reading_what_was_written(
     read = _rows_read(connection, "journal", lambda: found.append(journal.open_intents(OPEN_INTENTS)))
     assert found[0].select("lead_id").n_unique() == 3
     assert read < 100
+
+
+def test_the_open_writes_of_the_run_that_asks_are_not_looked_at(connection: psycopg.Connection) -> None:
+    journal, runs = (
+        Journal(connection, load_statements(), 1),
+        Runs(connection, load_statements(), 1, approved_at=None),
+    )
+    runs.end(1, "done", Numbers(), NOW)
+    connection.execute(_WRITTEN.encode(), [2, "intent", WRITES])
+    found: list[pl.DataFrame] = []
+    read = _rows_read(connection, "journal", lambda: found.append(journal.open_intents(OPEN_INTENTS)))
+    assert found[0].is_empty()
+    assert read == 0
+    leads = pl.Series("lead_id", [row[0] for row in connection.execute(b"SELECT lead_id FROM journal")])
+    assert _rows_read(connection, "journal", lambda: journal.abandon(leads, 2, NOW)) == 0
+
+
+def test_what_a_run_left_open_is_found_until_it_is_given_up(connection: psycopg.Connection) -> None:
+    journal, runs = (
+        Journal(connection, load_statements(), 1),
+        Runs(connection, load_statements(), 1, approved_at=None),
+    )
+    connection.execute(_WRITTEN.encode(), [1, "intent", 3])
+    leads = pl.Series("lead_id", [row[0] for row in connection.execute(b"SELECT lead_id FROM journal")])
+    runs.end(1, "failed", Numbers(), NOW)
+    for left in (3, 2, 0):
+        assert journal.open_intents(OPEN_INTENTS)["lead_id"].n_unique() == left
+        with connection.transaction():
+            journal.abandon(leads.head(1) if left == 3 else leads, 2, NOW)
+    assert connection.execute(b"SELECT left_open FROM run ORDER BY run_id").fetchall() == [(False,), (True,)]
 
 
 def test_what_is_asked_of_many_leads_reads_a_small_table_once_a_row_at_most(

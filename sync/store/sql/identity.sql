@@ -48,6 +48,9 @@ SELECT fate.record_id, fate.lead_id, run.started_at
    AND fate.fate = 'gone' AND fate.became IS NULL
  ORDER BY fate.record_id;
 
+-- some_fates --
+SELECT EXISTS (SELECT 1 FROM fate WHERE connection_id = %(connection)s);
+
 -- fates_of_leads --
 SELECT found.*
   FROM asked CROSS JOIN LATERAL (

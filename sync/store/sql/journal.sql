@@ -15,6 +15,17 @@ UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, jo
                OFFSET 0) AS found) AS ended
  WHERE journal.journal_id = ended.journal_id;
 
+-- others_left_open --
+-- Whether a run beside this one may have open writes.
+SELECT EXISTS (SELECT FROM run WHERE connection_id = %(connection)s AND left_open AND run_id <> %(run)s);
+
+-- strike_left_open --
+UPDATE run SET left_open = false
+ WHERE connection_id = %(connection)s AND left_open AND ended_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM journal
+                    WHERE journal.connection_id = run.connection_id AND journal.run_id + 0 = run.run_id
+                      AND journal.state = 'intent');
+
 -- abandon_intents --
 -- Intents of a run that died: whether the CRM was reached is not known; what it holds has been read again.
 UPDATE journal SET state = 'unknown', done_at = %(now)s
@@ -31,11 +42,13 @@ SET LOCAL enable_seqscan = off;
 
 -- open_intents --
 -- What ended runs had set out to write and never remembered, the newest first; not what another one has written since.
+-- Mostly no run has left anything open, and then no write is looked at.
 -- The open rows are gathered first, apart from whose order and which run: nothing but the index of open intents can be
 -- read for them, and "connection_id + 0" keeps the planner from walking all writes of the connection for the open ones.
 WITH begun AS MATERIALIZED (
   SELECT journal_id FROM journal
    WHERE connection_id + 0 = %(connection)s AND state = 'intent'
+     AND (SELECT EXISTS (SELECT FROM run WHERE connection_id = %(connection)s AND left_open AND ended_at IS NOT NULL))
      AND EXISTS (SELECT FROM run WHERE run.run_id = journal.run_id AND run.ended_at IS NOT NULL OFFSET 0))
 SELECT open.lead_id, open.crm, open.record_id, open.field, open.crm_field, open.before, open.after
   FROM begun CROSS JOIN LATERAL (
@@ -117,6 +130,9 @@ ON CONFLICT (connection_id, lead_id, crm) DO UPDATE
        fields = excluded.fields, last_at = excluded.last_at, tries = refused.tries + 1,
        run_id = excluded.run_id
 RETURNING (xmax = 0)::integer AS is_new;
+
+-- some_refused --
+SELECT EXISTS (SELECT 1 FROM refused WHERE connection_id = %(connection)s);
 
 -- strike_refused --
 DELETE FROM refused USING passed
