@@ -204,8 +204,10 @@ def test_a_create_that_was_only_held_back_is_made_once(hubspot: Account) -> None
 
 def test_a_failure_in_the_middle_does_not_forget_what_was_written(hubspot: Account) -> None:
     hubspot.fault("/batch/upsert", status=401, skip=1, times=-1)
-    results = hubspot.write(*upserts(150))
-    assert outcomes(results) == [("written", "")] * 100 + [("unknown", "NOT_SENT")] * 50
+    told = outcomes(hubspot.write(*upserts(150)))
+    written, unknown = ("written", ""), ("unknown", "NOT_SENT")
+    # Both batches are under way at once: either may be the one that is let in.
+    assert told in ([written] * 100 + [unknown] * 50, [unknown] * 100 + [written] * 50)
 
 
 def test_reading_survives_bad_moments(hubspot: Account) -> None:
