@@ -15,6 +15,7 @@ import polars as pl
 
 from mapping.alike import alike_edges, phone_edges
 from mapping.identity import same_company, same_name
+from mapping.rules import CRMS
 
 #: What is known of each record when pairs are made, one row a record.
 #: ``lead_id`` null: not linked yet. ``cross_id``: the other CRM's record id as this record carries it.
@@ -358,15 +359,17 @@ def _flag_taken_addresses(assigned: pl.DataFrame, everyone: pl.DataFrame) -> pl.
     without = assigned.filter(alone).select("crm", "record_id")
     if without.is_empty():
         return assigned.with_columns(address_taken=pl.lit(value=False))
-    keyed = everyone.filter(pl.col("email_key").is_not_null())
-    theirs = keyed.filter(pl.col("crm") == "hubspot").join(in_hubspot, on="record_id", how="semi")
-    ordered = (
-        keyed.select("crm", "record_id", "email_key", "created_at")
-        .join(without, on=["crm", "record_id"], how="semi")
-        .sort("created_at", "record_id", nulls_last=True)
+    keyed = everyone.select("crm", "record_id", "email_key", "created_at").filter(
+        pl.col("email_key").is_not_null()
     )
+    theirs = keyed.filter(pl.col("crm") == "hubspot").join(in_hubspot, on="record_id", how="semi")[
+        "email_key"
+    ]
+    ordered = keyed.join(without, on=["crm", "record_id"], how="semi")
+    del keyed, in_hubspot, without
+    ordered = ordered.sort("created_at", "record_id", nulls_last=True)
     taken = ordered.filter(
-        pl.col("email_key").is_in(theirs["email_key"].implode()) | ~pl.col("email_key").is_first_distinct()
+        pl.col("email_key").is_in(theirs.implode()) | ~pl.col("email_key").is_first_distinct()
     )["record_id"]
     return assigned.with_columns(
         address_taken=(pl.col("crm") == "salesforce") & pl.col("record_id").is_in(taken.implode())
@@ -378,5 +381,10 @@ def _flag_awaited(assigned: pl.DataFrame, ambiguous: pl.DataFrame) -> pl.DataFra
     if ambiguous.is_empty():
         return assigned.with_columns(awaited=pl.lit(value=False)).select(*ASSIGNED)
     counterparts = ambiguous["others"].explode().unique().drop_nulls()
-    named = assigned.filter(pl.format("{}:{}", "crm", "record_id").is_in(counterparts.implode()))["lead_id"]
+    met = [
+        (pl.col("crm") == crm) & pl.col("record_id").is_in(theirs.str.strip_prefix(f"{crm}:").implode())
+        for crm in CRMS
+        if not (theirs := counterparts.filter(counterparts.str.starts_with(f"{crm}:"))).is_empty()
+    ]
+    named = assigned.filter(pl.any_horizontal(pl.lit(value=False), *met))["lead_id"]
     return assigned.with_columns(awaited=pl.col("lead_id").is_in(named.implode())).select(*ASSIGNED)

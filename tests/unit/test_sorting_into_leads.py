@@ -98,6 +98,9 @@ class Memory:
             phone_key=pl.lit(None, dtype=pl.String),
         ).select(*LINKS)
 
+    def some_links(self) -> bool:
+        return not self._links.is_empty()
+
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         return self._links.join(records.select(*RECORDS).unique(), on=list(RECORDS), how="semi").select(
             *RECORDS, "lead_id"
