@@ -70,6 +70,9 @@ class Remembered:
     def ids(self) -> pl.Series:
         return pl.Series("lead_id", [], dtype=pl.String)
 
+    def some_links(self) -> bool:
+        return True
+
     def barred(self) -> None:
         return None
 
