@@ -75,7 +75,7 @@ class Phase:
 
 @dataclass
 class Watch:
-    """Measures phases: our own processor time, and that of the two other processes."""
+    """Measures phases: our own processor time, and that of the sandbox's and the database's processes."""
 
     leads: int
     sandbox: Path

@@ -15,6 +15,8 @@ from sync.errors import CrmAway
 CLOCK_HOLDS = 0.05
 #: The same for many threads side by side: each call asks several times, and every question is a call of its own.
 HOLDS_FOR_MANY = 1.0
+#: The same while another thread asks: an answer may take as long where the pretend CRMs are busy.
+HOLDS_WHILE_ASKED = 3.0
 
 
 def sandbox_clock(
@@ -26,7 +28,8 @@ def sandbox_clock(
     """The clock of the pretend CRMs at ``url``; ``machine``'s where what answers there has none.
 
     ``session`` carries the questions, and is closed by whoever opened it. ``monotonic`` returns seconds that never go
-    back. The clock raises CrmAway where nothing answers. What it tells one of many threads may be a second old.
+    back. The clock raises CrmAway where nothing answers. What it tells one of many threads may be a second old,
+    and three while another one asks.
     """
     told: tuple[float, datetime] | None = None
     asking = threading.Lock()
@@ -42,8 +45,9 @@ def sandbox_clock(
         if moment is not None:
             return moment
         # Of many threads that want to know the time, one asks; those that make calls side by side go on meanwhile.
-        if many and told is not None and asking.locked():
-            return told[1]
+        moment = known(HOLDS_WHILE_ASKED) if many and asking.locked() else None
+        if moment is not None:
+            return moment
         with asking:
             moment = known(CLOCK_HOLDS)
             if moment is not None:

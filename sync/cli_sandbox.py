@@ -51,13 +51,15 @@ def serve(hubspot_port: int, salesforce_port: int, pubsub_port: int, tls: bool, 
     # Here and not above: no other command needs a web server.
     from connectors.sandbox.apart import SideLost
     from connectors.sandbox.apart import serve as serve_sandbox
-    from connectors.sandbox.folder import Ports
+    from connectors.sandbox.folder import FolderInUse, Ports
     from connectors.sandbox.server import PortInUse
 
     try:
         serve_sandbox(folder, Ports(hubspot_port, salesforce_port, pubsub_port, tls))
     except PortInUse as taken:
         raise CrmAway(str(taken), fix="choose another port, or 0 for any free one") from None
+    except FolderInUse as taken:
+        raise WrongUse(str(taken), fix="end the other one, or name another --dir") from None
     except SideLost as lost:
         raise CrmAway(
             str(lost), fix="start it again; what was answered is kept where --dir names a folder"

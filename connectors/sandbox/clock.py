@@ -116,7 +116,11 @@ class SandboxClock:
         return (told, _EPOCH + value, timedelta()) if told & 1 else (told, None, value)
 
     def _move(self, told: int) -> None:
+        # Kept before it is told: what the other process did by it would lie in the future after a kill in between.
+        self._keep(told)
         self._shared[0] = told
+
+    def _keep(self, told: int) -> None:
         if self._path is None:
             return
         _, frozen_at, offset = self._reading(told)

@@ -1,7 +1,7 @@
-"""The folder of one pretend account: which process serves it, and where.
+"""The folder of one pretend account: which server serves it, and where.
 
-A folder is served by one process at a time: the server holds ``serving.lock``, which the operating system
-gives back however the process ends, and writes its ports to ``serving.json``.
+A folder is served by one server at a time: its processes hold ``serving.lock``, which the operating system
+gives back once the last of them has ended, however it ends, and the ports are written to ``serving.json``.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _taken(descriptor: int) -> bool:
 
 @contextmanager
 def serving_alone(folder: Path, wait_seconds: float = 1.0) -> Iterator[None]:
-    """Be the one process that serves a folder. Raises FolderInUse.
+    """Be the one server of a folder. Raises FolderInUse.
 
     The wait covers the instant in which someone else looks whether the folder is served.
     """

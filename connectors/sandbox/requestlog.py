@@ -170,7 +170,7 @@ def records_in(body: bytes) -> int | None:
         return None
     try:
         told = _LISTS.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _records_in_other_shapes(body)
     found = told.records if told.inputs is None else told.inputs
     return None if found is None else len(found)

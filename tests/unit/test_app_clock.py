@@ -11,7 +11,7 @@ import pytest
 
 from connectors.atonce import MANY, at_once
 from connectors.session import open_session
-from sync.app_clock import CLOCK_HOLDS, HOLDS_FOR_MANY, sandbox_clock
+from sync.app_clock import CLOCK_HOLDS, HOLDS_FOR_MANY, HOLDS_WHILE_ASKED, sandbox_clock
 
 MORNING = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -95,3 +95,23 @@ def test_threads_that_make_calls_go_on_while_one_of_them_asks_the_time(sandbox: 
 
         at_once([asks, goes_on, *[lambda: None] * (MANY - 2)], MANY)
     assert seen == [MORNING, NOON]
+
+
+def test_a_time_that_was_told_long_ago_is_told_nobody_while_one_of_many_threads_asks(
+    sandbox: _Sandbox,
+) -> None:
+    passed, seen = [0.0], []
+    with open_session() as session:
+        clock = sandbox_clock(sandbox.url, lambda: MORNING, session, lambda: passed[0])
+        clock()
+        sandbox.answers.clear()
+        sandbox.hears.clear()
+        sandbox.now, passed[0] = NOON, HOLDS_WHILE_ASKED
+
+        def comes_later() -> None:
+            sandbox.hears.wait()
+            threading.Timer(0.05, sandbox.answers.set).start()
+            seen.append(clock())
+
+        at_once([lambda: seen.append(clock()), comes_later, *[lambda: None] * (MANY - 2)], MANY)
+    assert seen == [NOON, NOON]

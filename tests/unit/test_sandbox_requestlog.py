@@ -95,6 +95,13 @@ def test_records_of_a_batch_are_counted(body: bytes, records: int | None) -> Non
     assert records_in(body) == records
 
 
+def test_a_body_too_deep_to_be_looked_through_is_logged_without_a_number() -> None:
+    deep = b"[" * 5_000 + b"]" * 5_000
+    assert records_in(b'{"inputs": [{"a": ' + deep + b"}]}") is None
+    beside = b"[" * 900 + b"]" * 900
+    assert records_in(b'{"inputs": [1, 2], "unused": ' + beside + b"}") == 2
+
+
 @pytest.mark.parametrize(
     ("raw_path", "kept"),
     [
