@@ -54,7 +54,7 @@ class Ledger(Protocol):
     """Where the calls of everybody who shares a budget are counted. Safe under threads."""
 
     def grant(self, window: str, rate: Rate) -> float:
-        """Count one call now and return 0.0, or count nothing and return the seconds to wait."""
+        """Let one call be made now, counted by then, and return 0.0; or the seconds to wait."""
         ...
 
     def used(self, window: str, rate: Rate, calls: int) -> None:

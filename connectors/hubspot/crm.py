@@ -12,6 +12,7 @@ from functools import partial
 import msgspec
 import polars as pl
 
+from connectors.atonce import attentive
 from connectors.crm import (
     RECORD_ID,
     Account,
@@ -100,7 +101,8 @@ class HubSpotCrm:
         self._lists = Lists(self._api)
         self._exports = Exports(self._api, self.describe, slab_rows)
         self._full_read = full_read
-        self._sleep = sleep
+        # What reads waits in a thread of its own, which an interrupt does not reach.
+        self._sleep = attentive(sleep)
         self._leads = LeadsObject(self._api, partial(self.links, CONTACTS), self.fetch)
 
     def __repr__(self) -> str:

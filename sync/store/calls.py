@@ -73,6 +73,8 @@ class CallLedgers:
         with self._lock:
             self._closed = True
             self._drop()
+        for ledger in self._given:
+            ledger.grant_no_more()
 
     def _asked(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if self._closed:
@@ -125,6 +127,8 @@ class CallLedger:
         self._in_hand: dict[tuple[str, Rate], _InHand] = {}
         self._days: _Days | None = None
         self._noted: dict[str, tuple[float, datetime]] = {}
+        #: Of threads that find nothing in hand one asks, and the others look again.
+        self._granting = threading.Lock()
         self._lock = threading.Lock()
         self._untold: Counter[tuple[str, datetime, bool]] = Counter()
         self._hours: dict[str, _Hours] = {}
@@ -132,23 +136,24 @@ class CallLedger:
     def grant(self, window: str, rate: Rate) -> float:
         """As ``Ledger.grant``. Far from the limit some calls are counted at once, so that not each asks the database.
 
-        What of them is not made within ``LOT_LASTS`` seconds was counted in vain: never more than a fiftieth of what
-        was left of the window.
+        What of them is not made within ``LOT_LASTS`` seconds was counted in vain: at most a fiftieth of what was left
+        of the window as it was last heard of here.
         """
-        budget = self._open(window)
-        with self._lock:
-            kept = self._in_hand.get((budget, rate))
-            if kept is not None and kept.calls and self._monotonic() < kept.until:
-                kept.calls -= 1
-                return 0.0
+        with self._granting:
+            return self._granted(self._open(window), rate)
+
+    def _granted(self, budget: str, rate: Rate) -> float:
+        kept = self._in_hand.get((budget, rate))
+        if kept is not None and kept.calls and self._monotonic() < kept.until:
+            kept.calls -= 1
+            return 0.0
         lot = min(max((rate.calls - self._counted.get(budget, rate.calls)) // LOT_OF, 1), LOT)
         asked = {"budget": budget, "seconds": rate.seconds, "calls": rate.calls, "lot": lot}
         began = self._monotonic()
         wait, counted, granted = self._ledgers.ask("grant_calls", asked)[0]
         self._counted[budget] = counted
         if granted > 1:
-            with self._lock:
-                self._in_hand[budget, rate] = _InHand(granted - 1, began + LOT_LASTS)
+            self._in_hand[budget, rate] = _InHand(granted - 1, began + LOT_LASTS)
         return float(wait)
 
     def used(self, window: str, rate: Rate, calls: int) -> None:
@@ -160,10 +165,16 @@ class CallLedger:
         self._counted[budget] = calls
 
     def hold(self, window: str, seconds: float) -> None:
+        """As ``Ledger.hold``. What another process has in hand, it still makes: within ``LOT_LASTS`` seconds."""
         budget = self._open(window)
-        with self._lock:
+        with self._granting:
             self._in_hand = {key: kept for key, kept in self._in_hand.items() if key[0] != budget}
-        self._ledgers.ask("hold_calls", {"budget": budget, "seconds": seconds})
+            self._ledgers.ask("hold_calls", {"budget": budget, "seconds": seconds})
+
+    def grant_no_more(self) -> None:
+        """Let go of calls that were counted and not made."""
+        with self._granting:
+            self._in_hand.clear()
 
     def note_day(self, budget: str, day: Day) -> None:
         if day.used < day.limit and not self._is_time(budget, day.heard):

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 import pytest
 
+from connectors.atonce import at_once
 from connectors.errors import RetryLater
 from connectors.quota import WINDOW_SHARE, Day, MemoryLedger, Quota, Rate
 from connectors.quota_day import Hour
@@ -133,6 +135,32 @@ def test_far_from_the_limit_calls_are_counted_ahead_and_near_it_one_by_one(
         assert [ledger.grant("search", rate) for _ in range(5)] == [0] * 5
         assert ledger.grant("search", rate) > 0
     assert _counted_in(migrated_database, f"{app}:search") == 200
+
+
+def test_threads_share_what_is_counted_ahead(migrated_database: str, app: str) -> None:
+    threads, rate = 8, Rate(200, 300.0)
+    waits: list[float] = []
+    with closing(CallLedgers(migrated_database, lambda: 0.0)) as ours:
+        ledger, begin = ours.of(app), Barrier(threads)
+        ledger.grant("calls", rate)
+
+        def calls() -> None:
+            begin.wait()
+            waits.append(ledger.grant("calls", rate))
+
+        at_once([calls] * threads, threads)
+        # Eight and one were made; the last lot held three.
+        assert _counted_in(migrated_database, f"{app}:calls") <= 9 + 3
+    assert waits == [0.0] * threads
+
+
+def test_a_ledger_that_is_closed_grants_nothing_that_it_has_in_hand(migrated_database: str, app: str) -> None:
+    rate = Rate(200, 300.0)
+    with closing(CallLedgers(migrated_database, lambda: 0.0)) as ours:
+        ledger = ours.of(app)
+        assert [ledger.grant("calls", rate) for _ in range(2)] == [0, 0]
+    with pytest.raises(DatabaseAway):
+        ledger.grant("calls", rate)
 
 
 def test_calls_counted_ahead_in_one_lane_are_not_those_of_another(ledgers: CallLedgers, app: str) -> None:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import polars as pl
 import pytest
 
-from connectors.atonce import stop_if_interrupted
+from connectors.atonce import attentive, stop_if_interrupted
 from connectors.crm import Slab
 from sync.ahead import side_by_side
 
@@ -103,6 +103,30 @@ def test_a_slab_in_the_making_stops_where_it_asks_once_nobody_wants_it() -> None
     ):
         list(found)
     assert left == ["left"]
+    assert _none_left()
+
+
+def test_a_wait_for_a_crm_is_left_once_nobody_wants_what_it_waits_for() -> None:
+    slept = threading.Event()
+    began: list[float] = []
+
+    def sleeps(seconds: float) -> None:
+        began.append(seconds)
+        slept.set()
+        threading.Event().wait(0.01)
+
+    def fails(_: int) -> None:
+        assert slept.wait(60)
+        raise Refused
+
+    with (
+        pytest.raises(Refused),
+        side_by_side(
+            {"one": _slabs("one", 1, fails), "other": _slabs("x", 1, lambda _: attentive(sleeps)(3_600.0))}
+        ) as found,
+    ):
+        list(found)
+    assert sum(began) < 3_600
     assert _none_left()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from connectors.atonce import stop_if_interrupted
+from connectors.atonce import attentive
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.calls import Calls, part, unreadable
 from connectors.salesforce.codes import CODES
@@ -67,7 +67,7 @@ class Jobs:
 
     def __init__(self, calls: Calls, sleep: Callable[[float], None]) -> None:
         self._calls = calls
-        self._sleep = sleep
+        self._sleep = attentive(sleep)
 
     def create(self, kind: Kind, wanted: Mapping[str, Any]) -> str:
         """Make a job and return its id. Raises NotInBulk where Salesforce refuses it.
@@ -101,7 +101,6 @@ class Jobs:
                     raise RetryLater(
                         f"salesforce: bulk job {job_id} takes too long", crm=CRM, code="JOB_SLOW"
                     )
-                stop_if_interrupted()
                 self._sleep(pause)
                 waited, pause = waited + pause, min(pause * 1.5, LONGEST_WAIT)
         except BaseException:
