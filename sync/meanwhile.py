@@ -6,11 +6,13 @@ other. What a stop leaves is what it always leaves, intents without an end: of t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from connectors.atonce import wait_for
 from sync.store.behind import Behind, behind
 from sync.work import Work
 
@@ -27,9 +29,12 @@ class Meanwhile:
 
         ``remembered`` is handed a ``Work`` whose store nobody else uses meanwhile.
         """
-        # One at a time: what waits here holds all frames of its slice.
+        # One at a time: what waits here holds all frames of its slice, beside those of the one under way.
         self._behind.drain()
-        self._behind(partial(remembered, self._work))
+        begun = threading.Event()
+        self._behind(partial(_begin, begun, remembered, self._work))
+        # What was not begun is left out where the run fails; but this slice stands in both CRMs already.
+        wait_for(begun)
 
     def before_deciding(self) -> None:
         """Wait where a decision looks at what other leads came to: whose turn it is, and how many were drawn."""
@@ -44,6 +49,11 @@ class Meanwhile:
     def all_remembered(self) -> None:
         """Wait for what is under way. Raises what it failed with."""
         self._behind.drain()
+
+
+def _begin(begun: threading.Event, remembered: Callable[[Work], None], work: Work) -> None:
+    begun.set()
+    remembered(work)
 
 
 @contextmanager

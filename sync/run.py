@@ -259,7 +259,7 @@ def _write_all(
             if read_first and number == 0:
                 later.all_remembered()
                 read_back(work, ended, outcome.run)
-            del ended  # a row a field: the next slice is worked on without it
+            del ended  # a row a field, and held by nobody once the slice is remembered
         later.all_remembered()
     if asked.keep is not None:
         note_vanished(outcome, ordered, asked.keep)
@@ -316,10 +316,10 @@ def _write_slice(
     results = nothing_written() if nothing else carry_out(work, carried.changes, carried.conflicts)
     links = renewed_links(part.assigned.filter(pl.col("lead_id").is_in(list(ours))), slice_keys(work, fresh))
     held = None if asked.from_memory else _held(ordered, part, carried)
-    later(partial(_remember_slice, asked, outcome, now, fence, carried, links, held, results))
     if decided.moved is not None:
         outcome.moved += records_of(decided.moved)
     count_targets(outcome, decided, results)
+    later(partial(_remember_slice, asked, outcome, now, fence, carried, links, held, results))
     return results.changes
 
 

@@ -206,7 +206,7 @@ def _clear_stages(work: Work, changes: pl.DataFrame, results: Results, ends: End
     failed = {one.trace: one for one in written if one.outcome != "written"}
     if failed:
         mine = back.filter(pl.col("lead_id").is_in(list(failed)))
-        ends.note(mine.with_columns(field=pl.lit(STAGE)), {lead: one.outcome for lead, one in failed.items()})
+        ends.note(mine, {lead: one.outcome for lead, one in failed.items()})
         results.refusals.update({(lead, "hubspot"): one for lead, one in failed.items()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import ParamSpec
@@ -23,7 +24,11 @@ class Behind:
         self._failed: list[BaseException] = []
         self._given_up = False
         self._ended = threading.Event()
-        self._thread = None if at_once else threading.Thread(target=self._work, name="leadpact-memory")
+        self._thread = (
+            None
+            if at_once
+            else threading.Thread(target=copy_context().run, args=(self._work,), name="leadpact-memory")
+        )
 
     def __call__(self, act: Callable[_Asked, object], *args: _Asked.args, **more: _Asked.kwargs) -> None:
         """Have this done: at once without a thread, and otherwise after all that came before."""

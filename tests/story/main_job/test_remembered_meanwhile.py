@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from sync.halfdone import OPEN_INTENTS
+from sync.meanwhile import meanwhile
 from sync.run import Asked, perform
+from sync.work import Work
 
 SLICES = {"LEADPACT_SYNC__SLICE_LEADS": "1", "LEADPACT_GUARDS__CANARY": "0"}
 #: Seconds after which what does not come is taken for never coming.
@@ -157,3 +159,20 @@ def test_whose_turn_it_is_waits_for_what_was_given_away_before(three: Any) -> No
     assert len(places) == len(couples)
     assert points.seen[: places[0]].count("before intents") == 1
     assert points.seen[: places[1]].count("before intents") == 2
+
+
+def test_a_slice_that_was_handed_over_is_remembered_whatever_fails_right_after(three: Any) -> None:
+    house, _ = three
+    remembered: list[int] = []
+
+    def fails_right_after(work: Work, number: int) -> None:
+        with meanwhile(work, 2) as later:
+            later(lambda _: remembered.append(number))
+            raise Broken
+
+    with house.app() as app:
+        work = app.work()
+        for number in range(20):
+            with pytest.raises(Broken):
+                fails_right_after(work, number)
+    assert remembered == list(range(20))
