@@ -147,7 +147,8 @@ def _backfill(given: Given) -> Said:
     wanted, approve = wanted_of(given.args), bool(given.args.get("approve"))
     plan = plan_backfill(given.work, wanted, given.work.clock())
     # Read in slices as large as anybody's, written in parts that nobody waits for.
-    parts = replace(given.work, slice_leads=min(given.work.slice_leads, HELD_AT_ONCE))
+    # Half as large as what is held: one is remembered, and held until then, while the next is written.
+    parts = replace(given.work, slice_leads=min(given.work.slice_leads, HELD_AT_ONCE // 2))
     done = carry_on(parts, plan, _silent, approve=approve, most=1)
     if done.busy:
         raise Busy("the slice met another run")

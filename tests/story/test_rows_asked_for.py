@@ -49,6 +49,8 @@ JOINED = {
         "former addresses",
         "held",
         "in and out",
+        # Whether a run that ended has left anything open is looked for among the open intents of all.
+        "intents of the dead",
     ),
     *("links that end", "met again", "new second addresses", "no longer undone", "notices", "outside"),
     *("owners settled", "parties", "passed", "records alive", "second addresses", "undone"),
