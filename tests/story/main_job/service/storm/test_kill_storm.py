@@ -162,8 +162,10 @@ def test_a_storm_of_kills_loses_nothing_and_writes_nothing_twice(
     told = house.command("--json", "agree")
     assert (told.code, told.document["unexplained"]) == (0, 0), told.document
     assert told.document["agreed"] == told.document["linked"] == len(people.pairs) + len(people.new)
-    parked = house.command("--json", "jobs").document["jobs"]
-    assert not parked, parked
+    # A sync falls due every five minutes of a clock that was moved, also when nobody is left to do it.
+    jobs = house.command("--json", "jobs").document["jobs"]
+    left = [job for job in jobs if (job["what"], job["state"]) != ("incremental", "queued")]
+    assert not left, left
     _every_person_is_there_once(house, people)
     _what_was_typed_last_stands_in_both(house, people)
     assert not list(_flaws(ledger, people))
