@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from mapping.qualification.truths import every, looked_up, one
-from sync.inorder import true_at
+from sync.inorder import together, true_at
 
 #: Columns that ``numbered`` adds: the change (same lead, CRM and field: same number), and the lead in its CRM.
 CHANGE, WRITE = "_change", "_write"
@@ -51,8 +51,7 @@ def by_lead(changes: pl.DataFrame) -> list[tuple[str, str | None, dict[str, str 
     """(lead, record id, CRM field to value) of each lead, in the order of the changes."""
     leads = changes["lead_id"].rle().struct.unnest()
     if leads["value"].n_unique() < leads.height:
-        first = pl.col("_row").first().over("lead_id")
-        changes = changes.with_row_index("_row").sort(first, maintain_order=True)
+        changes = together(changes, "lead_id")
         leads = changes["lead_id"].rle().struct.unnest()
     # One text a field and not one a change: thousands of the same would be made, and each be hashed again.
     words = changes["crm_field"].unique()

@@ -6,7 +6,7 @@ both CRMs have a record of every lead, all that belongs to a slice stands in one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -35,6 +35,12 @@ def chosen(frame: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
     if not wanted.any():
         return frame.clear()
     return frame if not wanted.null_count() and wanted.all() else frame.filter(wanted)
+
+
+def together(frame: pl.DataFrame, names: str | Sequence[str]) -> pl.DataFrame:
+    """The rows with those that say the same in ``names`` together, as the first of each stand."""
+    first = pl.col("_row").first().over(names)
+    return frame.with_row_index("_row").sort(first, maintain_order=True).drop("_row")
 
 
 def true_at(places: pl.Series, height: int) -> pl.Series:

@@ -260,7 +260,6 @@ def _write_all(
                 later.all_remembered()
                 read_back(work, ended, outcome.run)
             del ended  # a row a field, and held by nobody once the slice is remembered
-        later.all_remembered()
     if asked.keep is not None:
         note_vanished(outcome, ordered, asked.keep)
     if asked.follows_the_log and not outcome.busy:

@@ -26,8 +26,7 @@ class Handovers(Tables):
 
     def newest(self, lead_ids: pl.Series) -> pl.DataFrame:
         """The newest row (``LEDGER``) of each of these leads that has one."""
-        row = self._do("any_handover").fetchone()
-        if row is None or not row[0]:
+        if not self._is_so("any_handover"):
             return pl.DataFrame(schema=dict(LEDGER))
         return self._asked("newest_handovers", lead_ids.alias("lead_id").to_frame(), LEDGER)
 

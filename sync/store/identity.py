@@ -96,8 +96,7 @@ class Identity(Tables):
 
     def some_gone(self, crm: str) -> bool:
         """Whether any record of this CRM is known to be gone."""
-        row = self._do("some_gone", crm=crm).fetchone()
-        return bool(row and row[0])
+        return self._is_so("some_gone", crm=crm)
 
     def restore(self, records: pl.DataFrame) -> None:
         """``RECORDS`` that were seen alive: none of them is gone."""
@@ -108,8 +107,7 @@ class Identity(Tables):
 
     def fates(self, lead_ids: pl.Series) -> pl.DataFrame:
         """What became of records of these leads, as ``FATES``."""
-        row = self._do("some_fates").fetchone()
-        if row is None or not row[0]:
+        if not self._is_so("some_fates"):
             return pl.DataFrame(schema=dict(FATES))
         return self._asked("fates_of_leads", lead_ids.alias("lead_id").to_frame(), FATES)
 
@@ -123,8 +121,7 @@ class Identity(Tables):
 
     def some_addresses(self) -> bool:
         """Whether any record is known to have a further address."""
-        row = self._do("some_second_addresses").fetchone()
-        return bool(row and row[0])
+        return self._is_so("some_second_addresses")
 
     def remember_addresses(self, seen: pl.DataFrame, addresses: pl.DataFrame) -> None:
         """``seen`` (``RECORDS``) have exactly these second ``addresses`` (``ADDRESSES``) now."""

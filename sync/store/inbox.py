@@ -158,8 +158,7 @@ class Inbox(Tables):
 
     def due(self, now: datetime) -> bool:
         """Whether anything waits that nobody is reading; what a dead drain had taken waits too."""
-        row = self._do("hints_due", now=now, lock=DRAIN_LOCK).fetchone()
-        return bool(row and row[0])
+        return self._is_so("hints_due", now=now, lock=DRAIN_LOCK)
 
     def pushed(self, since: datetime) -> dict[str, int]:
         """What runs for pushes did since then: ``creates``, ``updates``, ``stage_moves``, as the guards count."""

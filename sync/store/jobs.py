@@ -192,8 +192,7 @@ class Jobs(Tables):
 
     def be_the_one(self, name: str) -> bool:
         """Whether this session now is the only one that does ``name``; until it ends. May be asked again."""
-        row = self._do("be_the_one", lock=ONE_LOCK, name=f"{self._id}:{name}").fetchone()
-        return bool(row and row[0])
+        return self._is_so("be_the_one", lock=ONE_LOCK, name=f"{self._id}:{name}")
 
 
 def _correlated() -> dict[str, str]:

@@ -69,7 +69,7 @@ class Journal(Tables):
 
     def abandon(self, lead_ids: pl.Series, run: int, now: datetime) -> None:
         """Close the open intents that dead runs left on these leads. Inside the remembering transaction."""
-        if not lead_ids.is_empty() and self._some("others_left_open", run=run):
+        if not lead_ids.is_empty() and self._is_so("others_left_open", run=run):
             self._run("abandon_intents", {"asked": lead_ids.unique().to_frame("lead_id")}, run=run, now=now)
             self._do("strike_left_open")
 
@@ -104,7 +104,7 @@ class Journal(Tables):
 
     def strike_refused(self, passed: pl.DataFrame) -> None:
         """(lead_id, crm) that went through: they are no longer refused."""
-        if not passed.is_empty() and self._some("some_refused"):
+        if not passed.is_empty() and self._is_so("some_refused"):
             self._run("strike_refused", {"passed": passed.select("lead_id", "crm").unique()})
 
     def changes_of_lead(self, lead_id: str, limit: int) -> list[dict[str, Any]]:
@@ -139,11 +139,7 @@ class Journal(Tables):
 
     def some_undone(self) -> bool:
         """Whether anything was ever taken back: mostly not, and then no run asks further."""
-        return self._some("some_undone")
-
-    def _some(self, statement: str, **wanted: Any) -> bool:
-        row = self._do(statement, **wanted).fetchone()
-        return bool(row and row[0])
+        return self._is_so("some_undone")
 
     def undone_leads(self) -> pl.Series:
         """Every lead of which something was taken back."""

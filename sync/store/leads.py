@@ -68,7 +68,7 @@ class Leads(Tables):
 
     def some_links(self) -> bool:
         """Whether any record is linked."""
-        return bool(self._one("some_links")[0])
+        return self._is_so("some_links")
 
     def links_of_records(self, records: pl.DataFrame) -> pl.DataFrame:
         """``RECORDS`` in, the known ones out with their ``lead_id``."""

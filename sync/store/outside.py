@@ -21,8 +21,7 @@ class Outside(Tables):
 
     def any(self) -> bool:
         """Whether anybody was left out."""
-        row = self._do("some_outside").fetchone()
-        return bool(row and row[0])
+        return self._is_so("some_outside")
 
     def among(self, lead_ids: pl.Series) -> pl.Series:
         """Those of these leads that were left out."""

@@ -41,6 +41,11 @@ class Tables:
         """The rows of a named statement."""
         return self._do(statement, **wanted).fetchall()
 
+    def _is_so(self, statement: str, **wanted: Any) -> bool:
+        """What a named statement answers that asks for yes or no."""
+        row = self._do(statement, **wanted).fetchone()
+        return bool(row and row[0])
+
     def _bytes(self, statement: str, **wanted: Any) -> list[tuple[bytes, ...]]:
         """The rows of a named statement that gives bytes alone, as they come."""
         text = self._statements[statement].encode()

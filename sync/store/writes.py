@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from sync.inorder import together
+
 #: Whose fields are written together: what a create writes stands apart from what is set.
 _WRITE = ("lead_id", "crm", "object", "record_id", "is_new")
 _IS_NEW = (pl.col("kind") == "create").alias("is_new")
@@ -32,8 +34,7 @@ def _write_by_write(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     number = rows.select(pl.struct(_WRITE).rle_id()).to_series()
     firsts = rows.select(_WRITE)[_starts(number)]
     if firsts.unique().height < firsts.height:
-        first = pl.col("_row").first().over(_WRITE)
-        rows = rows.with_row_index("_row").sort(first, maintain_order=True)
+        rows = together(rows, _WRITE)
         number = rows.select(pl.struct(_WRITE).rle_id()).to_series()
     return rows, number
 

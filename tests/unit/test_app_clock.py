@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -76,42 +76,42 @@ def test_a_moved_clock_is_seen_at_once_and_a_second_later_by_many_threads(sandbo
         assert (clock(), sandbox.asked) == (MORNING, 3)
 
 
-def test_threads_that_make_calls_go_on_while_one_of_them_asks_the_time(sandbox: _Sandbox) -> None:
-    passed, seen = [0.0], []
+def _seen_beside_who_asks(
+    sandbox: _Sandbox, seconds: float, beside: Callable[[Callable[[], None]], None]
+) -> list[datetime]:
+    """What many threads saw so many seconds after a question, in order: one asks, and ``beside`` comes meanwhile."""
+    passed, seen = [0.0], list[datetime]()
     with open_session() as session:
         clock = sandbox_clock(sandbox.url, lambda: MORNING, session, lambda: passed[0])
         clock()
         sandbox.answers.clear()
         sandbox.hears.clear()
-        sandbox.now, passed[0] = NOON, HOLDS_FOR_MANY
+        sandbox.now, passed[0] = NOON, seconds
 
-        def asks() -> None:
+        def looks() -> None:
             seen.append(clock())
 
-        def goes_on() -> None:
+        def comes() -> None:
             sandbox.hears.wait()
-            seen.append(clock())
-            sandbox.answers.set()
+            beside(looks)
 
-        at_once([asks, goes_on, *[lambda: None] * (MANY - 2)], MANY)
-    assert seen == [MORNING, NOON]
+        at_once([looks, comes, *[lambda: None] * (MANY - 2)], MANY)
+    return seen
+
+
+def test_threads_that_make_calls_go_on_while_one_of_them_asks_the_time(sandbox: _Sandbox) -> None:
+    def goes_on(looks: Callable[[], None]) -> None:
+        looks()
+        sandbox.answers.set()
+
+    assert _seen_beside_who_asks(sandbox, HOLDS_FOR_MANY, goes_on) == [MORNING, NOON]
 
 
 def test_a_time_that_was_told_long_ago_is_told_nobody_while_one_of_many_threads_asks(
     sandbox: _Sandbox,
 ) -> None:
-    passed, seen = [0.0], []
-    with open_session() as session:
-        clock = sandbox_clock(sandbox.url, lambda: MORNING, session, lambda: passed[0])
-        clock()
-        sandbox.answers.clear()
-        sandbox.hears.clear()
-        sandbox.now, passed[0] = NOON, HOLDS_WHILE_ASKED
+    def waits(looks: Callable[[], None]) -> None:
+        threading.Timer(0.05, sandbox.answers.set).start()
+        looks()
 
-        def comes_later() -> None:
-            sandbox.hears.wait()
-            threading.Timer(0.05, sandbox.answers.set).start()
-            seen.append(clock())
-
-        at_once([lambda: seen.append(clock()), comes_later, *[lambda: None] * (MANY - 2)], MANY)
-    assert seen == [NOON, NOON]
+    assert _seen_beside_who_asks(sandbox, HOLDS_WHILE_ASKED, waits) == [NOON, NOON]
