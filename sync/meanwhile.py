@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from connectors.atonce import wait_for
+from sync.kept import each_by_itself
 from sync.store.behind import Behind, behind
 from sync.work import Work
 
@@ -37,9 +38,8 @@ class Meanwhile:
         wait_for(begun)
 
     def before_deciding(self) -> None:
-        """Wait where a decision looks at what other leads came to: whose turn it is, and how many were drawn."""
-        exploring = self._work.handover is not None and self._work.handover.exploring.share > 0
-        if exploring or self._work.routing is not None:
+        """Wait where a decision looks at what other leads came to."""
+        if not each_by_itself(self._work):
             self._behind.drain()
 
     def before_writing(self) -> None:

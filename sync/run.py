@@ -5,19 +5,19 @@
     decided  = decide_slice(work, part, now)      # decide.py    merge, judge, plan (pure)
     results  = carry_out(work, changes)           # write.py     both CRMs
     remember(work, …, results)                    # remember.py  journal, bases, links, leads, verdicts,
-                                                  # meanwhile.py while the next slice is decided and written
+                                                  # meanwhile.py while the next slice is written
     cursors move last
 
 A run may stop anywhere. Cursors move last, so a stopped run reads the same changes again; merging against the
-bases then finds nothing left to do. Every slice is decided once before the first write of the run, so that the
-guards know the whole run when they let it write.
+bases then finds nothing left to do. Every slice is decided before the first write of the run, so that the guards
+know the whole run when they let it write; what was decided is kept (kept.py) until the slice is written.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -34,6 +34,7 @@ from sync.fieldtimes import with_own_times
 from sync.fingerprint import canonical
 from sync.freshness import note_freshness
 from sync.guards import stop_if_too_much
+from sync.kept import FirstPass, Kept, each_by_itself
 from sync.loops import without_noise
 from sync.meanwhile import Meanwhile, meanwhile
 from sync.newly_mapped import note_readings
@@ -126,7 +127,18 @@ def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcom
     """Decide everything, ask the guards, then write and remember."""
     if asked.limit is not None:
         ordered = _limited(ordered, asked.limit)
-    first = _decide_all(work, ordered, asked, outcome, now)
+    kept = Kept(work.spill_folder, len(ordered.slices))
+    try:
+        _write_or_observe(
+            work, ordered, asked, outcome, now, _decide_all(work, ordered, asked, outcome, now, kept)
+        )
+    finally:
+        kept.clear()
+
+
+def _write_or_observe(
+    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, first: FirstPass
+) -> None:
     if asked.write and work.mode != "observe":
         # Counted so far is what would happen; from here on, what does.
         outcome.numbers = replace(Numbers(), records_read=outcome.numbers.records_read)
@@ -142,12 +154,12 @@ def _decide_and_write(work: Work, ordered: Sorted, asked: Asked, outcome: Outcom
         _observe(work, ordered, asked, outcome, now, first)
 
 
-def _canary(work: Work, first: _First) -> pl.Series | None:
+def _canary(work: Work, first: FirstPass) -> pl.Series | None:
     """The leads to be written and read back before the rest; None where there is no rest."""
     few = work.guards.canary
-    if not few or first.totals["leads_touched"] <= few or first.kept is None:
+    if not few or first.totals["leads_touched"] <= few:
         return None
-    leads = first.kept.changes["lead_id"].unique().sort().head(few)
+    leads = first.changed.sort().head(few)
     return None if leads.is_empty() else leads
 
 
@@ -174,30 +186,14 @@ def _limited(ordered: Sorted, limit: int) -> Sorted:
     return replace(ordered, slices=kept)
 
 
-@dataclass(slots=True)
-class _First:
-    """The first pass over all slices: totals for the guards, and the first slice's decision until it is written.
-
-    Nothing of this run is written before that slice; every other one is decided by what is remembered then.
-    ``among``: how many slices there are.
-    """
-
-    among: int
-    totals: dict[str, int] = field(default_factory=dict)
-    kept: Decided | None = None
-
-    def taken(self, work: Work, run: int, *, last: bool = True) -> Decided | None:
-        """The decision, where it may still be carried out: that of a long run only if no other run has lived since."""
-        kept, self.kept = self.kept, None if last else self.kept
-        return kept if kept is None or self.among == 1 or work.store.runs.was_alone(run) else None
-
-
-def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime) -> _First:
+def _decide_all(
+    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Kept
+) -> FirstPass:
     nothing = {"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0}
-    first = _First(len(ordered.slices), nothing)
+    first = FirstPass(kept, len(ordered.slices), nothing, pl.Series("lead_id", [], dtype=pl.String))
     spelled, collected = hashlib.sha256(), []
-    whole = asked.names is None and asked.limit is None
-    for part in ordered.slices:
+    whole, by_itself = asked.names is None and asked.limit is None, each_by_itself(work)
+    for number, part in enumerate(ordered.slices):
         decided = _decided(work, part, asked, now)
         changes = decided.changes
         outcome.leads += decided.leads.height
@@ -209,8 +205,11 @@ def _decide_all(work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now
             collected.append(changes)
             if not whole:
                 note_touched(outcome, decided)
-        if asked.write and part is ordered.slices[0]:
-            first.kept = decided
+        if number == 0:
+            first.changed = changes["lead_id"].unique()
+        # What others came to is not known yet: where it matters, the others are decided when they are written.
+        if asked.write and (number == 0 or by_itself):
+            kept.put(number, decided)
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     outcome.fingerprint = spelled.hexdigest()[:16]
     if asked.collect and whole:
@@ -240,7 +239,7 @@ def _write_all(
     asked: Asked,
     outcome: Outcome,
     now: datetime,
-    first: _First,
+    first: FirstPass,
     *,
     read_first: bool,
 ) -> None:
@@ -253,7 +252,9 @@ def _write_all(
         work.store.runs.approve(outcome.run, now)
     with meanwhile(work, len(ordered.slices) - int(read_first)) as later:
         for number, part in enumerate(ordered.slices):
-            kept = first.taken(work, outcome.run, last=number >= int(read_first))
+            # The canary and the others of the first slice were decided together.
+            place = max(number - int(read_first), 0)
+            kept = first.taken(work, outcome.run, place, again=number < int(read_first))
             ended = _write_slice(work, part, ordered, asked, outcome, now, kept, later)
             del kept
             if read_first and number == 0:
@@ -356,7 +357,7 @@ def _ambiguous_of(ordered: Sorted, part: Slice) -> Pairing:
 
 
 def _observe(
-    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, first: _First
+    work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, first: FirstPass
 ) -> None:
     """Observe mode: remember who is who and what the policy says, and write to no CRM.
 
@@ -364,8 +365,8 @@ def _observe(
     meet every difference anew.
     """
     quiet = pl.DataFrame(schema=dict(CHANGES))
-    for part in ordered.slices:
-        kept = first.taken(work, outcome.run)
+    for number, part in enumerate(ordered.slices):
+        kept = first.taken(work, outcome.run, number)
         fence, ours = work.store.runs.claim(part.lead_ids, outcome.run, now, work.claim_seconds)
         fresh, kept, ours = up_to_date(work, part, kept, ours, outcome.run)
         decided = only(kept if kept is not None else _decided(work, fresh, asked, now), ours)
