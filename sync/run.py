@@ -49,6 +49,7 @@ from sync.rescore import decide_stored, stored_slices
 from sync.routing import reserved
 from sync.running import running
 from sync.slices import Slice, Sorted, decide_slice, slice_keys, sort_into_leads
+from sync.store.behind import behind
 from sync.store.runs import Numbers
 from sync.suggest import with_suggestions
 from sync.tally import Outcome, add_numbers, count_changes, count_targets, note_touched, summarise
@@ -193,23 +194,27 @@ def _decide_all(
     first = FirstPass(kept, len(ordered.slices), nothing, pl.Series("lead_id", [], dtype=pl.String))
     spelled, collected = hashlib.sha256(), []
     whole, by_itself = asked.names is None and asked.limit is None, each_by_itself(work)
-    for number, part in enumerate(ordered.slices):
-        decided = _decided(work, part, asked, now)
-        changes = decided.changes
-        outcome.leads += decided.leads.height
-        count_changes(first.totals, changes)
-        summarise(outcome.summary, decided)
-        count_targets(outcome, decided, None)
-        spelled.update(canonical(changes))
-        if asked.collect:
-            collected.append(changes)
-            if not whole:
-                note_touched(outcome, decided)
-        if number == 0:
-            first.changed = changes["lead_id"].unique()
-        # What others came to is not known yet: where it matters, the others are decided when they are written.
-        if asked.write and (number == 0 or by_itself):
-            kept.put(number, decided)
+    with behind(at_once=first.among < 2) as aside:
+        for number, part in enumerate(ordered.slices):
+            decided = _decided(work, part, asked, now)
+            changes = decided.changes
+            outcome.leads += decided.leads.height
+            count_changes(first.totals, changes)
+            summarise(outcome.summary, decided)
+            count_targets(outcome, decided, None)
+            if asked.collect:
+                collected.append(changes)
+                if not whole:
+                    note_touched(outcome, decided)
+            if number == 0:
+                first.changed = changes["lead_id"].unique()
+            # What waits is held beside the decision under way, so it is one at most.
+            aside.drain()
+            aside(_spell, spelled, changes)
+            # What others came to is not known yet: where it matters, these are decided when they are written.
+            if asked.write and (number == 0 or by_itself):
+                aside(kept.put, number, decided)
+            del decided, changes
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)
     outcome.fingerprint = spelled.hexdigest()[:16]
     if asked.collect and whole:
@@ -220,6 +225,10 @@ def _decide_all(
     if asked.collect:
         outcome.changes = pl.concat(collected) if collected else pl.DataFrame(schema=dict(CHANGES))
     return first
+
+
+def _spell(spelled: hashlib._Hash, changes: pl.DataFrame) -> None:
+    spelled.update(canonical(changes))
 
 
 def _decided(work: Work, part: Slice, asked: Asked, now: datetime) -> Decided:
