@@ -32,7 +32,6 @@ _LEAST_DIGITS = 7
 _BETWEEN = "\x1f"
 
 
-@lru_cache(maxsize=65_536)
 def read_phone(text: str, region: str | None) -> str | Problem | None:
     """One number in E.164.
 
@@ -43,18 +42,22 @@ def read_phone(text: str, region: str | None) -> str | Problem | None:
     return look_closer(text, region) if usual is None else usual
 
 
+@lru_cache(maxsize=8_192)
 def look_closer(text: str, region: str | None) -> str | Problem | None:
     """``read_phone`` of a text that the plans alone do not settle; of any other it says what they say."""
-    bare = fold_text(text)
-    if bare is None:
+    folded = fold_text(text)
+    if folded is None:
         return None
-    bare = _LABEL.sub("", bare.lower().removeprefix("tel:").lstrip())
+    bare = _LABEL.sub("", folded.lower().removeprefix("tel:").lstrip())
     bare = _EXTENSION.sub("", _DIRECT_DIAL.sub(r"-\1", bare))
     if _are_several(bare):
         return Problem.SEVERAL_PHONES
     if any(letter.isalpha() for letter in bare):
         return Problem.NOT_A_PHONE
-    return _parse(bare.replace(",", " "), region)
+    bare = bare.replace(",", " ")
+    # Without its label or its direct dial, a number is mostly spelled as usual.
+    usual = None if bare == folded else settled(bare, region)
+    return _parse(bare, region) if usual is None else usual
 
 
 def _are_several(bare: str) -> bool:
@@ -93,7 +96,7 @@ def clean_phone(
     """Numbers in E.164.
 
     ``regions`` (alpha-2, null where unknown) stand beside the numbers; ``default_region`` is used where they
-    say nothing. A distinct pair of text and region costs about 4 µs in a usual spelling, and 50 µs in any other.
+    say nothing. A distinct pair of text and region costs about 4 µs in a usual spelling, and up to 50 µs in any other.
     """
     if len(column) <= STILL_FEW:
         return _read_few(column, regions, default_region)

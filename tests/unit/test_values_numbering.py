@@ -9,6 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bench.dirty import SEVENS, Dirty
+from mapping.values.cells import Problem
 from mapping.values.numbering import settled
 from mapping.values.phones import look_closer, read_phone
 
@@ -85,6 +86,45 @@ def test_the_usual_spellings_need_no_closer_look(text: str) -> None:
     assert settled(text, "DE") is not None
 
 
-@pytest.mark.parametrize("text", ["", "-", "0221 1234567 ext. 12", "+49 221", "12345", "+999 12345678", "+"])
+@pytest.mark.parametrize(
+    "text", ["", "-", "0221 1234567 ext. 12", "+49 221", "4912345", "+999 12345678", "+"]
+)
 def test_what_no_plan_knows_is_left_to_a_closer_look(text: str) -> None:
     assert settled(text, "DE") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("12345", "DE"),
+        ("0999 9999999", "GB"),  # nor on the islands that share its code
+        ("010 1234567", "DE"),
+        ("1", "FR"),
+    ],
+)
+def test_digits_that_no_country_of_the_code_has_are_refused_without_a_closer_look(
+    text: str, region: str
+) -> None:
+    assert settled(text, region) == look_closer(text, region) == Problem.NOT_A_PHONE
+
+
+def test_a_number_of_an_island_that_shares_a_code_is_not_refused() -> None:
+    jersey = "01534 456789"
+    assert settled(jersey, "GB") is None
+    assert read_phone(jersey, "GB") == "+441534456789"
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "region"),
+    [
+        ("Tel. 0221 / 1234567", "0221 1234567", "DE"),
+        ("Phone: 020 7946 0018", "020 7946 0018", "GB"),
+        ("0221 12345 Dw. 67", "0221 12345-67", "DE"),
+        ("0221 1234567 ext. 12", "0221 1234567", "DE"),
+        ("Tel. 12345", "12345", "DE"),
+    ],
+)
+def test_a_number_reads_the_same_with_its_label_and_its_direct_dial(
+    text: str, bare: str, region: str
+) -> None:
+    assert read_phone(text, region) == look_closer(bare, region)
