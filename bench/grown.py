@@ -42,9 +42,10 @@ _JOURNAL = """
 INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, fields, crm_fields, before, after, why,
                      lane, kind, state, noted_at, done_at)
 SELECT DISTINCT ON (j.lead_id, copy) j.connection_id, j.run_id, j.lead_id || '.' || copy, j.crm, j.object,
-       j.record_id, j.fields, j.crm_fields, j.before, j.after, j.why, j.lane, j.kind, j.state, j.noted_at, j.done_at
+       j.record_id, j.fields, j.crm_fields, j.before, j.after, j.why, j.lane, j.kind, 'written',
+       j.noted_at, coalesce(j.done_at, j.noted_at)
   FROM journal AS j, generate_series(%(first)s::int, %(last)s::int) AS copy
- WHERE j.state = 'written' AND position('.' IN j.lead_id) = 0
+ WHERE coalesce(j.state, 'written') = 'written' AND position('.' IN j.lead_id) = 0
  ORDER BY j.lead_id, copy, j.journal_id
 """
 

@@ -152,9 +152,11 @@ class Archive:
         """No number of a run, or of a claim, is given twice, whichever of the two databases gave it."""
         ours = tuple(made_by(known_migrations(), "TABLE"))
         alone = made_by(known_migrations(), "SEQUENCE")
+        # What brought the backup up to this program may have numbered rows of its own.
+        given = self._sequences()
         for name in {*before, *saved}:
             if name in alone or name.startswith(tuple(f"{table}_" for table in ours)):
-                value = max(before.get(name, 1), saved.get(name, 1))
+                value = max(numbers.get(name, 1) for numbers in (before, saved, given))
                 self._all("set_sequence", name=name, value=value)
 
     def _bring_back(self) -> None:

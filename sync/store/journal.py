@@ -50,10 +50,14 @@ class Journal(Tables):
         return sum(row[0] for row in self._run(statement, {table: frame}, run=run, now=now).fetchall())
 
     def intend(self, intents: pl.DataFrame, run: int, now: datetime) -> None:
-        """Store ``INTENTS`` before the CRM is called, one row a record."""
+        """Store ``INTENTS`` before the CRM is called, one row a record. Inside a transaction: they are one part."""
         if not intents.is_empty():
+            ((part,),) = self._rows("begin_part", run=run)
             rows = as_writes(intents).with_columns(
-                connection_id=pl.lit(self._id, pl.Int64), run_id=pl.lit(run, pl.Int64), noted_at=pl.lit(now)
+                connection_id=pl.lit(self._id, pl.Int64),
+                run_id=pl.lit(run, pl.Int64),
+                part_id=pl.lit(part, pl.Int64),
+                noted_at=pl.lit(now),
             )
             copy_in(self._connection, "journal", rows)
 
@@ -70,8 +74,9 @@ class Journal(Tables):
     def abandon(self, lead_ids: pl.Series, run: int, now: datetime) -> None:
         """Close the open intents that dead runs left on these leads. Inside the remembering transaction."""
         if not lead_ids.is_empty() and self._is_so("others_left_open", run=run):
+            self._do("by_index_alone")
             self._run("abandon_intents", {"asked": lead_ids.unique().to_frame("lead_id")}, run=run, now=now)
-            self._do("strike_left_open")
+            self._do("strike_left_open", run=run, now=now)
 
     def open_intents(self, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """What runs that ended set out to write and never remembered, the newest first.

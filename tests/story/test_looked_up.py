@@ -28,10 +28,13 @@ _MADE = (
     "INSERT INTO run (connection_id, command, started_at) VALUES (1, 'sync', now())",
 )
 _WRITTEN = (
-    "INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, state, noted_at, fields, crm_fields,"
-    " before, after, why, lane, kind) SELECT 1, %s, 'L' || md5(i::text), 'hubspot', 'contacts', i, %s, now(), '{a,b}',"
-    " '{a,b}', '{x}', '{x,y}', '{w}', '{live}', '{set}' FROM generate_series(1, %s) AS i"
+    "WITH part AS (INSERT INTO journal_part (connection_id, run_id) VALUES (1, %(run)s) RETURNING part_id)"
+    " INSERT INTO journal (connection_id, run_id, part_id, lead_id, crm, object, record_id, noted_at, fields,"
+    " crm_fields, before, after, why, lane, kind)"
+    " SELECT 1, %(run)s, part_id, 'L' || md5(i::text), 'hubspot', 'contacts', i, now(), '{a,b}',"
+    " '{a,b}', '{x}', '{x,y}', '{w}', '{live}', '{set}' FROM part, generate_series(1, %(many)s) AS i"
 )
+_DONE = b"UPDATE journal_part SET done_at = now()"
 
 
 @pytest.fixture
@@ -55,20 +58,25 @@ def _rows_read(connection: psycopg.Connection, table: str, act: Callable[[], obj
     return int(after[0]) - int(before[0])
 
 
+def _open(connection: psycopg.Connection, run: int, many: int) -> None:
+    connection.execute(_WRITTEN.encode(), {"run": run, "many": many})
+
+
 def _as_written(connection: psycopg.Connection) -> None:
-    connection.execute(_WRITTEN.encode(), [2, "written", WRITES])
+    _open(connection, 2, WRITES)
+    connection.execute(_DONE)
 
 
 def _analyzed_while_open(connection: psycopg.Connection) -> None:
-    connection.execute(_WRITTEN.encode(), [2, "intent", WRITES])
-    connection.execute("ANALYZE journal, run")
-    connection.execute("UPDATE journal SET state = 'written', done_at = now()")
+    _open(connection, 2, WRITES)
+    connection.execute("ANALYZE journal, journal_part, run")
+    connection.execute(_DONE)
 
 
 def _analyzed_early(connection: psycopg.Connection) -> None:
-    connection.execute(_WRITTEN.encode(), [2, "intent", 5])
-    connection.execute("ANALYZE journal, run")
-    connection.execute("UPDATE journal SET state = 'written', done_at = now()")
+    _open(connection, 2, 5)
+    connection.execute("ANALYZE journal, journal_part, run")
+    connection.execute(_DONE)
     _as_written(connection)
 
 
@@ -77,7 +85,7 @@ def test_open_intents_are_found_without_reading_what_was_written(
     connection: psycopg.Connection, fill: Callable[[psycopg.Connection], None]
 ) -> None:
     fill(connection)
-    connection.execute(_WRITTEN.encode(), [1, "intent", 3])
+    _open(connection, 1, 3)
     journal = Journal(connection, load_statements(), 1)
     found: list[pl.DataFrame] = []
     read = _rows_read(connection, "journal", lambda: found.append(journal.open_intents(OPEN_INTENTS)))
@@ -91,7 +99,7 @@ def test_the_open_writes_of_the_run_that_asks_are_not_looked_at(connection: psyc
         Runs(connection, load_statements(), 1, approved_at=None),
     )
     runs.end(1, "done", Numbers(), NOW)
-    connection.execute(_WRITTEN.encode(), [2, "intent", WRITES])
+    _open(connection, 2, WRITES)
     found: list[pl.DataFrame] = []
     read = _rows_read(connection, "journal", lambda: found.append(journal.open_intents(OPEN_INTENTS)))
     assert found[0].is_empty()
@@ -105,14 +113,14 @@ def test_what_a_run_left_open_is_found_until_it_is_given_up(connection: psycopg.
         Journal(connection, load_statements(), 1),
         Runs(connection, load_statements(), 1, approved_at=None),
     )
-    connection.execute(_WRITTEN.encode(), [1, "intent", 3])
+    _open(connection, 1, 3)
     leads = pl.Series("lead_id", [row[0] for row in connection.execute(b"SELECT lead_id FROM journal")])
     runs.end(1, "failed", Numbers(), NOW)
     for left in (3, 2, 0):
         assert journal.open_intents(OPEN_INTENTS)["lead_id"].n_unique() == left
         with connection.transaction():
             journal.abandon(leads.head(1) if left == 3 else leads, 2, NOW)
-    assert connection.execute(b"SELECT left_open FROM run ORDER BY run_id").fetchall() == [(False,), (True,)]
+    assert connection.execute(b"SELECT run_id FROM journal_part WHERE done_at IS NULL").fetchall() == []
 
 
 def test_what_is_asked_of_many_leads_reads_a_small_table_once_a_row_at_most(

@@ -49,8 +49,6 @@ JOINED = {
         "former addresses",
         "held",
         "in and out",
-        # Whether a run that ended has left anything open is looked for among the open intents of all.
-        "intents of the dead",
     ),
     *("links that end", "met again", "new second addresses", "no longer undone", "notices", "outside"),
     *("owners settled", "parties", "passed", "records alive", "second addresses", "undone"),
@@ -59,6 +57,8 @@ _BEGUN = (
     "INSERT INTO connection (hubspot_account, salesforce_account, first_seen) VALUES ('101', '00D1', now())",
     "INSERT INTO run (connection_id, command, started_at, ended_at, state) VALUES (1, 'sync', now(), now(), 'done')",
     "INSERT INTO run (connection_id, command, started_at) VALUES (1, 'sync', now())",
+    # Of the run that ended, so that all that is stored of the journal was left open by it.
+    "INSERT INTO journal_part (connection_id, run_id) VALUES (1, 1)",
 )
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 #: What stands in a column whose name says what it is; ``i`` is the number of the row.
@@ -73,6 +73,7 @@ _BY_NAME: Mapping[str, str] = {
     "name_key": "'Ann Person' || i",
     "phone_key": "'+49' || i",
     "connection_id": "1",
+    "part_id": "1",
     "crm": "'hubspot'",
     "object": "'contacts'",
     "lead_values": "'{}'",

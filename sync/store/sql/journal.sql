@@ -1,39 +1,60 @@
+-- begin_part --
+INSERT INTO journal_part (connection_id, run_id) VALUES (%(connection)s, %(run)s) RETURNING part_id;
+
 -- settle_writes --
--- The id of a record that the run itself created was not known when the intent was noted.
+-- A part whose writes all ended is done. Only what the part does not say of a row is written to it: another end than
+-- that it was written as it was noted, the id of a record that the run itself created, and any end at all where others
+-- of its part are still open.
+WITH open AS MATERIALIZED (
+  SELECT found.*
+    FROM journal_part AS part CROSS JOIN LATERAL (
+         SELECT journal_id, part_id, lead_id, crm, object, record_id, kind[1] = 'create' AS is_new FROM journal
+          WHERE journal.run_id = part.run_id AND journal.part_id = part.part_id AND journal.state IS NULL
+         OFFSET 0) AS found
+   WHERE part.connection_id = %(connection)s AND part.run_id = %(run)s AND part.done_at IS NULL),
+-- Joined in full, so that no plan looks through the one for each row of the other.
+both_ways AS MATERIALIZED (
+  SELECT open.journal_id, open.part_id, open.record_id IS NULL AND results.record_id IS NOT NULL AS is_named,
+         coalesce(results.state <> 'intent', false) AS has_ended, results.state, results.record_id, results.ends
+    FROM open FULL JOIN results
+      ON open.lead_id = results.lead_id AND open.crm = results.crm AND open.object = results.object
+     AND open.is_new = results.is_new AND coalesce(open.record_id = results.record_id, true)),
+whole AS MATERIALIZED (
+  SELECT part_id FROM both_ways WHERE journal_id IS NOT NULL GROUP BY part_id HAVING bool_and(has_ended)),
+done AS (
+  UPDATE journal_part SET done_at = %(now)s FROM whole WHERE journal_part.part_id = whole.part_id)
 UPDATE journal SET state = ended.state, record_id = coalesce(ended.record_id, journal.record_id),
        ends = ended.ends::jsonb, done_at = %(now)s
-  FROM (SELECT found.journal_id, results.state, results.record_id, results.ends
-          FROM results CROSS JOIN LATERAL (
-               -- Looked up one by one (see links_of_records), and not by the run: one that is not in the statistics yet
-               -- looks like a single row.
-               SELECT journal_id FROM journal
-                WHERE journal.connection_id = %(connection)s AND journal.run_id + 0 = %(run)s
-                  AND journal.state = 'intent' AND journal.lead_id = results.lead_id
-                  AND journal.crm = results.crm AND journal.object = results.object
-                  AND coalesce(journal.record_id = results.record_id, true)
-                  AND (journal.kind[1] = 'create') = results.is_new
-               OFFSET 0) AS found) AS ended
- WHERE journal.journal_id = ended.journal_id;
+  FROM both_ways AS ended
+ WHERE journal.journal_id = ended.journal_id AND ended.has_ended
+   AND (ended.state <> 'written' OR ended.is_named OR ended.ends IS NOT NULL
+        OR ended.part_id NOT IN (SELECT part_id FROM whole));
 
 -- others_left_open --
 -- Whether a run beside this one may have open writes.
-SELECT EXISTS (SELECT FROM run WHERE connection_id = %(connection)s AND left_open AND run_id <> %(run)s);
+SELECT EXISTS (SELECT FROM journal_part WHERE connection_id = %(connection)s AND done_at IS NULL AND run_id <> %(run)s);
 
 -- strike_left_open --
-UPDATE run SET left_open = false
- WHERE connection_id = %(connection)s AND left_open AND ended_at IS NOT NULL
+-- A part of which nothing is open has nothing to say of any row: whatever ended here says so itself.
+UPDATE journal_part SET done_at = %(now)s
+ WHERE connection_id = %(connection)s AND done_at IS NULL AND run_id <> %(run)s
+   AND EXISTS (SELECT FROM run WHERE run.run_id = journal_part.run_id AND run.ended_at IS NOT NULL OFFSET 0)
    AND NOT EXISTS (SELECT FROM journal
-                    WHERE journal.connection_id = run.connection_id AND journal.run_id + 0 = run.run_id
-                      AND journal.state = 'intent');
+                    WHERE journal.run_id = journal_part.run_id AND journal.part_id = journal_part.part_id
+                      AND journal.state IS NULL OFFSET 0);
 
 -- abandon_intents --
 -- Intents of a run that died: whether the CRM was reached is not known; what it holds has been read again.
+-- "part_id + 0": by the leads that are asked for, and not by the parts.
 UPDATE journal SET state = 'unknown', done_at = %(now)s
   FROM (SELECT found.journal_id
           FROM asked CROSS JOIN LATERAL (
                SELECT journal_id FROM journal
-                WHERE journal.connection_id = %(connection)s AND journal.run_id <> %(run)s
-                  AND journal.state = 'intent' AND journal.lead_id = asked.lead_id
+                WHERE journal.connection_id = %(connection)s AND journal.lead_id = asked.lead_id
+                  AND journal.state IS NULL
+                  AND journal.part_id + 0 = ANY (ARRAY(
+                      SELECT part_id FROM journal_part
+                       WHERE connection_id = %(connection)s AND done_at IS NULL AND run_id <> %(run)s))
                OFFSET 0) AS found) AS left_open
  WHERE journal.journal_id = left_open.journal_id;
 
@@ -42,14 +63,15 @@ SET LOCAL enable_seqscan = off;
 
 -- open_intents --
 -- What ended runs had set out to write and never remembered, the newest first; not what another one has written since.
--- Mostly no run has left anything open, and then no write is looked at.
--- The open rows are gathered first, apart from whose order and which run: nothing but the index of open intents can be
--- read for them, and "connection_id + 0" keeps the planner from walking all writes of the connection for the open ones.
+-- Mostly no run has left anything open, and then no write is looked at; the open writes of the run that asks are thousands.
 WITH begun AS MATERIALIZED (
-  SELECT journal_id FROM journal
-   WHERE connection_id + 0 = %(connection)s AND state = 'intent'
-     AND (SELECT EXISTS (SELECT FROM run WHERE connection_id = %(connection)s AND left_open AND ended_at IS NOT NULL))
-     AND EXISTS (SELECT FROM run WHERE run.run_id = journal.run_id AND run.ended_at IS NOT NULL OFFSET 0))
+  SELECT found.journal_id
+    FROM journal_part AS part CROSS JOIN LATERAL (
+         SELECT journal_id FROM journal
+          WHERE journal.run_id = part.run_id AND journal.part_id = part.part_id AND journal.state IS NULL
+         OFFSET 0) AS found
+   WHERE part.connection_id = %(connection)s AND part.done_at IS NULL
+     AND EXISTS (SELECT FROM run WHERE run.run_id = part.run_id AND run.ended_at IS NOT NULL OFFSET 0))
 SELECT open.lead_id, open.crm, open.record_id, open.field, open.crm_field, open.before, open.after
   FROM begun CROSS JOIN LATERAL (
        SELECT * FROM journal_field WHERE journal_field.journal_id = begun.journal_id OFFSET 0) AS open
@@ -86,7 +108,10 @@ SELECT %(connection)s, %(run)s, lead_id, field, rule, winner, hubspot_value, sal
           AND EXISTS (SELECT FROM journal
                        WHERE journal.connection_id = met.connection_id AND journal.run_id = met.run_id
                          AND journal.lead_id = met.lead_id AND met.field = ANY (journal.fields)
-                         AND journal.state = 'intent' OFFSET 0)
+                         AND journal.state IS NULL
+                         AND EXISTS (SELECT FROM journal_part AS part
+                                      WHERE part.part_id = journal.part_id AND part.done_at IS NULL OFFSET 0)
+                         OFFSET 0)
         OFFSET 0)
 ON CONFLICT DO NOTHING;
 

@@ -3,7 +3,9 @@
 
 -- expire_journal --
 DELETE FROM journal AS t USING lead AS l
- WHERE t.connection_id = %(connection)s AND t.noted_at < %(before)s AND t.state <> 'intent'
+ WHERE t.connection_id = %(connection)s AND t.noted_at < %(before)s
+   AND (t.state IS NOT NULL
+        OR EXISTS (SELECT FROM journal_part AS p WHERE p.part_id = t.part_id AND p.done_at IS NOT NULL))
    AND l.connection_id = t.connection_id AND l.stage = %(stage)s
    AND l.lead_id = coalesce((SELECT a.lead_id FROM lead_alias AS a
                               WHERE a.connection_id = t.connection_id AND a.old_lead_id = t.lead_id), t.lead_id);

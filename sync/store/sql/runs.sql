@@ -28,11 +28,7 @@ UPDATE run
    SET ended_at = %(now)s, state = %(state)s, fingerprint = %(fingerprint)s,
        records_read = %(records_read)s, targets = %(targets)s, written = %(written)s,
        unchanged = %(unchanged)s, held = %(held)s, refused = %(refused)s,
-       calls_hubspot = %(calls_hubspot)s, calls_salesforce = %(calls_salesforce)s, note = %(note)s,
-       -- "run_id + 0": by the index of open writes, which are few, and not by that of all writes of the run.
-       left_open = EXISTS (SELECT FROM journal
-                            WHERE journal.connection_id = run.connection_id AND journal.run_id + 0 = run.run_id
-                              AND journal.state = 'intent')
+       calls_hubspot = %(calls_hubspot)s, calls_salesforce = %(calls_salesforce)s, note = %(note)s
  WHERE run_id = %(run)s;
 
 -- newest_runs --

@@ -16,9 +16,13 @@ SELECT (SELECT count(*) FROM held WHERE connection_id = %(connection)s AND settl
        (SELECT min(since) FROM held WHERE connection_id = %(connection)s AND settled_at IS NULL),
        (SELECT count(*) FROM refused WHERE connection_id = %(connection)s),
        (SELECT min(first_at) FROM refused WHERE connection_id = %(connection)s),
-       (SELECT count(*) FROM journal WHERE connection_id = %(connection)s AND state = 'intent'),
-       (SELECT min(noted_at) FROM journal WHERE connection_id = %(connection)s AND state = 'intent'),
-       (SELECT count(*) FROM claim WHERE connection_id = %(connection)s);
+       open.writes, open.oldest, (SELECT count(*) FROM claim WHERE connection_id = %(connection)s)
+  FROM (SELECT count(*) AS writes, min(found.noted_at) AS oldest
+          FROM journal_part AS part CROSS JOIN LATERAL (
+               SELECT noted_at FROM journal
+                WHERE journal.run_id = part.run_id AND journal.part_id = part.part_id AND journal.state IS NULL
+               OFFSET 0) AS found
+         WHERE part.connection_id = %(connection)s AND part.done_at IS NULL) AS open;
 
 -- linked_records --
 SELECT count(*) FROM link WHERE connection_id = %(connection)s AND crm = %(crm)s AND object = %(object)s;
