@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mapping.lead import FieldType, LeadField, columns_of, currency_column, dtype_of
+from mapping.qualification.truths import every, no_rows
 from mapping.values import Reading, clean
 from mapping.values.amounts import clean_money
 from mapping.values.cells import FEW, STILL_FEW, Cleaned, Problem
@@ -107,7 +108,7 @@ def read_slab(
     typed = [found.columns[name].alias(name) for name in names]
     kept = [frame.get_column(name) for name in _KEPT]
     whole = pl.DataFrame([*kept, _unread_column(frame.height, found), *typed])
-    told = pl.DataFrame(schema=PROBLEM_SCHEMA)
+    told = no_rows(PROBLEM_SCHEMA)
     if found.problems:
         told = pl.concat(found.problems).with_columns(crm=pl.lit(crm), object=pl.lit(object_name))
         told = told.select(list(PROBLEM_SCHEMA))
@@ -152,7 +153,7 @@ def _how(how: Reading, source: Source) -> Reading:
 
 def _nothing(known: LeadField, height: int) -> dict[str, pl.Series]:
     columns = columns_of({known.name: known})
-    return {name: pl.Series([None], dtype=dtype).new_from_index(0, height) for name, dtype in columns.items()}
+    return {name: every(None, dtype, height) for name, dtype in columns.items()}
 
 
 def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[Cleaned, pl.Series]:

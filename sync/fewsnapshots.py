@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from mapping.qualification.truths import every
+
 #: Up to so many rows are spelled and read value by value.
 FEW = 50
 
@@ -83,6 +85,9 @@ def read(texts: Sequence[str | None], schema: Mapping[str, pl.DataType], prefix:
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str, dtype: pl.DataType, prefix: str) -> pl.Series:
     values = [row.get(name) for row in rows]
+    if not any(value is not None for value in values):
+        # Of all the fields of a lead, few are filled in.
+        return every(None, dtype, len(values)).alias(prefix + name)
     if any(value is not None and type(value) is not _KINDS.get(type(dtype), str) for value in values):
         raise TypeError(name)
     reads = _READ.get(type(dtype))

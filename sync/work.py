@@ -16,6 +16,7 @@ from mapping.lead import LEAD_FIELDS, LeadField, columns_of
 from mapping.own import OWN_LEAD_FIELDS
 from mapping.qualification.conditions import Condition
 from mapping.qualification.declared import Policy
+from mapping.qualification.truths import no_rows
 from mapping.rules import CRMS as CRMS
 from sync.handover_rules import Agreement
 from sync.merge import MergeRule
@@ -166,4 +167,4 @@ def all_fields(custom: Mapping[str, LeadField]) -> dict[str, LeadField]:
 
 def empty(schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """A frame without rows."""
-    return pl.DataFrame(schema=dict(schema))
+    return no_rows(schema)

@@ -31,7 +31,7 @@ from mapping.qualification.handover_facts import (
     with_touch,
     words_learnt,
 )
-from mapping.qualification.truths import every
+from mapping.qualification.truths import every, no_rows
 from mapping.qualification.workclock import Clocks
 
 Late = Literal["keep", "reassign", "recycle"]
@@ -118,7 +118,7 @@ class Advanced:
 
 def nothing() -> Advanced:
     """No row and no event."""
-    return Advanced(pl.DataFrame(schema=dict(LEDGER)), pl.DataFrame(schema=dict(EVENTS)))
+    return Advanced(no_rows(LEDGER), no_rows(EVENTS))
 
 
 def beside(leads: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:

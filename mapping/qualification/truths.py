@@ -6,6 +6,7 @@ verdict is reckoned in steps of a few microseconds each. Every column has one ro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import polars as pl
@@ -24,6 +25,17 @@ def one(value: bool | int | str | None, dtype: pl.DataType) -> pl.Series:
 def every(value: bool | int | str | None, dtype: pl.DataType, height: int) -> pl.Series:
     """The same value for each of so many leads."""
     return one(value, dtype).new_from_index(0, height)
+
+
+def no_rows(schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """A frame of these columns without rows. To make one takes longer than most of what is asked of a handful of
+    leads, and a run needs dozens of the same."""
+    return _no_rows(tuple(schema.items())).clone()
+
+
+@lru_cache(maxsize=256)
+def _no_rows(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(columns))
 
 
 def choose(where: pl.Series, then: pl.Series, otherwise: pl.Series) -> pl.Series:

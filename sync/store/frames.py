@@ -12,6 +12,8 @@ import psycopg
 from psycopg import sql
 from psycopg.pq.abc import PGresult
 
+from mapping.qualification.truths import no_rows
+
 #: Rows that are turned into CSV at a time, so that a large frame needs no second copy of itself.
 ROWS_AT_A_TIME = 50_000
 
@@ -154,7 +156,7 @@ def fetch_at_once(
 
 def _frame_of(found: PGresult | None, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     if found is None or not found.ntuples:
-        return pl.DataFrame(schema=dict(schema))
+        return no_rows(schema)
     rows = range(found.ntuples)
     return pl.DataFrame(
         [
@@ -174,7 +176,7 @@ def _read_each(name: str, dtype: pl.DataType, said: Sequence[bytes | None]) -> p
 def from_csv(data: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Rows in CSV as a frame of the given schema; without any, an empty one. Columns are taken in order."""
     if not data:
-        return pl.DataFrame(schema=dict(schema))
+        return no_rows(schema)
     as_text = {
         name: (pl.String() if isinstance(dtype, pl.Boolean | pl.Datetime) else dtype)
         for name, dtype in schema.items()

@@ -10,6 +10,7 @@ import polars as pl
 
 from mapping.qualification.handover import LEDGER, Advanced
 from mapping.qualification.handover_events import EVENTS
+from mapping.qualification.truths import no_rows
 from sync.store.tables import Tables
 
 #: Open handovers that are looked at again in one run because their time is up.
@@ -27,7 +28,7 @@ class Handovers(Tables):
     def newest(self, lead_ids: pl.Series) -> pl.DataFrame:
         """The newest row (``LEDGER``) of each of these leads that has one."""
         if not self._is_so("any_handover"):
-            return pl.DataFrame(schema=dict(LEDGER))
+            return no_rows(LEDGER)
         return self._asked("newest_handovers", lead_ids.alias("lead_id").to_frame(), LEDGER)
 
     def between(self, since: datetime | None, until: datetime | None) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import polars as pl
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from mapping.qualification.truths import no_rows
 from sync.store.frames import fetch_at_once, fetch_frame, read_frame
 from sync.store.laid import FEW, Laid
 
@@ -76,7 +77,7 @@ class Tables:
     ) -> pl.DataFrame:
         """The same for the rows of ``asked``, which the statement finds in a table of that name."""
         if asked.is_empty():
-            return pl.DataFrame(schema=dict(schema))
+            return no_rows(schema)
         # Few rows go along with the one statement; only a temporary table needs a transaction to live in.
         few = asked.height <= FEW
         each_once = few and len(set(asked.rows())) == asked.height
