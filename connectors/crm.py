@@ -175,9 +175,10 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 class Written(msgspec.Struct, frozen=True, gc=False):
     """What became of one write. Exactly one comes back for each, matched by ``trace``.
 
-    ``outcome``: "written" (``record_id`` is set; ``stored`` holds what the CRM says it holds now, where it
-    said so), "refused" (``code`` and ``message`` are the CRM's own; other records are unaffected) or
-    "unknown" (the connection broke after the request was sent; only an upsert or an update may be repeated).
+    ``outcome``: "written" (``record_id`` is set; ``stored`` holds what the CRM says it holds now in the fields
+    that were sent, where it said so), "refused" (``code`` and ``message`` are the CRM's own; other records are
+    unaffected) or "unknown" (the connection broke after the request was sent; only an upsert or an update may be
+    repeated).
     ``created`` is True where the CRM said that the record is new.
     """
 

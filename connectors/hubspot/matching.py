@@ -19,8 +19,8 @@ from connectors.hubspot.batches import Batch, folded_key
 from connectors.hubspot.errors import Problem, problem_of
 from connectors.hubspot.values import as_text
 
-#: The values of a record's properties in the port's spelling.
-Spell = Callable[[Mapping[str, str | None]], Mapping[str, str | None]]
+#: Those of the named properties that a record's values hold, in the port's spelling.
+Spell = Callable[[Iterable[str], Mapping[str, str | None]], Mapping[str, str | None]]
 
 #: An answer came, and this write is neither among its results nor its errors.
 NOT_IN_ANSWER = "NOT_IN_ANSWER"
@@ -172,13 +172,15 @@ def _fold(text: str | None) -> str:
 
 
 def written(write: Write, result: Result, spell: Spell) -> Written:
-    """A write that was carried out; ``stored`` is every property that HubSpot showed."""
+    """A write that was carried out; ``stored`` is what HubSpot showed of the properties that were sent."""
+    # It shows a dozen others, too, and of a new record everything.
+    names = write.values if write.key is None else {**write.values, write.key[0]: None}
     return Written(
         write.trace,
         "written",
         result.id,
         created=_is_new(write, result),
-        stored=spell(result.properties),
+        stored=spell(names, result.properties),
     )
 
 

@@ -6,7 +6,7 @@ sections 5.2 and 7), a cleared text can be the empty string, and a large number 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -49,10 +49,14 @@ def odd_kinds(fields: Mapping[str, FieldInfo]) -> dict[str, str]:
     return {name: info.type for name, info in fields.items() if info.type in ("number", "date", "datetime")}
 
 
-def plain_texts(values: Mapping[str, str | None], odd: Mapping[str, str]) -> dict[str, str | None]:
-    """The values of one record by property, in the port's spelling. ``odd``: see ``odd_kinds``."""
+def plain_texts(
+    names: Iterable[str], values: Mapping[str, str | None], odd: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Those ``names`` that are among the values of one record, in the port's spelling. ``odd``: see ``odd_kinds``."""
     return {
-        name: plain_text(odd[name], text) if name in odd else text or None for name, text in values.items()
+        name: plain_text(odd[name], values[name]) if name in odd else values[name] or None
+        for name in names
+        if name in values
     }
 
 

@@ -8,7 +8,7 @@ halved until the bad row stands alone. Where an account has no unique property, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import orjson
 
@@ -203,8 +203,8 @@ class _Call:
             text = "HubSpot's answer does not mention this write"
             self._add({w.trace: unknown(w, matching.NOT_IN_ANSWER, text) for w in settled.open})
 
-    def _spell(self, values: Mapping[str, str | None]) -> Mapping[str, str | None]:
-        return plain_texts(values, self._odd)
+    def _spell(self, names: Iterable[str], values: Mapping[str, str | None]) -> Mapping[str, str | None]:
+        return plain_texts(names, values, self._odd)
 
     def _add(self, done: Mapping[str, Written]) -> None:
         self.done.update(done)

@@ -149,8 +149,16 @@ def test_stored_times_are_spelled_like_read_ones() -> None:
     def respond(body: Body) -> tuple[int, Body]:
         return 200, {"results": [{"id": "7", "properties": {"at": "1767225600123", "phone": ""}}]}
 
-    [result] = Account(respond).write(update("a", "7", phone=None))
+    [result] = Account(respond).write(update("a", "7", phone=None, at="2026-01-01"))
     assert result.stored == {"at": "2026-01-01T00:00:00.123Z", "phone": None}
+
+
+def test_what_hubspot_shows_beside_what_was_sent_is_not_taken_for_an_answer() -> None:
+    shown = {"phone": "5", "email": "ada@acme.test", "lastmodifieddate": "2026-01-01T00:00:00Z", KEY: "K1"}
+    account = Account(lambda _: (200, {"results": [{"id": "7", "properties": shown}]}))
+    [updated] = account.write(update("a", "7", phone="5"))
+    [upserted] = account.write(upsert("a", "K1", phone="5"))
+    assert (updated.stored, upserted.stored) == ({"phone": "5"}, {"phone": "5", KEY: "K1"})
 
 
 def test_an_odd_value_in_an_answer_does_not_forget_the_write() -> None:
@@ -355,9 +363,9 @@ def test_a_trace_that_comes_twice_is_our_bug() -> None:
 def test_new_records_that_are_told_apart_by_nothing_stay_open() -> None:
     batch = Batch("create", (create("a", phone="1"), create("b", phone="1")))
     results = [Result("1", {"phone": "1"}), Result("2", {"phone": "1"})]
-    alike = settle(batch, Answer(results), lambda values: values)
+    alike = settle(batch, Answer(results), lambda _, values: values)
     assert sorted(w.record_id or "" for w in alike.done.values()) == ["1", "2"]
-    hidden = settle(batch, Answer([Result("1"), Result("2")]), lambda values: values)
+    hidden = settle(batch, Answer([Result("1"), Result("2")]), lambda _, values: values)
     assert [w.trace for w in hidden.open] == ["a", "b"]
 
 
