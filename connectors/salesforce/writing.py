@@ -255,16 +255,20 @@ class Writing:
         for trace, write in written.items():
             record_id, fields = str(results[trace].record_id), write.values.keys()
             asked[record_id] = asked[record_id] | fields if record_id in asked else fields
-        names = sorted({name for write in written.values() for name in write.values})
         stored: dict[str, Mapping[str, str | None]] = {}
 
         def read(some: Sequence[str]) -> None:
-            told = self._records.stored(described.schema.object, names, {one: asked[one] for one in some})
-            stored.update(told)
-
-        try:
+            these = {one: asked[one] for one in some}
+            names = sorted(set().union(*these.values()))
             if names:
-                at_once([partial(read, some) for some in lots(list(asked), READ_AT_ONCE)], self._threads)
+                stored.update(self._records.stored(described.schema.object, names, these))
+
+        ids = list(asked)
+        if len(ids) > READ_AT_ONCE:
+            # A call names its fields for all its records: those of which much was sent are read by themselves.
+            ids.sort(key=lambda one: len(asked[one]))
+        try:
+            at_once([partial(read, some) for some in lots(ids, READ_AT_ONCE)], self._threads)
         except ConnectorError as error:
             # The records are written; that they could not be read again changes nothing about it.
             _log.warning("what was stored could not be read back: %s", error.code)

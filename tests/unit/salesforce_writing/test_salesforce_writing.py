@@ -139,6 +139,22 @@ def test_what_is_stored_is_read_back(wire: Any, connect: Callable[..., Salesforc
     ]
 
 
+def test_no_field_is_read_back_of_thousands_because_it_was_sent_to_one(
+    wire: Any, connect: Callable[..., SalesforceCrm]
+) -> None:
+    wire.patch(UPSERT, json=[wire.ok(ONE, created=True)])
+    wire.patch(COLLECTIONS, json=[{"success": True, "errors": []}] * 200)
+    wire.post(DATA + "composite/sobjects/Account", json=[None])
+    much = Write("much", None, {"Name": "A", "AnnualRevenue": "12"}, ("Key__c", "k1"))
+    little = [Write(str(n), f"00155{n:010d}AAA", {"Name": "B"}) for n in range(2_000)]
+    assert {one.outcome for one in connect(read_back=True).write("Account", [much, *little])} == {"written"}
+    read = wire.bodies(DATA + "composite/sobjects/Account")
+    assert sorted((len(each["ids"]), each["fields"]) for each in read) == [
+        (1, ["Id", "AnnualRevenue", "Name"]),
+        (2_000, ["Id", "Name"]),
+    ]
+
+
 def test_a_record_is_written_even_if_it_cannot_be_read_back(
     wire: Any, connect: Callable[..., SalesforceCrm]
 ) -> None:
