@@ -21,6 +21,7 @@ from typing import BinaryIO
 import polars as pl
 from polars import CompatLevel
 
+from sync.shelf_filled import Away, Filled, filled, joined
 from sync.shelf_folder import RunFolder, sweep
 from sync.shelf_rows import Narrow, Part, narrowed, size_of, together
 
@@ -51,12 +52,13 @@ class _Heap:
     To order all of them at once would hold them twice, in memory that nothing was in before.
     """
 
-    whole: pl.DataFrame
+    whole: Filled
     places: pl.Series
 
     def slice(self, start: int, length: int) -> pl.DataFrame:
         """So many rows in the order of their leads."""
-        return self.whole[self.places.slice(start, length)]
+        places = self.places.slice(start, length)
+        return Filled(self.whole.rows[places], self.whole.columns).whole()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class _Run:
         if isinstance(self.rows, Narrow):
             yield from self.rows.pieces(columns)
         else:
-            yield _only(self.rows.whole, columns)[self.rows.places]
+            yield self.rows.whole.whole(columns)[self.rows.places]
 
 
 class Shelf:
@@ -95,20 +97,22 @@ class Shelf:
         self._folder = RunFolder(folder)
         self._twins = twins or {}
         self._limit = bytes_in_memory
-        self._unsorted: dict[str, list[pl.DataFrame]] = defaultdict(list)
+        self._unsorted: dict[str, list[Filled]] = defaultdict(list)
         self._runs: dict[str, list[_Run]] = defaultdict(list)
-        self._waiting: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
+        self._waiting: dict[str, list[Filled | Away]] = defaultdict(list)
         self._held = dict(_NOTHING_HELD)
         self._order: dict[str, pl.Series] = {}  # of leads by CRM, as long as nothing is put in
         self._files = 0
 
     def put(self, crm: str, frame: pl.DataFrame) -> None:
         """Add records of one CRM whose ``lead_id`` is known."""
-        if frame.is_empty():
-            return
+        if not frame.is_empty():
+            self._put(crm, filled(frame))
+
+    def _put(self, crm: str, some: Filled) -> None:
         self._order.pop(crm, None)
-        self._unsorted[crm].append(frame)
-        self._held["unsorted"] += size_of(frame)
+        self._unsorted[crm].append(some)
+        self._held["unsorted"] += size_of(some.rows)
         if self._held["unsorted"] > self._limit:
             self._sort(to_disk=True)
 
@@ -118,22 +122,37 @@ class Shelf:
             return
         self._waiting[crm].append(self.kept("waiting", frame))
 
-    def waiting(self, crm: str) -> Iterator[pl.DataFrame]:
-        """The frames of one CRM that wait, as they were put in; each is forgotten when the next is asked for."""
+    def settle(self, crm: str, leads: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Put the records of one CRM that wait with their ``leads`` (``_id, lead_id``).
+
+        Those that have none are handed back, as they were put in and frame by frame, and forgotten.
+        """
         while self._waiting[crm]:
-            held = self._waiting[crm].pop(0)
-            if isinstance(held, pl.DataFrame):
-                self._held["waiting"] -= size_of(held)
-                yield held
-            else:
-                yield pl.read_ipc(held)
-                held.unlink()
+            some = self._no_longer_waiting(crm)
+            # Joined aside: beside all columns, each of them would be copied.
+            theirs = some.rows.select("_id").join(leads, on="_id", how="left", maintain_order="left")[
+                "lead_id"
+            ]
+            alone = theirs.is_null()
+            if not alone.all():
+                self._put(crm, some.having(theirs).chosen(~alone))
+            if alone.any():
+                yield some.chosen(alone).whole()
+
+    def _no_longer_waiting(self, crm: str) -> Filled:
+        held = self._waiting[crm].pop(0)
+        some = held.back()
+        if isinstance(held, Filled):
+            self._held["waiting"] -= size_of(some.rows)
+        else:
+            held.path.unlink()
+        return some
 
     def order_of_leads(self, crm: str) -> pl.Series:
         """The leads that have a record of this CRM here, as ``lead_order`` numbers them: ascending, each once."""
         if crm not in self._order:
             found = [run.order for run in self._runs[crm]]
-            found += [lead_order(frame["lead_id"]) for frame in self._unsorted[crm]]
+            found += [lead_order(some.rows["lead_id"]) for some in self._unsorted[crm]]
             # Sorted first, so that finding each once needs no table of all.
             self._order[crm] = pl.concat([_nothing(), *found]).sort().unique()
         return self._order[crm]
@@ -142,13 +161,13 @@ class Shelf:
         """The records of one CRM with known leads, piece by piece: these columns, those that there are."""
         for run in self._runs[crm]:
             yield from run.pieces(columns)
-        for frame in self._unsorted[crm]:
-            yield _only(frame, columns)
+        for some in self._unsorted[crm]:
+            yield some.whole(columns)
 
     def take(self, crm: str) -> pl.DataFrame | None:
         """Every record of one CRM with a known lead; None where there are none. The newest reading wins."""
         found = [frame for run in self._runs[crm] for frame in run.pieces()]
-        return _newest([*found, *self._unsorted[crm]])
+        return _newest([*found, *(some.whole() for some in self._unsorted[crm])])
 
     def slices(self, leads_at_once: int) -> list[ShelfSlice]:
         """The records in slices of so many leads, in the order of their ids; at least one slice.
@@ -173,8 +192,8 @@ class Shelf:
         """The rows of leads from ``low`` on and before ``high``, by their numbers, in the order of the leads; unsorted
         ones in any case. None for no frame. The newest reading wins."""
         orders, frames = self._stretches(crm, low, high)
-        orders += [lead_order(frame["lead_id"]) for frame in self._unsorted[crm]]
-        frames += self._unsorted[crm]
+        orders += [lead_order(some.rows["lead_id"]) for some in self._unsorted[crm]]
+        frames += [some.whole() for some in self._unsorted[crm]]
         if len(orders) < 2 and not self._unsorted[crm]:
             return _newest(frames)
         return _in_order(
@@ -206,13 +225,14 @@ class Shelf:
                 if left < 0:
                     run.rows.let_go()
 
-    def kept(self, kind: str, frame: pl.DataFrame) -> pl.DataFrame | Path:
-        """The frame itself, or its file where as much of this kind is in memory as may be."""
-        size = size_of(frame)
+    def kept(self, kind: str, frame: pl.DataFrame) -> Filled | Away:
+        """The frame in memory, or its file where as much of this kind is in memory as may be."""
+        some = filled(frame)
+        size = size_of(some.rows)
         if self._held[kind] + size > self._limit:
-            return self._to_disk(frame)
+            return Away(self._to_disk(some.rows), some.columns)
         self._held[kind] += size
-        return frame
+        return some
 
     def clear(self) -> None:
         """Forget everything and remove the files."""
@@ -226,10 +246,9 @@ class Shelf:
         for crm, frames in self._unsorted.items():
             if not frames:
                 continue
-            # In one piece: row by row out of many, a sort takes half as long again.
-            whole = pl.concat(frames, how="diagonal", rechunk=True)
+            whole = joined(frames)
             frames.clear()
-            order = lead_order(whole["lead_id"])
+            order = lead_order(whole.rows["lead_id"])
             # Stable: of two readings of one record the later one stays behind the earlier one.
             places = order.to_frame().select(pl.arg_sort_by("lead_id", maintain_order=True)).to_series()
             twins = self._twins.get(crm, {})
@@ -237,7 +256,7 @@ class Shelf:
             self._runs[crm].append(_Run(order[places], rows))
         self._held["unsorted"] = 0
 
-    def _narrowed(self, whole: pl.DataFrame, places: pl.Series, twins: Mapping[str, str]) -> Narrow:
+    def _narrowed(self, whole: Filled, places: pl.Series, twins: Mapping[str, str]) -> Narrow:
         path, file = self._new_file()
         with file:
             return narrowed(whole, places, twins, file, path)
@@ -264,7 +283,7 @@ class ShelfSlice:
     def __init__(self, shelf: Shelf, low: int, high: int | None) -> None:
         self._shelf = shelf
         self._low, self._high = low, high
-        self._late: dict[str, list[pl.DataFrame | Path]] = defaultdict(list)
+        self._late: dict[str, list[Filled | Away]] = defaultdict(list)
         self._read: dict[str, pl.DataFrame | None] = {}
 
     def put(self, crm: str, frame: pl.DataFrame) -> None:
@@ -277,7 +296,8 @@ class ShelfSlice:
         read = self.read(crm)
         if not self._late[crm]:
             return read
-        return _newest([*([] if read is None else [read]), *map(_frame, self._late[crm])])
+        late = [held.back().whole() for held in self._late[crm]]
+        return _newest([*([] if read is None else [read]), *late])
 
     def read(self, crm: str) -> pl.DataFrame | None:
         """The records of one CRM that were read, without those that were fetched later; None for no frame."""
@@ -288,14 +308,6 @@ class ShelfSlice:
     def put_away(self) -> None:
         """Keep nothing at hand that can be read again."""
         self._read.clear()
-
-
-def _frame(held: pl.DataFrame | Path) -> pl.DataFrame:
-    return held if isinstance(held, pl.DataFrame) else pl.read_ipc(held)
-
-
-def _only(frame: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFrame:
-    return frame if columns is None else frame.select([name for name in columns if name in frame.columns])
 
 
 def _newest(parts: list[pl.DataFrame]) -> pl.DataFrame | None:

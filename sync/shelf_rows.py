@@ -19,6 +19,8 @@ from typing import IO
 import polars as pl
 from polars import CompatLevel
 
+from sync.shelf_filled import Filled, with_blanks
+
 #: Rows of a piece, where they are no larger than rows usually are. Of a million leads a slice has about so many in each
 #: run: what a piece has beyond them is read again for the next slice, or is kept at hand for it. To write and read once
 #: costs the same in pieces of eight thousand.
@@ -60,14 +62,15 @@ class Part:
 class Narrow:
     """Rows on disk of which some columns were left out.
 
-    ``columns``: all of them, in order. ``twins``: those left out, and the column that says the same. ``ends``: where
+    ``columns``: all of them, in order, with their types; neither left out nor there are those in which nobody has
+    anything. ``twins``: those left out, and the column that says the same. ``ends``: where
     in the file each piece ends, and its cells apart. ``step``: rows of a piece.
     """
 
     path: Path
     height: int
     step: int
-    columns: tuple[str, ...]
+    columns: Mapping[str, pl.DataType]
     twins: Mapping[str, str]
     ends: Sequence[tuple[int, int]]
     nothing: Part  #: no rows of it
@@ -121,24 +124,27 @@ def restored(narrow: Narrow, part: Part, columns: Sequence[str] | None = None) -
     wanted = narrow.columns if columns is None else [name for name in columns if name in narrow.columns]
     numbers = {name: number for number, name in enumerate(narrow.twins)}
     cells = {int(key[0]): some for key, some in part.apart.partition_by("column", as_dict=True).items()}
-    found = []
+    found = {column.name: column for column in part.rows.get_columns()}
     for name in wanted:
-        if name not in numbers:
-            found.append(part.rows[name])
-            continue
-        said = part.rows[narrow.twins[name]].cast(pl.String).alias(name)
-        mine = cells.get(numbers[name])
-        found.append(said if mine is None else said.clone().scatter(mine["at"], mine["text"]))
-    return pl.DataFrame(found)
+        if name in numbers:
+            said = found[narrow.twins[name]].cast(pl.String).alias(name)
+            mine = cells.get(numbers[name])
+            found[name] = said if mine is None else said.clone().scatter(mine["at"], mine["text"])
+    return with_blanks(found, {name: narrow.columns[name] for name in wanted}, part.height)
 
 
 def together(parts: Sequence[tuple[Narrow, Part]]) -> list[pl.DataFrame]:
     """The rows of several runs as they were, in order: one frame for runs that lack the same columns."""
     found = []
-    for _, alike in groupby(parts, key=lambda one: (one[0].columns, list(one[0].twins.items()))):
+    for _, alike in groupby(parts, key=lambda one: _layout(one[0])):
         some = list(alike)
         found.append(restored(some[0][0], _joined([part for _, part in some])))
     return found
+
+
+def _layout(narrow: Narrow) -> tuple[object, ...]:
+    """What runs have to have alike, for their rows to be one frame."""
+    return list(narrow.columns.items()), list(narrow.twins.items()), narrow.nothing.rows.columns
 
 
 def _joined(parts: Sequence[Part]) -> Part:
@@ -159,17 +165,18 @@ def _moved(cells: pl.DataFrame, by: int) -> pl.DataFrame:
 
 
 def narrowed(
-    whole: pl.DataFrame,
+    records: Filled,
     places: pl.Series,
     twins: Mapping[str, str],
     file: IO[bytes],
     path: Path,
     step: int | None = None,
 ) -> Narrow:
-    """The rows of ``whole`` in the order of ``places``, written. ``twins``: what may be left out, and what says it.
+    """The rows of ``records`` in the order of ``places``, written. ``twins``: what may be left out, and what says it.
 
     ``step``: rows of a piece; None for as many as its size allows.
     """
+    whole = records.rows
     step = step or _rows_of_a_piece(whole)
     unlike = _unlike(whole, twins)
     left_out = {name: twins[name] for name in unlike}
@@ -193,7 +200,7 @@ def narrowed(
             _write(_moved(apart.slice(first, last - first), -start), file)
         ends.append((middle, file.tell()))
     nothing = Part(rows.clear(), apart.clear())
-    return Narrow(path, whole.height, step, tuple(whole.columns), left_out, ends, nothing)
+    return Narrow(path, whole.height, step, records.columns, left_out, ends, nothing)
 
 
 def _rows_of_a_piece(whole: pl.DataFrame) -> int:

@@ -128,9 +128,8 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
             pl.col("record_id").alias("_id"), "lead_id"
         )
         held = pairing.ambiguous.filter(pl.col("crm") == crm)["record_id"].implode()
-        for frame in shelf.waiting(crm):
+        for frame in shelf.settle(crm, theirs):
             unsure.append(compared(crm, frame.filter(pl.col("_id").is_in(held))))
-            shelf.put(crm, frame.join(theirs, on="_id", how="inner", maintain_order="left"))
     slices = Slices(shelf.slices(work.slice_leads), pairing.assigned, work.objects)
     return Sorted(pairing, unplaced, slices, shelf, work.objects, suggest(work, pairing.ambiguous, unsure))
 

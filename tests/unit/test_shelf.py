@@ -65,14 +65,50 @@ def test_slices_keep_the_records_of_a_lead_together(tmp_path: Path, limit: int) 
     shelf.clear()
 
 
-def test_records_that_nobody_knows_wait_apart_and_are_given_out_once(tmp_path: Path, limit: int) -> None:
+def test_records_that_nobody_knows_wait_apart_until_they_have_a_lead(tmp_path: Path, limit: int) -> None:
     shelf = Shelf(tmp_path, limit)
     shelf.put("hubspot", _records("1"))
     shelf.wait("hubspot", _records("2").drop("lead_id"))
     shelf.wait("hubspot", _records("3").drop("lead_id"))
     assert _ids(shelf, "hubspot") == ["1"]
-    assert [frame["_id"].to_list() for frame in shelf.waiting("hubspot")] == [["2"], ["3"]]
-    assert list(shelf.waiting("hubspot")) == []
+    leads = pl.DataFrame({"_id": ["3", "1"], "lead_id": ["L9", "L8"]})
+    assert [frame["_id"].to_list() for frame in shelf.settle("hubspot", leads)] == [["2"]]
+    assert _ids(shelf, "hubspot") == ["1", "3"]
+    [part] = shelf.slices(10)
+    taken = part.take("hubspot")
+    assert taken is not None
+    assert dict(taken.select("_id", "lead_id").iter_rows()) == {"1": "L1", "3": "L9"}
+    assert list(shelf.settle("hubspot", leads)) == []
+    shelf.clear()
+
+
+def test_a_column_in_which_nobody_has_anything_comes_out_as_it_was(tmp_path: Path, limit: int) -> None:
+    nothing = pl.Series("score", [None, None], dtype=pl.Int64())
+    names = pl.Series("_unread", [None, None], dtype=pl.List(pl.String()))
+    put = _records("1", "2").insert_column(1, nothing).with_columns(names)
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", put)
+    shelf.wait("hubspot", put.drop("lead_id").with_columns(_id=pl.Series(["3", "4"])))
+    leads = pl.DataFrame({"_id": ["3"], "lead_id": ["L3"]})
+    [alone] = shelf.settle("hubspot", leads)
+    assert_frame_equal(alone.drop("_id"), put.drop("_id", "lead_id").tail(1))
+    [seen, *_] = shelf.frames("hubspot", ("_id", "score", "else"))
+    assert seen.schema == {"_id": pl.String(), "score": pl.Int64()}
+    for part in (*shelf.slices(10), *shelf.slices(1)[:1]):
+        taken = part.take("hubspot")
+        assert taken is not None
+        assert_frame_equal(taken.filter(pl.col("_id") == "1"), put.head(1), check_column_order=False)
+    shelf.clear()
+
+
+def test_a_column_that_only_some_readings_fill_is_blank_in_the_others(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path, limit)
+    shelf.put("hubspot", _records("1").with_columns(score=pl.lit(None, dtype=pl.Int64())))
+    shelf.put("hubspot", _records("2").with_columns(score=pl.lit(7, dtype=pl.Int64())))
+    for part in (*shelf.slices(10), *shelf.slices(1)):
+        taken = part.take("hubspot")
+        assert taken is not None
+        assert set(taken.select("_id", "score").iter_rows()) <= {("1", None), ("2", 7)}
     shelf.clear()
 
 

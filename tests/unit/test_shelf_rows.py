@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from sync.shelf import Shelf, lead_order
+from sync.shelf_filled import filled
 from sync.shelf_rows import Narrow, narrowed, restored, size_of, together
 
 TWINS = {
@@ -107,7 +108,7 @@ def _written(folder: Path, name: str, records: pl.DataFrame, step: int) -> Narro
     path = folder / name
     places = pl.int_range(records.height, dtype=pl.get_index_type(), eager=True)
     with path.open("wb") as file:
-        return narrowed(records, places, TWINS["hubspot"], file, path, step)
+        return narrowed(filled(records), places, TWINS["hubspot"], file, path, step)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -175,7 +176,11 @@ def test_a_piece_of_large_rows_has_fewer_of_them(tmp_path: Path) -> None:
     for rows, step in ((_large(3_000), 250), (_large(3_000).select("_id", "lead_id"), 1_000)):
         with (tmp_path / "run").open("wb") as file:
             run = narrowed(
-                rows, pl.int_range(rows.height, dtype=pl.UInt32(), eager=True), {}, file, Path(file.name)
+                filled(rows),
+                pl.int_range(rows.height, dtype=pl.UInt32(), eager=True),
+                {},
+                file,
+                Path(file.name),
             )
         assert run.step == pytest.approx(step, rel=0.05)
 
