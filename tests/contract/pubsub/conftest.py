@@ -68,7 +68,8 @@ class Org:
 
     def heard(self, topic: str = EVERY_OBJECT, place: str | None = None) -> list[Change]:
         """Every change from a place on, or of the last 72 hours."""
-        with self.pubsub.listen(topic, place, idle_seconds=0.4) as batches:
+        # A busy machine needs most of it to open the stream: what is not heard by then would be taken for nothing.
+        with self.pubsub.listen(topic, place, idle_seconds=1.2) as batches:
             return [change for batch in batches for change in batch.changes]
 
     def close(self) -> None:
