@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.call import Call, answer_json, is_true
+from connectors.sandbox.salesforce.edits import Edits
+from connectors.sandbox.salesforce.given import Writer
 from connectors.sandbox.salesforce.records import id_of
 from connectors.sandbox.salesforce.refusals import ROLLED_BACK_TEXT, Refusal, RowRefused
 from connectors.sandbox.salesforce.rows import fields_of, key_field
+from connectors.sandbox.salesforce.schema import SObject
 from connectors.sandbox.salesforce.soql.shape import fields_shaper
 from connectors.sandbox.salesforce.store import quoted
+from connectors.sandbox.salesforce.uniques import nobodys
 from connectors.sandbox.side import Answer
 
 MOST_WRITTEN = 200
@@ -33,6 +37,19 @@ def write(call: Call) -> Answer:
         name = call.org.seen.objects[_type(call, record)].name
         return _saved(call.records.create(name, record, who))
 
+    _check_chunks(records)
+    all_or_none = body.get("allOrNone") is True
+    if call.method == "POST":
+        return answer_json(_each(call, records, create, all_or_none))
+    return answer_json(_updated(call, records, who, all_or_none))
+
+
+def _updated(call: Call, records: Sequence[Item], who: Writer, all_or_none: bool) -> list[Item]:
+    """Change every record; those of one type are read and written at once."""
+    kinds = {_kind(each) for each in records}
+    of_all = call.org.seen.find(kinds.pop()) if len(kinds) == 1 else None
+    edits = None if of_all is None else _edits(call, of_all, records, who)
+
     def update(record: Item) -> Item:
         sobject = call.org.seen.objects[_type(call, record)]
         given = next((value for key, value in record.items() if key.lower() == "id"), None)
@@ -40,15 +57,30 @@ def write(call: Call) -> Answer:
             raise RowRefused("MISSING_ARGUMENT", "Id not specified in an update call", ["Id"])
         values = {key: value for key, value in record.items() if key.lower() != "id"}
         record_id = id_of(sobject, given)
-        call.records.update(sobject.name, record_id, values, who)
+        if edits is None:
+            call.records.update(sobject.name, record_id, values, who)
+        else:
+            edits.update(record_id, values)
         return _saved(record_id)
 
-    _check_chunks(records)
-    all_or_none = body.get("allOrNone") is True
-    if call.method == "POST":
-        return answer_json(_each(call, records, create, all_or_none))
-    with _ahead(call, records):
-        return answer_json(_each(call, records, update, all_or_none))
+    if edits is None:
+        return _each(call, records, update, all_or_none)
+    named = {ids.to_18(value) for each in records for key, value in each.items() if key.lower() == "id"}
+    return _each(call, records, update, all_or_none, edits.ahead(sorted(filter(None, named))))
+
+
+def _edits(call: Call, sobject: SObject, records: Sequence[Item], who: Writer) -> Edits:
+    """Updates of so many records of one type, with what all of them ask."""
+    names = set[str]().union(*records)
+    fields = {name: field for name in names if (field := sobject.find(name)) is not None}
+    alone: dict[str, list[str]] = {}
+    for name, field in fields.items():
+        if field.unique:
+            given = (each.get(name) for each in records)
+            alone.setdefault(field.name, []).extend(str(value) for value in given if value is not None)
+    writes = call.records
+    writes.free = nobodys(call.org, sobject.name, alone)
+    return Edits(writes, sobject, who, {field.name for field in fields.values()})
 
 
 def upsert(call: Call, name: str, key: str) -> Answer:
@@ -124,20 +156,6 @@ def read(call: Call, name: str) -> Answer:
     return answer_json([found.get(each or "") for each in whole])
 
 
-@contextmanager
-def _ahead(call: Call, records: Sequence[Item]) -> Iterator[None]:
-    """Read at once what records of one type are, where all are to be changed."""
-    sobject = call.org.seen.find(_kind(records[0])) if len({_kind(each) for each in records}) == 1 else None
-    if sobject is None:
-        yield
-        return
-    named = {ids.to_18(value) for each in records for key, value in each.items() if key.lower() == "id"}
-    fields = {field.name for name in set().union(*records) if (field := sobject.find(name)) is not None}
-    looked_at = call.records.looked_at(sobject, fields)
-    with call.org.store.ahead(sobject.name, sorted(filter(None, named)), looked_at):
-        yield
-
-
 def _records(body: Item) -> list[Item]:
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
@@ -185,12 +203,18 @@ def _failed(refused: RowRefused) -> Item:
     return {"success": False, "errors": [refused.as_save_error()]}
 
 
-def _each(call: Call, wanted: Sequence[Any], step: Step, all_or_none: bool) -> list[Item]:
+def _each(
+    call: Call,
+    wanted: Sequence[Any],
+    step: Step,
+    all_or_none: bool,
+    around: AbstractContextManager[None] = nullcontext(),  # noqa: B008 - it does nothing, as often as one likes
+) -> list[Item]:
     """The result of every record in input order; with ``all_or_none`` one failure undoes the others."""
     db = call.org.store.db
     db.execute("SAVEPOINT many")
     results = []
-    with call.org.changes.together():
+    with call.org.changes.together(), around:
         for one in wanted:
             try:
                 results.append(step(one))

@@ -262,12 +262,15 @@ class Org:
         self.changes.put_off(put_off.lastrowid)
 
     def _apply(self, table: str, record_id: str, columns: Mapping[str, Any], is_new: bool) -> None:
-        rollups.note(self.store, table, record_id, {} if is_new else columns)
+        counted = table in rollups.COUNTED
+        if counted:
+            rollups.note(self.store, table, record_id, {} if is_new else columns)
         if is_new:
             self.store.insert(table, {"Id": record_id, **columns})
         else:
             self.store.update(table, record_id, columns)
-        rollups.note(self.store, table, record_id, {})
+        if counted:
+            rollups.note(self.store, table, record_id, {})
 
     def settle(self, record_id: str | None = None) -> None:
         """Make late writes visible: those that are due, and those of one record that somebody writes again.

@@ -25,14 +25,6 @@ from connectors.sandbox.salesforce.store import quoted
 from connectors.sandbox.salesforce.values import reader_of
 
 UNKNOWN = object()  #: the value of a column that a row does not have
-#: What an update of a person looks at and changes, whatever it is about.
-PERSON = frozenset(
-    {
-        *("row", "Id", "IsDeleted", "OwnerId", "Name", "FirstName", "LastName"),
-        *("LastModifiedDate", "LastModifiedById", "SystemModstamp"),
-    }
-)
-LOOKED_AT = {"Lead": PERSON | {"IsConverted"}, "Contact": PERSON}
 GRANTING = frozenset({"FieldPermissions", "PermissionSetAssignment", "PermissionSet", "LeadStatus"})
 
 
@@ -202,19 +194,6 @@ class Records:
             f"SELECT Id FROM {quoted(name)} WHERE {quoted(key.name)} = ?{live} ORDER BY Id", (kept,)
         )
         return [row["Id"] for row in rows]
-
-    def looked_at(self, sobject: SObject, changed: AbstractSet[str]) -> AbstractSet[str] | None:
-        """The columns that an update of some fields looks at or may change; None: it may be any.
-
-        Of a person that nobody made rules about these are few, and a record has a hundred.
-        """
-        org = self.org
-        ruled = (
-            org.switches["validation_rules"] or org.record_types or sobject.name in org.switches["history"]
-        )
-        if sobject.name not in LOOKED_AT or ruled or org.switches["duplicate_rule"] != "off":
-            return None
-        return changed | LOOKED_AT[sobject.name].union(sobject.needed)
 
     def live(self, sobject: SObject, record_id: str) -> dict[str, Any]:
         """A record that is there and not deleted. Raises RowRefused with 404 otherwise."""

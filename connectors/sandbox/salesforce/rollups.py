@@ -30,15 +30,13 @@ WHERE Id IN (SELECT campaign FROM _uncounted)
 
 
 def note(store: Store, table: str, record_id: str, columns: Mapping[str, Any]) -> None:
-    """Note that the campaign of a record just written has to be counted again, and the one it left."""
-    if table in COUNTED:
-        store.db.execute(
-            f"INSERT OR IGNORE INTO _uncounted SELECT CampaignId FROM {table} "
-            "WHERE Id = ? AND CampaignId IS NOT NULL",
-            (record_id,),
-        )
-        if columns.get("CampaignId") is not None:
-            store.db.execute("INSERT OR IGNORE INTO _uncounted VALUES (?)", (columns["CampaignId"],))
+    """Note that the campaign of a record of a counted object has to be counted again, and the one it left."""
+    store.db.execute(
+        f"INSERT OR IGNORE INTO _uncounted SELECT CampaignId FROM {table} WHERE Id = ? AND CampaignId IS NOT NULL",
+        (record_id,),
+    )
+    if columns.get("CampaignId") is not None:
+        store.db.execute("INSERT OR IGNORE INTO _uncounted VALUES (?)", (columns["CampaignId"],))
 
 
 def note_all(store: Store, table: str) -> None:

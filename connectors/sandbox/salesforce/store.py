@@ -186,22 +186,26 @@ class Store:
         self.db.execute("INSERT OR REPLACE INTO _setting VALUES (?, ?)", (name, json.dumps(value)))
 
     @contextmanager
-    def ahead(
-        self, table: str, record_ids: Sequence[str], wanted: AbstractSet[str] | None = None
-    ) -> Iterator[None]:
-        """Read so many records at once that are asked for one by one inside; each is handed out once.
+    def ahead(self, table: str, record_ids: Sequence[str]) -> Iterator[None]:
+        """Read so many records at once that are asked for one by one inside; each is handed out once."""
+        self._ahead = {(table, row_id): row for row_id, row in self.of_ids(table, record_ids).items()}
+        try:
+            yield
+        finally:
+            self._ahead = {}
 
-        ``wanted``: the columns that whoever asks looks at; None: all.
+    def of_ids(
+        self, table: str, record_ids: Sequence[str], wanted: AbstractSet[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """The records that have one of these ids, by it, with their columns in the order of the table.
+
+        ``wanted``: the columns that whoever asks looks at, ``Id`` among them; None: all.
         """
         names = [each[0] for each in self.db.execute(f"SELECT * FROM {quoted(table)} LIMIT 0").description]
         columns = ", ".join(quoted(each) for each in names if wanted is None or each in wanted)
         marks = ", ".join("?" * len(record_ids))
         rows = self.rows(f"SELECT {columns} FROM {quoted(table)} WHERE Id IN ({marks})", record_ids)
-        self._ahead = {(table, row["Id"]): row for row in rows}
-        try:
-            yield
-        finally:
-            self._ahead = {}
+        return {row["Id"]: row for row in rows}
 
     def row(self, sobject: SObject, record_id: str) -> dict[str, Any] | None:
         """One record with all its columns, deleted ones included."""
@@ -234,6 +238,10 @@ class Store:
         """Change columns of one record."""
         self._ahead.pop((table, record_id), None)
         self.db.execute(_update(table, tuple(columns)), (*columns.values(), record_id))
+
+    def update_many(self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Change the same columns of many records; each row has their values and then the record's id."""
+        self.db.executemany(_update(table, tuple(names)), rows)
 
     def delete(self, table: str, record_id: str) -> None:
         """Remove one record."""

@@ -20,7 +20,8 @@ LOOKING = {
 
 
 def job(api: Any, text: str, operation: str = "update") -> None:
-    made = api.json("POST", "jobs/ingest", {"object": "Lead", "operation": operation})["id"]
+    key = {"externalIdFieldName": "Id"} if operation == "upsert" else {}
+    made = api.json("POST", "jobs/ingest", {"object": "Lead", "operation": operation, **key})["id"]
     api.call("PUT", f"jobs/ingest/{made}/batches", text.encode(), content_type="text/csv")
     api.json("PATCH", f"jobs/ingest/{made}", {"state": "UploadComplete"})
     while api.json("GET", f"jobs/ingest/{made}")["state"] in ("UploadComplete", "InProgress"):
@@ -99,3 +100,21 @@ def test_a_unique_value_is_refused_to_whoever_comes_second(keyed: Any) -> None:
     assert [each for each in told(keyed) if each[1]] == refused
     found = {each["Id"]: each["Key__c"] for each in keyed.query("SELECT Id, Key__c FROM Lead")}
     assert [found[each] for each in ids] == [None, "passed", "Given", "HELD", "NEW", None]
+
+
+def test_who_listens_to_changes_of_a_job_hears_of_its_rows_in_their_order(api: Any) -> None:
+    action = {"action": "outbound_message", "object": "Lead", "fields": [], "url": "http://127.0.0.1:9/"}
+    ids = api.side.load("Lead", [LEAD] * 4)
+    api.side.people({**action, "on": "created_or_edited"})
+    mails = ("", "ada@example.org", "", "eve@example.org")
+    rows = zip(reversed(ids), mails, strict=True)
+    job(api, "Id,City,Email\n" + "".join(f"{each},Bonn,{mail}\n" for each, mail in rows))
+    heard = api.side.org.store.db.execute("SELECT record FROM _outbound_note ORDER BY number")
+    assert [record for (record,) in heard] == list(reversed(ids))
+
+
+def test_a_row_that_creates_takes_a_unique_value_that_a_row_above_gave_up(keyed: Any) -> None:
+    (record,) = keyed.side.load("Lead", [{**LEAD, "Key__c": "a"}])
+    job(keyed, f"Id,LastName,Company,Key__c\n{record},,,c\n,Byron,Engines,a\n", "upsert")
+    leads = keyed.query("SELECT LastName, Key__c FROM Lead ORDER BY Key__c")
+    assert [(each["LastName"], each["Key__c"]) for each in leads] == [("Byron", "a"), ("Lovelace", "c")]

@@ -52,3 +52,26 @@ def test_what_is_taken_back_with_a_call_was_never_noted(api: Any, all_or_none: b
     patch(api, [{"id": first, "City": "Bonn"}, {"id": second, "LastName": None}], all_or_none)
     assert [row[2] for row in noted(api)] == ([] if all_or_none else [first])
     assert api.get(first)["City"] == (None if all_or_none else "Bonn")
+
+
+@pytest.mark.parametrize("second", [{"Key__c": 17}, {"key__c": "17"}, {"Key__c": " 17"}])
+def test_a_unique_value_goes_to_one_record_of_a_call_however_it_is_written(keyed: Any, second: Any) -> None:
+    one, other = keyed.side.load("Lead", [LEAD] * 2)
+    told = patch(keyed, [{"id": one, "Key__c": "17"}, {"id": other, **second}])
+    assert [each["success"] for each in told] == [True, False]
+    assert told[1]["errors"][0]["statusCode"] == "DUPLICATE_VALUE"
+
+
+def test_a_unique_value_may_go_from_one_record_to_another_in_one_call(keyed: Any) -> None:
+    one, other = keyed.side.load("Lead", [{**LEAD, "Key__c": "17"}, LEAD])
+    patch(keyed, [{"id": one, "Key__c": "18"}, {"id": other, "Key__c": "17"}])
+    assert [keyed.get(each)["Key__c"] for each in (one, other)] == ["18", "17"]
+
+
+def test_records_of_two_types_are_changed_in_one_call(api: Any) -> None:
+    (lead,) = api.side.load("Lead", [LEAD])
+    (contact,) = api.side.load("Contact", [{"LastName": "Byron"}])
+    patch(
+        api, [{"id": lead, "City": "Bonn"}, {"attributes": {"type": "Contact"}, "id": contact, "Title": "x"}]
+    )
+    assert (api.get(lead)["City"], api.get(contact, "Contact")["Title"]) == ("Bonn", "x")

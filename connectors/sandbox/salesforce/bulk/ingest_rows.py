@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import compress
+from typing import Any, NamedTuple
 
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.bulk.csvtext import BadFile
 from connectors.sandbox.salesforce.bulk.jobs import Job
 from connectors.sandbox.salesforce.call import Call
+from connectors.sandbox.salesforce.edits import Edits
 from connectors.sandbox.salesforce.given import Writer, check_names
 from connectors.sandbox.salesforce.records import Records, id_of
 from connectors.sandbox.salesforce.refusals import Refusal, RowRefused
 from connectors.sandbox.salesforce.schema import NUMBERS, Field, SObject
+from connectors.sandbox.salesforce.uniques import nobodys
 from connectors.sandbox.salesforce.values import Reader, reader_of
 
 NULL = "#N/A"
@@ -31,8 +33,7 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 RELATION = re.compile(r"(?:(\w+):)?(\w+)\.(\w+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one row; ``cells`` is the row as it was sent."""
 
     cells: Sequence[str]
@@ -76,8 +77,10 @@ class Loading:
         self.key = self.sobject.fields[job.facts["externalIdFieldName"] or "Id"]
         self.writer = Writer(auto_assign=job.facts["assignmentRuleId"] is not None)
         self.columns = [self._column(place, name) for place, name in enumerate(header)]
+        self._reading = [(column.name, column.known, column) for column in self.columns]
         self.flags = [column for column in self.columns if column.field.type == "boolean"]
         names = [column.name for column in self.columns]
+        self.edits = Edits(self.records, self.sobject, self.writer, frozenset(names))
         for name in names:
             if names.count(name) > 1:
                 raise BadFile(f"InvalidBatch : Duplicate field name found : {name}")
@@ -113,36 +116,21 @@ class Loading:
 
     def rows(self, rows: Sequence[Sequence[str]]) -> Iterator[Outcome]:
         """Write every row, in order."""
-        org, looked_at = self.call.org, None
-        if self.operation != "delete":
-            looked_at = self.records.looked_at(self.sobject, {column.name for column in self.columns})
+        org = self.call.org
         for start in range(0, len(rows), AHEAD):
             some = rows[start : start + AHEAD]
             self.records.free = self._free(some)
-            with org.store.ahead(self.sobject.name, self._named(some), looked_at), org.changes.together():
+            with self.edits.ahead(self._named(some)), org.changes.together():
                 outcomes = [self._row(row) for row in some]
             yield from outcomes
 
     def _free(self, rows: Sequence[Sequence[str]]) -> set[tuple[str, str]]:
-        """The values of unique fields that one of the rows gives and no record has: no other row can take them."""
-        org, free = self.call.org, set[tuple[str, str]]()
-        if org.switches["late_commit_ms"] or org.any_late():
-            return free
-        for place, column in enumerate(self.columns):
-            if not column.field.unique or column.as_sent:
-                continue
-            # Letter case and blanks may or may not tell two values apart: here they never do.
-            cells = [row[place] for row in rows]
-            plain = [cell.strip().lower() for cell in cells]
-            counts = Counter(plain)
-            counts.update(
-                str(value).strip().lower()
-                for value in org.store.values(self.sobject.name, column.name, cells)
-            )
-            free.update(
-                (column.name, cell) for cell, key in zip(cells, plain, strict=True) if counts[key] == 1
-            )
-        return free
+        given = {
+            column.name: [row[place] for row in rows]
+            for place, column in enumerate(self.columns)
+            if column.field.unique and not column.as_sent
+        }
+        return nobodys(self.call.org, self.sobject.name, given)
 
     def _named(self, rows: Sequence[Sequence[str]]) -> list[str]:
         """The ids of the records that rows name, where they are named by id."""
@@ -172,6 +160,7 @@ class Loading:
             return self.records.upsert(name, self.key, key, values, self.writer)
         if key is None:
             if self.operation == "upsert":
+                self.edits.keep()
                 return self.records.create(name, values, self.writer), True
             text = f"Id not specified in {'a' if self.operation == 'delete' else 'an'} {self.operation} call"
             raise RowRefused("MISSING_ARGUMENT", text)
@@ -179,16 +168,17 @@ class Loading:
         if self.operation == "delete":
             self.records.delete(name, record_id, self.writer)
         else:
-            self.records.update(name, record_id, values, self.writer)
+            self.edits.update(record_id, values)
         return record_id, False
 
     def _values(self, cells: Sequence[str]) -> dict[str, Any]:
         """What a row says, as it is kept; ids and the key of an upsert as they were sent."""
         values: dict[str, Any] = {}
-        for column, cell in zip(self.columns, cells, strict=True):
-            if cell:
-                value = column.known.get(cell, UNREAD)
-                values[column.name] = self._value(column, cell) if value is UNREAD else value
+        # Most cells of an update are empty.
+        filled = zip(compress(self._reading, cells), filter(None, cells), strict=True)
+        for (name, known, column), cell in filled:
+            value = known.get(cell, UNREAD)
+            values[name] = self._value(column, cell) if value is UNREAD else value
         return values
 
     def _value(self, column: Column, cell: str) -> Any:

@@ -168,8 +168,9 @@ class ChangeLog:
     ) -> tuple[str, dict[str, Any]]:
         """The type of a change, and the values its event has: the changed ones, every one, or none."""
         captured_ones = self._captured(sobject)
-        names = [name for name in columns if name in captured_ones]
-        before = self._before(sobject, record_id, names, columns) if before is None else before
+        if before is None:
+            names = [name for name in columns if name in captured_ones]
+            before = self._before(sobject, record_id, names, columns)
         if not before:
             return "UPDATE", {}
         if "IsDeleted" in columns and bool(columns["IsDeleted"]) != bool(before["IsDeleted"]):
@@ -180,9 +181,9 @@ class ChangeLog:
             )
         # A save always moves the time, even within one second.
         return "UPDATE", {
-            name: told(before[name], columns[name])
-            for name in names
-            if columns[name] != before[name] or name == "LastModifiedDate"
+            name: value if type(value) is not str or len(value) < LONG_TEXT else told(before[name], value)
+            for name, value in columns.items()
+            if name in captured_ones and (value != before[name] or name == "LastModifiedDate")
         }
 
     def _before(
@@ -210,13 +211,16 @@ class ChangeLog:
         if record_id in cause.touched and self._folded(cause, record_id, kind, body):
             return
         cause.changes += 1
-        if cause.changes > self._switches()["cdc_overflow_rows"]:
+        switches = self._switches()
+        if cause.changes > switches["cdc_overflow_rows"]:
             if sobject.name in cause.overflowed:
                 return
             cause.overflowed.add(sobject.name)
             record_id, kind, body = NO_RECORD, OVERFLOW, {}
         packed = _packed(body)
-        if kind != OVERFLOW and self._is_gap(body, len(packed)):
+        # What is kept has every character of the values, so that hardly any change has to be measured.
+        measured = switches["cdc_gaps"] or len(packed) > LARGEST
+        if measured and kind != OVERFLOW and self._is_gap(body):
             kind, packed = f"GAP_{kind}", _packed({})
         cause.touched.add(record_id)
         at = self._milliseconds()
@@ -250,18 +254,14 @@ class ChangeLog:
         )
         return True
 
-    def _is_gap(self, body: Mapping[str, Any], packed: int) -> bool:
-        """Whether the next change comes as a gap; ``packed``: the characters of its values as they are kept."""
-        gaps = self._switches()["cdc_gaps"]
-        if gaps:
-            switches = self._switches()
-            switches["cdc_gaps"] = gaps - 1
+    def _is_gap(self, body: Mapping[str, Any]) -> bool:
+        """Whether the next change comes as a gap: because it was asked for, or because it is too long."""
+        switches = self._switches()
+        if switches["cdc_gaps"]:
+            switches["cdc_gaps"] -= 1
             self._store.keep_setting("switches", switches)
             return True
-        # What is kept has every character of the values, so that hardly any change has to be measured.
-        return packed > LARGEST and (
-            sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
-        )
+        return sum(len(text) for text in map(whole, body.values()) if isinstance(text, str)) > LARGEST
 
     def _begin(self, cause: Cause) -> None:
         """Name a transaction whose first change comes, after what nobody can have any more is gone."""
@@ -308,8 +308,8 @@ def whole(value: Any) -> Any:
     return value["whole"] if isinstance(value, dict) else value
 
 
-def _packed(body: Mapping[str, Any]) -> str:
-    return orjson.dumps(dict(body)).decode()
+def _packed(body: dict[str, Any]) -> str:
+    return orjson.dumps(body).decode()
 
 
 def origin_of(path: str, headers: Mapping[str, str]) -> str:
