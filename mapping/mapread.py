@@ -82,20 +82,30 @@ def render_problem(row: Mapping[str, str | None]) -> str:
 
 @dataclass(slots=True)
 class _Findings:
-    """What is gathered while the columns are read."""
+    """What is gathered while the columns are read. ``blanks``: a column of nothing of each type that was asked for."""
 
+    height: int
+    blanks: dict[pl.DataType, pl.Series] = field(default_factory=dict)
     columns: dict[str, pl.Series] = field(default_factory=dict)
     problems: list[pl.DataFrame] = field(default_factory=list)
     unread: list[pl.DataFrame] = field(default_factory=list)
     everywhere: list[str] = field(default_factory=list)
     not_returned: list[str] = field(default_factory=list)
 
+    def nothing(self, known: LeadField) -> dict[str, pl.Series]:
+        """The columns of a field that nobody has. Those of one type share their memory: there are many of them."""
+        columns = columns_of({known.name: known})
+        for dtype in columns.values():
+            if dtype not in self.blanks:
+                self.blanks[dtype] = every(None, dtype, self.height)
+        return {name: self.blanks[dtype] for name, dtype in columns.items()}
+
 
 def read_slab(
     frame: pl.DataFrame, sources: Sequence[Source], crm: str, object_name: str, default_region: str | None
 ) -> ReadResult:
     """Read every source of a slab. See ``FieldMap.read``."""
-    found = _Findings()
+    found = _Findings(frame.height)
     # Countries first: a telephone number without one stands in its record's country.
     ordered = sorted(sources, key=lambda source: source.field.type is not FieldType.COUNTRY)
     regions: pl.Series | None = None
@@ -122,12 +132,12 @@ def _read_source(frame: pl.DataFrame, source: Source, found: _Findings, how: Rea
         found.everywhere.append(name)
         if source.name is not None:
             found.not_returned.append(name)
-        found.columns.update(_nothing(source.field, frame.height))
+        found.columns.update(found.nothing(source.field))
         return
     texts = frame.get_column(source.name or "")
     if texts.null_count() == len(texts):
         # Of all the fields of a map, few are filled in everywhere.
-        found.columns.update(_nothing(source.field, frame.height))
+        found.columns.update(found.nothing(source.field))
         return
     if source.field.type is FieldType.MONEY:
         cleaned, currency = _read_money(frame, source, texts)
@@ -149,11 +159,6 @@ def _how(how: Reading, source: Source) -> Reading:
         day_first=source.day_first,
         lines=source.lines,
     )
-
-
-def _nothing(known: LeadField, height: int) -> dict[str, pl.Series]:
-    columns = columns_of({known.name: known})
-    return {name: every(None, dtype, height) for name, dtype in columns.items()}
 
 
 def _read_money(frame: pl.DataFrame, source: Source, texts: pl.Series) -> tuple[Cleaned, pl.Series]:

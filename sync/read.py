@@ -224,7 +224,7 @@ def _without_forgotten(crm: str, records: pl.DataFrame, gathered: Gathered) -> p
     if barred is not None:
         left_alone = left_alone | barred_among(barred, crm, records)
     gathered.forgotten += int(left_alone.sum())
-    return records.filter(~left_alone)
+    return chosen(records, ~left_alone)
 
 
 def barred_among(barred: Barred, crm: str, records: pl.DataFrame) -> pl.Series:

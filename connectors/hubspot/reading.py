@@ -27,7 +27,7 @@ from connectors.hubspot.errors import CRM
 from connectors.hubspot.ranges import list_in_ranges, scout_by_search
 from connectors.hubspot.schema import CONTACTS, EMAIL, known
 from connectors.hubspot.values import milliseconds, plain
-from connectors.slabs import Rows, blank, cut, field_names, missing_from, name_absent
+from connectors.slabs import Rows, blank, cut, field_names, missing_from, name_absent, sharing_blanks
 
 #: What changed in the last second before a reading began may be stamped a little later than its start.
 AHEAD = timedelta(seconds=1)
@@ -189,7 +189,7 @@ class RecordReader:
         missing = missing_from(frame)
         if missing:
             meaning = name_absent if schema.object in self._sends_nulls else blank
-            frame = meaning(frame, missing)
+            frame = sharing_blanks(meaning(frame, missing))
         return plain(frame, {name: schema.fields[name] for name in fields})
 
 

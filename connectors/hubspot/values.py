@@ -22,13 +22,17 @@ _MILLISECONDS = r"^-?\d{5,15}$"
 
 def plain(frame: pl.DataFrame, fields: Mapping[str, FieldInfo]) -> pl.DataFrame:
     """The frame of a slab with every column of ``fields`` in the port's spelling; one pass over columns."""
-    kinds = {name: info.type for name, info in fields.items() if name in frame.columns}
+    there = {column.name for column in frame.get_columns() if column.null_count() < frame.height}
+    kinds = {name: info.type for name, info in fields.items() if name in there}
     if not kinds:
         return frame
     odd = {"number": "[eE]", "date": _MILLISECONDS, "datetime": _MILLISECONDS}
     looks = [pl.col(n).str.contains(odd[k]).any().alias(n) for n, k in kinds.items() if k in odd]
     found = frame.select(looks).row(0, named=True) if looks else {}
-    return frame.with_columns(_column(name, kind, bool(found.get(name))) for name, kind in kinds.items())
+    empty = frame.select((pl.col(list(kinds)) == "").any()).row(0, named=True)
+    # A column that is spelled as it should be, as most are, is not copied.
+    other = {name: kind for name, kind in kinds.items() if found.get(name) or empty[name]}
+    return frame.with_columns(_column(name, kind, bool(found.get(name))) for name, kind in other.items())
 
 
 def _column(name: str, kind: str, is_odd: bool) -> pl.Expr:

@@ -13,6 +13,7 @@ import pytest
 import responses
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from connectors.crm import ABSENT, RECORD_ID, SLAB_SCHEMA, FieldInfo
 from connectors.errors import OurBug
@@ -25,7 +26,7 @@ from connectors.hubspot.values import milliseconds, plain, plain_text
 from connectors.quota import MemoryLedger, Quota
 from connectors.retry import Retry
 from connectors.session import open_session
-from connectors.slabs import NOT_THERE, Rows, block, cut, slab_frame, times
+from connectors.slabs import NOT_THERE, Rows, block, cut, sharing_blanks, slab_frame, times
 
 BASE = "https://api.hubapi.com"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -384,3 +385,21 @@ def test_an_email_is_unique_among_contacts_only() -> None:
     found = Property("email", "string")
     assert field_info("contacts", found).unique
     assert not field_info("companies", found).unique
+
+
+def test_fields_that_nobody_has_are_kept_once_and_say_the_same() -> None:
+    columns: dict[str, list[str | None]] = {
+        "a": ["x", None],
+        "b": [None, None],
+        "c": [None, None],
+        "d": ["", "y"],
+    }
+    rows = Rows(["1", "2"], ["2026-01-01T00:00:00.000Z"] * 2, [None, None], [False, False], columns)
+    frame = slab_frame(rows)
+    shared = sharing_blanks(frame)
+    assert_frame_equal(shared, frame)
+    text = {name: FieldInfo(name, name, "text") for name in columns}
+    assert plain(shared, text).select(list(columns)).rows() == [
+        ("x", None, None, None),
+        (None, None, None, "y"),
+    ]

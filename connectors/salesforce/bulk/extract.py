@@ -17,7 +17,7 @@ from connectors.salesforce.errors import CRM
 from connectors.salesforce.ids import eighteen
 from connectors.salesforce.rows import CREATED, DELETED, ID, MODIFIED, Shape
 from connectors.salesforce.schema import TYPES
-from connectors.slabs import SLAB_ROWS, times
+from connectors.slabs import SLAB_ROWS, sharing_blanks, times
 
 #: Types that a bulk query does not select (Salesforce reference, section 5).
 COMPOUND = frozenset({"address", "location", "base64", "complexvalue", "anyType"})
@@ -66,7 +66,13 @@ def slab_frame(wanted: Shape, cells: pl.DataFrame) -> pl.DataFrame:
         deleted.fill_null(False).alias(ARCHIVED),
         pl.Series(ABSENT, [None], dtype=pl.List(pl.String)).new_from_index(0, cells.height),
     ]
-    return pl.DataFrame([*fixed, *(as_text(cells[c.name], c.sf_type) for c in wanted.columns)])
+    texts = [cells[c.name] for c in wanted.columns]
+    # What nobody has is spelled as it should be, whatever it is of.
+    texts = [
+        some if some.null_count() == len(some) else as_text(some, column.sf_type)
+        for some, column in zip(texts, wanted.columns, strict=True)
+    ]
+    return sharing_blanks(pl.DataFrame([*fixed, *texts]))
 
 
 def _times(name: str, cells: pl.DataFrame, column: str | bool) -> pl.Series:
