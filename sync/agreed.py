@@ -12,7 +12,7 @@ from mapping.lead import FieldType, columns_of
 from mapping.own import SHOWN
 from mapping.qualification.truths import looked_up
 from sync.ends import runs_of
-from sync.inorder import chosen, true_at
+from sync.inorder import beside, chosen, true_at
 from sync.merge import BASE, MERGED, TO_HUBSPOT, TO_SALESFORCE, WINNER, Winner
 from sync.plan import RESTORE, SIDES, STAGE
 from sync.plan_parts import places_of
@@ -129,17 +129,11 @@ def _agreed(
             value = pl.when(settled.failed[change]).then(base).otherwise(value)
         taken = side + name if value is now else BASE[side] + name if value is base else value
         columns.append((f"nb.{crm}.{name}", dtype, taken))
+    seen = leads
     if stored is not None:
-        renamed = stored.select(
-            pl.col("_id").alias(side + "_id"),
-            *(pl.col(name).alias("_stored." + name) for name in stored.columns if name in known),
-        )
-        leads = leads.join(renamed, on=side + "_id", how="left", maintain_order="left")
-    done = leads.hstack(_values(leads, columns))
-    for name in done.columns if told else ():
-        if name.startswith("_stored."):
-            done.drop_in_place(name)
-    return done
+        there = beside(leads.select(_id=side + "_id"), stored, "_id")
+        seen = leads.hstack([there[name].alias("_stored." + name) for name in there.columns])
+    return leads.hstack(_values(seen, columns))
 
 
 def _values(leads: pl.DataFrame, columns: list[tuple[str, pl.DataType, pl.Expr | str]]) -> list[pl.Series]:

@@ -194,7 +194,7 @@ def remember_handovers(
     mine = advanced.of(leads["lead_id"].to_list())
     if mine.rows.is_empty():
         return
-    nowhere = leads.filter(pl.col(SALESFORCE + "_id").is_null())["lead_id"].to_list()
+    nowhere = leads["lead_id"].filter(leads[SALESFORCE + "_id"].is_null()).to_list()
     work.store.handovers.remember(
         not_arrived(mine, [*nowhere, *refused]), work.policy.bands[-1].name, run, now
     )

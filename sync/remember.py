@@ -152,7 +152,8 @@ def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:
         other = SIDES["salesforce" if crm == "hubspot" else "hubspot"]
         if not leads[side + "_created"].any():
             continue
-        made = leads.filter(pl.col(side + "_created"))
+        keys = [other + key for key in ("_email_key", "_name_key", "_company_key")]
+        made = leads["lead_id", side + "_id", *keys].filter(leads[side + "_created"])
         parts.append(
             made.select(
                 lead_id="lead_id",

@@ -7,7 +7,7 @@ values always give the same text, so that texts can be compared instead of value
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import polars as pl
@@ -133,22 +133,29 @@ def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
     return values if values.dtype == dtype else values.cast(dtype)
 
 
+def _to_escape(columns: Iterable[pl.Series]) -> frozenset[str]:
+    """The names of the columns in which any text has to be escaped; all of them are asked at once."""
+    texts = pl.DataFrame([column for column in columns if column.dtype == pl.String])
+    if texts.is_empty():
+        return frozenset()
+    found = texts.select(pl.all().str.join().str.contains(_ESCAPED)).row(0)
+    return frozenset(name for name, holds in zip(texts.columns, found, strict=True) if holds)
+
+
 def _escaped(texts: pl.Series) -> pl.Series:
-    """The texts as JSON spells them, without their quotes. Few hold a sign that has to be escaped."""
-    if not texts.str.join().str.contains(_ESCAPED)[0]:
-        return texts
+    """The texts as JSON spells them, without their quotes."""
     rows = texts.str.contains(_ESCAPED).fill_null(value=False).arg_true()
     spelled = [msgspec.json.encode(text).decode()[1:-1] for text in texts.gather(rows)]
     return texts.clone().scatter(rows, pl.Series(spelled, dtype=pl.String))
 
 
-def _said(values: pl.Series) -> tuple[pl.Series, str]:
-    """The values as text, and what stands on both sides of it."""
+def _said(values: pl.Series, *, escape: bool) -> tuple[pl.Series, str]:
+    """The values as text, and what stands on both sides of it. ``escape``: some texts cannot stand as they are."""
     match values.dtype:
         case pl.Int64() | pl.Boolean():
             return values.cast(pl.String), ""
         case pl.String():
-            return _escaped(values), '"'
+            return (_escaped(values) if escape else values), '"'
         case pl.Date():
             return values.dt.to_string("%Y-%m-%d"), '"'
         case pl.Datetime():
@@ -167,8 +174,9 @@ def _instants(values: pl.Series) -> pl.Series:
 def _members(known: Mapping[str, pl.Series]) -> dict[str, pl.Series]:
     """``,"name":value`` of each column; null for a blank."""
     texts, asked = [], []
+    to_escape = _to_escape(values.alias(name) for name, values in known.items())
     for name, values in known.items():
-        text, quote = _said(values)
+        text, quote = _said(values, escape=name in to_escape)
         texts.append(text.alias(name))
         key = "," + msgspec.json.encode(name).decode() + ":" + quote
         asked.append(
