@@ -31,7 +31,7 @@ __all__ = ["Shelf", "ShelfSlice", "sweep"]
 #: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000.
 BYTES_IN_MEMORY = 80_000_000
 
-_ORDER = pl.UInt128()
+LEAD_ORDER = pl.UInt128()
 #: Bytes in memory, by why they are there.
 _NOTHING_HELD = {"unsorted": 0, "waiting": 0, "late": 0}
 
@@ -42,7 +42,7 @@ def lead_order(lead_ids: pl.Series) -> pl.Series:
     Lead ids are ASCII and no longer than sixteen characters (``slices.lead_name``).
     """
     padded = lead_ids.str.pad_end(16, "\0").cast(pl.Binary)
-    return padded.bin.reinterpret(dtype=_ORDER, endianness="big")
+    return padded.bin.reinterpret(dtype=LEAD_ORDER, endianness="big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +277,12 @@ class Shelf:
 class ShelfSlice:
     """The records of a stretch of leads, and those that were fetched for them later.
 
-    What was taken out is kept at hand until it is put away.
+    What was taken out is kept at hand until it is put away. ``low``: where it begins in the order of leads.
     """
 
     def __init__(self, shelf: Shelf, low: int, high: int | None) -> None:
         self._shelf = shelf
-        self._low, self._high = low, high
+        self.low, self._high = low, high
         self._late: dict[str, list[Filled | Away]] = defaultdict(list)
         self._read: dict[str, pl.DataFrame | None] = {}
 
@@ -302,7 +302,7 @@ class ShelfSlice:
     def read(self, crm: str) -> pl.DataFrame | None:
         """The records of one CRM that were read, without those that were fetched later; None for no frame."""
         if crm not in self._read:
-            self._read[crm] = self._shelf.stretch(crm, self._low, self._high)
+            self._read[crm] = self._shelf.stretch(crm, self.low, self._high)
         return self._read[crm]
 
     def put_away(self) -> None:
@@ -325,4 +325,4 @@ def _in_order(rows: pl.DataFrame | None) -> pl.DataFrame | None:
 
 
 def _nothing() -> pl.Series:
-    return pl.Series([], dtype=_ORDER)
+    return pl.Series([], dtype=LEAD_ORDER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import b32encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,11 +32,14 @@ from sync.plan import SIDES, STAGE
 from sync.reach import newly_admitted
 from sync.read import Gathered, gather_named, read_records, record_keys, with_keys
 from sync.routing import desk_of, waiting_for_sales
-from sync.shelf import Shelf, ShelfSlice
+from sync.shelf import LEAD_ORDER, Shelf, ShelfSlice, lead_order
 from sync.suggest import Suggested, compared, suggest
 from sync.turned import contacts_of, heard, with_turned
 from sync.work import CRMS, Work
 
+#: The letters of base 32 (RFC 4648), small, and each two of them: a first sync names everybody.
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_TWO = tuple(one + other for one in _LETTERS for other in _LETTERS)
 #: The columns of a record that only a lead with one record needs.
 KEYS = ("_email_key", "_name_key", "_company_key")
 
@@ -90,8 +92,12 @@ class Sorted:
 def lead_name(crm: str, record_id: str) -> str:
     """The id of a lead, made from its oldest record: the same record always gives the same lead."""
     digest = hashlib.sha256(f"{crm}:{record_id}".encode()).digest()
-    # Thirteen letters of five bits each; what stands behind them is not spelled.
-    return "L" + b32encode(digest[:10])[:13].decode().lower()
+    # Thirteen letters of five bits each, as base 32 has them; what stands behind them is not spelled.
+    bits = int.from_bytes(digest[:9], "big") >> 7
+    return (
+        f"L{_LETTERS[bits >> 60]}{_TWO[bits >> 50 & 1023]}{_TWO[bits >> 40 & 1023]}{_TWO[bits >> 30 & 1023]}"
+        f"{_TWO[bits >> 20 & 1023]}{_TWO[bits >> 10 & 1023]}{_TWO[bits & 1023]}"
+    )
 
 
 def slice_keys(work: Work, part: Slice) -> pl.DataFrame:
@@ -131,15 +137,20 @@ def sort_into_leads(work: Work, gathered: Gathered, *, waiting: bool = True) -> 
         for frame in shelf.settle(crm, theirs):
             unsure.append(compared(crm, frame.filter(pl.col("_id").is_in(held))))
     slices = Slices(shelf.slices(work.slice_leads), pairing.assigned, work.objects)
+    # One of everybody's rows is enough.
+    pairing = replace(pairing, assigned=slices.paired)
     return Sorted(pairing, unplaced, slices, shelf, work.objects, suggest(work, pairing.ambiguous, unsure))
 
 
 class Slices(Sequence[Slice]):
-    """The slices of a shelf. Each is put together when it is asked for; the first and the last one asked for stay."""
+    """The slices of a shelf. Each is put together when it is asked for; the first and the last one asked for stay.
+
+    ``paired`` (``ASSIGNED``): the rows of the pairing, slice by slice.
+    """
 
     def __init__(self, parts: Sequence[ShelfSlice], paired: pl.DataFrame, objects: Mapping[str, str]) -> None:
         self._parts = parts
-        self._paired = paired
+        self.paired, self._begins = _slice_by_slice(paired, [part.low for part in parts])
         self._objects = objects
         self._made: dict[int, Slice] = {}
 
@@ -158,16 +169,17 @@ class Slices(Sequence[Slice]):
             for old in [one for one in self._made if one]:
                 self._parts[old].put_away()
                 del self._made[old]
-            self._made[place] = self._slice(self._parts[place])
+            rows = self.paired.slice(self._begins[place], self._begins[place + 1] - self._begins[place])
+            self._made[place] = self._slice(self._parts[place], rows)
         return self._made[place]
 
-    def _slice(self, part: ShelfSlice) -> Slice:
+    def _slice(self, part: ShelfSlice, rows: pl.DataFrame) -> Slice:
         read = {crm: frame for crm in CRMS if (frame := part.read(crm)) is not None}
         nobody = pl.Series("lead_id", [], dtype=pl.String)
         of_each = [frame["lead_id"] for frame in read.values()] or [nobody]
         same = all(alike(of_each[0], ids) for ids in of_each[1:])
         lead_ids = in_order(of_each[0] if same else pl.concat(of_each))
-        settled = [self._paired.select(*ASSIGNED).clear()]
+        settled = [rows.select(*ASSIGNED).clear()]
         settled += [
             frame.select(
                 crm=pl.lit(crm),
@@ -181,10 +193,26 @@ class Slices(Sequence[Slice]):
             for crm, frame in read.items()
         ]
         known = pl.concat(settled)
-        paired = self._paired.filter(pl.col("lead_id").is_in(lead_ids.implode()))
+        # What was read of the pairing's leads may be less than what is known of them.
+        paired = rows.filter(pl.col("lead_id").is_in(lead_ids.implode()))
         if not paired.is_empty():
             known = known.join(paired, on=["crm", "record_id"], how="anti", maintain_order="left")
         return Slice(lead_ids, part, pl.concat([known, paired.select(*ASSIGNED)]))
+
+
+def _slice_by_slice(paired: pl.DataFrame, lows: Sequence[int]) -> tuple[pl.DataFrame, list[int]]:
+    """The rows of each slice together, in their order, and where each slice begins; the end of the last one, too.
+
+    ``lows``: where in the order of leads (``shelf.lead_order``) each slice begins.
+    """
+    if len(lows) == 1:
+        return paired, [0, paired.height]
+    borders = pl.Series(lows[1:], dtype=LEAD_ORDER)
+    numbers = borders.search_sorted(lead_order(paired["lead_id"]), side="right").alias("slice")
+    places = numbers.to_frame().select(pl.arg_sort_by("slice", maintain_order=True)).to_series()
+    within = numbers[places]
+    begins = [int(within.search_sorted(number, side="left")) for number in range(len(lows))]
+    return paired[places], [*begins, paired.height]
 
 
 def _add_waiting(work: Work, gathered: Gathered) -> None:

@@ -266,7 +266,9 @@ def test_a_copy_that_we_made_takes_the_name_of_its_origin(origin: str, seconds_l
 
 
 def test_the_same_record_always_gives_the_same_lead_id() -> None:
-    assert lead_name("hubspot", "101") == lead_name("hubspot", "101")
+    # As they are remembered, from the first version on.
+    assert lead_name("hubspot", "101") == "La4pwmzbsqzt2r"
+    assert lead_name("salesforce", "00QgK0000000001UAA") == "Llkvngbag3t4ti"
     assert len({lead_name(crm, "101") for crm in ("hubspot", "salesforce")}) == 2
 
 
