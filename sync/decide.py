@@ -35,12 +35,13 @@ from sync.merge import (
     MergeRule,
     conflicts,
     merge,
+    merge_again,
     without_words,
 )
 from sync.plan import plan
 from sync.plan_parts import SIDES, places_of
 from sync.read import RAW
-from sync.regions import with_new_countries
+from sync.regions import read_by_country, with_new_countries
 from sync.routing import DeskNow, Given, give_away, with_owners
 from sync.shown import verdict_differs
 from sync.turned import Turned
@@ -184,7 +185,7 @@ def decide(
     renewed = with_new_countries(work, frame, merged, records)
     if renewed is not None:
         unread = Unread(renewed)
-        merged = merge(renewed, work.rules, unread)
+        merged = merge_again(merged, renewed, work.rules, read_by_country(work), unread)
     opt_outs = [rule.field for rule in work.rules if rule.opt_out]
     sayable = without_words(_fill_unread(merged, work, unread), _unsayable(work), opt_outs)
     merged = with_fed(work, sayable, fed)

@@ -47,6 +47,7 @@ __all__ = [
     "Winner",
     "conflicts",
     "merge",
+    "merge_again",
     "without_words",
     "won_by",
 ]
@@ -60,7 +61,28 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None
     agreed between the two, so neither value may pass for the newer one.
     """
     frame, unread = _first_meetings(frame, rules), unread or Unread(frame)
-    leads = Leads(frame, unread)
+    merged = frame.hstack(_settled(rules, Leads(frame, unread)))
+    return with_proofs(merged, [rule.field for rule in rules], unread)
+
+
+def merge_again(
+    merged: pl.DataFrame,
+    renewed: pl.DataFrame,
+    rules: Sequence[MergeRule],
+    fields: Collection[str],
+    unread: Unread,
+) -> pl.DataFrame:
+    """``merge`` of ``renewed``, in which these ``fields`` alone have other values, or other leads came without them.
+
+    ``merged``: what came of the frame as it was. None of the ``fields`` is one of consent.
+    """
+    frame = _first_meetings(renewed, rules)
+    again = _settled([rule for rule in rules if rule.field in fields], Leads(frame, unread))
+    return merged.with_columns([*frame.get_columns(), *again])
+
+
+def _settled(rules: Sequence[MergeRule], leads: Leads) -> list[pl.Series]:
+    """``m.<field>`` and ``w.<field>`` for every rule."""
     contested = three_way([rule for rule in rules if rule.contested], leads)
     settled = []
     for rule in rules:
@@ -72,7 +94,7 @@ def merge(frame: pl.DataFrame, rules: Sequence[MergeRule], unread: Unread | None
             settled.append(later_wins(rule, leads, contested[rule.field]))
     winners = [done.winner.alias(WINNER + rule.field) for rule, done in zip(rules, settled, strict=True)]
     values = [value.alias(MERGED + name) for done in settled for name, value in done.values.items()]
-    return with_proofs(frame.hstack([*winners, *values]), [rule.field for rule in rules], unread)
+    return [*winners, *values]
 
 
 def _first_meetings(frame: pl.DataFrame, rules: Sequence[MergeRule]) -> pl.DataFrame:

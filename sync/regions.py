@@ -62,6 +62,11 @@ def with_new_countries(
     return None if renewed is frame else renewed
 
 
+def read_by_country(work: Work) -> frozenset[str]:
+    """The fields of the lead that mean something else by another country."""
+    return frozenset(name for name, known in work.fields.items() if known.type is FieldType.PHONE)
+
+
 def _phones(work: Work, crm: str, theirs: pl.DataFrame) -> Iterator[tuple[str, str]]:
     """Each telephone number of a record, and the CRM's name for it."""
     for name, field in work.field_map.known(crm).items():

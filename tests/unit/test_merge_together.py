@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from sync.merge import MergeRule, merge
+from sync.merge import MergeRule, merge, merge_again
+from sync.unread import Unread
 
 TYPES: Mapping[str, pl.DataType] = {
     "title": pl.String(),
@@ -125,3 +126,25 @@ def test_records_that_are_known_to_hold_what_their_bases_do_are_merged_as_if_the
     compared = merge(frame, rules)
     told = merge(known, rules).select(compared.columns)
     assert_frame_equal(told, compared)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_leads, _rules, st.data())
+def test_fields_that_are_merged_again_end_as_if_all_were(
+    leads: Any, rules: tuple[MergeRule, ...], data: st.DataObject
+) -> None:
+    frame = _frame(leads)
+    frame = frame.with_columns(
+        pl.any_horizontal(pl.col(side + name).ne_missing(pl.col(THEN[side] + name)) for name in TYPES).alias(
+            THEN[side] + "_apart"
+        )
+        for side in NOW
+    )
+    titles = data.draw(st.lists(st.sampled_from(VALUES["title"]), min_size=len(leads), max_size=len(leads)))
+    title = pl.when(pl.col("h._id").is_not_null()).then(pl.Series(titles, dtype=pl.String)).alias("h.title")
+    hidden = pl.col("h._unread").fill_null([]).list.set_difference(["title"])
+    without = pl.when(title.is_null()).then(hidden.list.concat(pl.lit(["title"]))).otherwise(hidden)
+    apart = pl.col("bh._apart") | title.ne_missing(pl.col("h.title"))
+    renewed = frame.with_columns(title, without.alias("h._unread"), apart.alias("bh._apart"))
+    again = merge_again(merge(frame, rules), renewed, rules, {"title"}, Unread(renewed))
+    assert_frame_equal(again, merge(renewed, rules))
