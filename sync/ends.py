@@ -6,12 +6,12 @@ of the writing would read all these texts each time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
 from mapping.qualification.truths import every, looked_up, one
-from sync.inorder import together, true_at
+from sync.inorder import chosen, together, true_at
 
 #: Columns that ``numbered`` adds: the change (same lead, CRM and field: same number), and the lead in its CRM.
 CHANGE, WRITE = "_change", "_write"
@@ -47,7 +47,7 @@ def runs_of(values: pl.Series) -> tuple[pl.Series, pl.Series]:
     return values.rle_id(), values.rle().struct.field("value")
 
 
-def by_lead(changes: pl.DataFrame) -> list[tuple[str, str | None, dict[str, str | None]]]:
+def by_lead(changes: pl.DataFrame) -> Iterator[tuple[str, str | None, dict[str, str | None]]]:
     """(lead, record id, CRM field to value) of each lead, in the order of the changes."""
     leads = changes["lead_id"].rle().struct.unnest()
     if leads["value"].n_unique() < leads.height:
@@ -61,12 +61,10 @@ def by_lead(changes: pl.DataFrame) -> list[tuple[str, str | None, dict[str, str 
     ends = leads["len"].cum_sum()
     starts = ends - leads["len"]
     records = looked_up(changes["record_id"], starts).to_list()
-    return [
-        (lead, record, dict(zip(names[start:end], afters[start:end], strict=True)))
-        for lead, record, start, end in zip(
-            leads["value"].to_list(), records, starts.to_list(), ends.to_list(), strict=True
-        )
-    ]
+    for lead, record, start, end in zip(
+        leads["value"].to_list(), records, starts.to_list(), ends.to_list(), strict=True
+    ):
+        yield lead, record, dict(zip(names[start:end], afters[start:end], strict=True))
 
 
 class Ends:
@@ -97,7 +95,7 @@ class Ends:
         if not parts:
             return rows
         ended = true_at(pl.concat([noted for noted, _ in parts]), self._height)
-        return rows.filter(~looked_up(ended, rows[CHANGE]))
+        return chosen(rows, ~looked_up(ended, rows[CHANGE]))
 
     def of(self, rows: pl.DataFrame) -> pl.Series:
         """The ``state`` of each row; refused, where nothing was heard."""

@@ -75,40 +75,52 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
     """
     changes = numbered(changes)
     results, ends = Results(changes, overruled=_overruled(conflicts)), Ends(changes.height)
-    _in_both(work, _withdraw, changes.filter(_WITHDRAWN), results, ends)
-    _in_both(work, _create, changes.filter(pl.col("kind") == "create"), results, ends)
-    ready = _with_new_ids(changes.filter(pl.col("kind") != "create"), results)
-    ours = [(pl.col("crm") == crm) & (pl.col("object") == name) for crm, name in work.objects.items()]
-    known = ready.filter(pl.any_horizontal(ours) & pl.col("record_id").is_not_null())
-    handed_over = _handed_over(known, 2 * changes.height)
-    for step, rows in ((_hand_over, known.filter(handed_over)), (_update, known.filter(~handed_over))):
-        # Right before they are set, and not a step earlier: what stops a run in between leaves them blank.
-        _clear_stages(work, rows, results, ends)
-        _in_both(work, step, rows, results, ends)
-    _end(results, changes, ready, ends)
+    creates = changes["kind"] == "create"
+    known = ~creates & changes["record_id"].is_not_null()
+    _in_both(work, _withdraw, changes, known & (changes["lane"] == "consent"), results, ends)
+    _in_both(work, _create, changes, creates, results, ends)
+    changes, in_vain = _with_new_ids(changes, results)
+    known &= ~in_vain & _of_the_leads(work, changes)
+    handed_over = _handed_over(changes, known)
+    _in_both(work, _hand_over, changes, known & handed_over, results, ends)
+    _in_both(work, _update, changes, known & ~handed_over, results, ends)
+    ordered = [changes.filter(these) for these in (creates, ~creates & ~in_vain, in_vain) if these.any()]
+    _end(results, pl.concat(ordered) if ordered else changes, ends)
     _log_ended(results)
     return results
 
 
-def _handed_over(changes: pl.DataFrame, writes: int) -> pl.Series:
-    """The changes of those leads, in each CRM, that are handed over with one of them."""
-    handed = changes[WRITE].filter(changes["lane"] == "handover")
-    return looked_up(true_at(handed, writes), changes[WRITE])
+def _of_the_leads(work: Work, changes: pl.DataFrame) -> pl.Series:
+    """The changes of records of the objects that hold our leads: others can only be withdrawn."""
+    ours = [(changes["crm"] == crm) & (changes["object"] == name) for crm, name in work.objects.items()]
+    return ours[0] | ours[1]
+
+
+def _handed_over(changes: pl.DataFrame, known: pl.Series) -> pl.Series:
+    """The changes of those leads, in each CRM, that are handed over with one of their ``known`` changes."""
+    handed = changes[WRITE].filter(known & (changes["lane"] == "handover"))
+    return looked_up(true_at(handed, 2 * changes.height), changes[WRITE])
 
 
 #: One step of the writing in one CRM: what of it is to be written, and where is kept what became of it.
 Step = Callable[[Work, str, pl.DataFrame, Results, Ends], None]
 
 
-def _in_both(work: Work, step: Step, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
-    """Take a step in both CRMs at the same time: while one answers, the other is written to.
+#: What a step asks of a change. Why it is made, and what stood before, is not copied for each step.
+_ASKED = ("lead_id", "object", "record_id", "field", "crm_field", "after", "kind", CHANGE)
+
+
+def _in_both(
+    work: Work, step: Step, changes: pl.DataFrame, which: pl.Series, results: Results, ends: Ends
+) -> None:
+    """Take a step with ``which`` changes in both CRMs at the same time: while one answers, the other is written to.
 
     What became of it stands in ``results`` in the order of the CRMs, whichever was ready first. Where one CRM fails,
     the other ends its own step, if it has begun; then the error is raised, and no further step is taken.
     """
     parts: dict[str, tuple[pl.DataFrame, Results]] = {}
-    for crm in CRMS:
-        rows = changes.filter(pl.col("crm") == crm)
+    for crm in CRMS if which.any() else ():
+        rows = changes[_ASKED].filter(which & (changes["crm"] == crm))
         if not rows.is_empty():
             # ``stored`` is kept by CRM, so each thread has its own.
             parts[crm] = (rows, Results(changes, results.stored, overruled=results.overruled))
@@ -139,11 +151,8 @@ def _overruled(conflicts: pl.DataFrame | None) -> dict[str, datetime]:
     return dict(lost.select("lead_id", "salesforce_at").iter_rows())
 
 
-#: Withdrawn consent travels before anything else, and alone: what stops the rest must not stop it.
-_WITHDRAWN = (pl.col("lane") == "consent") & (pl.col("kind") != "create") & pl.col("record_id").is_not_null()
-
-
 def _withdraw(work: Work, crm: str, withdrawn: pl.DataFrame, results: Results, ends: Ends) -> None:
+    """Withdrawn consent travels before anything else, and alone: what stops the rest must not stop it."""
     with work.crms[crm].in_lane("consent"):
         # A converted lead's go to the Contact that it was turned into.
         for each in withdrawn.partition_by("object", maintain_order=True):
@@ -179,21 +188,24 @@ def _create(work: Work, crm: str, creates: pl.DataFrame, results: Results, ends:
             results.refusals[one.trace, crm] = one
 
 
-def _with_new_ids(changes: pl.DataFrame, results: Results) -> pl.DataFrame:
-    """Put the ids of new records where a change waits for one; what waits in vain is left out."""
+def _with_new_ids(changes: pl.DataFrame, results: Results) -> tuple[pl.DataFrame, pl.Series]:
+    """Put the ids of new records where a change waits for one; also, which changes wait in vain."""
     waiting = changes["kind"] == "cross_id"
     if not waiting.any():
-        return changes
+        return changes, waiting
     asked = changes.filter(waiting).select("lead_id", "crm").iter_rows()
     made = [
         results.created.get((lead, "hubspot" if crm == "salesforce" else "salesforce")) for lead, crm in asked
     ]
     after = changes["after"].clone().scatter(waiting.arg_true(), pl.Series(made, dtype=pl.String()))
-    return changes.with_columns(after).filter(~waiting | after.is_not_null())
+    return changes.with_columns(after), waiting & after.is_null()
 
 
 def _clear_stages(work: Work, changes: pl.DataFrame, results: Results, ends: Ends) -> None:
-    """HubSpot answers 200 to a backward move and ignores it; a cleared stage can be set to any."""
+    """HubSpot answers 200 to a backward move and ignores it; a cleared stage can be set to any.
+
+    It is cleared right before it is set, and not a step earlier: what stops a run in between leaves it blank.
+    """
     restored = (pl.col("kind") == RESTORE) & (pl.col("field") == STAGE)
     back = _not_yet_there(work, changes.filter((pl.col("kind") == "stage_back") | restored))
     if back.is_empty():
@@ -233,11 +245,15 @@ def _not_yet_there(work: Work, back: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hand_over(work: Work, crm: str, updates: pl.DataFrame, results: Results, ends: Ends) -> None:
+    if crm == "hubspot":
+        _clear_stages(work, updates, results, ends)
     with work.crms[crm].in_lane("handover"):
         _update_records(work, crm, updates, "handover", results, ends)
 
 
 def _update(work: Work, crm: str, updates: pl.DataFrame, results: Results, ends: Ends) -> None:
+    if crm == "hubspot":
+        _clear_stages(work, updates, results, ends)
     _update_records(work, crm, updates, "update", results, ends)
 
 
@@ -297,14 +313,9 @@ def _ignored(rows: pl.DataFrame, written: Sequence[Written]) -> dict[str, Writte
     return kept
 
 
-def _end(results: Results, changes: pl.DataFrame, ready: pl.DataFrame, ends: Ends) -> None:
+def _end(results: Results, changes: pl.DataFrame, ends: Ends) -> None:
     """Give every change its end; a change that waited for a record that was refused is refused with it."""
-    all_rows = pl.concat([changes.filter(pl.col("kind") == "create"), ready])
-    if all_rows.height < changes.height:
-        given_up = changes.filter(~looked_up(true_at(all_rows[CHANGE], changes.height), changes[CHANGE]))
-        all_rows = pl.concat([all_rows, given_up])
-    ids = written_ids(all_rows, results.created)
-    ended = all_rows.with_columns(ids, ends.of(all_rows))
+    ended = changes.with_columns(written_ids(changes, results.created), ends.of(changes))
     results.changes = ended.with_columns(_stored(ended, results)).select(*ENDED)
 
 

@@ -29,7 +29,7 @@ APART = (
 
 def test_changes_of_a_lead_are_one_write_even_where_they_stand_apart() -> None:
     theirs = changes(*APART).filter(pl.col("crm") == "hubspot")
-    assert by_lead(theirs) == [
+    assert list(by_lead(theirs)) == [
         ("b", "h b", {"City": "Bonn", "Name": None}),
         ("a", "h a", {"City": "Ulm"}),
     ]

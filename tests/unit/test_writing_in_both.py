@@ -40,11 +40,26 @@ class Account:
         return [self.answer(self.name, one) for one in writes]
 
 
+class NothingOpen:
+    """The journal of a memory in which no run left anything half done."""
+
+    def open_intents(self, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        return pl.DataFrame(schema=dict(columns))
+
+
+@dataclass
+class Memory:
+    """What a run remembers, as far as writing asks for it."""
+
+    journal: NothingOpen = field(default_factory=NothingOpen)
+
+
 @dataclass
 class Scene:
     """What ``carry_out`` is handed, as far as it asks for it."""
 
     crms: Mapping[str, Account]
+    store: Memory = field(default_factory=Memory)
     objects: Mapping[str, str] = field(default_factory=lambda: OBJECTS)
     points: list[str] = field(default_factory=list)
 
@@ -135,6 +150,41 @@ def test_where_one_crm_fails_the_other_ends_a_step_it_has_begun_and_no_other_is_
     assert sorted(made.crms["hubspot"].said) == ["hubspot a", "salesforce b"]
     assert "after salesforce create" in made.points
     assert not any("update" in point for point in made.points)
+
+
+def test_salesforce_is_written_to_while_hubspots_stages_are_cleared() -> None:
+    salesforce_answered = threading.Event()
+
+    def answer(crm: str, one: Write) -> Written:
+        if crm == "salesforce":
+            salesforce_answered.set()
+        assert salesforce_answered.wait(20)
+        return written(crm, one)
+
+    made = scene(answer)
+    back = {**change("hubspot", "a", "stage_back"), "field": "stage", "crm_field": "lifecyclestage"}
+    results = carried_out(made, back, change("salesforce", "b"))
+    assert results.changes["state"].to_list() == ["written", "written"]
+    assert [point for point in made.points if "hubspot" in point] == [
+        "before hubspot stage clear",
+        "after hubspot stage clear",
+        "before hubspot update",
+        "after hubspot update",
+    ]
+
+
+def test_what_waits_for_a_record_that_is_refused_is_refused_with_it_and_the_rest_is_written() -> None:
+    def answer(crm: str, one: Write) -> Written:
+        return refused(crm, one) if crm == "hubspot" else written(crm, one)
+
+    made = scene(answer)
+    waits = {**change("salesforce", "a", "cross_id"), "field": "cross", "crm_field": "Cross", "after": None}
+    results = carried_out(made, waits, change("salesforce", "a"), change("hubspot", "a", "create"))
+    assert results.changes.select("crm", "kind", "state").rows() == [
+        ("hubspot", "create", "refused"),
+        ("salesforce", "set", "written"),
+        ("salesforce", "cross_id", "refused"),
+    ]
 
 
 def test_what_the_crms_said_is_put_into_columns_once_also_for_a_part_of_the_results() -> None:
