@@ -12,27 +12,39 @@ from functools import lru_cache
 
 DAY_MS = 86_400_000
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999: others have no date
-_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime."""
-    return (moment - _EPOCH) // _MS
+    since = moment - _EPOCH  # taken apart: a division of two spans takes several times as long
+    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 @lru_cache(maxsize=16_384)
 def kept(ms: int) -> str:
     """The fixed-width text of an instant, for storing and comparing."""
+    # Nearly every record has instants of its own, but they share days, minutes of the day, and whole seconds.
     days, rest = divmod(ms, DAY_MS)
-    seconds, ms = divmod(rest, 1000)
-    return f"{_day(days)}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
+    minute, rest = divmod(rest, 60_000)
+    return f"{_day(days)}T{_minute(minute)}:{_rest(rest)}Z"
 
 
 @lru_cache(maxsize=4_096)
 def _day(number: int) -> str:
     return (_EPOCH + timedelta(days=number)).date().isoformat()
+
+
+@lru_cache(maxsize=1_440)
+def _minute(number: int) -> str:
+    return f"{number // 60:02d}:{number % 60:02d}"
+
+
+@lru_cache(maxsize=4_096)
+def _rest(ms: int) -> str:
+    return f"{ms // 1000:02d}.{ms % 1000:03d}"
 
 
 def is_kept(text: str) -> bool:

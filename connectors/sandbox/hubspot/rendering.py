@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
+
+import msgspec
+import orjson
 
 from connectors.sandbox.hubspot import past
 from connectors.sandbox.hubspot.account import API, APP_HOST, CALCULATED, PORTAL_ID, Source
 from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind
 from connectors.sandbox.hubspot.moments import kept, wire
 from connectors.sandbox.hubspot.portal import Portal
-from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.records import Record, of_row
 from connectors.sandbox.hubspot.standard_contacts import ZERO
 
 
@@ -65,7 +69,7 @@ def _texts(
     return found
 
 
-def frame(record: Record, properties: Mapping[str, str | None]) -> dict[str, Any]:
+def frame(record: Record, properties: Mapping[str, str | None] | orjson.Fragment) -> dict[str, Any]:
     """A record around its properties."""
     body: dict[str, Any] = {
         "id": str(record.id),
@@ -78,6 +82,23 @@ def frame(record: Record, properties: Mapping[str, str | None]) -> dict[str, Any
         body["archivedAt"] = wire(record.archived)
     body["url"] = f"https://{APP_HOST}/contacts/{PORTAL_ID}/record/{record.kind.key}/{record.id}"
     return body
+
+
+class _Part:
+    """What is taken out of a record's text: the texts of some properties, None where there is none, 0 of ``zeros``."""
+
+    def __init__(self, names: Sequence[str], zeros: Collection[str]) -> None:
+        #: Under which name each stands in what is decoded: a property may have one that Python has another use for.
+        self.places = {name: f"p{number}" for number, name in enumerate(names)}
+        fields = [(place, str | None, "0" if name in zeros else None) for name, place in self.places.items()]
+        spelled = {place: name for name, place in self.places.items()}
+        self.decode = msgspec.json.Decoder(msgspec.defstruct("Part", fields, rename=spelled)).decode
+
+
+# Kept, for making one takes as long as reading several records with it; most calls ask for the same names.
+@lru_cache(maxsize=64)
+def _part_of(names: tuple[str, ...], zeros: frozenset[str]) -> _Part:
+    return _Part(names, zeros)
 
 
 class Reading:
@@ -98,6 +119,19 @@ class Reading:
         self._instants = known.instants.intersection(self._blank)
         self._beside = _BESIDE[kind.key].keys() & self._blank.keys()
         self._with_history = sorted(name for name in set(self._past) if name in known)
+        self._kind = kind
+
+    @cached_property
+    def _part(self) -> _Part:
+        return _part_of(tuple(self._blank), ZERO if self._kind is CONTACTS else frozenset())
+
+    @cached_property
+    def _beside_at(self) -> list[tuple[str, str]]:
+        return [(name, self._part.places[name]) for name in self._beside if name not in ZERO]
+
+    @cached_property
+    def _instants_at(self) -> list[str]:
+        return [self._part.places[name] for name in self._instants]
 
     def body(self, record: Record) -> dict[str, Any]:
         """A record as a read answers it."""
@@ -108,6 +142,24 @@ class Reading:
         if self._past:
             body["propertiesWithHistory"] = self._history(record)
         return body
+
+    def body_of_row(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The same of a row of ``records.COLUMNS``, of whose text only what is asked for is taken out.
+
+        Its ``properties`` are spelled out already, for ``call.answer``.
+        """
+        if self._past or self._portal.switches.empty == "absent":
+            return self.body(of_row(self._kind, row))
+        id_, _, created, modified, archived, _, data = row
+        record = Record(id_, self._kind, created, modified, archived, {})
+        found, how = self._part.decode(data), _BESIDE[self._kind.key]
+        for name, place in self._beside_at:
+            if getattr(found, place) is None:
+                setattr(found, place, how[name](record))
+        for place in self._instants_at:
+            if text := getattr(found, place):
+                setattr(found, place, text.replace(".000Z", "Z"))
+        return frame(record, orjson.Fragment(msgspec.json.encode(found)))
 
     def _history(self, record: Record) -> dict[str, list[dict[str, Any]]]:
         """All values of each property, newest first."""
@@ -126,15 +178,19 @@ class Reading:
 def first_source(record: Record) -> Source:
     """Who gave the properties that HubSpot does not compute the values they have had from the beginning."""
     values = record.values
-    if (values.get("hs_object_source"), values.get("hs_object_source_id")) == (API.type, API.id):
-        return API
-    user = values.get("hs_object_source_user_id")
-    return Source(
+    return _source_of(
         values.get("hs_object_source", "IMPORT"),
         values.get("hs_object_source_id"),
         values.get("hs_object_source_label"),
-        int(user) if user else None,
+        values.get("hs_object_source_user_id"),
     )
+
+
+@lru_cache(maxsize=256)
+def _source_of(type_: str, id_: str | None, label: str | None, user: str | None) -> Source:
+    if (type_, id_) == (API.type, API.id):
+        return API
+    return Source(type_, id_, label, int(user) if user else None)
 
 
 def history_row(at: int, value: str, source: Source) -> dict[str, Any]:
@@ -174,13 +230,13 @@ def created_body(portal: Portal, record: Record) -> dict[str, Any]:
 
 def updated_body(portal: Portal, record: Record, touched: Iterable[str]) -> dict[str, Any]:
     """A record as a change answers it: what was sent or moved with it, and some of the rest (recorded)."""
-    values = record.values
-    names = sorted({*touched, *record.kind.stamps, *(_ECHOED & values.keys())})
-    properties: dict[str, str | None] = {name: values.get(name, "") for name in names}
-    beside = _BESIDE[record.kind.key]
-    for name in names:
-        if name in beside and name not in values:
+    values, beside = record.values, _BESIDE[record.kind.key]
+    names = {*touched, *record.kind.stamps, *(_ECHOED & values.keys())}
+    properties: dict[str, str | None] = {name: values.get(name, "") for name in sorted(names)}
+    for name in beside.keys() & names:
+        if name not in values:
             properties[name] = beside[name](record)
-    for name in portal.definitions.of(record.kind).instants.intersection(names):
-        properties[name] = (properties[name] or "").replace(".000Z", "Z")
+    for name in names & portal.definitions.of(record.kind).instants:
+        if text := properties[name]:
+            properties[name] = text.replace(".000Z", "Z")
     return frame(record, properties)

@@ -55,7 +55,7 @@ def search(portal: Portal, call: Call) -> Answer:
         total, ids = len(few), _sorted(portal, table, [row[0] for row in few], order, span)
     rows = _rows(portal, table, ids)
     reading = rendering.Reading(portal, kind, names)
-    results = [reading.body(records.of_row(kind, row)) for row in rows]
+    results = [reading.body_of_row(row) for row in rows]
     found: dict[str, Any] = {"total": total, "results": results}
     if total > after + len(rows):
         found["paging"] = {"next": {"after": str(after + len(rows))}}

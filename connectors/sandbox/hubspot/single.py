@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from connectors.sandbox.hubspot import records, rendering
 from connectors.sandbox.hubspot.call import Call, answer, properties_given
@@ -61,18 +62,18 @@ def _named(portal: Portal, call: Call, archived: bool) -> Record:
 def get_one(portal: Portal, call: Call) -> Answer:
     """``GET /objects/{type}/{id}``."""
     record = _named(portal, call, call.flag("archived"))
-    return answer(200, _bodies(portal, call, [record])[0])
+    return answer(200, _bodies(portal, call, [records.as_row(record)])[0])
 
 
-def _bodies(portal: Portal, call: Call, found: Iterable[Record]) -> list[dict[str, object]]:
-    """Records as the call wants to see them."""
+def _bodies(portal: Portal, call: Call, found: Iterable[Sequence[Any]]) -> list[dict[str, object]]:
+    """Records, as rows of ``COLUMNS``, as the call wants to see them."""
     names, past = call.names("properties"), call.names("propertiesWithHistory")
     reading = rendering.Reading(portal, call.kind, names, past)
     others = call.names("associations")
     bodies = []
-    for record in found:
-        body = reading.body(record)
-        linked = links_body(portal, record, others)
+    for row in found:
+        body = reading.body_of_row(row)
+        linked = links_body(portal, records.of_row(call.kind, row), others) if others else None
         bodies.append(body if linked is None else {**body, "associations": linked})
     return bodies
 
@@ -121,13 +122,12 @@ def list_all(portal: Portal, call: Call) -> Answer:
         f" AND {'archived > ' + str(gone) if archived else 'archived IS NULL'} ORDER BY id LIMIT ?",
         (kind.key, int(after), limit + 1),
     ).fetchall()
-    found = [records.of_row(kind, row) for row in rows]
-    page = found[:limit]
+    page = rows[:limit]
     if portal.switches.list_order == "shuffled":
         portal.dice.shuffle(page)
     body: dict[str, object] = {"results": _bodies(portal, call, page)}
-    if len(found) > limit:
-        following = str(found[limit].id)
+    if len(rows) > limit:
+        following = str(rows[limit][0])
         body["paging"] = {"next": {"after": following, "link": _link(call, following)}}
     return answer(200, body)
 

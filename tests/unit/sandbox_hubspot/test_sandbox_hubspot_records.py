@@ -339,3 +339,32 @@ def test_a_page_that_cannot_be_is_refused(call: Call, query: Any) -> None:
 def test_pages_with_history_are_smaller(call: Call) -> None:
     assert call("GET", CONTACTS, limit="51", propertiesWithHistory="email")[0] == 400
     assert call("GET", CONTACTS, limit="50", propertiesWithHistory="email")[0] == 200
+
+
+def test_a_record_reads_alike_alone_listed_searched_in_a_batch_and_with_its_past(call: Call) -> None:
+    call(
+        "POST",
+        "/crm/v3/properties/contacts",
+        {
+            "name": "class",
+            "label": "Class",
+            "groupName": "contactinformation",
+            "type": "string",
+            "fieldType": "text",
+        },
+    )
+    odd = {"class": 'a "b" \\ \n\x01\x7f ü 🙂', "lastname": "Who", "closedate": "1767225600000"}
+    id_ = call("POST", CONTACTS, {"properties": odd})[1]["id"]
+    names = [*odd, "num_conversion_events", "hs_all_contact_vids", "createdate", "firstname", "none_of_ours"]
+    alone = call("GET", f"{CONTACTS}/{id_}", properties=",".join(names))[1]
+    assert alone["properties"]["class"] == odd["class"]
+    assert alone["properties"]["num_conversion_events"] == "0"
+    assert alone["properties"]["closedate"] == "2026-01-01T00:00:00Z"
+    past = call("GET", f"{CONTACTS}/{id_}", properties=",".join(names), propertiesWithHistory="class")[1]
+    past.pop("propertiesWithHistory")
+    listed = call("GET", CONTACTS, properties=",".join(names))[1]["results"]
+    searched = call("POST", f"{CONTACTS}/search", {"properties": names})[1]["results"]
+    inputs = [{"id": id_}]
+    batch = call("POST", f"{CONTACTS}/batch/read", {"properties": names, "inputs": inputs})[1]["results"]
+    assert [alone] == [past] == listed == searched == batch
+    assert list(alone["properties"]) == list(batch[0]["properties"])
