@@ -96,9 +96,9 @@ def properties_given(body: dict[str, Any], version: Version) -> dict[str, Any]:
     given = body.get("properties")
     if not isinstance(given, dict):
         raise unreadable("properties must be an object")
-    refused = _NO_TEXT if version == "2026-09" else (*_NO_TEXT, NoneType)
     if set(map(type, given.values())) == {str}:
         return given
+    refused = _NO_TEXT if version == "2026-09" else (*_NO_TEXT, NoneType)
     for name, value in given.items():
         if type(value) is not str and isinstance(value, refused):
             raise unreadable(f"the value of property {name} must be a text")

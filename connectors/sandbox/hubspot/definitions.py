@@ -82,6 +82,8 @@ class Properties(dict[str, Property]):
             for name, each in self.items()
             if each.type == "string" and not each.read_only and name not in OF_THEIR_OWN
         )
+        #: What was written to properties before, and the text that is kept for it.
+        self.taken: dict[tuple[str, str], str] = {}
         #: Whose values name a record; secondary addresses share one space with the first ones.
         self.naming = self.unique | (ADDRESSES if "email" in self else frozenset())
 

@@ -8,7 +8,7 @@ arguments mean, and how a broken rule is answered, it does not tell: that is our
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -100,10 +100,12 @@ CALLS: tuple[tuple[str, str, Callable[[Portal, Call], Answer], bool], ...] = (
 )
 
 
-def broken(portal: Portal, kind: Kind, values: Mapping[str, str]) -> Iterator[Problem]:
+def broken(portal: Portal, kind: Kind, values: Mapping[str, str]) -> Iterable[Problem]:
     """The rules that a write breaks; none in versions that do not enforce them, and none for an empty value."""
-    if portal.version != ENFORCED_IN:
-        return
+    return _broken(portal, kind, values) if portal.version == ENFORCED_IN else ()
+
+
+def _broken(portal: Portal, kind: Kind, values: Mapping[str, str]) -> Iterator[Problem]:
     of_kind = _read(portal).get(kind.key, {})
     for name, value in values.items():
         for type_, arguments in of_kind.get(name, {}).items():

@@ -16,6 +16,9 @@ from connectors.sandbox.hubspot.errors import Problem
 from connectors.sandbox.hubspot.moments import DAY_MS, is_kept, kept, read_moment
 
 LONGEST = 65_536
+#: Types of which the same few short words are written again and again, and so many of them are known as they are kept.
+_FEW = frozenset({"enumeration", "number", "bool"})
+_MOST_TAKEN, _SHORT = 4_096, 100
 _EMAIL = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+\.[^@\s,;<>().]{2,}")
 _NOT_DIGITS = re.compile(r"\D")
 
@@ -44,12 +47,16 @@ def check(
     """
     good: dict[str, str] = {}
     problems: list[Problem] = []
-    as_given = properties.as_given
+    as_given, taken = properties.as_given, properties.taken
     for name, value in given.items():
         # Most of what a large batch writes, asked first.
-        if name in as_given and type(value) is str and len(value) <= LONGEST and not value.isspace():
-            good[name] = value
-            continue
+        if type(value) is str:
+            if name in as_given and len(value) <= LONGEST and not value.isspace():
+                good[name] = value
+                continue
+            if (known := taken.get((name, value))) is not None:
+                good[name] = known
+                continue
         found = properties.get(name)
         if found is None:
             problems.append(Problem(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
@@ -58,10 +65,18 @@ def check(
             problems.append(Problem(name, "READ_ONLY_VALUE", text))
         else:
             try:
-                good[name] = normal(found, written(value))
+                text = good[name] = normal(found, written(value))
             except BadValue as bad:
                 problems.append(Problem(name, bad.code, bad.message))
+            else:
+                if type(value) is str and _comes_again(found, value) and len(taken) < _MOST_TAKEN:
+                    taken[name, value] = text
     return good, problems
+
+
+def _comes_again(found: Property, value: str) -> bool:
+    # A read-only property is not for everybody, so that each write of it is looked at.
+    return found.type in _FEW and not found.read_only and len(value) <= _SHORT
 
 
 def normal(found: Property, text: str) -> str:

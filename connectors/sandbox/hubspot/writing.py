@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,7 +146,7 @@ def update(
         order = portal.definitions.stages(record.kind)
         if is_backward(order, record.values.get(STAGE), values[STAGE]):
             del values[STAGE]
-    for name in known.many.intersection(values):
+    for name in known.many & values.keys():
         values[name] = appended(record.values.get(name), values[name])
     return change(portal, record, values, source, at, unsaved)
 
@@ -174,7 +174,7 @@ def change(
         wanted = {name: value for name, value in wanted.items() if value}
     if "email" in moved:
         _refuse_erased(portal, wanted.get("email", ""))
-    if named := known.naming.intersection(moved):
+    if named := known.naming & moved.keys():
         _rename(portal, record, known, wanted, named)
     remember_before(portal, [record.id])
     to_save = Unsaved() if unsaved is None else unsaved
@@ -191,7 +191,7 @@ def change(
 
 
 def _rename(
-    portal: Portal, record: Record, known: Properties, wanted: Mapping[str, str], names: frozenset[str]
+    portal: Portal, record: Record, known: Properties, wanted: Mapping[str, str], names: Set[str]
 ) -> None:
     """Let a record go by the naming values that it is to have. Raises Refused where another has one of them."""
     old = set(records.naming_values(known, record.values, names))
@@ -216,21 +216,24 @@ def _moved(record: Record, known: Properties, values: Mapping[str, str], now: in
     before = record.values
     moved = {name: value for name, value in values.items() if value != before.get(name, "")}
     follow_up: dict[str, str] = {}
-    if record.kind is CONTACTS and not DERIVED_FROM.isdisjoint(moved):
+    if record.kind is CONTACTS and DERIVED_FROM & moved.keys():
         follow_up = derived(moved, moved, now)
     if STAGE in moved:
         follow_up |= dates_of_move(before.get(STAGE), moved[STAGE], at)
-    if not follow_up:
-        return moved
-    moved |= {name: value for name, value in follow_up.items() if name in known}
-    return {name: value for name, value in moved.items() if value != before.get(name, "")}
+    for name, value in follow_up.items():
+        if value == before.get(name, ""):
+            moved.pop(name, None)
+        elif name in known:
+            moved[name] = value
+    return moved
 
 
 def _past_of(
     record: Record, read_only: frozenset[str], moved: Mapping[str, str], source: Source, at: int
 ) -> list[Group]:
     """The groups of the past that one write adds; ``record`` is as it was before."""
-    computed, own = dict[str, str](), moved
+    computed: Mapping[str, str] = {}
+    own = moved
     if not read_only.isdisjoint(moved):
         computed = {name: value for name, value in moved.items() if name in read_only}
         own = {name: value for name, value in moved.items() if name not in read_only}

@@ -193,3 +193,13 @@ def test_names_are_unique_and_groups_and_options_are_sound(call: Call, kind: str
     for row in rows:
         values = [option["value"] for option in row["options"]]
         assert len(set(values)) == len(values)
+
+
+def test_a_value_that_was_taken_is_refused_once_its_option_is_gone(call: Call) -> None:
+    options = [{"label": word, "value": word} for word in ("red", "blue")]
+    call("POST", PROPERTIES, wanted(type="enumeration", fieldType="select", options=options))
+    name = wanted()["name"]
+    body = {"properties": {"lastname": "Who", name: "blue"}}
+    assert [call("POST", "/crm/v3/objects/contacts", body)[0] for _ in range(2)] == [201, 201]
+    assert call("PATCH", f"{PROPERTIES}/{name}", {"options": options[:1]})[0] == 200
+    assert call("POST", "/crm/v3/objects/contacts", body)[0] == 400
