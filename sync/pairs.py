@@ -15,6 +15,7 @@ import polars as pl
 
 from mapping.alike import alike_edges, phone_edges
 from mapping.identity import same_company, same_name
+from mapping.qualification.truths import every
 from mapping.rules import CRMS
 
 #: What is known of each record when pairs are made, one row a record.
@@ -129,6 +130,8 @@ def _involved(everyone: pl.DataFrame) -> pl.Series:
 
     A link never moves by itself, so everybody else stays with their lead; in most runs that is nearly everybody.
     """
+    if everyone["lead_id"].null_count() == everyone.height:
+        return every(True, pl.Boolean(), everyone.height)
     new = everyone.filter(pl.col("lead_id").is_null())
     meets = (
         pl.col("email_key").is_in(new["email_key"].drop_nulls().implode())
