@@ -182,7 +182,8 @@ def pytest_collection() -> Generator[None, object, object]:
 #: The files that take longest begin first: one that begins last keeps one worker busy while the others are done.
 LONGEST = (
     *("main_job/kills/", "service/storm/", "faults/", "main_job/machine/", "test_real_input", "service/"),
-    *("test_backfill", "test_walkthrough", "test_two_workers", "test_csv_copy"),
+    *("test_backfill", "test_walkthrough", "test_two_workers", "test_rows_asked_for", "test_csv_copy"),
+    *("browser/", "test_generate_leads_effects", "test_backtest_generated", "web_endpoints/", "test_values_"),
 )
 
 

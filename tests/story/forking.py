@@ -84,7 +84,7 @@ class ForkServer:
         return Forked(self, int(self.ask(asked | {"out": str(out), "err": str(err)})["pid"]))
 
     def run(
-        self, argv: Sequence[str], environ: Mapping[str, str], timeout: float = 60.0, cwd: Path | None = None
+        self, argv: Sequence[str], environ: Mapping[str, str], timeout: float = 120.0, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """The same, waited for, with what it said."""
         with tempfile.TemporaryDirectory(prefix="leadpact-said-") as name:
