@@ -24,7 +24,7 @@ from connectors.sandbox.salesforce.store import has_index
 #: What an update of a person looks at and changes, whatever it is about.
 PERSON = frozenset(
     {
-        *("Id", "IsDeleted", "OwnerId", "Name", "FirstName", "LastName"),
+        *("row", "Id", "IsDeleted", "OwnerId", "Name", "FirstName", "LastName"),
         *("LastModifiedDate", "LastModifiedById", "SystemModstamp"),
     }
 )
@@ -48,7 +48,7 @@ class Edits:
         kept = {each.name for each in map(sobject.fields.get, changed) if each and each.stored} - {"Id"}
         self._indexed = sorted(name for name in kept if has_index(sobject.fields[name]))
         self._names = sorted((kept | TOLD).difference(self._indexed))
-        self._values = itemgetter(*self._names, "Id")
+        self._values = itemgetter(*self._names, "row")
         self._together = not has_tables(records.org)
         self._read: dict[str, dict[str, Any]] = {}
         self._waiting: list[tuple[dict[str, Any], dict[str, Any]]] = []

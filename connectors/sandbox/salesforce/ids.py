@@ -17,7 +17,8 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 @lru_cache(maxsize=100_000)
 def _check(five: str) -> str:
-    return SUFFIXES[sum(_BIT[char] << place for place, char in enumerate(five))]
+    a, b, c, d, e = map(_BIT.__getitem__, five)
+    return SUFFIXES[a + 2 * b + 4 * c + 8 * d + 16 * e]
 
 
 def suffix(fifteen: str) -> str:
@@ -45,10 +46,15 @@ def to_18(text: object) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def _whole(text: str) -> str | None:
-    if len(text) not in (15, 18) or not _ALLOWED.issuperset(text):
+    if len(text) not in (15, 18):
         return None
-    whole = text[:15] + suffix(text[:15])
-    return whole if len(text) == 15 or text.upper() == whole.upper() else None
+    try:
+        whole = text[:15] + suffix(text[:15])
+    except KeyError:
+        return None
+    if text in (whole, whole[:15]):
+        return whole
+    return whole if _ALLOWED.issuperset(text) and text.upper() == whole.upper() else None
 
 
 def belongs_to(record_id: str, prefix: str) -> bool:

@@ -63,9 +63,7 @@ class Loader:
             record.setdefault("Id", ids.mint(self.sobject.prefix, first + number))
             records.append(record)
         names = sorted({name for record in records for name in record})
-        store.insert_many(
-            self.sobject.name, names, ([record.get(name) for name in names] for record in records)
-        )
+        store.insert_many(self.sobject.name, names, (tuple(map(record.get, names)) for record in records))
         return [record["Id"] for record in records]
 
     def _record(self, row: Row, stamp: str) -> dict[str, Any]:

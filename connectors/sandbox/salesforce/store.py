@@ -66,8 +66,8 @@ def column_type(field: Field) -> str:
 
 
 @lru_cache(maxsize=STATEMENTS)
-def _update(table: str, names: tuple[str, ...]) -> str:
-    return f"UPDATE {quoted(table)} SET {', '.join(f'{quoted(name)} = ?' for name in names)} WHERE Id = ?"
+def _update(table: str, names: tuple[str, ...], key: str = "Id") -> str:
+    return f"UPDATE {quoted(table)} SET {', '.join(f'{quoted(name)} = ?' for name in names)} WHERE {key} = ?"
 
 
 @lru_cache(maxsize=STATEMENTS)
@@ -240,8 +240,8 @@ class Store:
         self.db.execute(_update(table, tuple(columns)), (*columns.values(), record_id))
 
     def update_many(self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Change the same columns of many records; each row has their values and then the record's id."""
-        self.db.executemany(_update(table, tuple(names)), rows)
+        """Change the same columns of many records; each row has their values and then the record's row number."""
+        self.db.executemany(_update(table, tuple(names), "row"), rows)
 
     def delete(self, table: str, record_id: str) -> None:
         """Remove one record."""

@@ -43,9 +43,14 @@ def read(body: bytes, delimiter: str, ending: str) -> tuple[list[str], list[list
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadFile("InvalidBatch : Failed to parse CSV. The file is not encoded in UTF-8") from None
-    _check_endings(text, ending)
+    # What stands outside quotes is looked at as a whole, and not each character by itself.
+    outside = text.split('"')[::2]
+    _check_endings("".join(outside), ending)
     if len(text.partition(ENDINGS[ending])[0]) > LONGEST_HEADER:
         raise BadFile(f"InvalidBatch : The header is longer than {LONGEST_HEADER} characters")
+    if text.count('"') % 2:
+        raise BadFile("InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote")
+    _check_quotes('"'.join(outside), DELIMITERS[delimiter])
     records = _records(text, DELIMITERS[delimiter])
     if not records:
         raise BadFile("InvalidBatch : Failed to parse CSV. The file has no header")
@@ -73,9 +78,11 @@ def _check_row(number: int, row: Sequence[str], width: int) -> None:
         raise BadFile(f"InvalidBatch : Record {number} is longer than {LONGEST_RECORD} characters")
 
 
-def _check_endings(text: str, ending: str) -> None:
-    """The line ending outside quotes has to be the one that the job named."""
-    bare = "".join(text.split('"')[::2])  # what stands outside quotes; a doubled quote leaves nothing
+def _check_endings(bare: str, ending: str) -> None:
+    """The line ending outside quotes has to be the one that the job named.
+
+    ``bare``: what stands outside quotes; a doubled quote leaves nothing.
+    """
     windows = bare.count("\r\n")
     unix = bare.count("\n") - windows
     if (unix if ending == "CRLF" else windows) or bare.count("\r") > windows:
@@ -85,7 +92,6 @@ def _check_endings(text: str, ending: str) -> None:
 
 
 def _records(text: str, delimiter: str) -> list[list[str]]:
-    _check_quotes(text, delimiter)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         return [record for record in reader if record]
@@ -93,12 +99,11 @@ def _records(text: str, delimiter: str) -> list[list[str]]:
         raise BadFile(f"InvalidBatch : Failed to parse CSV. {wrong}") from None
 
 
-def _check_quotes(text: str, delimiter: str) -> None:
-    """A space between a delimiter and a quote is an error; spaces inside a value are kept."""
-    parts = text.split('"')
-    if len(parts) % 2 == 0:
-        raise BadFile("InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote")
+def _check_quotes(bare: str, delimiter: str) -> None:
+    """A space between a delimiter and a quote is an error; spaces inside a value are kept.
+
+    ``bare``: what stands outside quotes, with one quote for each value.
+    """
     mark = re.escape(delimiter)
-    # What stands outside quotes, with one quote for each value: a search of the whole, not a look at each.
-    if re.search(rf'"[^"\n\r{mark}]|[^"\n{mark}]"', '"'.join(parts[::2])):
+    if re.search(rf'"[^"\n\r{mark}]|[^"\n{mark}]"', bare):
         raise BadFile("InvalidBatch : Failed to parse CSV. Characters outside of quotes")

@@ -188,8 +188,9 @@ class Loading:
         elif column.by is not None and column.target is not None:
             value = self._referred(column, column.target, column.by, cell)
         else:
-            kept = _read(column, cell)
-            value = cell if column.as_sent else kept
+            value = _read(column, cell)
+            if column.as_sent:
+                return cell
         if len(column.known) < MOST_KNOWN:
             column.known[cell] = value
         return value

@@ -103,15 +103,22 @@ def _leaves(wanted: Iterable[tuple[str, Output]]) -> list[Setter]:
 
 def _columns(wanted: Sequence[tuple[str, Output]]) -> Setter:
     names, places = [name for name, _ in wanted], [output.at for _, output in wanted]
-    shown_ones = [(name, output.at, write) for name, output in wanted if (write := _writer(output))]
+    written = [(name, output.at, write) for name, output in wanted if (write := _writer(output))]
+    flags = [(name, at) for name, at, write in written if write is bool]
+    # Nothing is shown as nothing, and most of a record is nothing.
+    others = [each for each in written if each[2] is not bool]
     first, last = places[0], places[-1]
     side_by_side = places == list(range(first, last + 1))
 
     def put(record: dict[str, Any], row: Row) -> None:
         values = row[first : last + 1] if side_by_side else [row[at] for at in places]
         record.update(zip(names, values, strict=True))
-        for name, at, write in shown_ones:
-            record[name] = write(row[at])
+        for name, at in flags:
+            record[name] = bool(row[at])
+        for name, at, write in others:
+            value = row[at]
+            if value is not None:
+                record[name] = write(value)
 
     return put
 
