@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from mapping.qualification.truths import choose, every, known, looked_up, one
-from sync.inorder import alike, gathered, true_at
+from sync.inorder import alike, ascending, gathered, true_at
 from sync.unread import PLACE
 from sync.winners import HUBSPOT, SALESFORCE
 
@@ -162,10 +162,8 @@ def _order(lead_ids: pl.Series, parts: Sequence[Part], at: pl.Series, number: pl
     ranked = sorted(range(len(parts)), key=lambda place: (parts[place].crm, parts[place].field))
     rank = {place: at_rank for at_rank, place in enumerate(ranked)}
     fields = looked_up(pl.Series([rank[place] for place in range(len(parts))], dtype=pl.UInt64()), number)
-    order = (at.cast(pl.UInt64()) * len(parts) + fields).arg_sort()
-    ids = lead_ids[at[order]]
-    if bool((ids.slice(1) >= ids.slice(0, len(ids) - 1)).all()):
-        return order
+    if ascending(lead_ids):
+        return (at.cast(pl.UInt64()) * len(parts) + fields).arg_sort()
     return (lead_ids.rank("dense")[at].cast(pl.UInt64()) * len(parts) + fields).arg_sort()
 
 
