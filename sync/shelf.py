@@ -28,8 +28,8 @@ from sync.shelf_rows import Narrow, Part, narrowed, size_of, together
 __all__ = ["Shelf", "ShelfSlice", "sweep"]
 
 #: Bytes of records that are kept in memory before they go to disk. The longer the runs are, the fewer places a slice
-#: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000.
-BYTES_IN_MEMORY = 80_000_000
+#: is read from; and a run is held three times while it is sorted. A record has from 400 bytes to 4,000, blanks aside.
+BYTES_IN_MEMORY = 40_000_000
 
 LEAD_ORDER = pl.UInt128()
 #: Bytes in memory, by why they are there.
