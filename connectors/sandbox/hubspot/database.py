@@ -107,9 +107,11 @@ def open_database(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     # A killed process loses nothing; only a power cut would, and these records are pretended.
     # Of records as long as these, SQLite's own pages of 4,096 bytes would hold no more than two.
+    # A batch touches hundreds of pages all over the file: copied back after 64 MB, each is copied for many batches.
     for setting in (
         "synchronous=OFF",
         "page_size=8192",
+        "wal_autocheckpoint=8000",
         "journal_mode=WAL",
         "cache_size=-131072",
         "temp_store=MEMORY",

@@ -106,6 +106,8 @@ class Store:
         # Of records as long as these, SQLite's own pages of 4,096 bytes would hold no more than a few.
         self.db.execute("PRAGMA page_size = 8192")
         self.db.execute("PRAGMA journal_mode = WAL")
+        # Rows of a job lie all over the file: copied back after 64 MB, a page is copied once for many of them.
+        self.db.execute("PRAGMA wal_autocheckpoint = 8000")
         self.db.execute("PRAGMA cache_size = -65536")
         self.db.execute("PRAGMA case_sensitive_like = OFF")
         self._ahead: dict[tuple[str, str], dict[str, Any]] = {}
