@@ -39,13 +39,14 @@ from sync.work import CRMS, Work
 
 #: One row a copied lead of what was written about the lead of the block.
 _JOURNAL = """
-INSERT INTO journal (connection_id, run_id, lead_id, crm, object, record_id, fields, crm_fields, before, after, why,
-                     lane, kind, state, noted_at, done_at)
-SELECT DISTINCT ON (j.lead_id, copy) j.connection_id, j.run_id, j.lead_id || '.' || copy, j.crm, j.object,
-       j.record_id, j.fields, j.crm_fields, j.before, j.after, j.why, j.lane, j.kind, 'written',
-       j.noted_at, coalesce(j.done_at, j.noted_at)
+INSERT INTO journal (connection_id, run_id, part_id, lead_id, crm, object, record_id, fields, crm_fields, before, after,
+                     why, lane, kind, state, noted_at, done_at)
+SELECT DISTINCT ON (j.lead_id, copy) j.connection_id, j.run_id, j.part_id, j.lead_id || '.' || copy, j.crm, j.object,
+       j.record_id, j.fields, j.crm_fields, j.before, j.after, j.why, j.lane, j.kind, j.state, j.noted_at, j.done_at
   FROM journal AS j, generate_series(%(first)s::int, %(last)s::int) AS copy
- WHERE coalesce(j.state, 'written') = 'written' AND position('.' IN j.lead_id) = 0
+ WHERE position('.' IN j.lead_id) = 0
+   AND (j.state = 'written' OR j.state IS NULL
+        AND EXISTS (SELECT FROM journal_part AS part WHERE part.part_id = j.part_id AND part.done_at IS NOT NULL))
  ORDER BY j.lead_id, copy, j.journal_id
 """
 

@@ -135,9 +135,10 @@ def _refuse_nonsense(type_: str, arguments: Sequence[str]) -> None:
 
 def _number(value: str) -> Decimal | None:
     try:
-        return Decimal(value)
+        number = Decimal(value)
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def _domain(value: str) -> str:

@@ -2,7 +2,7 @@
 
 What an update asks of the schema, of the switches and of other records is asked once for all of them, and each
 record by itself takes no more than its values do. Whatever is not as plain goes the ordinary way (``Records``), which
-alone refuses and whose outcome is the same.
+alone refuses for what other records and rules say, and whose outcome is the same.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ LOOKING = {
 }
 
 
-def job(api: Any, text: str, operation: str = "update") -> None:
+def job(api: Any, text: str, operation: str = "update", object_name: str = "Lead") -> None:
     key = {"externalIdFieldName": "Id"} if operation == "upsert" else {}
-    made = api.json("POST", "jobs/ingest", {"object": "Lead", "operation": operation, **key})["id"]
+    made = api.json("POST", "jobs/ingest", {"object": object_name, "operation": operation, **key})["id"]
     api.call("PUT", f"jobs/ingest/{made}/batches", text.encode(), content_type="text/csv")
     api.json("PATCH", f"jobs/ingest/{made}", {"state": "UploadComplete"})
     while api.json("GET", f"jobs/ingest/{made}")["state"] in ("UploadComplete", "InProgress"):
@@ -118,3 +118,15 @@ def test_a_row_that_creates_takes_a_unique_value_that_a_row_above_gave_up(keyed:
     job(keyed, f"Id,LastName,Company,Key__c\n{record},,,c\n,Byron,Engines,a\n", "upsert")
     leads = keyed.query("SELECT LastName, Key__c FROM Lead ORDER BY Key__c")
     assert [(each["LastName"], each["Key__c"]) for each in leads] == [("Byron", "a"), ("Lovelace", "c")]
+
+
+def test_a_row_names_somebody_by_the_address_that_a_row_before_gave_them(api: Any) -> None:
+    names = {"Boss": "old@example.org", "One": None, "Two": None}
+    boss, one, two = api.side.load("Contact", [{"LastName": n, "Email": email} for n, email in names.items()])
+    text = (
+        f"Id,Email,ReportsTo.Email\n{boss},new@example.org,\n{one},,new@example.org\n{two},,old@example.org\n"
+    )
+    job(api, text, object_name="Contact")
+    assert told(api) == [(boss, ""), (one, ""), (two, "INVALID_FIELD")]
+    found = api.query("SELECT Id, ReportsToId FROM Contact WHERE ReportsToId <> NULL")
+    assert [(each["Id"], each["ReportsToId"]) for each in found] == [(one, boss)]

@@ -203,3 +203,11 @@ def test_a_value_that_was_taken_is_refused_once_its_option_is_gone(call: Call) -
     assert [call("POST", "/crm/v3/objects/contacts", body)[0] for _ in range(2)] == [201, 201]
     assert call("PATCH", f"{PROPERTIES}/{name}", {"options": options[:1]})[0] == 200
     assert call("POST", "/crm/v3/objects/contacts", body)[0] == 400
+
+
+@pytest.mark.parametrize(("typed", "status"), [("NaN", 201), ("Infinity", 201), ("2", 400), ("3", 201)])
+def test_what_is_no_number_is_not_held_against_a_rule_of_numbers(call: Call, typed: str, status: int) -> None:
+    rule = "/crm/property-validations/2026-09/contacts/city/rule-type/MIN_NUMBER"
+    assert call("PUT", rule, {"ruleArguments": ["3"]})[0] < 300
+    made, _ = call("POST", "/crm/objects/2026-09/contacts", {"properties": {"lastname": "x", "city": typed}})
+    assert made == status

@@ -207,6 +207,8 @@ class Loading:
 
     def _referred(self, column: Column, target: SObject, by: Field, cell: str) -> str:
         if cell not in column.missing:
+            # The row before may have given somebody this address, or taken it from them.
+            self.edits.keep()
             found = self.records.matching(target.name, by, cell)
             if len(found) == 1:
                 return found[0]
