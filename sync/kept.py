@@ -18,6 +18,7 @@ import polars as pl
 
 from sync.decide import Decided
 from sync.fed import asked_of
+from sync.plan import Writable
 from sync.shelf_folder import RunFolder
 from sync.signals import COMPANY_FIELDS
 from sync.work import Work
@@ -73,20 +74,23 @@ class Kept:
 class FirstPass:
     """The first pass over all slices: totals for the guards, and what was decided.
 
-    Nothing of this run is written before. ``changed``: the leads of the first slice that have changes.
+    Nothing of this run is written before. ``writable``: what could be written when it began. ``changed``: the leads of
+    the first slice that have changes.
     """
 
     kept: Kept
     among: int
+    writable: Writable
     totals: dict[str, int]
     changed: pl.Series
 
     def taken(self, work: Work, run: int, number: int, *, again: bool = False) -> Decided | None:
-        """A slice's decision, where it may still be carried out: in a long run only if no other run has lived since.
+        """A slice's decision, where it may still be carried out.
 
+        In a long run that is only so if no other run has lived since, and no field has gone or come meanwhile.
         ``again``: it will be taken once more.
         """
-        if self.among > 1 and not work.store.runs.was_alone(run):
+        if self.among > 1 and not (work.store.runs.was_alone(run) and work.writable() == self.writable):
             return None
         return self.kept.take(number, again=again)
 

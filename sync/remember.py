@@ -153,7 +153,7 @@ def _links_of_created(work: Work, leads: pl.DataFrame) -> pl.DataFrame:
         if not leads[side + "_created"].any():
             continue
         keys = [other + key for key in ("_email_key", "_name_key", "_company_key")]
-        made = leads["lead_id", side + "_id", *keys].filter(leads[side + "_created"])
+        made = leads.select("lead_id", side + "_id", *keys).filter(leads[side + "_created"])
         parts.append(
             made.select(
                 lead_id="lead_id",

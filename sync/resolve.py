@@ -284,5 +284,7 @@ def _set_links(work: Work, lead: str, records: list[Record]) -> None:
 def _carry_out(work: Work, names: Mapping[str, list[str]]) -> Outcome | None:
     """A run over these records alone; None where syncs do not write yet, and the first one that does will."""
     if work.mode == "observe" or work.store.runs.approved_at is None:
-        return None
+        # One that is under way has read, and maybe decided, before: by this run it knows that somebody was here since.
+        with running(work, "resolve", work.clock()):
+            return None
     return perform(work, Asked("resolve", names=names, collect=True))

@@ -10,7 +10,8 @@
 
 A run may stop anywhere. Cursors move last, so a stopped run reads the same changes again; merging against the
 bases then finds nothing left to do. Every slice is decided before the first write of the run, so that the guards
-know the whole run when they let it write; what was decided is kept (kept.py) until the slice is written.
+know the whole run when they let it write. What was decided is kept until the slice is written (kept.py), where
+nothing that it rests on can have changed since.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ def _decide_all(
     work: Work, ordered: Sorted, asked: Asked, outcome: Outcome, now: datetime, kept: Kept
 ) -> FirstPass:
     nothing = {"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0}
-    first = FirstPass(kept, len(ordered.slices), nothing, pl.Series("lead_id", [], dtype=pl.String))
+    nobody = pl.Series("lead_id", [], dtype=pl.String)
+    first = FirstPass(kept, len(ordered.slices), work.writable(), nothing, nobody)
     spelled, collected = hashlib.sha256(), []
     whole, by_itself = asked.names is None and asked.limit is None, each_by_itself(work)
     with behind(at_once=first.among < 2) as aside:
@@ -212,7 +214,7 @@ def _decide_all(
             aside.drain()
             aside(_spell, spelled, changes)
             # What others came to is not known yet: where it matters, these are decided when they are written.
-            if asked.write and (number == 0 or by_itself):
+            if asked.write and (number == 0 or (by_itself and work.store.runs.was_alone(outcome.run))):
                 aside(kept.put, number, decided)
             del decided, changes
     add_numbers(outcome, targets=ordered.pairing.ambiguous.height, held=ordered.pairing.ambiguous.height)

@@ -15,8 +15,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import partial, reduce
 from itertools import chain
+from operator import or_
 
 import polars as pl
 
@@ -93,7 +94,7 @@ def carry_out(work: Work, changes: pl.DataFrame, conflicts: pl.DataFrame | None 
 def _of_the_leads(work: Work, changes: pl.DataFrame) -> pl.Series:
     """The changes of records of the objects that hold our leads: others can only be withdrawn."""
     ours = [(changes["crm"] == crm) & (changes["object"] == name) for crm, name in work.objects.items()]
-    return ours[0] | ours[1]
+    return reduce(or_, ours)
 
 
 def _handed_over(changes: pl.DataFrame, known: pl.Series) -> pl.Series:
@@ -120,7 +121,7 @@ def _in_both(
     """
     parts: dict[str, tuple[pl.DataFrame, Results]] = {}
     for crm in CRMS if which.any() else ():
-        rows = changes[_ASKED].filter(which & (changes["crm"] == crm))
+        rows = changes.select(_ASKED).filter(which & (changes["crm"] == crm))
         if not rows.is_empty():
             # ``stored`` is kept by CRM, so each thread has its own.
             parts[crm] = (rows, Results(changes, results.stored, overruled=results.overruled))

@@ -1,4 +1,4 @@
-"""Statements that a thread of their own runs while the frames of the next ones are put together."""
+"""Statements, and files, that a thread of their own writes while the frames of the next ones are put together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Asked = ParamSpec("_Asked")
 
 
 class Behind:
-    """Takes calls of the store and makes them one after the other, in the order in which they come."""
+    """Takes calls and makes them one after the other, in the order in which they come."""
 
     def __init__(self, *, at_once: bool) -> None:
         #: Calls in their order; an event stands for whoever waits for what came before it, None for the end.
@@ -90,8 +90,8 @@ class Behind:
 def behind(*, at_once: bool) -> Iterator[Behind]:
     """What is handed over inside is done when the block ends. ``at_once``: without a thread.
 
-    Inside, nobody else may use the connection. Where the block or a call fails, calls that were not begun are left out;
-    so it belongs in a transaction.
+    Where calls use a connection, nobody else may use it inside. Where the block or a call fails, calls that were not
+    begun are left out; so what is written to the store belongs in a transaction.
     """
     calls = Behind(at_once=at_once)
     try:

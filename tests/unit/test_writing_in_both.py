@@ -173,6 +173,24 @@ def test_salesforce_is_written_to_while_hubspots_stages_are_cleared() -> None:
     ]
 
 
+def test_where_a_stage_cannot_be_cleared_salesforce_ends_its_step_and_hubspot_takes_none() -> None:
+    salesforce_answered = threading.Event()
+
+    def answer(crm: str, one: Write) -> Written:
+        if crm == "salesforce":
+            salesforce_answered.set()
+            return written(crm, one)
+        assert salesforce_answered.wait(20)
+        raise RetryLater("busy", crm=crm)
+
+    made = scene(answer)
+    back = {**change("hubspot", "a", "stage_back"), "field": "stage", "crm_field": "lifecyclestage"}
+    with pytest.raises(RetryLater, match="busy"):
+        carried_out(made, back, change("salesforce", "b"))
+    assert [point for point in made.points if "hubspot" in point] == ["before hubspot stage clear"]
+    assert "after salesforce update" in made.points
+
+
 def test_what_waits_for_a_record_that_is_refused_is_refused_with_it_and_the_rest_is_written() -> None:
     def answer(crm: str, one: Write) -> Written:
         return refused(crm, one) if crm == "hubspot" else written(crm, one)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sync.resolve import take
 from sync.run import Asked, perform
 
 SLICES = {"LEADPACT_SYNC__SLICE_LEADS": "1", "LEADPACT_GUARDS__CANARY": "0"}
@@ -128,6 +129,61 @@ def test_a_slice_is_decided_anew_once_another_run_has_lived(three: Any) -> None:
         for ids in couples
     ]
     assert shown == [("Inhaberin", "Inhaberin")] * 3
+
+
+def test_a_field_that_goes_while_a_run_writes_costs_one_slice(three: Any) -> None:
+    house, couples = three
+    house.sync()
+    house.later(3600)
+    for contact, _ in couples:
+        house.edit("hubspot", contact, jobtitle="Leiterin", city="Kiel")
+    house.later(60)
+    gone: list[str] = []
+
+    def goes(point: str) -> None:
+        if point == "before intents" and not gone:
+            gone.append(point)
+            house.control("salesforce", "limits", {"hidden_fields": {"Lead": ["Title"]}})
+
+    with house.app(SLICES, at_point=goes) as app:
+        done = perform(app.work(), Asked("sync", approve=True))
+
+    assert done.numbers.refused == 1
+    assert sorted(house.record("salesforce", lead)["City"] for _, lead in couples) == ["Bonn", "Kiel", "Kiel"]
+
+
+def test_what_a_person_settles_while_the_first_sync_writes_is_carried_out(furnished: Any) -> None:
+    house = furnished
+    fields = house.folder / "fields.toml"
+    before, city, after = fields.read_text(encoding="utf-8").partition("[fields.city]")
+    held = after.replace('if_both_changed = "salesforce"', 'if_both_changed = "hold"', 1)
+    fields.write_text(before + city + held, encoding="utf-8")
+    for number in range(3):
+        house.couple(f"p{number}@shop{number}.example", {}, {"city": "Bonn"}, {"City": "Köln"})
+    with house.app({"LEADPACT_SYNC__MODE": "observe"}) as app:
+        perform(app.work(), Asked("sync"))
+    house.later(60)
+    settled: list[Any] = []
+    # This one was opened before anybody let the connection write: it leaves what it settles to the next sync.
+    with house.app() as console:
+        work = console.work()
+        last = max(work.store.journal.open_held(), key=lambda row: row["lead_id"])
+
+        def meanwhile(point: str) -> None:
+            if point == "before intents" and not settled:
+                settled.append(take(work, last, "hubspot", "me"))
+
+        with house.app(SLICES, at_point=meanwhile) as app:
+            perform(app.work(), Asked("sync", approve=True))
+    house.later(60)
+    house.sync()
+
+    assert [one.outcome for one in settled] == [None]
+    with house.app() as app:
+        left = {row["lead_id"] for row in app.work().store.journal.open_held()}
+    assert last["lead_id"] not in left
+    assert len(left) == 2
+    assert sorted(row["City"] for row in house.records("salesforce").values()) == ["Bonn", "Köln", "Köln"]
 
 
 def test_a_run_that_breaks_off_leaves_no_decision_on_disk(three: Any) -> None:
