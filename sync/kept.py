@@ -6,7 +6,6 @@ by the next one.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from mapping.qualification.truths import every
 from sync.decide import Decided
 from sync.fed import asked_of
 from sync.plan import Writable
@@ -36,17 +36,17 @@ def each_by_itself(work: Work) -> bool:
 class Kept:
     """Decisions by the numbers of their slices: in memory where there is one slice, else on disk.
 
-    ``parent``: where the folder is made once there is something to be kept.
+    ``parent``: where the folder is made once there is something to be kept. ``in_memory``: there is one slice at most.
     """
 
     def __init__(self, parent: Path, slices: int) -> None:
         self._folder = RunFolder(parent)
-        self._in_memory = slices == 1
+        self.in_memory = slices < 2
         self._kept: dict[int, Decided | Path] = {}
 
     def put(self, number: int, decided: Decided) -> None:
         """Keep a decision. Raises OSError where there is no room for it."""
-        self._kept[number] = decided if self._in_memory else self._to_disk(number, decided)
+        self._kept[number] = decided if self.in_memory else self._to_disk(number, decided)
 
     def take(self, number: int, *, again: bool = False) -> Decided | None:
         """A decision; None where it is not kept. ``again``: it will be asked for once more."""
@@ -64,8 +64,8 @@ class Kept:
         self._folder.remove()
 
     def _to_disk(self, number: int, decided: Decided) -> Path:
-        path = self._folder.made() / f"{number}.decided"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        path, file = self._folder.new_file(f"{number}.decided")
+        with file:
             _Packer(file, protocol=pickle.HIGHEST_PROTOCOL).dump(decided)
         return path
 
@@ -79,7 +79,6 @@ class FirstPass:
     """
 
     kept: Kept
-    among: int
     writable: Writable
     totals: dict[str, int]
     changed: pl.Series
@@ -90,9 +89,12 @@ class FirstPass:
         In a long run that is only so if no other run has lived since, and no field has gone or come meanwhile.
         ``again``: it will be taken once more.
         """
-        if self.among > 1 and not (work.store.runs.was_alone(run) and work.writable() == self.writable):
+        if not self.kept.in_memory and not self._still_holds(work, run):
             return None
         return self.kept.take(number, again=again)
+
+    def _still_holds(self, work: Work, run: int) -> bool:
+        return work.store.runs.was_alone(run) and work.writable() == self.writable
 
 
 def _from_disk(path: Path) -> Decided:
@@ -139,8 +141,6 @@ def _own_columns(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[_Told]]:
 def _unpacked(packed: bytes, told: Sequence[_Told], height: int) -> pl.DataFrame:
     own = {column.name: column for column in pl.read_ipc_stream(packed).get_columns()}
     return pl.DataFrame(
-        own[where].alias(name)
-        if isinstance(where, str)
-        else pl.Series(name, [None], dtype=where).new_from_index(0, height)
+        own[where].alias(name) if isinstance(where, str) else every(None, where, height).alias(name)
         for name, where in told
     )

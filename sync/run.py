@@ -193,10 +193,10 @@ def _decide_all(
 ) -> FirstPass:
     nothing = {"creates": 0, "updates": 0, "stage_moves": 0, "leads_touched": 0}
     nobody = pl.Series("lead_id", [], dtype=pl.String)
-    first = FirstPass(kept, len(ordered.slices), work.writable(), nothing, nobody)
+    first = FirstPass(kept, work.writable(), nothing, nobody)
     spelled, collected = hashlib.sha256(), []
     whole, by_itself = asked.names is None and asked.limit is None, each_by_itself(work)
-    with behind(at_once=first.among < 2) as aside:
+    with behind(at_once=kept.in_memory) as aside:
         for number, part in enumerate(ordered.slices):
             decided = _decided(work, part, asked, now)
             changes = decided.changes

@@ -10,7 +10,6 @@ run left is swept by the next one.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -268,10 +267,8 @@ class Shelf:
         return path
 
     def _new_file(self) -> tuple[Path, BinaryIO]:
-        """A new file that only its owner may read."""
-        path = self._folder.made() / f"{self._files}.arrow"
         self._files += 1
-        return path, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        return self._folder.new_file(f"{self._files}.arrow")
 
 
 class ShelfSlice:

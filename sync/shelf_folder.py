@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 
 class RunFolder:
@@ -32,6 +33,11 @@ class RunFolder:
             elif lock is not None:
                 os.close(lock)
         return self._path
+
+    def new_file(self, name: str) -> tuple[Path, BinaryIO]:
+        """A new file in it, open to be written, that only its owner may read. Raises OSError where there is one."""
+        path = self.made() / name
+        return path, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def remove(self) -> None:
         """Remove it with everything in it."""
