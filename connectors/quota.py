@@ -69,8 +69,8 @@ class Ledger(Protocol):
         """Keep what the CRM said of a daily budget."""
         ...
 
-    def days(self) -> Mapping[str, Day]:
-        """The latest note of each daily budget."""
+    def days(self, now: datetime, /) -> Mapping[str, Day]:
+        """The latest note of each daily budget, as of now (aware)."""
         ...
 
     def count(self, crm: str, hour: datetime, *, backfill: bool) -> None:
@@ -128,7 +128,7 @@ class MemoryLedger:
         with self._lock:
             self._days[budget] = day
 
-    def days(self) -> Mapping[str, Day]:
+    def days(self, _now: datetime, /) -> Mapping[str, Day]:
         with self._lock:
             return dict(self._days)
 
@@ -340,7 +340,7 @@ class Quota:
     def day_is_over(self, budget: str = "daily") -> ConnectorError:
         """The CRM refused a call because the day is used up: note it, and return the error to raise."""
         now = self._clock()
-        day = self._ledger.days().get(self._key(budget))
+        day = self._ledger.days(now).get(self._key(budget))
         limit = day.limit if day is not None else 1
         self._ledger.note_day(self._key(budget), Day(limit, limit, now))
         return self._over(f"The daily budget of calls to {self.crm} is used up", now)
@@ -348,7 +348,8 @@ class Quota:
     def days(self) -> Mapping[str, Day]:
         """The daily budgets of this CRM as last heard, by their name in its headers."""
         prefix = self._key("")
-        return {k.removeprefix(prefix): d for k, d in self._ledger.days().items() if k.startswith(prefix)}
+        noted = self._ledger.days(self._clock())
+        return {name.removeprefix(prefix): day for name, day in noted.items() if name.startswith(prefix)}
 
     def _check_day(self) -> None:
         for name, day in self.days().items():

@@ -95,38 +95,45 @@ def _middle(counts: Sequence[int]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """A past day of the others: their calls by this time of it, this hour's included, those of this hour, and those
-    that came after it.
+    """A past day of the others: their calls by this time of it, this hour's included, those of this hour, and all.
 
-    ``since``: those from when this day was last heard of, before this hour, until the end of it.
+    ``at_most``: what they can have called by this time, where nobody listened in this hour: as many as were heard of
+    next. ``since``: those from when this day was last heard of, before this hour, until this time.
     """
 
     by_now: int
+    at_most: int
     this_hour: int
     since: int
-    rest: int
+    whole: int
 
-    @property
-    def whole(self) -> int:
-        return self.by_now + self.rest
+    def still(self, besides: int, since: int) -> int:
+        """The calls to come, where so many were made, and so many of ``since``.
 
-    def still(self, since: int) -> int:
-        """The calls to come, where so many of ``since`` were made: what is made of this hour's does not come again."""
-        return min(max(self.since - since, 0), self.this_hour) + self.rest
+        What is made of this hour's does not come again, nor what may have been made before anybody listened again.
+        """
+        rest = max(self.whole - min(max(besides, self.by_now), self.at_most), 0)
+        return min(max(self.since - since, 0), self.this_hour) + rest
 
 
 def _past_days(heard: Sequence[Hour], now: datetime, began: datetime, resets: Resets) -> dict[int, _Past]:
-    """The past days that something is known of, by how many days ago they were."""
+    """The past days of which it is known what came after this time, by how many days ago they were."""
     into, until = now - began, _heard_until(heard, now, began)[0] - began
     found, end = {}, began
     for days in range(1, PAST_DAYS + 1):
         start = day_began(end - AN_HOUR, resets)
         of_day = [one for one in heard if start <= one.start < end]
-        if of_day:
+        # From this hour on: a day of which nothing was heard any more says nothing of what came.
+        later = [one.highest or 0 for one in of_day if one.start > start + into - AN_HOUR]
+        if later:
             by_now = max((one.highest or 0 for one in of_day if one.start <= start + into), default=0)
-            before = _level(of_day, start + into)
-            rest = max(one.highest or 0 for one in of_day) - by_now
-            found[days] = _Past(by_now, by_now - before, by_now - _level(of_day, start + until), max(rest, 0))
+            found[days] = _Past(
+                by_now,
+                max(by_now, later[0]),
+                by_now - _level(of_day, start + into),
+                by_now - _level(of_day, start + until),
+                max(one.highest or 0 for one in of_day),
+            )
         end = start
     return found
 
@@ -156,12 +163,12 @@ def _rest(
     into, left = now - began, (resets(now) - now) / AN_HOUR
     if past:
         since = besides - _heard_until(heard, now, began)[1]
-        rests = [one.still(since) for one in past.values()]
-        a_week_ago = past.get(PAST_DAYS, _Past(0, 0, 0, 0))
+        rests = [one.still(besides, since) for one in past.values()]
+        a_week_ago = past.get(PAST_DAYS, _Past(0, 0, 0, 0, 0))
         usual = _middle(rests) + (0 if len(rests) > 1 else OF_ONE_DAY * rests[0])
-        by_now = max(_middle([one.by_now for one in past.values()]), a_week_ago.by_now)
+        by_now = max(_middle([one.at_most for one in past.values()]), a_week_ago.at_most)
         ahead = max(besides - by_now, 0) / (into / AN_HOUR) * left if into >= AN_HOUR else 0
-        return round(max(usual, a_week_ago.still(since)) + ahead)
+        return round(max(usual, a_week_ago.still(besides, since)) + ahead)
     of_today = [one for one in heard if one.start >= began]
     if len(of_today) < 3 or into < AN_HOUR:
         return 0

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -21,7 +21,7 @@ from sync.errors import DatabaseAway
 from sync.store.statements import load_statements
 
 #: What was heard of a day is written and read at most so often, in seconds: it changes with every answer.
-DAY_EVERY = 1.0
+DAY_EVERY = timedelta(seconds=1)
 
 
 #: Calls that one grant counts at most, and the part of what is left of a window that it may be: one over so many.
@@ -91,11 +91,23 @@ class CallLedgers:
             self._connection = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When something was read or written: seconds of the monotonic clock, and our clock, which may be set ahead."""
+
+    seconds: float
+    at: datetime
+
+    def is_lately(self, now: _Moment) -> bool:
+        """Whether it was less than ``DAY_EVERY`` before ``now``, by both clocks."""
+        return now.seconds - self.seconds < DAY_EVERY.total_seconds() and now.at - self.at < DAY_EVERY
+
+
 @dataclass
 class _Days:
-    """What was last read of the days, and when, on the monotonic clock."""
+    """What was last read of the days, and when."""
 
-    read_at: float
+    read: _Moment
     days: Mapping[str, Day]
 
 
@@ -111,7 +123,7 @@ class _InHand:
 class _Hours:
     """The same of the hours of one CRM."""
 
-    read_at: float
+    read: _Moment
     hours: Sequence[Hour]
 
 
@@ -126,7 +138,7 @@ class CallLedger:
         self._counted: dict[str, int] = {}
         self._in_hand: dict[tuple[str, Rate], _InHand] = {}
         self._days: _Days | None = None
-        self._noted: dict[str, tuple[float, datetime]] = {}
+        self._noted: dict[str, _Moment] = {}
         #: Of threads that find nothing in hand one asks, and the others look again.
         self._granting = threading.Lock()
         self._lock = threading.Lock()
@@ -183,13 +195,13 @@ class CallLedger:
         self._ledgers.ask("note_day", told)
         self._days = None
 
-    def days(self) -> Mapping[str, Day]:
+    def days(self, now: datetime) -> Mapping[str, Day]:
         # Another thread's ``note_day`` forgets what was read, at any moment.
-        now, kept = self._monotonic(), self._days
-        if kept is None or now - kept.read_at >= DAY_EVERY:
+        moment, kept = self._moment(now), self._days
+        if kept is None or not kept.read.is_lately(moment):
             rows = self._ledgers.ask("noted_days", {"app": self._app})
             read = {name.removeprefix(self._app): Day(*rest) for name, *rest in rows}
-            kept = self._days = _Days(now, read)
+            kept = self._days = _Days(moment, read)
         return kept.days
 
     def count(self, crm: str, hour: datetime, *, backfill: bool) -> None:
@@ -204,8 +216,8 @@ class CallLedger:
         self._ledgers.ask("note_use_of_hour", told | {"oldest": at - HOURS_LAST})
 
     def hours(self, crm: str, now: datetime) -> Sequence[Hour]:
-        moment, kept = self._monotonic(), self._hours.get(crm)
-        if kept is None or moment - kept.read_at >= DAY_EVERY:
+        moment, kept = self._moment(now), self._hours.get(crm)
+        if kept is None or not kept.read.is_lately(moment):
             self.tell_counted()
             asked = {"budget": self._app + crm, "oldest": now - HOURS_LAST}
             kept = _Hours(moment, [Hour(*row) for row in self._ledgers.ask("hours_of_calls", asked)])
@@ -230,14 +242,15 @@ class CallLedger:
                 self._untold += told
 
     def _is_time(self, what: str, heard: datetime) -> bool:
-        """Whether something that every answer tells is written again: once a second, of our clock or the CRM's."""
-        now = self._monotonic()
-        before = self._noted.get(what)
-        lately = before is not None and now - before[0] < DAY_EVERY
-        if before is not None and lately and (heard - before[1]).total_seconds() < DAY_EVERY:
+        """Whether something that every answer tells is written again."""
+        now, before = self._moment(heard), self._noted.get(what)
+        if before is not None and before.is_lately(now):
             return False
-        self._noted[what] = (now, heard)
+        self._noted[what] = now
         return True
+
+    def _moment(self, at: datetime) -> _Moment:
+        return _Moment(self._monotonic(), at)
 
     def _open(self, window: str) -> str:
         budget = self._app + window

@@ -208,9 +208,27 @@ def test_what_was_heard_earlier_never_replaces_what_was_heard_later(
 ) -> None:
     ledgers.of(app).note_day("daily", Day(500, 1000, NOW))
     others.of(app).note_day("daily", Day(900, 1000, NOW - timedelta(seconds=5)))
-    assert ledgers.of(app).days() == {"daily": Day(500, 1000, NOW)}
+    assert ledgers.of(app).days(NOW) == {"daily": Day(500, 1000, NOW)}
     others.of(app).note_day("daily", Day(100, 1000, NOW + timedelta(seconds=5)))
-    assert ledgers.of(app).days()["daily"].used == 100
+    assert ledgers.of(app).days(NOW)["daily"].used == 100
+
+
+def test_what_is_known_of_a_day_is_read_again_once_either_clock_has_moved_on(
+    others: CallLedgers, migrated_database: str, app: str
+) -> None:
+    """A pretend CRM's clock, and ours, may be set ahead by hours within a second."""
+    passed, later, others_app = [0.0], NOW + timedelta(seconds=1), others.of(app)
+    with closing(CallLedgers(migrated_database, lambda: passed[0])) as ours:
+        ledger = ours.of(app)
+        assert (ledger.days(NOW), ledger.hours("hubspot", NOW)) == ({}, [])
+        others_app.note_day("daily", Day(500, 1000, NOW))
+        others_app.note_use("hubspot", 500, NOW, NOW - timedelta(hours=24))
+        assert (ledger.days(NOW), ledger.hours("hubspot", NOW)) == ({}, [])
+        assert ledger.days(later)["daily"].used == 500
+        assert [one.besides for one in ledger.hours("hubspot", later)] == [500]
+        others_app.note_day("daily", Day(501, 1000, later))
+        passed[0] += 1
+        assert ledger.days(later)["daily"].used == 501
 
 
 def test_a_connection_that_was_cut_is_opened_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -274,6 +275,27 @@ def test_a_day_that_is_ahead_of_others_makes_none_of_those_that_follow_shorter()
     others = foreseen(_days_of_others([QUIET] * 7, BUSY // 24), BUSY // 24, midnight(NOON) + HOUR, midnight)
     assert others.expected > 5 * QUIET
     assert max(others.coming[:6]) <= 1.1 * QUIET
+
+
+@pytest.mark.parametrize("days", [1, 7])
+@pytest.mark.parametrize("listened", [(0, 6, 12, 18, 23), (0, 2, 20), (0, 7, 23)])
+@pytest.mark.parametrize("hour", range(24))
+def test_a_burst_in_an_hour_in_which_nobody_listened_then_is_no_busier_day(
+    days: int, listened: tuple[int, ...], hour: int
+) -> None:
+    today, levels = midnight(NOON), list(accumulate(BURSTS.get(one, 0) for one in range(24)))
+    hours = [
+        Hour(today - ago * 24 * HOUR + one * HOUR, besides=levels[one], highest=levels[one])
+        for ago in range(days, 0, -1)
+        for one in listened
+    ]
+    now = today + hour * HOUR + HOUR / 2
+    heard = Hour(today + hour * HOUR, besides=levels[hour], highest=levels[hour])
+    others = foreseen([*hours, heard], levels[hour], now, midnight)
+    later = any(one >= hour for one in listened)
+    assert others.expected <= (1.15 * levels[-1] if later else levels[hour])
+    if hour > max(BURSTS):
+        assert others.expected == levels[-1]
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(7, BUSY), (6, QUIET), (3, QUIET), (1, BUSY)])

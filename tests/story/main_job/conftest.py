@@ -36,8 +36,6 @@ from sync.settings import Settings, load_settings
 from sync.setup import create_missing
 from sync.tally import Outcome
 
-#: Days that others share, whose end the machine's pace moves: on demand alone (CONTRIBUTING.md).
-collect_ignore = [] if "LEADPACT_TEST_SHARED_DAY" in os.environ else ["test_day_shared_with_others.py"]
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 SECRETS = ("LEADPACT_HUBSPOT__ACCESS_TOKEN", "LEADPACT_SALESFORCE__CLIENT_SECRET")
 SAME = {
