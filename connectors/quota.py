@@ -30,6 +30,7 @@ from connectors.quota_day import (
     room_of,
     whole_hour,
 )
+from connectors.quota_echoes import drawn, with_echoes
 from connectors.quota_others import foreseen
 
 
@@ -312,14 +313,16 @@ class Quota:
         if not told:
             return None
         day, now = told[0], self._clock()
-        hours = self._ledger.hours(self.crm, now)
+        counted = self._ledger.hours(self.crm, now)
+        hours = with_echoes(counted, self.resets)
         used = day.used if day.heard >= day_began(now, self.resets) else 0
         others = foreseen(hours, used, now, self.resets)
         ours, a_quarter = round(day.limit * self._share), RESERVES["backfill"].day
         kept = round(ours * a_quarter) if self._reserve is None else self._reserve
         # Before a day of the others is known, nobody can tell whether the reserve is enough.
         kept = kept if others.sure else max(kept, round(ours * a_quarter))
-        return room_of(ours, used, kept, others, hours, now, self.resets, chosen=self._reserve is not None)
+        room = room_of(ours, used, kept, others, hours, now, self.resets, chosen=self._reserve is not None)
+        return replace(room, drawn=drawn(counted, now))
 
     def now(self) -> datetime:
         """Our clock, aware UTC."""

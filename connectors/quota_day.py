@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 from connectors.errors import RetryLater
 
@@ -61,7 +62,8 @@ class Room:
     ``now``: calls that are left to it; ``a_day``: what all its calls of one day may come to; ``others``: what it leaves
     to everybody else. ``spent``: its calls by the hour, oldest first. ``resets``: when its day ends, None for a day
     that rolls, in which each call comes free 24 hours later (Salesforce reference, section 7). ``coming``: ``a_day`` of
-    each of the days that follow, the last of them of all after it; as this one where it is empty.
+    each of the days that follow, the last of them of all after it; as this one where it is empty. ``drawn``: the calls
+    that come of each that a backfill makes, itself included (``connectors.quota_echoes``).
     """
 
     now: int
@@ -70,6 +72,7 @@ class Room:
     spent: tuple[tuple[datetime, int], ...] = ()
     resets: datetime | None = None
     coming: tuple[int, ...] = ()
+    drawn: float = 1.0
 
     def comes_free(self, calls: int, at: datetime) -> datetime:
         """When so many calls may be left, asked at a time (aware): when the day ends, or as earlier calls roll off.
@@ -152,6 +155,12 @@ def least_a_day(ours: int, kept: int, hours: Sequence[Hour], *, chosen: bool) ->
     if chosen and all((one.highest or 0) < ours for one in hours):
         return 0
     return min(max(round(ours * AT_LEAST), AT_LEAST_CALLS), max(ours - kept, 0))
+
+
+def middle(counts: Sequence[int]) -> float:
+    """The middle one of some counts and how far the middle one of the others is from it."""
+    found = median(counts)
+    return found + median(abs(count - found) for count in counts)
 
 
 def part_of_day(start: datetime, began: datetime) -> float:

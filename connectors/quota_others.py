@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from math import sqrt
-from statistics import median, pstdev
+from statistics import pstdev
 
 from connectors.quota_day import (
     A_DAY,
@@ -25,6 +25,7 @@ from connectors.quota_day import (
     Resets,
     besides_backfills,
     day_began,
+    middle,
     whole_hour,
 )
 
@@ -64,7 +65,7 @@ def _coming(days: dict[int, int], otherwise: int) -> tuple[int, ...]:
 
     As the middle one of them, and at least as the same day of this week; ``otherwise`` where nothing is known.
     """
-    usual = round(_middle(list(days.values()))) if days else otherwise
+    usual = round(middle(list(days.values()))) if days else otherwise
     return tuple(max(usual, days.get(PAST_DAYS - ahead, 0)) for ahead in range(1, PAST_DAYS + 1))
 
 
@@ -84,13 +85,7 @@ def _highest(peaks: dict[int, int]) -> int:
     began a week ago.
     """
     known = list(peaks.values())
-    return max(known[0], peaks.get(PAST_DAYS - 1, 0), round(_middle(known))) if known else 0
-
-
-def _middle(counts: Sequence[int]) -> float:
-    """The middle one of some counts and how far the middle one of the others is from it."""
-    middle = median(counts)
-    return middle + median(abs(count - middle) for count in counts)
+    return max(known[0], peaks.get(PAST_DAYS - 1, 0), round(middle(known))) if known else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +160,8 @@ def _rest(
         since = besides - _heard_until(heard, now, began)[1]
         rests = [one.still(besides, since) for one in past.values()]
         a_week_ago = past.get(PAST_DAYS, _Past(0, 0, 0, 0, 0))
-        usual = _middle(rests) + (0 if len(rests) > 1 else OF_ONE_DAY * rests[0])
-        by_now = max(_middle([one.at_most for one in past.values()]), a_week_ago.at_most)
+        usual = middle(rests) + (0 if len(rests) > 1 else OF_ONE_DAY * rests[0])
+        by_now = max(middle([one.at_most for one in past.values()]), a_week_ago.at_most)
         ahead = max(besides - by_now, 0) / (into / AN_HOUR) * left if into >= AN_HOUR else 0
         return round(max(usual, a_week_ago.still(besides, since)) + ahead)
     of_today = [one for one in heard if one.start >= began]

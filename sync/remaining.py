@@ -177,7 +177,7 @@ class _Waits:
     """The calls to one CRM that a backfill still needs, and when it may make them."""
 
     def __init__(self, calls: float, room: Room, now: datetime) -> None:
-        self._calls, self._room = calls, room
+        self._calls, self._room = calls * room.drawn, room
         #: The rooms of the days that follow, and when the next of them begins.
         self._coming = list(room.coming) or [room.a_day]
         self._a_day, self._next = room.a_day, room.resets or now + A_DAY

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import RetryLater
 from connectors.quota import Lane, MemoryLedger, Quota
-from connectors.quota_day import Hour, Others, Room, day_began, no_room
+from connectors.quota_day import Hour, Others, Room, day_began, in_day, no_room
 from connectors.quota_others import foreseen
 from sync.remaining import end_of_backfill
 
@@ -296,6 +296,37 @@ def test_a_burst_in_an_hour_in_which_nobody_listened_then_is_no_busier_day(
     assert others.expected <= (1.15 * levels[-1] if later else levels[hour])
     if hour > max(BURSTS):
         assert others.expected == levels[-1]
+
+
+@pytest.mark.parametrize("rolls", [True, False])
+@pytest.mark.parametrize("begins", [11, 12, 18])
+def test_what_live_lanes_read_again_of_a_backfills_writes_is_its_own_and_no_busier_day(
+    rolls: bool, begins: int
+) -> None:
+    account = Account(rolls=rolls)
+    account.lives(48 + begins)
+    before = account.quota.room()
+    for _ in range(3):
+        for lane, calls in (("backfill", 20), ("live", 40)):
+            with account.quota.in_lane(lane):
+                for _ in range(calls):
+                    account.quota.before()
+                    account.calls(1)
+                    account.hears()
+        account.lives(1)
+    after = account.quota.room()
+    assert before is not None
+    assert after is not None
+    assert before.drawn == 1
+    assert after.drawn == pytest.approx(3, rel=0.1)
+    assert sum(count for _, count in after.spent) == pytest.approx(180, rel=0.1)
+    assert after.a_day == pytest.approx(before.a_day, rel=0.05)
+    of_day = in_day(after.spent, day_began(account.time, None if rolls else midnight))
+    assert after.now == pytest.approx(after.a_day - of_day, rel=0.05)
+    account.lives(48)
+    told = account.quota.room()
+    assert told is not None
+    assert (told.drawn, told.a_day) == (1, pytest.approx(before.a_day, rel=0.05))
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(7, BUSY), (6, QUIET), (3, QUIET), (1, BUSY)])

@@ -37,7 +37,9 @@ TAKES = {"before intents": 50.0, "before salesforce update": 150.0}
 #: Seconds between the people of one part and those of the next: to count few of them takes hardly more calls.
 APART = 60 if WHOLE else 7_200
 BACKFILL = {"crms": list(CRMS), "from": None, "to": None, "approve": True}
-BEGINS = datetime(2026, 11, 23, 20, tzinfo=UTC)
+#: In the evening, so that it goes on for another day; the whole is done within nine hours, of which some are to be
+#: those of work.
+BEGINS = datetime(2026, 11, 24, 7, tzinfo=UTC) if WHOLE else datetime(2026, 11, 23, 20, tzinfo=UTC)
 INTERESTING = {
     **{
         "industry": "RETAIL",
@@ -48,7 +50,7 @@ INTERESTING = {
     **{"num_conversion_events": "3", "hs_analytics_num_visits": "7"},
 }
 #: Working hours between two leads that are handed over.
-HANDED_OVER_EVERY = 2
+HANDED_OVER_EVERY = 1 if WHOLE else 2
 
 
 @dataclass
@@ -199,16 +201,17 @@ def test_a_backfill_leaves_others_their_bursts_and_handovers_their_minute_and_en
     assert len(delays) >= 5
     assert delays[math.ceil(0.95 * len(delays)) - 1] < 60
     # Told again after each part, and right within a tenth of what was then to come; but for the last hour, in which
-    # an hour's calls are a large part of it.
-    ended = org.now()
-    wrong = [abs(ends - ended) / (ended - at) for at, ends in predicted if ended - at > 2 * HALF_AN_HOUR]
-    assert len(wrong) >= 10
-    far = [
-        f"{at:%d %H:%M} told {ends:%d %H:%M}"
+    # an hour's calls are a large part of it. Of the whole, which waits for nothing, the records of the second CRM are
+    # a twelfth of the time, and what they take is not known before one part of them was read: a tenth of it all.
+    ended, first = org.now(), predicted[0][0]
+    wrong = {
+        f"{at:%d %H:%M} told {ends:%d %H:%M}": abs(ends - ended) / (ended - (first if WHOLE else at))
         for at, ends in predicted
-        if abs(ends - ended) > 0.1 * (ended - at)
-    ]
-    assert max(wrong) <= 0.1, f"it ended {ended:%d %H:%M}; {far}"
+        if ended - at > 2 * HALF_AN_HOUR
+    }
+    assert len(wrong) >= 10
+    far = [told for told, part in wrong.items() if part > 0.1]
+    assert far == [], f"it ended {ended:%d %H:%M}"
     cities = [house.record("salesforce", lead)["City"] for lead in list(org.leads.values())[:: RECORDS // 40]]
     assert None not in cities
 
