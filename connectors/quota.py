@@ -359,7 +359,7 @@ class Quota:
             if self.lane == "backfill" and is_shared(name) and day.used < day.limit:
                 self._check_room(day)
                 continue
-            # Whether its day has ended is asked of a budget that is short only: the clock may be another machine's.
+            # Whether its day has ended matters to a budget that is short only.
             if day.used < min(day.limit, round(day.limit * self._day_share())) or self._has_ended(day):
                 continue
             if day.used >= day.limit:

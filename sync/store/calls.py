@@ -20,7 +20,7 @@ from connectors.quota_day import HOURS_LAST, Hour, whole_hour
 from sync.errors import DatabaseAway
 from sync.store.statements import load_statements
 
-#: What was heard of a day is written and read at most so often, in seconds: it changes with every answer.
+#: What was heard of a day is written and read at most so often: it changes with every answer.
 DAY_EVERY = timedelta(seconds=1)
 
 
