@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
+from math import ceil
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -359,7 +360,6 @@ class Quota:
             if self.lane == "backfill" and is_shared(name) and day.used < day.limit:
                 self._check_room(day)
                 continue
-            # Whether its day has ended matters to a budget that is short only.
             if day.used < min(day.limit, round(day.limit * self._day_share())) or self._has_ended(day):
                 continue
             if day.used >= day.limit:
@@ -374,8 +374,8 @@ class Quota:
 
     def _check_room(self, day: Day) -> None:
         room = self.room()
-        if room is not None and room.now <= 0 and not self._has_ended(day):
-            raise no_room(self.crm, room, 1, self._clock())
+        if room is not None and room.now < room.drawn and not self._has_ended(day):
+            raise no_room(self.crm, room, ceil(room.drawn), self._clock())
 
     def _has_ended(self, day: Day) -> bool:
         ends = self.resets(day.heard) if self.resets is not None else day.heard + DAY_NOTE_LASTS

@@ -59,11 +59,11 @@ class Others:
 class Room:
     """What a backfill may still call.
 
-    ``now``: calls that are left to it; ``a_day``: what all its calls of one day may come to; ``others``: what it leaves
-    to everybody else. ``spent``: its calls by the hour, oldest first. ``resets``: when its day ends, None for a day
-    that rolls, in which each call comes free 24 hours later (Salesforce reference, section 7). ``coming``: ``a_day`` of
-    each of the days that follow, the last of them of all after it; as this one where it is empty. ``drawn``: the calls
-    that come of each that a backfill makes, itself included (``connectors.quota_echoes``).
+    ``now``: calls that are left to it, and to what it brings with it; ``a_day``: what all of these may come to in one
+    day; ``others``: what it leaves to everybody else. ``spent``: its calls by the hour, oldest first. ``resets``: when
+    its day ends, None for a day that rolls, in which each call comes free 24 hours later (Salesforce reference, section
+    7). ``coming``: ``a_day`` of each of the days that follow, the last of them of all after it; as this one where it is
+    empty. ``drawn``: the calls that come of each that a backfill makes, itself included (``connectors.quota_echoes``).
     """
 
     now: int

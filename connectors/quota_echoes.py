@@ -6,15 +6,21 @@ it, and stop the backfill that they come from.
 
 from __future__ import annotations
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 
-from connectors.quota_day import A_DAY, AN_HOUR, Hour, Resets, day_began, in_day, middle
+from connectors.quota_day import A_DAY, AN_HOUR, Hour, Resets, day_began, middle, part_of_day, whole_hour
 
 #: Calls of a backfill below which it is not told how many come of each.
 ENOUGH_CALLS = 50
+#: Days on which an hour has to be known without a backfill before it is told what is usual in it.
+ENOUGH_DAYS = 3
+#: So many calls may come of each that a backfill makes, itself included. What live lanes call beyond that has another
+#: reason: a campaign, or a night in which nobody listened.
+MOST_DRAWN = 5
 A_MOMENT = timedelta(seconds=1)
 
 
@@ -22,18 +28,21 @@ def with_echoes(hours: Sequence[Hour], resets: Resets | None) -> list[Hour]:
     """The hours, oldest first, with what backfills brought with them as calls of theirs.
 
     That is what our live lanes called more than they usually do, in hours in which a backfill called and in those after
-    them. What they usually do is known from the hours without one: from the same ones of other days, where there are.
+    them. What they usually do is known from the same hours of days without one; where it is not, nothing is theirs.
     """
-    echoes = _echoes(hours)
+    echoes = _echoes(hours, hours)
     if not echoes:
         return list(hours)
-    counted, days = sorted(echoes.items()), _Days(resets)
-    starts = [start for start, _ in counted]
+    starts, days = sorted(echoes), _Days(resets)
+    up_to = [0, *accumulate(echoes[start] for start in starts)]
     told = []
     for one in hours:
         began = days.began(one.start + AN_HOUR - A_MOMENT)
-        of_day = counted[bisect(starts, began - AN_HOUR) : bisect(starts, one.start)]
-        told.append(_told_apart(one, echoes.get(one.start, 0), round(in_day(of_day, began))))
+        first = bisect_left(starts, began)
+        of_day = float(up_to[bisect(starts, one.start)] - up_to[first])
+        if first:
+            of_day += echoes[starts[first - 1]] * part_of_day(starts[first - 1], began)
+        told.append(_told_apart(one, echoes.get(one.start, 0), round(of_day)))
     return told
 
 
@@ -55,36 +64,43 @@ class _Days:
 
 
 def drawn(hours: Sequence[Hour], now: datetime) -> float:
-    """How many calls come of each that a backfill makes, itself included, as in the last day; 1 or more.
+    """How many calls come of each that a backfill makes, itself included, as in the last day: 1 to ``MOST_DRAWN``.
 
     Of a few calls nobody can tell.
     """
-    lately = [one for one in hours if one.start > now - A_DAY]
+    lately = [one for one in hours if one.start > whole_hour(now) - A_DAY]
     made = sum(one.backfill for one in lately)
-    return 1 + sum(_echoes(lately, hours).values()) / made if made >= ENOUGH_CALLS else 1.0
+    if made < ENOUGH_CALLS:
+        return 1.0
+    return min(1 + sum(_echoes(lately, hours).values()) / made, MOST_DRAWN)
 
 
-def _echoes(hours: Sequence[Hour], known: Sequence[Hour] | None = None) -> dict[datetime, int]:
-    """Hour to the live calls in it that a backfill brought with it; ``known``: the hours that tell what is usual."""
-    known = hours if known is None else known
-    at_work = {one.start for one in known if one.backfill}
-    at_work |= {start + AN_HOUR for start in at_work}
-    usual = _usual([one for one in known if one.start not in at_work])
+def _echoes(hours: Sequence[Hour], known: Sequence[Hour]) -> dict[datetime, int]:
+    """Hour to the live calls in it that the backfills of ``hours`` brought with them.
+
+    ``known``: the hours that tell what is usual.
+    """
+    made = {one.start: one.backfill for one in hours if one.backfill}
+    usual = _usual(known)
     found = {}
     for one in hours:
-        as_ever = usual.get(one.start.hour, usual.get(None))
-        if one.start in at_work and as_ever is not None and one.ours - one.backfill > as_ever:
-            found[one.start] = round(one.ours - one.backfill - as_ever)
+        came_of = made.get(one.start, 0) + made.get(one.start - AN_HOUR, 0)
+        as_ever = usual.get(one.start.hour)
+        if came_of and as_ever is not None:
+            more = round(one.ours - one.backfill - as_ever)
+            if more > 0:
+                found[one.start] = min(more, (MOST_DRAWN - 1) * came_of)
     return found
 
 
-def _usual(quiet: Sequence[Hour]) -> Mapping[int | None, float]:
-    """Live calls of an hour of the day (UTC), and of any under None; nothing where there is no quiet hour."""
-    of_hour: dict[int | None, list[int]] = {}
-    for one in quiet:
-        for hour in (one.start.hour, None):
-            of_hour.setdefault(hour, []).append(one.ours)
-    return {hour: middle(counts) for hour, counts in of_hour.items()}
+def _usual(known: Sequence[Hour]) -> Mapping[int, float]:
+    """Live calls in an hour of the day (UTC), where enough days are known on which no backfill had to do with them."""
+    at_work = {one.start for one in known if one.backfill}
+    of_hour: dict[int, list[int]] = {}
+    for one in known:
+        if one.start not in at_work and one.start - AN_HOUR not in at_work:
+            of_hour.setdefault(one.start.hour, []).append(one.ours)
+    return {hour: middle(counts) for hour, counts in of_hour.items() if len(counts) >= ENOUGH_DAYS}
 
 
 def _told_apart(one: Hour, echo: int, of_day: int) -> Hour:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
+from math import ceil
 from operator import itemgetter
 from typing import Any
 
@@ -296,7 +297,8 @@ def _wait_for_room(work: Work, crm: str, calls: int) -> None:
     room = work.crms[crm].room()
     if room is None:
         return
-    wanted = min(calls, max(room.a_day // 2, 1))
+    # What it writes is read again, with calls that come out of the same room.
+    wanted = min(ceil(calls * room.drawn), max(room.a_day // 2, 1))
     if room.now < wanted:
         raise no_room(crm, room, wanted, work.clock())
 

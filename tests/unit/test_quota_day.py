@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connectors.errors import RetryLater
 from connectors.quota import Lane, MemoryLedger, Quota
 from connectors.quota_day import Hour, Others, Room, day_began, in_day, no_room
+from connectors.quota_echoes import MOST_DRAWN, drawn, with_echoes
 from connectors.quota_others import foreseen
 from sync.remaining import end_of_backfill
 
@@ -304,7 +305,7 @@ def test_what_live_lanes_read_again_of_a_backfills_writes_is_its_own_and_no_busi
     rolls: bool, begins: int
 ) -> None:
     account = Account(rolls=rolls)
-    account.lives(48 + begins)
+    account.lives(72 + begins)
     before = account.quota.room()
     for _ in range(3):
         for lane, calls in (("backfill", 20), ("live", 40)):
@@ -323,10 +324,36 @@ def test_what_live_lanes_read_again_of_a_backfills_writes_is_its_own_and_no_busi
     assert after.a_day == pytest.approx(before.a_day, rel=0.05)
     of_day = in_day(after.spent, day_began(account.time, None if rolls else midnight))
     assert after.now == pytest.approx(after.a_day - of_day, rel=0.05)
-    account.lives(48)
-    told = account.quota.room()
-    assert told is not None
-    assert (told.drawn, told.a_day) == (1, pytest.approx(before.a_day, rel=0.05))
+    # From then on nothing of it is told of the last day: as long as it is in part, of calls and echo alike.
+    seen = []
+    for _ in range(48):
+        account.lives(1)
+        told = account.quota.room()
+        assert told is not None
+        assert told.a_day == pytest.approx(before.a_day, rel=0.05)
+        seen.append(told.drawn)
+    assert max(seen) == pytest.approx(3, rel=0.1)
+    assert seen[-1] == 1
+
+
+@pytest.mark.parametrize("known", [0, 1, 10, 20, 48])
+def test_before_it_is_known_what_is_usual_in_an_hour_no_live_call_is_taken_for_a_backfills(
+    known: int,
+) -> None:
+    """Our first days, and nights that were quiet; by day there is live work, which no backfill brought."""
+    quiet = [Hour(NOON - ago * HOUR, 1, 0, 1, 1) for ago in range(known + 6, 6, -1)]
+    hours = [*quiet, *(Hour(NOON - ago * HOUR, 80, 20, 60, 60) for ago in range(6, 0, -1))]
+    assert with_echoes(hours, None) == with_echoes(hours, midnight) == hours
+    assert drawn(hours, NOON) == 1
+
+
+def test_a_campaign_beside_a_backfill_is_no_echo_of_a_handful_of_calls() -> None:
+    quiet = [Hour(NOON - ago * HOUR, 5, 0, 5 * ago, 5 * ago) for ago in range(120, 1, -1)]
+    hours = [*quiet, Hour(NOON - HOUR, 65, 60, 65, 65), Hour(NOON, 5_000, 0, 5_065, 5_065)]
+    assert drawn(hours, NOON + HOUR / 2) == MOST_DRAWN
+    told = with_echoes(hours, None)
+    assert told[-1].backfill == (MOST_DRAWN - 1) * 60
+    assert told[-1].besides == 5_065 - told[-1].backfill
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(7, BUSY), (6, QUIET), (3, QUIET), (1, BUSY)])
