@@ -78,18 +78,20 @@ def drawn(hours: Sequence[Hour], now: datetime) -> float:
 def _echoes(hours: Sequence[Hour], known: Sequence[Hour]) -> dict[datetime, int]:
     """Hour to the live calls in it that the backfills of ``hours`` brought with them.
 
-    ``known``: the hours that tell what is usual.
+    ``known``: the hours that tell what is usual, and what of an echo came of an hour before ``hours``.
     """
-    made = {one.start: one.backfill for one in hours if one.backfill}
+    made, made_ever = ({one.start: one.backfill for one in some if one.backfill} for some in (hours, known))
     usual = _usual(known)
     found = {}
     for one in hours:
-        came_of = made.get(one.start, 0) + made.get(one.start - AN_HOUR, 0)
+        came_of, of_all = (
+            those.get(one.start, 0) + those.get(one.start - AN_HOUR, 0) for those in (made, made_ever)
+        )
         as_ever = usual.get(one.start.hour)
         if came_of and as_ever is not None:
-            more = round(one.ours - one.backfill - as_ever)
-            if more > 0:
-                found[one.start] = min(more, (MOST_DRAWN - 1) * came_of)
+            more = min(one.ours - one.backfill - as_ever, (MOST_DRAWN - 1) * of_all)
+            if (echo := round(more * came_of / of_all)) > 0:
+                found[one.start] = echo
     return found
 
 
