@@ -16,7 +16,7 @@ from simple_salesforce.api import Salesforce
 from connectors.errors import ConnectorError, RetryLater
 from connectors.quota import Quota
 from connectors.retry import Retry
-from connectors.salesforce.errors import CAUGHT, CRM, SessionExpired, Unreadable, translate
+from connectors.salesforce.errors import CAUGHT, CRM, SessionExpired, Unreadable, asked_for, translate
 from connectors.salesforce.token import Token, Tokens
 from connectors.session import CrmSession
 
@@ -58,9 +58,22 @@ class _Client(Salesforce):
             object_pairs_hook=dict,
         )
         self._decode = decode
+        self.asked: str | None = (
+            None  #: ``Retry-After`` of the newest answer: the vendor's exceptions drop the headers
+        )
         # Indented answers are a quarter larger, and nobody reads them.
         self.headers.pop("X-PrettyPrint", None)
         self.headers["Sforce-Call-Options"] = f"client={CLIENT}"
+
+    def hear(self, answer: requests.Response, **_: Any) -> None:
+        """A hook of requests, for every answer."""
+        self.asked = answer.headers.get("Retry-After")
+
+    def _call_salesforce(
+        self, method: str, url: str, name: str = "", retries: int = 0, max_retries: int = 3, **wanted: Any
+    ) -> requests.Response:
+        hooks = {"response": self.hear}
+        return super()._call_salesforce(method, url, name, retries, max_retries, hooks=hooks, **wanted)
 
     def parse_result_to_json(self, result: requests.Response) -> Any:
         return self._decode(result.content)
@@ -192,11 +205,12 @@ class Calls:
         failure: ConnectorError
         if self._quota is not None:
             self._quota.before()
+        # The vendor's client freezes address and headers when built: each call has its own.
+        client = _Client(token, self._version, self._session, decode)
         try:
-            # The vendor's client freezes address and headers when built: each call has its own.
-            return call(_Client(token, self._version, self._session, decode))
+            return call(client)
         except CAUGHT as error:
-            failure = translate(error)
+            failure = asked_for(client.asked, translate(error))
         if self._quota is not None and failure.code == "REQUEST_LIMIT_EXCEEDED":
             self._note_refusal(self._quota, failure)
         # Outside the except block: the vendor's exception holds the answer's body and the address.

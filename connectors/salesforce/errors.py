@@ -132,6 +132,17 @@ def oauth_error(status: int, content: object) -> ConnectorError:
     return _of_kind(meaning, f"no token: {meaning.says}", status, name)
 
 
+def asked_for(asked: str | None, error: ConnectorError) -> ConnectorError:
+    """The error, waiting no shorter than an answer asked for in its ``Retry-After``.
+
+    The Salesforce reference names no such header; a gateway before the service may send it, in seconds or as a date
+    (RFC 9110, section 10.2.3). A date is left to the usual waits, for whose clock it is nobody says.
+    """
+    if isinstance(error, RetryLater) and asked is not None and asked.strip().isdecimal():
+        error.wait_seconds = max(error.wait_seconds or 0.0, float(asked))
+    return error
+
+
 def field_names(fields: object) -> tuple[str, ...]:
     """The field names an error complains about; anything that cannot be one is left out."""
     if not isinstance(fields, Iterable) or isinstance(fields, str):

@@ -73,11 +73,12 @@ def errors_of(element: Element) -> list[dict[str, Any]]:
 
 def _post(sf: Any, operation: str, parts: str) -> list[Element]:
     url = f"https://{sf.sf_instance}/services/Soap/u/{sf.sf_version}"
-    answer = sf.session.post(url, data=_envelope(sf.session_id, operation, parts), headers=_HEADERS)
+    body = _envelope(sf.session_id, operation, parts)
+    answer = sf.session.post(url, data=body, headers=_HEADERS, hooks={"response": sf.hear})
     if answer.status_code != 200:
         raise _refusal(answer, operation)
-    body = parsed(answer.content).find(f"{{{ENVELOPE}}}Body")
-    response = None if body is None else body.find(f"{{{API}}}{operation}Response")
+    told = parsed(answer.content).find(f"{{{ENVELOPE}}}Body")
+    response = None if told is None else told.find(f"{{{API}}}{operation}Response")
     if response is None:
         raise Unreadable
     return response.findall(f"{{{API}}}result")

@@ -18,7 +18,7 @@ import requests
 from connectors.address import check_address
 from connectors.errors import ConnectorError, NeedsPerson, RecordRefused, RetryLater
 from connectors.salesforce.codes import Kind, Meaning
-from connectors.salesforce.errors import CAUGHT, CRM, oauth_error, translate
+from connectors.salesforce.errors import CAUGHT, CRM, asked_for, oauth_error, translate
 from connectors.salesforce.grants import Grant
 from connectors.salesforce.ids import eighteen, looks_like_id
 
@@ -105,7 +105,7 @@ class Tokens:
         try:
             status, body, asked = self._post()
             if status != 200:
-                raise _asked_for(asked, _refusal(status, body, self._grant))
+                raise asked_for(asked, _refusal(status, body, self._grant))
             token = _read(body)
             self._grant.heard(body)
             return token
@@ -143,17 +143,6 @@ def _refusal(status: int, body: Any, grant: Grant) -> ConnectorError:
     if meaning.kind is Kind.RETRY:
         return RetryLater(text, crm=CRM, code=error.code, wait_seconds=meaning.wait_seconds)
     return NeedsPerson(text, crm=CRM, code=error.code, fix=meaning.fix or grant.fix)
-
-
-def _asked_for(asked: str | None, error: ConnectorError) -> ConnectorError:
-    """The error, waiting no shorter than the endpoint asked for in ``Retry-After``.
-
-    The Salesforce reference names no such header; a gateway before the endpoint may send it, in seconds or as a date
-    (RFC 9110, section 10.2.3). A date is left to the usual waits, for whose clock it is nobody says.
-    """
-    if isinstance(error, RetryLater) and asked is not None and asked.strip().isdecimal():
-        error.wait_seconds = max(error.wait_seconds or 0.0, float(asked))
-    return error
 
 
 def _decoded(content: bytes) -> Any:

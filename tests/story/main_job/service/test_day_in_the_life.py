@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
+from sync.jobs_after import LATER, SOON_AT_MOST
 from sync.jobs_watch import crons_of
 
 #: A Sunday, at ten in Berlin; the page of the week comes on Monday.
@@ -38,13 +39,14 @@ SCHEDULES = {
     "MAIL": "off",
 }
 NIGHTLY = ("rescore", "drift", "retention", "report")
-#: Longer than we wait within a call, so that the job itself waits. Logging in goes on: a login is tried for seconds.
+#: Longer than we wait within a call, so that the job itself waits.
 AWAY = {"match": "/services/data", "status": 503, "times": -1, "headers": {"Retry-After": "1800"}}
 #: What HubSpot allows in a day on which we have used as much already.
 CALLS_A_DAY = 300
+#: Also what waits for the leads of another run, for seconds. What waits for a CRM waits longer.
 UNDER_WAY = (
-    "SELECT count(*) FROM procrastinate_jobs"
-    " WHERE status = 'doing' OR status = 'todo' AND coalesce(scheduled_at, now()) <= now()"
+    "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'"
+    " OR status = 'todo' AND coalesce(scheduled_at, now()) <= now() + make_interval(secs => %s)"
 )
 TIME_PASSES = "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE scheduled_at > now()"
 
@@ -97,7 +99,8 @@ class Day:
         return all(name in seen and seen[name] >= due for name, due in self.due().items())
 
     def _settled(self) -> bool:
-        return self.seen_to() and self.crew.ask(UNDER_WAY) == [(0,)]
+        assert SOON_AT_MOST < LATER
+        return self.seen_to() and self.crew.ask(UNDER_WAY, SOON_AT_MOST) == [(0,)]
 
     def told_of(self, kind: str) -> list[str]:
         """The states in which an alert of this kind was told of."""
@@ -142,6 +145,8 @@ def day(furnished: Any, crew_of: Any, forks: Any) -> Iterator[Day]:
             "LEADPACT_ALERTS__REFUSED_HOURS": "1",
         }
         yield day
+    print("\n".join(day.happened))  # noqa: T201
+    print("\n".join(f"told {hour}  {one['kind']} {one['state']}: {one['said']}" for hour, one in day.told))  # noqa: T201
 
 
 def _use_up(house: Any) -> None:
@@ -192,8 +197,6 @@ def test_a_day_with_everything_that_goes_wrong_ends_in_agreement_and_somebody_wa
     _the_quota_is_used_up_until_midnight(day, pairs)
     _salesforce_is_away_at_night(day, pairs)
     _a_choice_is_renamed(day, pairs)
-    print("\n".join(day.happened))  # noqa: T201
-    print("\n".join(f"told {hour}  {one['kind']} {one['state']}: {one['said']}" for hour, one in day.told))  # noqa: T201
 
     assert crew.running[0].stop() == 0
     assert not crew.jobs()
