@@ -31,7 +31,7 @@ from connectors.quota_day import (
     room_of,
     whole_hour,
 )
-from connectors.quota_echoes import drawn, with_echoes
+from connectors.quota_echoes import told_apart
 from connectors.quota_others import foreseen
 
 
@@ -314,8 +314,7 @@ class Quota:
         if not told:
             return None
         day, now = told[0], self._clock()
-        counted = self._ledger.hours(self.crm, now)
-        hours = with_echoes(counted, self.resets)
+        hours, drawn = told_apart(self._ledger.hours(self.crm, now), now, self.resets)
         used = day.used if day.heard >= day_began(now, self.resets) else 0
         others = foreseen(hours, used, now, self.resets)
         ours, a_quarter = round(day.limit * self._share), RESERVES["backfill"].day
@@ -323,7 +322,7 @@ class Quota:
         # Before a day of the others is known, nobody can tell whether the reserve is enough.
         kept = kept if others.sure else max(kept, round(ours * a_quarter))
         room = room_of(ours, used, kept, others, hours, now, self.resets, chosen=self._reserve is not None)
-        return replace(room, drawn=drawn(counted, now))
+        return replace(room, drawn=drawn)
 
     def now(self) -> datetime:
         """Our clock, aware UTC."""

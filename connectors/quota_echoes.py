@@ -24,13 +24,19 @@ MOST_DRAWN = 5
 A_MOMENT = timedelta(seconds=1)
 
 
-def with_echoes(hours: Sequence[Hour], resets: Resets | None) -> list[Hour]:
-    """The hours, oldest first, with what backfills brought with them as calls of theirs.
+def told_apart(hours: Sequence[Hour], now: datetime, resets: Resets | None) -> tuple[list[Hour], float]:
+    """The hours, oldest first, with what backfills brought with them as calls of theirs; and how many calls come of
+    each that a backfill makes, itself included, as in the last day: 1 to ``MOST_DRAWN``.
 
-    That is what our live lanes called more than they usually do, in hours in which a backfill called and in those after
-    them. What they usually do is known from the same hours of days without one; where it is not, nothing is theirs.
+    What backfills brought with them is what our live lanes called more than they usually do, in hours in which a
+    backfill called and in those after them. What they usually do is known from the same hours of days without one;
+    where it is not, nothing is theirs. Of a few calls nobody can tell what comes of each.
     """
-    echoes = _echoes(hours, hours)
+    usual = _usual(hours)
+    return _with_echoes(hours, _echoes(hours, hours, usual), resets), _drawn(hours, now, usual)
+
+
+def _with_echoes(hours: Sequence[Hour], echoes: Mapping[datetime, int], resets: Resets | None) -> list[Hour]:
     if not echoes:
         return list(hours)
     starts, days = sorted(echoes), _Days(resets)
@@ -42,7 +48,8 @@ def with_echoes(hours: Sequence[Hour], resets: Resets | None) -> list[Hour]:
         of_day = float(up_to[bisect(starts, one.start)] - up_to[first])
         if first:
             of_day += echoes[starts[first - 1]] * part_of_day(starts[first - 1], began)
-        told.append(_told_apart(one, echoes.get(one.start, 0), round(of_day)))
+        echo, drawn_so_far = echoes.get(one.start, 0), round(of_day)
+        told.append(_of_hour(one, echo, drawn_so_far) if echo or drawn_so_far else one)
     return told
 
 
@@ -63,25 +70,20 @@ class _Days:
         return self._began
 
 
-def drawn(hours: Sequence[Hour], now: datetime) -> float:
-    """How many calls come of each that a backfill makes, itself included, as in the last day: 1 to ``MOST_DRAWN``.
-
-    Of a few calls nobody can tell.
-    """
+def _drawn(hours: Sequence[Hour], now: datetime, usual: Mapping[int, float]) -> float:
     lately = [one for one in hours if one.start > whole_hour(now) - A_DAY]
     made = sum(one.backfill for one in lately)
     if made < ENOUGH_CALLS:
         return 1.0
-    return min(1 + sum(_echoes(lately, hours).values()) / made, MOST_DRAWN)
+    return min(1 + sum(_echoes(lately, hours, usual).values()) / made, MOST_DRAWN)
 
 
-def _echoes(hours: Sequence[Hour], known: Sequence[Hour]) -> dict[datetime, int]:
+def _echoes(hours: Sequence[Hour], known: Sequence[Hour], usual: Mapping[int, float]) -> dict[datetime, int]:
     """Hour to the live calls in it that the backfills of ``hours`` brought with them.
 
-    ``known``: the hours that tell what is usual, and what of an echo came of an hour before ``hours``.
+    ``known``: the hours that tell what of an echo came of an hour before ``hours``. ``usual``: see ``_usual``.
     """
     made, made_ever = ({one.start: one.backfill for one in some if one.backfill} for some in (hours, known))
-    usual = _usual(known)
     found = {}
     for one in hours:
         came_of, of_all = (
@@ -105,7 +107,7 @@ def _usual(known: Sequence[Hour]) -> Mapping[int, float]:
     return {hour: middle(counts) for hour, counts in of_hour.items() if len(counts) >= ENOUGH_DAYS}
 
 
-def _told_apart(one: Hour, echo: int, of_day: int) -> Hour:
+def _of_hour(one: Hour, echo: int, of_day: int) -> Hour:
     """The hour with its echo as calls of a backfill; those ``of_day`` so far are not among the calls of others."""
     if one.besides is None:
         return replace(one, backfill=one.backfill + echo)

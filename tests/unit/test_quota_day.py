@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.errors import RetryLater
 from connectors.quota import Lane, MemoryLedger, Quota
 from connectors.quota_day import Hour, Others, Room, day_began, in_day, no_room
-from connectors.quota_echoes import MOST_DRAWN, drawn, with_echoes
+from connectors.quota_echoes import MOST_DRAWN, told_apart
 from connectors.quota_others import foreseen
 from sync.remaining import end_of_backfill
 
@@ -343,15 +343,14 @@ def test_before_it_is_known_what_is_usual_in_an_hour_no_live_call_is_taken_for_a
     """Our first days, and nights that were quiet; by day there is live work, which no backfill brought."""
     quiet = [Hour(NOON - ago * HOUR, 1, 0, 1, 1) for ago in range(known + 6, 6, -1)]
     hours = [*quiet, *(Hour(NOON - ago * HOUR, 80, 20, 60, 60) for ago in range(6, 0, -1))]
-    assert with_echoes(hours, None) == with_echoes(hours, midnight) == hours
-    assert drawn(hours, NOON) == 1
+    assert told_apart(hours, NOON, None) == told_apart(hours, NOON, midnight) == (hours, 1)
 
 
 def test_a_campaign_beside_a_backfill_is_no_echo_of_a_handful_of_calls() -> None:
     quiet = [Hour(NOON - ago * HOUR, 5, 0, 5 * ago, 5 * ago) for ago in range(120, 1, -1)]
     hours = [*quiet, Hour(NOON - HOUR, 65, 60, 65, 65), Hour(NOON, 5_000, 0, 5_065, 5_065)]
-    assert drawn(hours, NOON + HOUR / 2) == MOST_DRAWN
-    told = with_echoes(hours, None)
+    told, drawn = told_apart(hours, NOON + HOUR / 2, None)
+    assert drawn == MOST_DRAWN
     assert told[-1].backfill == (MOST_DRAWN - 1) * 60
     assert told[-1].besides == 5_065 - told[-1].backfill
 

@@ -164,7 +164,7 @@ def test_a_worker_waits_for_a_database_that_went_away_and_nothing_is_lost(
     contact, lead = house.couple("anna@sommer.example")
     house.later(60)
     worker = crew.start("worker")
-    house.control("hubspot", "latency", {"ms": 30_000})
+    house.control("hubspot", "latency", {"ms": 10_000})
     with house.app() as app:
         app.work()
         for job in look_at("hubspot", [contact]):
