@@ -25,7 +25,7 @@ export PYTHONDONTWRITEBYTECODE :=
 DEMO    := leadpact-demo
 # More than the cores of a small machine: tests wait for servers and processes about as long as they reckon. With three,
 # two cores stand idle for a fifth of the time; each further one takes some 700 MB and collects all tests once more.
-WORKERS := 4
+WORKERS := 5
 # What `make check` looks at side by side, each telling at its end what it found; make before 4.0 takes them in turn.
 CHECKS  := format lint types clean-install documents
 BESIDE  := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)

@@ -388,5 +388,6 @@ def _company_only(leads: pl.DataFrame) -> pl.Series:
 
 
 def _with_missing(frame: pl.DataFrame, wanted: tuple[str, ...]) -> pl.DataFrame:
-    missing = [name for name in wanted if name not in frame.columns]
+    held = set(frame.columns)
+    missing = [name for name in wanted if name not in held]
     return frame.with_columns([pl.lit(None, dtype=pl.String).alias(name) for name in missing])

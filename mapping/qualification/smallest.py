@@ -118,7 +118,7 @@ def _best(
 def _applied(lead: pl.DataFrame, tried: Sequence[Together]) -> pl.DataFrame:
     """The lead once for each of these, with what they set."""
     rows = [_values(facts) for facts in tried]
-    changed = {name for row in rows for name in row if name in lead.columns}
+    changed = {name for row in rows for name in row} & set(lead.columns)
     same = lead.select(pl.all().repeat_by(len(rows)).explode())
     before, schema = lead.row(0, named=True), lead.schema
     return same.with_columns(
