@@ -123,7 +123,7 @@ def test_both_locks_agree_on_every_version() -> None:
     assert runtime == {name: development.get(name) for name in runtime}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-pip.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-uv.lock"])
 def test_a_lock_has_hashes_for_every_package_and_names_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text("utf-8")
     assert not re.search(r"://|--(index-url|extra-index-url|find-links|trusted-host)", text)
