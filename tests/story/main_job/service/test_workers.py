@@ -179,4 +179,8 @@ def test_a_worker_waits_for_a_database_that_went_away_and_nothing_is_lost(
     crew.wait(
         lambda: house.record("hubspot", contact).get("leadpact_salesforce_id") == lead, "the job to be done"
     )
-    assert worker.process.poll() is None
+    assert worker.process.poll() is None, "it does the next job, too"
+    worker.kill()
+    with house.app():
+        assert postmaster.exists()
+    assert not postmaster.exists(), "whoever leaves last stops the database, also that of a dead worker"
