@@ -35,7 +35,7 @@ from sync.store.turned import TURNED, TurnedContacts
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ASKED = FEW + 100
-SIZES = (430, 4300)
+SIZES = (430, 8600)
 #: With fewer rows no server of its own accord looks at how large a table is (autovacuum_analyze_threshold).
 ANALYZED_AT = 51
 #: What may read a table whole, once, where the server takes that for less than to look up each row.

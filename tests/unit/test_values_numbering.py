@@ -37,7 +37,7 @@ def a_number_as_somebody_types_it(draw: st.DrawFn) -> tuple[str, str | None]:
     return "".join(spelled), draw(st.sampled_from([region, region, "DE", "IT", "US", None]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(typed=a_number_as_somebody_types_it())
 @example(typed=("+4 (0)9 221 1234567", "DE"))
 @example(typed=("+39 (0)6 12345678", None))
@@ -55,7 +55,7 @@ def test_a_settled_number_is_what_a_closer_look_finds(typed: tuple[str, str | No
     assert usual == look_closer(text, region)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     text=st.text(alphabet="0123456789+()/.- \u00a0\u0661ext#,;", max_size=18),
     region=st.sampled_from(["DE", "IT", "US", "GB", "RU", None, "XX"]),

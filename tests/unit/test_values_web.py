@@ -17,7 +17,7 @@ PATHS = st.text(alphabet="/ab.Z09-_~%;:=@!$&'()*+,?#[]ü|^", max_size=12)
 SCHEMES = st.sampled_from(["", "", "http://", "https://", "HTTP://", "//", "ftp://", "https:"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(scheme=SCHEMES, host=HOSTS, path=st.just("") | st.just("/") | PATHS.map("/".__add__) | PATHS)
 @example(scheme="", host="www.de", path="")
 @example(scheme="", host="www.www.x.de", path="/")
